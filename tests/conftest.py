@@ -1,0 +1,59 @@
+"""The surroundings of every test: no setting of the machine or of another test may reach it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+import gaitmap_results
+
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
+
+_GIT_IDENTITY = {"NAME": "Test Person", "EMAIL": "test@example.org"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hermetic_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Hide the machine's git settings, its config of gaitmap_results, and any repository around the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("GIT_", "GAITMAP_RESULTS_", "SLURM_")):
+                patch.delenv(name)
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        patch.setenv("GIT_CEILING_DIRECTORIES", os.path.realpath(tmp_path_factory.getbasetemp()))
+        for role in ("AUTHOR", "COMMITTER"):
+            for key, value in _GIT_IDENTITY.items():
+                patch.setenv(f"GIT_{role}_{key}", value)
+        _let_children_import_the_same_package(patch)
+        yield
+
+
+def _let_children_import_the_same_package(patch: pytest.MonkeyPatch) -> None:
+    """Put a package that is tested from its source folder on the path of every process that a test starts."""
+    source = Path(gaitmap_results.__file__).parents[1]
+    if (source / "pyproject.toml").is_file():
+        paths = [str(source), *filter(None, [os.environ.get("PYTHONPATH")])]
+        patch.setenv("PYTHONPATH", os.pathsep.join(paths))
+
+
+@pytest.fixture(autouse=True)
+def _own_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start every test in its own empty folder, outside of any repository."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_config_left_over() -> Iterator[None]:
+    """Take back a global config that a test has set."""
+    yield
+    config = sys.modules.get("gaitmap_results.config")
+    if config is not None and config.is_config_set():
+        config.reset_config()
