@@ -1,0 +1,36 @@
+"""Finds and holds the config.
+
+The config says where results, caches and temporary files go, how many jobs to use, where the data sets are, and whether
+runs are debug runs.
+It is either set with :func:`set_config`, or looked up whenever it is asked for: in the file named by the environment
+variable ``GAITMAP_RESULTS_CONFIG``, else in ``[tool.gaitmap_results]`` of the nearest ``pyproject.toml``.
+"""
+
+from __future__ import annotations
+
+from gaitmap_results.config._holding import (
+    config_for_workers,
+    explain_config,
+    find_results_folder,
+    get_config,
+    is_config_set,
+    is_debug_run,
+    reset_config,
+    set_config,
+)
+from gaitmap_results.config._local import ConfigValue, LocalConfig
+from gaitmap_results.config._template import create_config_template
+
+__all__ = [
+    "ConfigValue",
+    "LocalConfig",
+    "config_for_workers",
+    "create_config_template",
+    "explain_config",
+    "find_results_folder",
+    "get_config",
+    "is_config_set",
+    "is_debug_run",
+    "reset_config",
+    "set_config",
+]

@@ -1,0 +1,196 @@
+"""Checks single values of the config.
+
+Every function takes a value as somebody wrote it, and ``where`` it was written, and returns it in the type that the
+rest of the package works with.
+Whatever cannot be meant is refused with a :class:`~gaitmap_results.exceptions.ConfigError` that repeats ``where``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results.exceptions import ConfigError
+
+__all__ = ["check_boolean", "check_datasets", "check_folder", "check_number_of_jobs"]
+
+_WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
+_ALLOWED_WORDS = "true, 1, yes, on (a debug run) or false, 0, no, off (not a debug run)"
+
+# Enough characters of a value to recognise it in a message.
+_SHOWN = 100
+
+# A `$` that no name follows stays as it is: shared folders of Windows are called `\\server\c$`.
+_VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\$\{([^}]*)(\}?)|%([A-Za-z_][\w()]*)%", re.ASCII)
+
+
+def check_boolean(value: object, *, where: str) -> bool:
+    """Return a truth value that is one, or is spelled as one.
+
+    Parameters
+    ----------
+    value
+        A boolean, or one of the words true, 1, yes, on, false, 0, no, off in upper or lower case.
+    where
+        What the value is and where it was written, for the message.
+
+    Raises
+    ------
+    ConfigError
+        For everything else: ``maybe`` must not silently become an official run, nor a debug run.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in _WORDS:
+        return _WORDS[value.strip().lower()]
+    raise ConfigError(f"{where} is {_shown(value)}, which is neither true nor false. Write one of {_ALLOWED_WORDS}.")
+
+
+def check_number_of_jobs(value: object, *, where: str, text_allowed: bool = False) -> int:
+    """Return a number of parallel jobs: any whole number but 0; -1 stands for all processors.
+
+    Parameters
+    ----------
+    value
+        A whole number.
+    where
+        What the value is and where it was written, for the message.
+    text_allowed
+        Whether a number in quotes counts, as config files of gaitmap_challenges may have it.
+
+    Raises
+    ------
+    ConfigError
+        If it is none.
+    """
+    number = value
+    if text_allowed and isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", value):
+        number = int(value)
+    # In Python True is also the number 1, which nobody who writes `n_jobs: true` means.
+    if not isinstance(number, bool):
+        try:
+            jobs = operator.index(number)  # type: ignore[arg-type]  # the except clause handles what is no number
+        except TypeError:
+            jobs = 0
+        if jobs != 0:
+            return jobs
+    raise ConfigError(
+        f"{where} is {_shown(value)}, but must be a whole number other than 0. "
+        "Write the number of parallel jobs, or -1 for all processors."
+    )
+
+
+def check_folder(value: object, *, where: str, base: Path | None = None) -> Path:
+    """Return the absolute path of a folder, with ``~`` and environment variables put in.
+
+    The folder need not exist, and ``..`` is kept, since leaving it out changes the meaning where links are involved.
+
+    Parameters
+    ----------
+    value
+        Text or a path; ``~``, ``~user``, ``$NAME``, ``${NAME}`` and ``%NAME%`` are replaced on every operating system.
+    where
+        What the value is and where it was written, for the message.
+    base
+        The folder that a relative path starts from; the working directory if not given.
+
+    Raises
+    ------
+    ConfigError
+        If it is no path, or a variable is not set.
+    """
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    if not isinstance(text, str):
+        raise ConfigError(f"{where} is {_shown(value)}, but must be the path of a folder: text or a pathlib.Path.")
+    if not text.strip() or "\0" in text:
+        raise ConfigError(f"{where} is {_shown(text)}, which is no path. Write the path of a folder, or leave it out.")
+    written = text
+    text = _VARIABLE.sub(lambda match: _variable(match, written, where), written)
+    if text.startswith("~"):
+        text = _with_home(text, where)
+    path = Path(text)
+    if path.is_absolute():
+        return path
+    try:
+        return ((base or Path.cwd()) / path).absolute()
+    except OSError as error:
+        raise ConfigError(
+            f"{where} is the relative path {text!r}, but the working directory it starts from no longer exists. "
+            "Change to a folder that exists, or write an absolute path."
+        ) from error
+
+
+def check_datasets(value: object, *, where: str, base: Path | None = None) -> Any:
+    """Return the folders of the data sets.
+
+    Parameters
+    ----------
+    value
+        ``None``, a mapping of data set names to folders (or ``None`` where a data set is not available), or an object
+        that holds them as its fields, such as the ``DatasetsConfig`` of gaitmap_datasets.
+    where
+        What the value is and where it was written, for the message.
+    base
+        The folder that relative paths start from; the working directory if not given.
+
+    Returns
+    -------
+    datasets
+        A new dictionary of absolute paths, or the object as it was given.
+
+    Raises
+    ------
+    ConfigError
+        If it is none of these.
+    """
+    if value is None or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+        return value
+    if not isinstance(value, Mapping):
+        raise ConfigError(
+            f"{where} is {_shown(value)}, but must give each data set's name and its folder, "
+            'for example {"my_dataset": "/data/my_dataset"}.'
+        )
+    folders: dict[str, Path | None] = {}
+    for name, folder in value.items():
+        if not isinstance(name, str):
+            raise ConfigError(f"{where} has the name {_shown(name)}, but the name of a data set must be text.")
+        place = f"The folder of {name!r} in {where}"
+        folders[name] = None if folder is None else check_folder(folder, where=place, base=base)
+    return folders
+
+
+def _variable(match: re.Match[str], text: str, where: str) -> str:
+    plain, braced, closing, percent = match.groups()
+    if braced is not None and not (braced and closing):
+        raise ConfigError(
+            f"{where} is {_shown(text)}, with a '${{' that is not followed by a name and a '}}'. Add them."
+        )
+    name = plain or braced or percent
+    # An empty variable would turn `$SCRATCH/results` into `/results`: as wrong as a missing one.
+    if not (found := os.environ.get(name)):
+        raise ConfigError(
+            f"{where} is {_shown(text)}, but the environment variable {name} is not set or empty. "
+            "Set it, or write the path without it."
+        )
+    return found
+
+
+def _with_home(text: str, where: str) -> str:
+    expanded = os.path.expanduser(text)  # noqa: PTH111  # Path.expanduser raises only for some of the unknown users
+    if expanded.startswith("~"):
+        raise ConfigError(
+            f"{where} is {_shown(text)}, but that home directory is not known. "
+            "Write the path in full; a folder whose own name starts with ~ is written as ./~name."
+        )
+    return expanded
+
+
+def _shown(value: object) -> str:
+    shown = repr(value)
+    shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
+    return shown if value is None or isinstance(value, (str, bool)) else f"{shown} ({type(value).__name__})"
