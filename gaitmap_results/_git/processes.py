@@ -1,0 +1,244 @@
+"""Runs git."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import ModuleType, TracebackType
+
+__all__ = ["GitProcesses", "GitUnreadableError"]
+
+# What `git rev-parse --local-env-vars` lists: a git hook leaves these variables behind, and they point to *its*
+# repository instead of the one asked for.
+# Of that list GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT are missing here: they are settings like those in a file, and
+# git itself hands them on to submodules.
+# The last four are no part of it; they change what a path given to git means.
+_REDIRECTING_VARIABLES = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_CONFIG",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_GRAFT_FILE",
+        "GIT_INDEX_FILE",
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_PREFIX",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_SHALLOW_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_LITERAL_PATHSPECS",
+        "GIT_GLOB_PATHSPECS",
+        "GIT_NOGLOB_PATHSPECS",
+        "GIT_ICASE_PATHSPECS",
+    }
+)
+_OWN_VARIABLES = {
+    "GIT_OPTIONAL_LOCKS": "0",  # reading must not rewrite the index
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",  # messages that can be recognised
+    "LANGUAGE": "C",
+}
+_OWN_SETTINGS = (
+    *("-c", "core.quotePath=false"),
+    # A monitor of the file system is a hook of the user or a process that stays; neither is needed here.
+    *("-c", "core.fsmonitor=false"),
+)
+_REFRESH = "GIT_PYTHON_REFRESH"
+_IMPORT_LOCK = threading.Lock()
+
+
+class GitUnreadableError(Exception):
+    """The state of the repository is unknown.
+
+    Parameters
+    ----------
+    code
+        ``"git.not_a_repository"`` or ``"git.unavailable"``.
+    message
+        What happened, where, and what to do next.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
+    """The git processes of one reading; none of them outlives the block.
+
+    Parameters
+    ----------
+    timeout
+        Seconds that all of them may take together.
+    ceiling
+        A folder in which, and above which, git does not look for a repository.
+    """
+
+    def __init__(self, timeout: float, *, ceiling: Path | None = None) -> None:
+        self._git = _import_git()
+        self._environment = _environment(ceiling)
+        self._timeout = timeout
+        self._deadline = time.monotonic() + timeout
+        self._started: list[tuple[subprocess.Popen[bytes], Path]] = []
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        for process, _ in self._started:
+            _stop(process)
+
+    def start(self, folder: Path, *arguments: str) -> int:
+        """Start a git command in a folder and return the number under which its answer can be fetched."""
+        # Git.execute of GitPython merges the environment of this process into that of git and cannot leave a variable
+        # out, and its timeout does not exist on Windows.
+        # Hence only GitPython's ways to find git and to start it safely are used, with an environment of our own.
+        executable = self._git.cmd.Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
+        try:
+            process = self._git.cmd.safer_popen(
+                [executable, *_OWN_SETTINGS, *arguments],
+                cwd=folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                # A group of its own, so that the filters that git starts can be stopped together with it.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise _not_started(folder, error) from error
+        self._started.append((process, folder))
+        return len(self._started) - 1
+
+    def answer(self, number: int) -> tuple[bytes, bytes]:
+        """Wait for a command and return what it wrote to its output and to its error stream.
+
+        Raises
+        ------
+        GitUnreadableError
+            If the command failed or the time is over.
+        """
+        process, folder = self._started[number]
+        try:
+            output, messages = process.communicate(timeout=max(0.0, self._deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise GitUnreadableError(
+                "git.unavailable",
+                f"git did not answer within {self._timeout:g} s in {folder}. "
+                "Run `git status` there to see what it waits for.",
+            ) from None
+        if process.returncode != 0:
+            raise _failed(folder, process.returncode, messages)
+        return output, messages
+
+    def answer_or_none(self, number: int) -> bytes | None:
+        """Return the output of a command that one can do without, or None if there is none."""
+        try:
+            return self.answer(number)[0]
+        except GitUnreadableError:
+            return None
+
+
+def _import_git() -> ModuleType:
+    """Import GitPython, which by itself would raise if there is no git."""
+    with _IMPORT_LOCK:
+        before = os.environ.get(_REFRESH)
+        first_time = "git" not in sys.modules
+        if first_time:
+            os.environ[_REFRESH] = "quiet"
+        try:
+            import git
+            import git.cmd
+        except ImportError as error:
+            raise GitUnreadableError(
+                "git.unavailable", f"GitPython cannot be imported ({error}). Install it: `pip install GitPython`."
+            ) from error
+        finally:
+            if first_time:
+                del os.environ[_REFRESH]
+                os.environ.update({} if before is None else {_REFRESH: before})
+    return git
+
+
+def _environment(ceiling: Path | None) -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name.upper() not in _REDIRECTING_VARIABLES}
+    environment.update(_OWN_VARIABLES)
+    if ceiling is not None:
+        environment["GIT_CEILING_DIRECTORIES"] = str(ceiling)
+    return environment
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    # Without a return code nobody has waited for the process yet, so its number cannot belong to another one.
+    if process.returncode is None:
+        with contextlib.suppress(OSError):
+            if sys.platform == "win32":
+                process.kill()
+            else:
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    for pipe in (process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
+
+
+def _not_started(folder: Path, error: OSError) -> GitUnreadableError:
+    if not folder.is_dir():
+        return GitUnreadableError(
+            "git.not_a_repository", f"There is no folder {folder}, hence no git repository. Start from a folder of it."
+        )
+    if isinstance(error, FileNotFoundError):
+        return GitUnreadableError(
+            "git.unavailable",
+            "git was not found. Install git, or name the program in the environment variable "
+            "GIT_PYTHON_GIT_EXECUTABLE.",
+        )
+    return GitUnreadableError("git.unavailable", f"git could not be started in {folder}: {error}.")
+
+
+def _failed(folder: Path, code: int, messages: bytes) -> GitUnreadableError:
+    text = _without_secrets(messages.decode("utf-8", "backslashreplace")).strip()
+    if "safe.directory" in text:
+        command = re.search(r"git config --global --add safe\.directory .*", text)
+        return GitUnreadableError(
+            "git.unavailable",
+            f"The repository of {folder} belongs to another user, therefore git does not read it. If you trust it, "
+            f"run: {command.group() if command else f'git config --global --add safe.directory {folder}'}",
+        )
+    if "must be run in a work tree" in text:
+        return GitUnreadableError(
+            "git.not_a_repository",
+            f"{folder} lies in a bare git repository or in a .git folder, where there are no files to compare. "
+            "Start from a folder that was checked out.",
+        )
+    if "not a git repository" in text:
+        return GitUnreadableError(
+            "git.not_a_repository",
+            f"{folder} is not inside a git repository. Start from a folder of the repository that holds your code, "
+            "or create one with `git init`.",
+        )
+    tail = " / ".join(text.splitlines()[-5:])[-500:]
+    return GitUnreadableError(
+        "git.unavailable",
+        f"git failed in {folder} with exit code {code}: {tail or 'no message'}. "
+        "Run `git status` there (git 2.18 or newer is needed).",
+    )
+
+
+def _without_secrets(text: str) -> str:
+    """Take user names, passwords, queries and fragments out of the URLs in a message of git."""
+    text = re.sub(r"://[^\s'\"]*@", "://", text)
+    return re.sub(r"(://[^\s'\"?#]*)[?#][^\s'\"]*", r"\1", text)

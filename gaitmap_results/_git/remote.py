@@ -1,0 +1,76 @@
+"""Names the remote of a repository without any secret in it."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["remote_url", "without_secrets"]
+
+# Addresses of other kinds (`s3://KEY:SECRET@bucket`, `ext::sh -c ...`) have rules of their own.
+_KNOWN_SCHEMES = frozenset({"file", "ftp", "ftps", "git", "git+ssh", "http", "https", "ssh", "ssh+git"})
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]\\:%]*)(:[0-9]*)?")
+
+
+def remote_url(settings: bytes, branch: str | None) -> str | None:
+    """Return the URL of ``origin``, else of the remote of the branch, else of the only remote.
+
+    Parameters
+    ----------
+    settings
+        The output of ``git config -z --get-regexp`` for the URLs of remotes and the remotes of branches.
+        Unlike ``git remote get-url`` it does not expand the user's abbreviations, which may hold secrets.
+    branch
+        The branch that is checked out.
+    """
+    values: dict[str, str] = {}
+    for line in settings.decode("utf-8", "backslashreplace").split("\0"):
+        name, _, value = line.partition("\n")
+        if value:
+            values.setdefault(name, value)  # git fetches from the first URL of several
+    urls = {name: value for name, value in values.items() if name.startswith("remote.")}
+    upstream = values.get(f"branch.{branch}.remote", "")
+    for name in ("remote.origin.url", f"remote.{upstream}.url"):
+        if name in urls:
+            return without_secrets(urls[name])
+    return without_secrets(next(iter(urls.values()))) if len(urls) == 1 else None
+
+
+def without_secrets(url: str) -> str:
+    """Return the URL of a remote without user, password, query and fragment.
+
+    Where it is not certain what is which, only the beginning up to ``://`` is left.
+
+    Examples
+    --------
+    >>> without_secrets("https://me:secret@example.org/group/repo.git?token=1#x")
+    'https://example.org/group/repo.git'
+    >>> without_secrets("git@example.org:group/repo.git")
+    'example.org:group/repo.git'
+    """
+    helper = re.match(r"[A-Za-z0-9+.-]*::", url)
+    if helper:
+        return helper.group()
+    scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]*:)?//", url)
+    if scheme:
+        known = scheme.group()[:-3].lower() in _KNOWN_SCHEMES | {""}
+        return scheme.group() + (_host_and_path(url[scheme.end() :]) if known else "")
+    if re.match(r"[A-Za-z]:[\\/]|[/\\.~]", url):
+        return url  # a path on this machine
+    # What stands in front of the last @ of the host in `user@host:path`, or, as nobody should write it, of what
+    # follows a first colon in `user:password@host:path`.
+    short = re.sub(r"^[^/\\:]*@", "", url)
+    if short == url:
+        short = re.sub(r"^[^/\\@]*:[/\\]*[^/\\]*@", "", url)
+    return re.split(r"[?#]", short)[0]
+
+
+def _host_and_path(rest: str) -> str:
+    authority, slash, path = rest.partition("/")
+    user, _, host = authority.rpartition("@")
+    if not user and re.search(r"[?#]", host):
+        host, slash, path = re.split(r"[?#]", host)[0], "", ""
+    found = _HOST.fullmatch(host)
+    # A password may hold an unescaped / or # or ?, and then part of it would pass for a host, a port or a path.
+    if re.search(r"[?#]", user) or found is None or (found.group(2) and "@" in path):
+        return ""
+    return host + slash + re.split(r"[?#]", path)[0]

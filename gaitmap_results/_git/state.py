@@ -1,0 +1,217 @@
+"""Puts together what a run stores about the repository."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results._git.changes import parse_status, shown_changes, start_status
+from gaitmap_results._git.ignoring import (
+    check_git_dirty_ignore,
+    covers,
+    entries_in_repository,
+    matches_a_file,
+    path_in_repository,
+    results_entries,
+)
+from gaitmap_results._git.processes import GitProcesses
+from gaitmap_results._git.remote import remote_url
+
+__all__ = ["GitState", "read_git_state", "reread_git_state"]
+
+
+_COUNTED = ("staged", "unstaged", "untracked", "conflicted", "submodules")
+
+
+@dataclass(frozen=True)
+class GitState:
+    r"""What git says about a work tree.
+
+    All paths are relative to ``base_dir``, with ``/`` between their parts; bytes that are no UTF-8 are shown as
+    ``\xff``.
+    A folder in which nothing is tracked is listed as one path that ends with ``/``, a renamed file as two paths.
+
+    Attributes
+    ----------
+    base_dir
+        The top folder of the work tree.
+    commit, branch, detached
+        ``commit`` is None before the first commit, ``branch`` is None when no branch is checked out.
+    describe
+        The commit in the words of ``git describe --tags --always``.
+    remote
+        The URL of the remote, without user, password, query and fragment.
+    shallow
+        Whether the history is cut off.
+    dirty
+        Whether the commit would not reproduce the files, apart from the ignored ones.
+    staged, unstaged, untracked, conflicted, submodules
+        The changed paths that count. A path can be both staged and unstaged.
+    ignored
+        The changed paths that do not count.
+    unmatched_ignores
+        Entries of the ignore list that match neither a file nor a change.
+    hidden
+        Tracked files whose changes git was told not to report (``assume-unchanged``, ``skip-worktree``).
+    caller_tracked
+        Whether the caller's file is tracked; None if there is none or it is unknown.
+    """
+
+    base_dir: Path
+    commit: str | None
+    branch: str | None
+    detached: bool
+    describe: str | None
+    remote: str | None
+    shallow: bool
+    dirty: bool
+    staged: tuple[str, ...]
+    unstaged: tuple[str, ...]
+    untracked: tuple[str, ...]
+    conflicted: tuple[str, ...]
+    submodules: tuple[str, ...]
+    ignored: tuple[str, ...]
+    unmatched_ignores: tuple[str, ...]
+    hidden: tuple[str, ...]
+    caller_tracked: bool | None
+
+    def differs_from(self, other: GitState) -> bool:
+        """Return whether the commit, or one of the changed paths that count, is not the same as in ``other``."""
+        return any(getattr(self, name) != getattr(other, name) for name in ("commit", *_COUNTED))
+
+
+def read_git_state(
+    folder: Path,
+    *,
+    ignore: Sequence[str | Path] = (),
+    results_folder: Path | None = None,
+    caller_file: Path | None = None,
+    timeout: float = 30.0,
+) -> GitState:
+    """Read the state of the repository that a folder lies in.
+
+    Parameters
+    ----------
+    folder
+        A folder inside the work tree.
+    ignore
+        Files and folders whose changes do not count, relative to the top of the work tree.
+    results_folder
+        Changes in it do not count either, if it lies strictly inside the work tree and ``caller_file`` is not in it.
+    caller_file
+        The file to look for among the tracked files.
+    timeout
+        Seconds that all of it may take.
+
+    Raises
+    ------
+    GitUnreadableError
+        If there is no repository, or git cannot read it.
+    InvalidOptionError
+        If ``ignore`` has an entry that :func:`check_git_dirty_ignore` refuses, or an absolute one that does not lie
+        inside the work tree.
+    """
+    entries = check_git_dirty_ignore(ignore)
+    with GitProcesses(timeout) as processes:
+        # Side by side: in a large repository the status alone takes nearly all of the time.
+        status = start_status(processes, folder)
+        place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
+        listing = processes.start(folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)")
+        settings = processes.start(folder, "config", "-z", "--get-regexp", r"^(remote\..*\.url|branch\..*\.remote)$")
+        describe = processes.start(folder, "describe", "--tags", "--always")
+
+        shallow, _, top = processes.answer(place)[0].partition(b"\n")
+        base_dir = Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n"))))
+        files = processes.answer_or_none(listing)
+        hidden, caller_tracked = _hidden(files or b"", base_dir), _is_tracked(caller_file, files, base_dir)
+        counted = _status_fields(
+            processes, status, base_dir, entries, results_entries(results_folder, caller_file, base_dir)
+        )
+        description = processes.answer_or_none(describe)
+        remotes = processes.answer_or_none(settings)
+    return GitState(
+        base_dir=base_dir,
+        describe=_text(description.strip()) if description else None,
+        remote=remote_url(remotes or b"", counted["branch"]),
+        shallow=shallow == b"true",
+        hidden=hidden,
+        caller_tracked=caller_tracked,
+        **counted,
+    )
+
+
+def reread_git_state(
+    state: GitState,
+    *,
+    ignore: Sequence[str | Path] = (),
+    results_folder: Path | None = None,
+    caller_file: Path | None = None,
+    timeout: float = 30.0,
+) -> GitState:
+    """Read again, with a single ``git status``, what can have changed since ``state`` was read.
+
+    Parameters and errors are those of :func:`read_git_state`.
+    The remote, the hidden files and whether the caller's file is tracked are those of ``state``; so is the description,
+    unless there is another commit now.
+    """
+    entries = check_git_dirty_ignore(ignore)
+    base_dir = state.base_dir
+    # If the repository is gone, git must not answer for another one that this one lay in.
+    with GitProcesses(timeout, ceiling=base_dir.parent) as processes:
+        counted = _status_fields(
+            processes,
+            start_status(processes, base_dir),
+            base_dir,
+            entries,
+            results_entries(results_folder, caller_file, base_dir),
+        )
+    return replace(state, describe=state.describe if counted["commit"] == state.commit else None, **counted)
+
+
+def _status_fields(
+    processes: GitProcesses, status: int, base_dir: Path, entries: Sequence[str], results: set[bytes]
+) -> dict[str, Any]:
+    """Return the fields of GitState that an answer of ``git status`` decides."""
+    head, changes = parse_status(*processes.answer(status))
+    ignored = entries_in_repository(entries, base_dir)
+    covered = results.union(ignored.values())
+    found: dict[str, set[bytes]] = {name: set() for name in (*_COUNTED, "ignored")}
+    for change in shown_changes(processes, base_dir, changes, covered):
+        found["ignored" if covers(covered, change.path) else change.kind].add(change.path)
+    changed = set[bytes]().union(*found.values())
+    unmatched = [
+        entry
+        for entry, place in ignored.items()
+        if not matches_a_file(place, base_dir) and not any(covers([place], path) for path in changed)
+    ]
+    return {
+        "commit": None if head.commit is None else _text(head.commit),
+        "branch": None if head.branch is None else _text(head.branch),
+        "detached": head.branch is None,
+        # Without a commit there is nothing that could reproduce anything.
+        "dirty": head.commit is None or any(found[name] for name in _COUNTED),
+        **{name: tuple(_text(path) for path in sorted(paths)) for name, paths in found.items()},
+        "unmatched_ignores": tuple(_text(os.fsencode(entry)) for entry in unmatched),
+    }
+
+
+def _hidden(files: bytes, base_dir: Path) -> tuple[str, ...]:
+    """Return the files that ``git ls-files -v`` marks: a small letter is assume-unchanged, an S is skip-worktree."""
+    marked = re.findall(rb"(?:\A|\0)[a-zS] ([^\0]*)", files)
+    # A sparse checkout marks every file that it leaves out; nothing of those is hidden.
+    return tuple(_text(path) for path in marked if os.path.lexists(base_dir / os.fsdecode(path)))
+
+
+def _is_tracked(file: Path | None, files: bytes | None, base_dir: Path) -> bool | None:
+    if file is None or files is None:
+        return None
+    path = path_in_repository(file, base_dir)
+    return path is not None and re.search(rb"(?:\A|\0). " + re.escape(path) + rb"\0", files) is not None
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")
