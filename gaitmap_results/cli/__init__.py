@@ -1,0 +1,43 @@
+"""The command ``gaitmap-results``: finds the commands and turns errors into messages.
+
+Each command is a module of this package, imported only when it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from gaitmap_results import __version__
+from gaitmap_results.exceptions import GaitmapResultsError
+
+__all__ = ["main"]
+
+# Command -> the module that has a click command of the same name.
+_COMMANDS = {"demo": "gaitmap_results.cli.demo"}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click gives it
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except GaitmapResultsError as error:
+            # These messages are written for the user; a traceback would hide them.
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="gaitmap-results")
+def main() -> None:
+    """Record benchmark runs of gait algorithms so that they can be trusted, found and repeated."""

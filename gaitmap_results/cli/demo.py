@@ -1,0 +1,181 @@
+"""The command ``demo``: records four real entries and shows how they compare."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gaitmap_results.config import find_results_folder
+from gaitmap_results.exceptions import (
+    DebugRunWarning,
+    GaitmapResultsWarning,
+    MissingExtraError,
+    NoResultsFolderError,
+)
+from gaitmap_results.layout import METADATA_FILE
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from gaitmap_results.demo.comparison import ComparedRun
+    from gaitmap_results.demo.data import Report
+
+__all__ = ["demo"]
+
+_DEFAULT_RESULTS = "gaitmap_results_demo"
+_DEMO_CODE = Path(__file__).parents[1] / "demo"
+_PLAIN_WIDTH = 100  # characters, where the output goes to a file or another program
+
+
+@click.command
+@click.argument("results", required=False, type=click.Path(file_okay=False, path_type=Path))
+@click.option("--cache", type=click.Path(file_okay=False, path_type=Path), help="Folder that keeps the recordings.")
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def demo(results: Path | None, cache: Path | None, as_json: bool) -> None:
+    """Record four real gait algorithms and compare them.
+
+    The algorithms look for initial contacts in recordings of three people, which are downloaded once (10 MB).
+    Each of them becomes a recorded run below the folder RESULTS: the results folder of the config where there is one,
+    or else ./gaitmap_results_demo. It takes about half a minute.
+    """
+    _check_extra()
+    with _reported() as report, _third_parties_quiet():
+        runs = _record_all(_results_folder(results), cache, report)
+    if as_json:
+        click.echo(json.dumps([{**asdict(run), "path": str(run.path)} for run in runs], indent=2))
+    else:
+        _show(runs)
+
+
+def _check_extra() -> None:
+    missing = [name for name in ("mobgap", "tpcp", "pip") if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(
+            f"The demo needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
+            f'Install the extra "demo" (it needs Python 3.11 or newer):\n  pip install "gaitmap_results[demo]"',
+            extra="demo",
+        )
+
+
+def _results_folder(given: Path | None) -> Path:
+    try:
+        return find_results_folder(given)
+    except NoResultsFolderError:
+        return find_results_folder(_DEFAULT_RESULTS)
+
+
+def _record_all(results: Path, cache: Path | None, report: Report) -> list[ComparedRun]:
+    from gaitmap_results.demo.data import fetch_recordings
+
+    report(f"Results folder: {results}", 0, 0)
+    recordings = fetch_recordings(cache, report=report)
+    report("Loading mobgap and tpcp (this takes longest the first time)", 0, 0)
+    from gaitmap_results.demo.challenge import lab_dataset
+    from gaitmap_results.demo.comparison import read_run
+    from gaitmap_results.demo.entries import ENTRIES, record_entry
+
+    dataset = lab_dataset(recordings)
+    runs: list[ComparedRun] = []
+    for number, entry in enumerate(ENTRIES, start=1):
+        report(f"Running entry {number} of {len(ENTRIES)}: {entry.name}", 0, 0)
+        runs += [read_run(path) for path in record_entry(entry, dataset, results).paths_]
+    return runs
+
+
+@contextmanager
+def _reported() -> Iterator[Report]:
+    """Yield a function that says on the error stream what happens now; a terminal gets a moving bar below."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
+    columns = (SpinnerColumn("line"), TimeElapsedColumn(), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+        said = ""
+
+        def report(message: str, done: int, total: int) -> None:
+            nonlocal said
+            if message != said:
+                console.print(message)
+            said = message
+            progress.update(task, completed=done, total=total or None)
+
+        yield report
+
+
+@contextmanager
+def _third_parties_quiet() -> Iterator[None]:
+    """Keep the progress bars and warnings of the libraries below the demo off the terminal."""
+    # tqdm, the progress bars of tpcp, reads this when it is imported.
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("default", GaitmapResultsWarning)
+        # The table says for each run whether it is a debug run, and why.
+        warnings.simplefilter("ignore", DebugRunWarning)
+        yield
+
+
+def _show(runs: list[ComparedRun]) -> None:
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _PLAIN_WIDTH
+    console.print("\nInitial contacts in real gait: F1 score of each held-out participant, and the mean", style="bold")
+    console.print(_table(runs))
+    console.print(
+        "HA: healthy adult. MS: person with multiple sclerosis. An entry that is tuned is tuned on the others."
+    )
+    for reason, names in _reasons(runs).items():
+        console.print(f"Debug ({'all' if len(names) == len(runs) else ', '.join(names)}): {reason}")
+    version_folder = runs[0].path.parents[1]
+    # A path is never broken into lines, so that it can be copied.
+    console.print(f"\nStored in {version_folder}", soft_wrap=True)
+    for run in runs:
+        console.print(f"  {run.path.relative_to(version_folder)}", soft_wrap=True)
+    console.print(
+        f"\nNext: open {METADATA_FILE} in one of these folders. It says which code, machine and packages made the "
+        "scores, and when. The example for a challenge and entries of your own is the code of this demo:"
+    )
+    console.print(f"  {_DEMO_CODE / 'challenge.py'}\n  {_DEMO_CODE / 'entries.py'}", soft_wrap=True)
+
+
+def _table(runs: list[ComparedRun]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("Entry", no_wrap=True)
+    for heading in (*runs[0].f1_score, "Mean", "Timing error", "Runtime"):
+        table.add_column(heading, justify="right", style="bold" if heading == "Mean" else "")
+    table.add_column("Run", no_wrap=True)
+    for run in runs:
+        table.add_row(
+            run.entry_name,
+            *(f"{score:.3f}" for score in run.f1_score.values()),
+            f"{run.mean_f1_score:.3f}",
+            f"{run.mean_timing_error * 1000:.0f} ms",
+            f"{run.runtime:.1f} s",
+            "debug" if run.is_debug_run else "official",
+        )
+    return table
+
+
+def _reasons(runs: list[ComparedRun]) -> dict[str, list[str]]:
+    """Return every reason why a run is a debug run, with the entries that it holds for."""
+    entries: dict[str, list[str]] = {}
+    for run in runs:
+        for reason in run.debug_reasons:
+            entries.setdefault(f"{reason['code']}: {reason['message']}", []).append(run.entry_name)
+    return entries

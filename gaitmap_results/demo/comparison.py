@@ -1,0 +1,54 @@
+"""Reads the demo's runs back from their folders, as what is compared between them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results import load_run
+from gaitmap_results.demo.challenge import InitialContactChallenge
+
+__all__ = ["ComparedRun", "read_run"]
+
+
+@dataclass(frozen=True)
+class ComparedRun:
+    """One run of the demo, as it is stored.
+
+    Attributes
+    ----------
+    f1_score
+        The F1 score of each held-out participant.
+    mean_f1_score
+        Their mean.
+    mean_timing_error
+        How far found initial contacts are from the reference, mean over the participants, in seconds.
+    runtime
+        How long the cross-validation took, in seconds.
+    """
+
+    entry_name: str
+    f1_score: dict[str, float]
+    mean_f1_score: float
+    mean_timing_error: float
+    runtime: float
+    is_debug_run: bool
+    debug_reasons: list[dict[str, Any]]
+    path: Path
+
+
+def read_run(path: Path) -> ComparedRun:
+    """Load one run of the demo from its run folder."""
+    run = load_run(InitialContactChallenge, path)
+    mean = run.results["mean"]
+    return ComparedRun(
+        entry_name=run.metadata["entry_name"],
+        f1_score={fold["participant"]: fold["f1_score"] for fold in run.results["folds"]},
+        mean_f1_score=mean["f1_score"],
+        mean_timing_error=mean["tp_absolute_timing_error_s"],
+        runtime=run.metadata["runtime"],
+        is_debug_run=run.metadata["is_debug_run"],
+        debug_reasons=run.metadata["debug_reasons"],
+        path=path,
+    )

@@ -1,0 +1,201 @@
+"""Fetches the recordings of the demo into a cache, once.
+
+They are the lab recordings that come with the source archive of mobgap 1.2.0 (Apache License 2.0), real data of the
+Mobilise-D consortium: two healthy adults (HA) and one person with multiple sclerosis (MS) wear a sensor at the lower
+back, and a reference system says when each foot touched the ground.
+pip downloads the archive, so that whatever index, mirror or proxy pip is set up with is used here too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from gaitmap_results.config import explain_config
+from gaitmap_results.exceptions import GaitmapResultsError
+
+__all__ = ["ARCHIVE", "RECORDINGS", "RecordingsError", "Report", "default_cache", "fetch_recordings"]
+
+#: Called with what happens now, and how much of it is done: bytes so far and in all, both 0 where that is unknown.
+Report = Callable[[str, int, int], None]
+
+ARCHIVE: Final = "mobgap-1.2.0.tar.gz"
+_ARCHIVE_SHA256: Final = "26f3ec1173f74ad873d13dabe0fd75dde8554720595ebc39159ee18dbea31351"
+_FOLDER_IN_ARCHIVE: Final = "mobgap-1.2.0/example_data/data/lab/"
+_FOLDER_IN_CACHE: Final = "mobgap-1.2.0-lab"
+
+#: Every file of the recordings and its SHA-256 checksum.
+RECORDINGS: Final = {
+    "HA/001/data.mat": "f1570054e195c44791cf4381e27083afb1c83432da6ae94078ed27c88bef12fc",
+    "HA/001/infoForAlgo.mat": "6a0c79c7eba3b28a01a33ff92d08b6d987f2b337df8ab696533dc9ba4e09493e",
+    "HA/001/test_list.json": "1ea5bcabd0a2951e644a106a37adcf2cb911167c99dfbacfbf72c6f419e4b44f",
+    "HA/002/data.mat": "cf3128d30bd3a8916d0fafc2a6c3f470880bc701ac7f30e43b2eb04e8a262adf",
+    "HA/002/infoForAlgo.mat": "80f5ec7fd2a6e11edcbb9cfcc5f1dd74968e637265da42f77f64b955e7b2c223",
+    "HA/002/test_list.json": "5813dc364fdcb8a5185f45ea4007bf35b9feeb5471b5867d4f3d49ca05b6e18e",
+    "MS/001/data.mat": "e2a025fd14713b6730f838b116ad7fc2b1c71774e09c22ce0962a468b46c0b55",
+    "MS/001/infoForAlgo.mat": "7400cc0fa7fc559627eebdb2a8cf2d47efef18fc94533a6b54308873efe0b614",
+    "MS/001/test_list.json": "5813dc364fdcb8a5185f45ea4007bf35b9feeb5471b5867d4f3d49ca05b6e18e",
+}
+
+_PIP_DOWNLOAD: Final = ("-m", "pip", "download", "--no-deps", "--no-binary", "mobgap")
+# With --no-input a question for a password becomes an error instead of a demo that waits for ever.
+_PIP_QUIETLY: Final = ("--no-input", "--disable-pip-version-check", "--no-color", "--retries", "2")
+_PIP_PROGRESS: Final = re.compile(r"Progress (\d+) of (\d+)")
+
+
+class RecordingsError(GaitmapResultsError, OSError):
+    """The recordings of the demo are not in the cache and could not be put there."""
+
+
+def fetch_recordings(cache: str | Path | None = None, *, report: Report = lambda *_: None) -> Path:
+    """Return the folder with the recordings; download them only if they are not in the cache, or are damaged there.
+
+    Parameters
+    ----------
+    cache
+        The folder that keeps them.
+        Without it, the ``cache_dir`` of the config, or else the place that the operating system has for caches.
+        An archive ``mobgap-1.2.0.tar.gz`` that lies in it is used instead of a download.
+    report
+        Called with everything that takes time or that one should know.
+
+    Raises
+    ------
+    RecordingsError
+        If there are no sound recordings afterwards; the message says what was attempted, where, and how to retry.
+    """
+    cache = Path(cache).expanduser().absolute() if cache is not None else default_cache()
+    folder = cache / _FOLDER_IN_CACHE
+    damaged = _damaged_files(folder)
+    if not damaged:
+        return folder
+    if folder.exists():
+        report(f"{folder}: {damaged[0]} is damaged or missing (checksum). All recordings are fetched again.", 0, 0)
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        # Inside the cache, so that moving the finished folder to its place is one rename.
+        with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as workspace:
+            archive = cache / ARCHIVE if (cache / ARCHIVE).is_file() else _download(Path(workspace), cache, report)
+            report("Unpacking the recordings", 0, 0)
+            unpacked = _unpack(archive, Path(workspace) / "unpacked")
+            _put_in_place(unpacked, folder, aside=Path(workspace) / "damaged")
+    except RecordingsError:
+        raise
+    except OSError as error:
+        raise RecordingsError(
+            f"The recordings could not be stored in {cache}: {error.strerror or error}.\n"
+            f"Give a folder that you can write, for example: gaitmap-results demo --cache ./cache"
+        ) from error
+    return folder
+
+
+def default_cache() -> Path:
+    """Return the ``cache_dir`` of the config, or else the place that the operating system has for caches."""
+    configured = {value.name: value.value for value in explain_config()}["cache_dir"]
+    if configured is not None:
+        return Path(configured)
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        # https://specifications.freedesktop.org/basedir-spec: a relative path is to be ignored.
+        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        base = base if base.is_absolute() else Path.home() / ".cache"
+    return base / "gaitmap_results"
+
+
+def _damaged_files(folder: Path) -> list[str]:
+    return [name for name, checksum in RECORDINGS.items() if _sha256(folder / name) != checksum]
+
+
+def _sha256(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
+
+
+def _download(workspace: Path, cache: Path, report: Report) -> Path:
+    # With its checksum in a requirements file, pip refuses a wrong archive before it runs any code in it.
+    requirements = workspace / "requirements.txt"
+    requirements.write_text(f"mobgap==1.2.0 --hash=sha256:{_ARCHIVE_SHA256}\n", encoding="utf-8")
+    command = [sys.executable, *_PIP_DOWNLOAD, *_PIP_QUIETLY, "--progress-bar", "raw"]
+    command += ["--dest", str(workspace), "--requirement", str(requirements)]
+    what = f"Downloading {ARCHIVE} with pip"
+    report(what, 0, 0)
+    output = []
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+    ) as pip:
+        for line in pip.stdout or ():
+            progress = _PIP_PROGRESS.match(line)
+            if progress:
+                report(what, int(progress[1]), int(progress[2]))
+            else:
+                output.append(line.strip())
+    if pip.returncode != 0 or not (workspace / ARCHIVE).is_file():
+        raise RecordingsError(_why_not(output, cache))
+    return workspace / ARCHIVE
+
+
+def _why_not(output: list[str], cache: Path) -> str:
+    indexes = (line.partition(": ")[2] for line in output if line.startswith("Looking in indexes: "))
+    where = next(indexes, "the default package index of pip")
+    errors = [line for line in output if line.startswith("ERROR")]
+    reasons = [line for line in output if "connection" in line.lower() or "timed out" in line.lower()][-1:]
+    said = "\n".join(f"  {line}" for line in (reasons + errors) or output[-5:])
+    return (
+        f"The recordings could not be downloaded.\n"
+        f"Attempted: {ARCHIVE}, the source archive of mobgap (10 MB, once), for the cache {cache}\n"
+        f"Where: {where} (`pip config list` shows what pip is set up with)\n"
+        f"pip said:\n{said}\n"
+        f"Retry: run the same command again when the package index can be reached. Where there is no network, put the "
+        f"archive into the cache folder yourself;\non another machine this command gets it: "
+        f"python {' '.join(_PIP_DOWNLOAD)} mobgap==1.2.0"
+    )
+
+
+def _unpack(archive: Path, target: Path) -> Path:
+    if _sha256(archive) != _ARCHIVE_SHA256:
+        raise RecordingsError(
+            f"{archive} is not the archive of mobgap 1.2.0: its SHA-256 checksum is {_sha256(archive)}, "
+            f"and {_ARCHIVE_SHA256} was expected.\nDelete it and run the same command again."
+        )
+    # Only what is named here is taken out of the archive, so that nothing in it can lead out of the folder.
+    with tarfile.open(archive) as tar:
+        for name in RECORDINGS:
+            member = tar.extractfile(_FOLDER_IN_ARCHIVE + name)
+            if member is None:
+                raise RecordingsError(f"{archive} has no file {_FOLDER_IN_ARCHIVE}{name}.")
+            file = target / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(member.read())
+    return target
+
+
+def _put_in_place(unpacked: Path, folder: Path, *, aside: Path) -> None:
+    # Another process may have been faster, and its files are as good as ours.
+    if not _damaged_files(folder):
+        return
+    try:
+        if folder.exists():
+            folder.rename(aside)
+        unpacked.rename(folder)
+    except OSError:
+        if _damaged_files(folder):
+            raise

@@ -1,0 +1,86 @@
+"""The command ``gaitmap-results``: help, version, and errors as messages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import gaitmap_results
+
+START = "from gaitmap_results.cli import main; main(prog_name='gaitmap-results')"
+
+
+def run(*arguments, program=START):
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, encoding="utf-8", check=False
+    )
+
+
+def test_version():
+    """The command knows the version of the package."""
+    process = run("--version")
+    assert process.returncode == 0
+    assert process.stdout.strip() == f"gaitmap-results, version {gaitmap_results.__version__}"
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_every_command(option):
+    """The help shows each command with one line that says what it does."""
+    process = run(option)
+    assert process.returncode == 0
+    assert "demo  Record four real gait algorithms and compare them." in process.stdout
+
+
+def test_help_of_the_demo_says_what_it_does_to_the_machine():
+    """Before it is started one can read what the demo downloads, where it writes, and how to change that."""
+    process = run("demo", "--help")
+    assert process.returncode == 0
+    for part in ("10 MB", "gaitmap_results_demo", "--cache", "--json"):
+        assert part in process.stdout
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("demo", "--help"), ("--version",)])
+def test_help_imports_nothing_heavy(arguments):
+    """Help and version come at once: nothing that takes long to import is imported for them."""
+    heavy = ("rich.console", "mobgap", "tpcp", "numpy", "pandas", "git", "psutil")
+    program = (
+        "import sys, json, atexit\n"
+        f"atexit.register(lambda: print(json.dumps([name for name in {heavy!r} if name in sys.modules])))\n" + START
+    )
+    process = run(*arguments, program=program)
+    assert process.returncode == 0
+    assert json.loads(process.stdout.splitlines()[-1]) == []
+
+
+def test_unknown_command():
+    """A command that does not exist is refused as wrong usage, and the help is named."""
+    process = run("dance")
+    assert process.returncode == 2
+    assert "No such command 'dance'" in process.stderr
+    assert "--help" in process.stderr
+
+
+def test_missing_extra_says_how_to_install_it():
+    """Without mobgap the demo names what is missing and the command that installs it, without a traceback."""
+    # This is how Python itself marks a module that must not be found.
+    process = run("demo", program="import sys; sys.modules['mobgap'] = None\n" + START)
+    assert process.returncode == 1
+    assert "Error: The demo needs mobgap" in process.stderr
+    assert 'pip install "gaitmap_results[demo]"' in process.stderr
+    assert "Traceback" not in process.stderr
+
+
+def test_wrong_config_is_a_message(tmp_path, monkeypatch):
+    """An error of this package ends the command with its message and exit code 1."""
+    (tmp_path / "config.json").write_text('{"gaitmap_results": {"reslts_dir": "x"}, "datasets": {}}')
+    monkeypatch.setenv("GAITMAP_RESULTS_CONFIG", str(tmp_path / "config.json"))
+    everything_there = "import sys, types, importlib.util as u; u.find_spec = lambda name: name\n"
+    process = run("demo", program=everything_there + START)
+    assert process.returncode == 1
+    assert process.stderr.startswith("Error: ")
+    assert "reslts_dir" in process.stderr
+    assert "Traceback" not in process.stderr
