@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import subprocess
 import sys
@@ -44,21 +43,6 @@ def test_the_sides_are_named_in_the_table():
     named = frozenset().union(*layers.ROWS)
     assert named >= layers.WRITING | layers.READING
     assert not layers.WRITING & layers.READING
-
-
-def test_the_version_is_set_before_anything_is_imported():
-    """Modules may take the version from the top because it is there before they are imported."""
-    body = ast.parse((PACKAGE_FOLDER / "__init__.py").read_text(encoding="utf-8")).body
-    first_import = next(
-        (number for number, node in enumerate(body) if "gaitmap_results" in ast.unparse(node) and is_import(node)),
-        len(body),
-    )
-    assert any("__version__ = " in ast.unparse(node) for node in body[:first_import])
-
-
-def is_import(node):
-    """Tell whether a statement is an import."""
-    return isinstance(node, ast.Import | ast.ImportFrom)
 
 
 # What the rules find in small packages that break them.
@@ -129,13 +113,6 @@ def test_a_public_name_counts_as_an_import_of_the_whole_package(package):
     """A module cannot reach up by importing a name from the package instead of from its module."""
     (problem,) = layers.upward_imports(package(low="from gaitmap_results import save_run"), ROWS)
     assert "imports __init__" in problem
-
-
-def test_the_version_may_be_taken_from_the_top(package):
-    """The version is no import upward, and what stands beside it in the same statement still is one."""
-    folder = package(low="from gaitmap_results import __version__", left="from gaitmap_results import __version__, x")
-    (problem,) = layers.upward_imports(folder, ROWS)
-    assert problem.startswith("left")
 
 
 def test_an_allowed_exception_is_allowed_once(package):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from gaitmap_results.config._holding import (
     config_for_workers,
     explain_config,
+    find_config,
     find_results_folder,
     get_config,
     is_config_set,
@@ -27,6 +28,7 @@ __all__ = [
     "config_for_workers",
     "create_config_template",
     "explain_config",
+    "find_config",
     "find_results_folder",
     "get_config",
     "is_config_set",

@@ -142,6 +142,18 @@ def get_config() -> LocalConfig:
     return lookup.found.config
 
 
+def find_config() -> LocalConfig | None:
+    """Return the config as :func:`get_config` does, or ``None`` if there is none.
+
+    Raises
+    ------
+    ConfigError
+        If the one that is found is wrong.
+    """
+    found = _current().found
+    return None if found is None else found.config
+
+
 def reset_config() -> None:
     """Forget the config that was set, and its ``debug``; then another one can be set."""
     global _held  # noqa: PLW0603

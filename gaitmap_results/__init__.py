@@ -1,0 +1,48 @@
+"""Record benchmark runs so that they can be trusted, found and repeated."""
+
+from __future__ import annotations
+
+from gaitmap_results import _integrations
+from gaitmap_results._version import __version__
+from gaitmap_results.challenge import BaseChallenge
+from gaitmap_results.config import (
+    LocalConfig,
+    create_config_template,
+    get_config,
+    is_config_set,
+    is_debug_run,
+    reset_config,
+    set_config,
+)
+from gaitmap_results.exceptions import GaitmapResultsError, GaitmapResultsWarning
+from gaitmap_results.loading import LoadedRun, load_run, load_run_custom_metadata, load_run_metadata
+from gaitmap_results.observing import observe_challenges
+from gaitmap_results.recorder import Recorder
+from gaitmap_results.recording import current_recorder, record_run, recorded_run
+from gaitmap_results.saving import save_run
+
+__all__ = [
+    "BaseChallenge",
+    "GaitmapResultsError",
+    "GaitmapResultsWarning",
+    "LoadedRun",
+    "LocalConfig",
+    "Recorder",
+    "__version__",
+    "create_config_template",
+    "current_recorder",
+    "get_config",
+    "is_config_set",
+    "is_debug_run",
+    "load_run",
+    "load_run_custom_metadata",
+    "load_run_metadata",
+    "observe_challenges",
+    "record_run",
+    "recorded_run",
+    "reset_config",
+    "save_run",
+    "set_config",
+]
+
+_integrations.install()

@@ -1,0 +1,239 @@
+"""Finds the user's code that asked for a record."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import sysconfig
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import Any, Final
+
+__all__ = ["Caller", "find_caller", "innermost_user_frame"]
+
+# Frames of these packages run the user's code for him, as the standard library's do.
+_PLUMBING_PACKAGES: Final = frozenset(
+    [
+        *("wrapt", "joblib", "loky", "cloudpickle", "dask", "distributed", "ray", "nest_asyncio"),
+        *("IPython", "ipykernel", "traitlets", "tornado", "papermill", "nbclient", "debugpy", "pydevd"),
+        *("_pytest", "pytest", "pluggy", "xdist", "execnet", "hypothesis"),
+    ]
+)
+_OWN_PACKAGE: Final = __name__.partition(".")[0]
+# The demo's entries stand for the user's.
+_OWN_EXAMPLES: Final = f"{_OWN_PACKAGE}.demo"
+_MAX_HASHED_BYTES: Final = 50_000_000
+
+
+def _current_folder() -> Path | None:
+    try:
+        return Path.cwd()
+    except OSError:  # the folder may have been deleted
+        return None
+
+
+# A script that was started with a relative name keeps that name, also after the program changed its folder.
+_FIRST_FOLDER: Final = _current_folder()
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asked for a record.
+
+    Attributes
+    ----------
+    kind
+        ``file``, ``notebook``, ``interactive``, ``command`` (``python -c``), ``stdin`` or ``frozen``.
+    file
+        The file, absolute; ``None`` where there is none.
+    line
+        The line in it, counted from 1.
+    function
+        The qualified name of the function, ``None`` at the top level.
+    sha256
+        The hash of the file's content at that moment.
+    """
+
+    kind: str
+    file: Path | None
+    line: int | None
+    function: str | None
+    sha256: str | None
+
+
+def find_caller(offset: int = 0, *, entry: CodeType | None = None, entry_name: str | None = None) -> Caller:
+    """Return the caller of our public function.
+
+    Frames of this package, of wrapt, of the standard library and of tools that run user code never count.
+
+    Parameters
+    ----------
+    offset
+        How many user frames further out to look; more than there are means the outermost.
+    entry
+        The code of a decorated function, taken where no user frame is left (a thread, a worker process).
+    entry_name
+        The qualified name of a decorated function, stored as the caller's function.
+    """
+    frames = list(_user_frames(sys._getframe(1)))
+    found = next(filter(None, map(_describe, frames[min(offset, len(frames) - 1) :])), None) if frames else None
+    if found is None and entry is not None:
+        file = _existing(entry.co_filename)
+        found = Caller("file", file, entry.co_firstlineno, None, _hash(file)) if file else None
+    if found is None:
+        found = next(filter(None, map(_describe, frames)), None) or _describe_program()
+    if entry_name is None:
+        return found
+    return Caller(found.kind, found.file, found.line, entry_name, found.sha256)
+
+
+def innermost_user_frame() -> FrameType | None:
+    """Return the user's frame that led here, or ``None`` (a thread that runs our code only)."""
+    return next(_user_frames(sys._getframe(1)), None)
+
+
+def _user_frames(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame is not None:
+        if not _is_plumbing(frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))):
+            yield frame
+        frame = frame.f_back
+
+
+@lru_cache(maxsize=1024)
+def _is_plumbing(file: str, module: str) -> bool:
+    package = module.partition(".")[0]
+    if package == _OWN_PACKAGE:
+        return not f"{module}.".startswith(f"{_OWN_EXAMPLES}.")
+    if package in _PLUMBING_PACKAGES or file.startswith("<frozen "):
+        return True
+    absolute = os.path.realpath(file)
+    return any(
+        absolute.startswith(folder) and not absolute.startswith(installed) for folder, installed in _library_folders()
+    )
+
+
+@lru_cache(maxsize=1)
+def _library_folders() -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the folders of the standard library, each with those below it that hold other people's packages."""
+    pairs = []
+    for name in ("stdlib", "platstdlib"):
+        folder = os.path.realpath(sysconfig.get_path(name))
+        installed = tuple(os.path.join(folder, below) + os.sep for below in ("site-packages", "dist-packages"))
+        pairs.append((folder + os.sep, installed))
+    return tuple(dict.fromkeys(pairs))
+
+
+def _describe(frame: FrameType) -> Caller | None:
+    """Return what a frame is, or ``None`` for code that was made on the fly, which the next frame out stands for."""
+    name = frame.f_code.co_filename
+    function = _function_name(frame.f_code)
+    file = _existing(name)
+    if file is not None and not _is_cell(name):
+        return Caller("file", file, frame.f_lineno, function, _hash(file))
+    if _is_cell(name):
+        shell = _ipython_shell()
+        if shell is not None and not hasattr(shell, "kernel"):
+            return Caller("interactive", None, frame.f_lineno, function, None)
+        notebook = _notebook_file(frame.f_globals)
+        return Caller("notebook", notebook, frame.f_lineno, function, _hash(notebook))
+    if name.startswith(("<stdin>", "<python-input", "<console>")):
+        kind = "interactive" if hasattr(sys, "ps1") or name != "<stdin>" else "stdin"
+        return Caller(kind, None, frame.f_lineno, function, None)
+    loaded_from = frame.f_globals.get("__file__")
+    if not name.startswith("<") and isinstance(loaded_from, str):  # only the compiled file is there
+        file = _existing(loaded_from)
+        if file is not None:
+            return Caller("file", file, frame.f_lineno, function, _hash(file))
+    if name == "<string>" and _is_command(frame):
+        return Caller("command", None, frame.f_lineno, function, None)
+    if getattr(sys, "frozen", False) and not name.startswith("<"):
+        return Caller("frozen", Path(sys.executable), frame.f_lineno, function, None)
+    return None
+
+
+def _function_name(code: CodeType) -> str | None:
+    name: str = getattr(code, "co_qualname", code.co_name)
+    return None if name == "<module>" else name
+
+
+def _is_command(frame: FrameType) -> bool:
+    # A process that multiprocessing spawned was started with -c too, but not by the user.
+    return (
+        frame.f_globals.get("__name__") == "__main__"
+        and "__file__" not in frame.f_globals
+        and "-c" in sys.orig_argv
+        and not _is_spawned()
+    )
+
+
+def _is_spawned() -> bool:
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
+def _describe_program() -> Caller:
+    """Return the program as a whole, where no frame of the user is left."""
+    main = sys.modules.get("__main__")
+    name = getattr(main, "__file__", None)
+    file = _existing(name) if isinstance(name, str) else None
+    if file is not None:
+        return Caller("file", file, None, None, _hash(file))
+    if getattr(sys, "frozen", False):
+        return Caller("frozen", Path(sys.executable), None, None, None)
+    if _ipython_shell() is not None:
+        return Caller("notebook" if hasattr(_ipython_shell(), "kernel") else "interactive", None, None, None, None)
+    if "-c" in sys.orig_argv:
+        return Caller("command", None, None, None, None)
+    return Caller("interactive" if hasattr(sys, "ps1") else "stdin", None, None, None, None)
+
+
+def _existing(name: str) -> Path | None:
+    """Return the file that a code object names, absolute; for one inside an archive, the archive."""
+    if name.startswith("<"):
+        return None
+    for folder in dict.fromkeys([_FIRST_FOLDER, _current_folder()]):
+        if folder is None:
+            continue
+        path = Path(os.path.abspath(folder / name))
+        for candidate in (path, *path.parents):
+            if candidate.is_file():
+                return candidate
+            if candidate.is_dir():
+                break
+    return None
+
+
+def _is_cell(name: str) -> bool:
+    if name.startswith("<ipython-input"):
+        return True
+    # ipykernel names the code of a cell after a file that it does not write.
+    return Path(name).parent.name.startswith("ipykernel_") and "ipykernel" in sys.modules
+
+
+def _ipython_shell() -> Any:
+    ipython = sys.modules.get("IPython")
+    get_shell = getattr(ipython, "get_ipython", None)
+    return get_shell() if get_shell is not None else None
+
+
+def _notebook_file(namespace: Mapping[str, Any]) -> Path | None:
+    """Return the notebook's file where the front end tells it: VS Code in a variable, Jupyter in the session's name."""
+    for told in (namespace.get("__vsc_ipynb_file__"), namespace.get("__session__"), os.environ.get("JPY_SESSION_NAME")):
+        if isinstance(told, str) and told.endswith(".ipynb"):
+            file = _existing(told)
+            if file is not None:
+                return file
+    return None
+
+
+def _hash(file: Path | None) -> str | None:
+    try:
+        if file is None or file.stat().st_size > _MAX_HASHED_BYTES:
+            return None
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError:  # it cannot be read any more; who called is known all the same
+        return None

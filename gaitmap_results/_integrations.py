@@ -1,0 +1,21 @@
+"""Prepares other packages when they are imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gaitmap_results import _tpcp
+from gaitmap_results._wrapping import when_imported
+from gaitmap_results.observing import observe_challenges
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Wait for the packages whose users should not have to do anything."""
+    when_imported("gaitmap_challenges.challenge_base", _observe_gaitmap_challenges)
+    when_imported("tpcp.parallel", _tpcp.register)
+
+
+def _observe_gaitmap_challenges(module: Any) -> None:
+    observe_challenges(module.BaseChallenge)

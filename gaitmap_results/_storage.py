@@ -1,0 +1,284 @@
+"""Reads and writes files so that they are whole, on the disk, and visible only when complete.
+
+Every change on disk goes through one of the small functions below, so that faults can be tried at each of them.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+__all__ = [
+    "dump_json",
+    "hash_file",
+    "list_files",
+    "make_folder",
+    "move_file",
+    "parse_json",
+    "publish_folder",
+    "read_json",
+    "remove_file",
+    "remove_folder",
+    "replace_file",
+    "sync_folder",
+    "sync_tree",
+    "write_file",
+]
+
+_CHUNK_BYTES: Final = 1 << 20
+# What a rename onto a folder with something in it answers, by operating system and file system.
+_TAKEN: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR})
+# On Windows a virus scanner may hold a fresh file for a moment, in seconds.
+_WINDOWS_RETRIES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+def dump_json(value: Any) -> bytes:
+    """Return ``value`` as indented UTF-8 JSON with a line break at the end."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def parse_json(content: bytes) -> Any:
+    """Return what JSON bytes say.
+
+    Files of older writers may hold ``NaN``, a byte order mark or integers of more than 64 bit; Python's own reader
+    takes those.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are no JSON.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        try:
+            return json.loads(content.decode("utf-8-sig"))
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file says; see :func:`parse_json`."""
+    return parse_json(path.read_bytes())
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents; one that is there already is fine."""
+    path.mkdir(parents=True, exist_ok=True)
+
+
+def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Write a new file; ``durable`` waits until it is on the disk."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        if durable:
+            _sync(file.fileno())
+
+
+def replace_file(path: Path, temporary: Path, content: bytes, *, durable: bool = True) -> None:
+    """Replace a file as a whole: a reader sees the old or the new content, never a part."""
+    write_file(temporary, content, durable=durable)
+    _retry_on_windows(os.replace, temporary, path)
+
+
+def move_file(source: Path, target: Path) -> None:
+    """Rename a file within its file system."""
+    _retry_on_windows(os.replace, source, target)
+
+
+def remove_file(path: Path) -> None:
+    """Delete a file; one that is gone already is fine."""
+    path.unlink(missing_ok=True)
+
+
+def remove_folder(path: Path) -> None:
+    """Delete a folder with all that is in it, never following a link out of it; one that is gone is fine."""
+    if path.is_symlink():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
+
+
+def list_files(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Yield every file below ``folder`` in a stable order, with whether it is a real one.
+
+    Symbolic links and special files are yielded with ``False``; links to folders are not followed.
+    """
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda entry: entry.name)
+    for entry in found:
+        if entry.is_symlink():
+            yield Path(entry.path), False
+        elif entry.is_dir(follow_symlinks=False):
+            yield from list_files(Path(entry.path))
+        else:
+            yield Path(entry.path), entry.is_file(follow_symlinks=False)
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's content in hexadecimal."""
+    digest = hashlib.sha256()
+    buffer = bytearray(_CHUNK_BYTES)
+    view = memoryview(buffer)
+    with path.open("rb", buffering=0) as file:
+        while size := file.readinto(buffer):
+            digest.update(view[:size])
+    return digest.hexdigest()
+
+
+def sync_file(path: Path) -> None:
+    """Wait until a file that somebody else wrote is on the disk."""
+    # Windows syncs only through a handle that may write.
+    flags = os.O_RDWR if os.name == "nt" else os.O_RDONLY
+    descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
+    try:
+        _sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(path: Path) -> None:
+    """Wait until a folder's list of names is on the disk, where the operating system can do that."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        _sync(descriptor)
+    except OSError as error:
+        # Some network file systems refuse to sync folders; they do it on their own.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Wait until all files and folders below ``folder``, and itself, are on the disk."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                sync_tree(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                sync_file(Path(entry.path))
+    sync_folder(folder)
+
+
+def _sync(descriptor: int) -> None:
+    if sys.platform == "darwin":
+        import fcntl
+
+        try:
+            # https://developer.apple.com/library/archive/documentation/System/Conceptual/ManPages_iPhoneOS/man2/fsync.2.html:
+            # fsync alone leaves the data in the drive's cache.
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        except OSError:
+            pass
+        else:
+            return
+    os.fsync(descriptor)
+
+
+def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours: Callable[[Path], bool]) -> Path:
+    """Move a complete folder to the first free name below ``parent`` with one rename.
+
+    The rename itself finds out whether a name is free, so that any number of processes can publish at once without
+    locks: a folder is never empty, and no rename replaces a folder that is not.
+
+    Parameters
+    ----------
+    source
+        The folder; every file in it must be on the disk.
+    names
+        The names to try, in order.
+    parent
+        Where the folder is moved; created if it is not there.
+    is_ours
+        Says whether a folder that is there is the one to publish.
+        A file server that repeats a rename it has already carried out answers "no such file" the second time.
+
+    Returns
+    -------
+    target
+        Where the folder is now.
+    """
+    make_folder(parent)
+    for name in names:
+        target = parent / name
+        try:
+            _rename_folder(source, target)
+        except OSError as error:
+            if error.errno == errno.ENOENT and target.is_dir() and is_ours(target):
+                pass
+            elif _is_taken(error, target):
+                continue
+            elif error.errno == errno.EXDEV:
+                source = _copy_beside(source, parent)
+                try:
+                    _rename_folder(source, target)
+                except OSError as second:
+                    if not _is_taken(second, target):
+                        raise
+                    continue
+            else:
+                raise
+        sync_folder(parent)
+        return target
+    raise FileExistsError(errno.EEXIST, "no free name for the run", str(parent))
+
+
+def _rename_folder(source: Path, target: Path) -> None:
+    if os.path.lexists(target) and not target.is_dir():
+        raise FileExistsError(errno.EEXIST, "there is a file of this name", str(target))
+    if target.is_dir() and not any(target.iterdir()):
+        # POSIX renames onto an empty folder; somebody may be about to fill it.
+        raise FileExistsError(errno.EEXIST, "there is a folder of this name", str(target))
+    _retry_on_windows(os.rename, source, target)
+
+
+def _is_taken(error: OSError, target: Path) -> bool:
+    return error.errno in _TAKEN or (os.name == "nt" and target.exists())
+
+
+def _copy_beside(source: Path, parent: Path) -> Path:
+    """Copy a folder next to its target, where that lies on another file system (a link, a mount); metadata.json last.
+
+    Readers find runs by that file, so that they see nothing or all of it.
+    """
+    copy = parent / f".{source.name}.copy"
+    remove_folder(copy)
+    shutil.copytree(source, copy, symlinks=True, ignore=lambda folder, _: _only_at(folder, source))
+    for late in _only_at(str(source), source):
+        if (source / late).exists():
+            shutil.copy2(source / late, copy / late)
+    sync_tree(copy)
+    return copy
+
+
+def _only_at(folder: str, source: Path) -> list[str]:
+    return ["metadata.json"] if Path(folder) == source else []
+
+
+def _retry_on_windows(operation: Any, source: Path, target: Path) -> None:
+    for pause in _WINDOWS_RETRIES if os.name == "nt" else ():
+        try:
+            operation(source, target)
+        except PermissionError:
+            if target.is_dir():
+                raise
+            time.sleep(pause)
+        else:
+            return
+    operation(source, target)

@@ -1,0 +1,89 @@
+"""Wraps functions and methods so that they stay what they were: picklable, copyable, of the same kind."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import wrapt
+
+__all__ = ["BoundWrapped", "WrappedFunction", "is_wrapped", "when_imported", "wrap_function", "wrap_method"]
+
+_logger = logging.getLogger("gaitmap_results")
+
+#: What runs in the place of a function: called with the function, its instance (or ``None``), and its arguments.
+Wrapper: TypeAlias = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+
+class BoundWrapped(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # no generic at run time
+    """A wrapped function that was looked up in an object or a class."""
+
+    def __reduce__(self) -> Any:
+        owner = self._self_instance if self._self_instance is not None else self._self_owner
+        return getattr, (owner, self.__name__)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__reduce__()
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        import copy
+
+        if self._self_instance is None or isinstance(self._self_instance, type):
+            return self
+        return getattr(copy.deepcopy(self._self_instance, memo), self.__name__)
+
+
+class WrappedFunction(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # no generic at run time
+    """A wrapped function; pickled by its name, as every function is."""
+
+    __bound_function_wrapper__ = BoundWrapped
+
+    def __reduce__(self) -> Any:
+        return self.__qualname__
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__reduce__()
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return self
+
+
+def wrap_function(function: Any, wrapper: Wrapper) -> Any:
+    """Return ``function`` (or a class method, static method, or any other callable) wrapped by ``wrapper``."""
+    return WrappedFunction(function, wrapper)
+
+
+def is_wrapped(function: Any) -> bool:
+    """Say whether :func:`wrap_function` made this."""
+    # A wrapper claims to be an instance of what it wraps; its type does not.
+    return isinstance(type(function), type) and issubclass(type(function), (WrappedFunction, BoundWrapped))
+
+
+def wrap_method(owner: type, name: str, wrapper: Wrapper) -> None:
+    """Wrap a method of a class in place, inherited or its own; once."""
+    method = inspect.getattr_static(owner, name, None)
+    if method is None or isinstance(method, property):
+        return
+    if is_wrapped(method) and method._self_wrapper is wrapper:
+        return
+    setattr(owner, name, wrap_function(method, wrapper))
+
+
+def when_imported(module: str, action: Callable[[Any], None]) -> None:
+    """Call ``action`` with a module as soon as it is imported, or now if it is; it never breaks that import."""
+
+    def guarded(loaded: Any) -> None:
+        try:
+            action(loaded)
+        except Exception:  # the user imports somebody else's package, which works without us
+            _logger.warning("gaitmap_results could not prepare %s; it works as usual.", module, exc_info=True)
+
+    wrapt.register_post_import_hook(guarded, module)

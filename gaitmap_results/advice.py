@@ -1,0 +1,104 @@
+"""Words for what a user should know about his run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+from gaitmap_results._user_warnings import PendingWarnings
+from gaitmap_results.debug_decision import DebugReason, describe_reasons
+from gaitmap_results.exceptions import (
+    DebugRunWarning,
+    DebugSettingWarning,
+    IncompleteProvenanceWarning,
+    UnmatchedIgnoreWarning,
+    UntrackedCallerWarning,
+)
+from gaitmap_results.plan import SavePlan
+from gaitmap_results.provenance import GitReading, Provenance
+
+__all__ = ["advise_about_debug", "advise_about_start", "advise_about_unknowns", "git_reasons"]
+
+
+def git_reasons(reading: GitReading | None, *, changed: bool | None = False) -> list[DebugReason]:
+    """Return why the repository makes a run a debug run; none if git was not asked.
+
+    Parameters
+    ----------
+    reading
+        What git said at the start.
+    changed
+        Whether commit or files changed during the run; ``None`` is unknown, which is not unchanged.
+    """
+    if reading is None:
+        return []
+    if reading.problem is not None:
+        return [reading.problem]
+    state = reading.state
+    reasons = []
+    if state is not None and state.commit is None:
+        reasons.append(
+            DebugReason("git.no_commit", "The repository has no commit yet. Commit the code, then run again.")
+        )
+    if state is not None and state.dirty:
+        changed_paths = (state.conflicted, state.staged, state.unstaged, state.submodules, state.untracked)
+        paths = list(dict.fromkeys(chain.from_iterable(changed_paths)))
+        shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+        message = (
+            f"There are changes that the commit does not hold: {shown}. Commit them, remove them, or name what does "
+            "not matter in git_dirty_ignore."
+        )
+        reasons.append(DebugReason("git.dirty", message, {"paths": paths}))
+    if changed is None:
+        reasons.append(
+            DebugReason("git.unavailable", "The state of the repository could not be read at the end of the run.")
+        )
+    elif changed:
+        message = "The repository changed during the run, so that the commit may not be the code that ran. Run again."
+        reasons.append(DebugReason("git.changed_during_run", message))
+    return reasons
+
+
+def advise_about_start(plan: SavePlan, provenance: Provenance, pending: PendingWarnings) -> None:
+    """Collect what the user should know about his setting and his repository."""
+    if plan.setting.disagreement:
+        pending.add(plan.setting.disagreement, DebugSettingWarning)
+    state = provenance.git.state if provenance.git else None
+    if state is None:
+        return
+    for entry in state.unmatched_ignores:
+        pending.add(
+            f"git_dirty_ignore names {entry!r}, but there is nothing of this name in {state.base_dir}. Check the "
+            "spelling; paths are relative to the root of the repository.",
+            UnmatchedIgnoreWarning,
+        )
+    if state.caller_tracked is False and provenance.caller is not None:
+        pending.add(
+            f"{provenance.caller.file} is not tracked by the repository {state.base_dir}: the commit that is stored "
+            "says nothing about this code. Add the file to the repository, or run from inside the one it belongs to.",
+            UntrackedCallerWarning,
+        )
+
+
+def advise_about_unknowns(errors: Sequence[dict[str, str]], pending: PendingWarnings) -> None:
+    """Collect one warning for all facts that could not be determined."""
+    if errors:
+        listed = "\n".join(f"  - {error['what']}: {error['error']}" for error in errors)
+        pending.add(
+            f"Something about where this run comes from is not known, and is stored as unknown:\n{listed}",
+            IncompleteProvenanceWarning,
+        )
+
+
+def advise_about_debug(
+    plan: SavePlan, reasons: Sequence[DebugReason], pending: PendingWarnings, *, will_be: bool = False
+) -> None:
+    """Collect the warning for a run that was asked to be official and is (or will be) none."""
+    if plan.setting.debug or not reasons:
+        return
+    verb = "will be" if will_be else "is"
+    pending.add(
+        f"An official run of {plan.entry_name!r} was asked for, but it {verb} a debug run, which may not be published "
+        f"or compared:\n{describe_reasons(reasons)}",
+        DebugRunWarning,
+    )

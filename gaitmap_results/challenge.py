@@ -1,0 +1,235 @@
+"""Says what a challenge is, and reads from one what a record needs."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, ClassVar
+
+from gaitmap_results.exceptions import InvalidChallengeError
+from gaitmap_results.layout import check_challenge_name, check_version
+
+__all__ = ["BaseChallenge", "RunTimes", "challenge_name", "check_challenge", "full_class_name", "is_challenge"]
+
+
+class BaseChallenge:
+    """What every challenge has: a version, a run, and core results that can be saved and loaded.
+
+    A challenge is a class of its own that sets ``VERSION`` and writes the four methods below.
+    It may be a dataclass, and it may inherit from other classes, tpcp's among them; this one asks for nothing.
+
+    Attributes
+    ----------
+    VERSION
+        The version of the challenge (class constant).
+        Increase it whenever results of before and after cannot be compared any more.
+    optimizer
+        What was given to ``run``; its repr is stored with the results.
+    dataset_
+        The data set that was used; its class, columns and repr are stored with the results.
+    run_start_datetime_utc_timestamp_, run_end_datetime_utc_timestamp_
+        Start and end of ``run`` as POSIX time stamps, in seconds.
+    run_start_datetime_, run_end_datetime_
+        The same in ISO 8601 with the local offset from UTC.
+    runtime_
+        How long ``run`` took, in seconds of a clock that never jumps.
+
+    Examples
+    --------
+    >>> import json
+    >>> from gaitmap_results import BaseChallenge
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.optimizer = optimizer
+    ...         with self._measure_time():
+    ...             self.n_steps_ = optimizer()
+    ...         return self
+    ...
+    ...     def get_core_results(self):
+    ...         return {"n_steps": self.n_steps_}
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         (folder_path / "steps.json").write_text(json.dumps(self.get_core_results()))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return json.loads((folder_path / "steps.json").read_text())
+    >>> CountSteps().run(lambda: 12).get_core_results()
+    {'n_steps': 12}
+    """
+
+    VERSION: ClassVar[str]
+
+    def __repr__(self) -> str:
+        """Show the parameters of ``__init__`` that are attributes of the same name."""
+        parameters = inspect.signature(type(self).__init__).parameters
+        shown = [f"{name}={getattr(self, name)!r}" for name in list(parameters)[1:] if hasattr(self, name)]
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+    def run(self, optimizer: Any) -> Any:
+        """Run the challenge with one entry, and return ``self``."""
+        raise NotImplementedError(f"{type(self).__name__} has to write the method `run(optimizer)`.")
+
+    def get_core_results(self) -> dict[str, Any]:
+        """Return the main results of the challenge."""
+        raise NotImplementedError(f"{type(self).__name__} has to write the method `get_core_results()`.")
+
+    def save_core_results(self, folder_path: Path) -> None:
+        """Write the main results into a folder that is there and empty."""
+        raise NotImplementedError(f"{type(self).__name__} has to write the method `save_core_results(folder_path)`.")
+
+    @classmethod
+    def load_core_results(cls, folder_path: Path) -> Any:
+        """Return what ``save_core_results`` wrote into a folder, whichever version of the class wrote it."""
+        raise NotImplementedError(f"{cls.__name__} has to write the class method `load_core_results(folder_path)`.")
+
+    @property
+    def _measure_time(self) -> Callable[[], AbstractContextManager[None]]:
+        """Use ``with self._measure_time():`` inside ``run`` around what is to be timed.
+
+        The times are set when the body raises, too.
+        """
+        return self._timer
+
+    @contextmanager
+    def _timer(self) -> Iterator[None]:
+        start = datetime.now(timezone.utc)
+        clock = time.perf_counter()
+        self.run_start_datetime_utc_timestamp_ = start.timestamp()
+        self.run_start_datetime_ = start.astimezone().isoformat()
+        try:
+            yield
+        finally:
+            self.runtime_ = time.perf_counter() - clock
+            end = datetime.now(timezone.utc)
+            self.run_end_datetime_utc_timestamp_ = end.timestamp()
+            self.run_end_datetime_ = end.astimezone().isoformat()
+
+
+@dataclass(frozen=True)
+class RunTimes:
+    """When a run started and ended (aware), and how long it took (seconds); ``None`` is unknown."""
+
+    start: datetime | None
+    end: datetime | None
+    runtime: float | None
+    source: str | None
+
+    @classmethod
+    def of_challenge(cls, challenge: object) -> RunTimes | None:
+        """Return the times that a challenge measured itself, or ``None`` if it did not measure all of them."""
+        start = aware_datetime(getattr(challenge, "run_start_datetime_", None))
+        # gaitmap_challenges has another name for the end, and its UTC time stamps are wrong by the offset from UTC.
+        end = aware_datetime(
+            getattr(challenge, "run_end_datetime_", None) or getattr(challenge, "end_start_datetime_", None)
+        )
+        runtime = getattr(challenge, "runtime_", None)
+        if start is None or end is None or isinstance(runtime, bool) or not isinstance(runtime, (int, float)):
+            return None
+        return cls(start, end, float(runtime), "challenge")
+
+
+def aware_datetime(text: object) -> datetime | None:
+    """Return the moment that a text in ISO 8601 with an offset from UTC means, or ``None`` if it is none."""
+    try:
+        moment = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return moment if moment is not None and moment.tzinfo is not None else None
+
+
+def is_challenge(candidate: object) -> bool:
+    """Say whether an object (no class) can be run and saved as a challenge.
+
+    Examples
+    --------
+    >>> from gaitmap_results.challenge import is_challenge
+    >>> is_challenge("no challenge")
+    False
+    """
+    if isinstance(candidate, type):
+        return False
+    kind = type(candidate)
+    return (
+        callable(getattr(kind, "run", None))
+        and callable(getattr(kind, "save_core_results", None))
+        and callable(getattr(kind, "load_core_results", None))
+        and hasattr(kind, "VERSION")
+    )
+
+
+def check_challenge(challenge: object) -> tuple[str, str]:
+    """Return the full name and the version of a challenge, both fit for a path.
+
+    Raises
+    ------
+    InvalidChallengeError
+        If it is a class, or lacks ``VERSION`` or ``save_core_results``.
+    InvalidNameError
+        If its name or version cannot be a folder.
+    """
+    if isinstance(challenge, type):
+        raise InvalidChallengeError(
+            f"The challenge is the class {challenge.__name__}; give the instance that was run, "
+            f"for example {challenge.__name__}(...)."
+        )
+    name = type(challenge).__qualname__
+    if not callable(getattr(challenge, "save_core_results", None)):
+        raise InvalidChallengeError(
+            f"An object of type {name} is no challenge: it has no method `save_core_results(folder_path)`."
+        )
+    version = getattr(challenge, "VERSION", None)
+    if version is None:
+        raise InvalidChallengeError(
+            f"The challenge {name} has no `VERSION`. Set one in the class, for example `VERSION = '1.0.0'`."
+        )
+    return check_challenge_name(challenge_name(challenge)), check_version(version)
+
+
+def challenge_name(challenge: object) -> str:
+    """Return the full name under which the runs of a challenge (an instance, a class, or the name itself) are stored.
+
+    It is the import path of its class.
+    A class of a script takes the name by which others would import the script.
+
+    Examples
+    --------
+    >>> from gaitmap_results.challenge import BaseChallenge, challenge_name
+    >>> challenge_name(BaseChallenge())
+    'gaitmap_results.challenge.BaseChallenge'
+    """
+    if isinstance(challenge, str):
+        return challenge
+    return full_class_name(challenge if isinstance(challenge, type) else type(challenge))
+
+
+def full_class_name(kind: type) -> str:
+    """Return module and name of a class, with the importable name in the place of ``__main__``."""
+    module = kind.__module__
+    # A process that multiprocessing spawned imports the script under a name of its own.
+    if module in ("__main__", "__mp_main__"):
+        module = _name_of_main(module) or "__main__"
+    return f"{module}.{kind.__name__}"
+
+
+def _name_of_main(module: str) -> str | None:
+    main = sys.modules.get(module) or sys.modules.get("__main__")
+    spec = getattr(main, "__spec__", None)
+    name = getattr(spec, "name", None)
+    if name and name not in ("__main__", "__mp_main__"):
+        return str(name)
+    file = getattr(main, "__file__", None)
+    # Python that reads a program from its input says "<stdin>" here, a notebook says nothing.
+    path = Path(file) if isinstance(file, str) else None
+    if path is not None and path.exists():
+        # A folder or archive that is run has its program in a file of this name.
+        return path.parent.stem if path.name == "__main__.py" else path.stem
+    return None

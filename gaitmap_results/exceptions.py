@@ -1,0 +1,224 @@
+"""Errors and warnings of gaitmap_results.
+
+Every error is a :class:`GaitmapResultsError` and, beside it, the builtin exception that fits, so that code which has
+never heard of this package can catch it too.
+The data behind a message are attributes, and every error and warning can be pickled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+__all__ = [
+    "AmbiguousChallengeError",
+    "AmbiguousChallengeWarning",
+    "ConfigError",
+    "CoreResultsError",
+    "CorruptRunError",
+    "DebugRunWarning",
+    "DebugSettingWarning",
+    "GaitmapResultsError",
+    "GaitmapResultsWarning",
+    "IncompleteProvenanceWarning",
+    "InvalidChallengeError",
+    "InvalidCustomMetadataError",
+    "InvalidNameError",
+    "InvalidOptionError",
+    "InvalidTargetError",
+    "MissingExtraError",
+    "NoChallengeError",
+    "NoResultsFolderError",
+    "RecorderStateError",
+    "ResultsFolderError",
+    "RunNotFoundError",
+    "SaveError",
+    "SkippedRunWarning",
+    "UnmatchedIgnoreWarning",
+    "UntrackedCallerWarning",
+    "WrongChallengeError",
+]
+
+
+class GaitmapResultsError(Exception):
+    """Root of all errors of this package.
+
+    Parameters
+    ----------
+    message
+        What happened, where, and what to do next.
+    path
+        Where the core results of the run are, if the error came after a challenge had finished.
+        ``None`` if nothing had been computed yet.
+
+    Examples
+    --------
+    >>> from gaitmap_results.exceptions import GaitmapResultsError, NoChallengeError
+    >>> issubclass(NoChallengeError, GaitmapResultsError), issubclass(NoChallengeError, LookupError)
+    (True, True)
+    """
+
+    def __init__(self, message: str = "", *, path: Path | None = None) -> None:
+        super().__init__(message)
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class InvalidNameError(GaitmapResultsError, ValueError):
+    """A name cannot become a part of a run folder's path.
+
+    Attributes
+    ----------
+    what
+        Which name it is, for example ``"entry name"``.
+    value
+        The name as it was given.
+    reason
+        Why it is refused.
+    """
+
+    def __init__(self, message: str = "", *, what: str = "", value: object = None, reason: str = "") -> None:
+        super().__init__(message)
+        self.what = what
+        self.value = value
+        self.reason = reason
+
+
+class InvalidCustomMetadataError(GaitmapResultsError, ValueError):
+    """The custom metadata cannot be stored as JSON without changing its meaning.
+
+    Attributes
+    ----------
+    problems
+        One ``(key path, reason)`` for each value that is refused.
+    """
+
+    def __init__(
+        self, message: str = "", *, problems: Sequence[tuple[str, str]] = (), path: Path | None = None
+    ) -> None:
+        super().__init__(message, path=path)
+        self.problems = tuple(problems)
+
+
+class InvalidOptionError(GaitmapResultsError, ValueError):
+    """An argument has a value that makes no sense."""
+
+
+class InvalidChallengeError(GaitmapResultsError, TypeError):
+    """The object given as a challenge lacks what a challenge needs."""
+
+
+class InvalidTargetError(GaitmapResultsError, TypeError):
+    """Something was decorated that cannot be recorded, for example a class."""
+
+
+class ConfigError(GaitmapResultsError, ValueError):
+    """The config cannot be read, or a value in it is wrong."""
+
+
+class NoResultsFolderError(ConfigError):
+    """Neither ``path`` nor a config says where to store runs."""
+
+
+class ResultsFolderError(GaitmapResultsError, OSError):
+    """The results folder cannot be written.
+
+    Attributes
+    ----------
+    results_folder
+        The folder that was asked for.
+    """
+
+    def __init__(self, message: str = "", *, results_folder: Path | None = None, path: Path | None = None) -> None:
+        super().__init__(message, path=path)
+        self.results_folder = results_folder
+
+
+class SaveError(GaitmapResultsError, RuntimeError):
+    """A finished challenge could not be published; ``path`` says where its core results are."""
+
+
+class CoreResultsError(SaveError):
+    """The challenge's own ``save_core_results`` raised; ``path`` holds what it had written until then."""
+
+
+class NoChallengeError(GaitmapResultsError, LookupError):
+    """A recorded block ended without any challenge that could be saved."""
+
+
+class AmbiguousChallengeError(NoChallengeError):
+    """Several objects could be the challenge that was meant; the core results of each are kept.
+
+    Attributes
+    ----------
+    paths
+        The folders in ``.unfinished`` that hold the core results, one for each candidate.
+    """
+
+    def __init__(self, message: str = "", *, paths: Sequence[Path] = ()) -> None:
+        super().__init__(message, path=paths[0] if paths else None)
+        self.paths = tuple(paths)
+
+
+class RecorderStateError(GaitmapResultsError, RuntimeError):
+    """A recorder was used in a state that does not allow it, for example a second time."""
+
+
+class RunNotFoundError(GaitmapResultsError, LookupError):
+    """There is no such run."""
+
+
+class CorruptRunError(GaitmapResultsError, ValueError):
+    """A file of a run folder cannot be read as what it should be."""
+
+
+class WrongChallengeError(GaitmapResultsError, ValueError):
+    """A run was to be loaded with a challenge class other than the one that wrote it."""
+
+
+class MissingExtraError(GaitmapResultsError, ImportError):  # type: ignore[misc]  # ImportError.path is a str
+    """A function needs packages that only an extra of gaitmap_results installs.
+
+    Attributes
+    ----------
+    extra
+        The name of the extra.
+    """
+
+    def __init__(self, message: str = "", *, extra: str = "") -> None:
+        super().__init__(message)
+        self.extra = extra
+
+
+class GaitmapResultsWarning(UserWarning):
+    """Root of all warnings of this package."""
+
+
+class DebugRunWarning(GaitmapResultsWarning):
+    """A run that was asked to be official is, or would be, a debug run."""
+
+
+class DebugSettingWarning(GaitmapResultsWarning):
+    """The ``debug_run`` argument and the global config disagree."""
+
+
+class IncompleteProvenanceWarning(GaitmapResultsWarning):
+    """Something about where a run comes from could not be determined and is stored as unknown."""
+
+
+class UnmatchedIgnoreWarning(GaitmapResultsWarning):
+    """An entry of ``git_dirty_ignore`` matches nothing in the repository."""
+
+
+class UntrackedCallerWarning(GaitmapResultsWarning):
+    """The file that started the run is not tracked by the repository whose commit is stored."""
+
+
+class AmbiguousChallengeWarning(GaitmapResultsWarning):
+    """A challenge ran where it is not clear which of the open recorders it belongs to."""
+
+
+class SkippedRunWarning(GaitmapResultsWarning):
+    """A folder that looks like a run was skipped because it cannot be read."""

@@ -1,0 +1,66 @@
+"""The journal of an unfinished run: what it says, and how it is written."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Final
+
+from gaitmap_results import _storage
+from gaitmap_results.layout import JOURNAL_FILE
+
+__all__ = ["JOURNAL_SCHEMA_VERSION", "Journal"]
+
+JOURNAL_SCHEMA_VERSION: Final = 1
+
+
+class Journal:
+    """The journal of one unfinished run; it is on the disk before the user's code runs.
+
+    Parameters
+    ----------
+    folder
+        The run's folder in ``.unfinished``.
+    content
+        What it says first.
+    """
+
+    def __init__(self, folder: Path, content: dict[str, Any]) -> None:
+        self.path = folder / JOURNAL_FILE
+        # Beside the folder, not in it: a kill must not leave anything that would be published with the run.
+        self._temporary = folder.with_name(f"{folder.name}.{JOURNAL_FILE}.new")
+        self.content = {"schema_version": JOURNAL_SCHEMA_VERSION, **content}
+
+    def write(self, *, durable: bool = True, **changes: Any) -> None:
+        """Change what the journal says, on the disk too.
+
+        Parameters
+        ----------
+        durable
+            Wait until it is on the disk, so that it survives a power failure and not only the death of the process.
+        """
+        now = datetime.now(timezone.utc)
+        self.content = {**self.content, **changes, "updated": now.isoformat(), "updated_utc": now.timestamp()}
+        _storage.replace_file(self.path, self._temporary, _storage.dump_json(self.content), durable=durable)
+
+    def set_aside(self) -> None:
+        """Move the journal out of the run's folder, which is about to be published."""
+        aside = self.aside_path(self.path.parent)
+        _storage.move_file(self.path, aside)
+        self.path = aside
+
+    def bring_back(self) -> None:
+        """Undo :meth:`set_aside`, after publishing failed."""
+        original = self.path.with_name(self.path.name.removesuffix(f".{JOURNAL_FILE}")) / JOURNAL_FILE
+        if self.path != original and self.path.exists():
+            _storage.move_file(self.path, original)
+            self.path = original
+
+    def remove(self) -> None:
+        """Delete the journal; the run is published, or nothing of it is worth keeping."""
+        _storage.remove_file(self.path)
+
+    @staticmethod
+    def aside_path(folder: Path) -> Path:
+        """Return where the journal lies while its run is being published."""
+        return folder.with_name(f"{folder.name}.{JOURNAL_FILE}")

@@ -1,0 +1,42 @@
+"""Reads what older writers stored as what they meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gaitmap_results.challenge import aware_datetime
+
+__all__ = ["repaired"]
+
+# gaitmap_challenges 0.1.0 took a clock in UTC for local time: `datetime.utcnow().timestamp()` in its challenge_base.py.
+_STAMPS = (
+    ("run_start_datetime_utc", "run_start_datetime"),
+    ("end_start_datetime_utc", "end_start_datetime"),
+)
+
+
+def repaired(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return a record of gaitmap_challenges with right time stamps; one of ours comes back as it is.
+
+    Its texts in ISO 8601 have the offset from UTC and are right.
+    The end is also put under the names that our records have.
+    """
+    if "schema_version" in metadata:
+        return metadata
+    changes: dict[str, dict[str, Any]] = {}
+    fixed = dict(metadata)
+    for stamp_key, text_key in _STAMPS:
+        moment = aware_datetime(metadata.get(text_key))
+        stamp = metadata.get(stamp_key)
+        if moment is None or not isinstance(stamp, (int, float)):
+            continue
+        right = moment.timestamp()
+        # The two clocks were read one after the other; what is more than a second is the offset.
+        if abs(right - stamp) > 1:
+            fixed[stamp_key] = right
+            changes[stamp_key] = {"stored": stamp, "repaired": right}
+    for old, new in (("end_start_datetime_utc", "run_end_datetime_utc"), ("end_start_datetime", "run_end_datetime")):
+        if old in fixed:
+            fixed.setdefault(new, fixed[old])
+    fixed["repaired"] = changes
+    return fixed

@@ -1,0 +1,239 @@
+"""Takes private facts out of what is stored: home folders, user names, secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path, PurePath
+from typing import Any, Final
+from urllib.parse import quote, urlsplit, urlunsplit
+
+__all__ = ["REDACTED", "Redactor", "redact_command", "redact_url", "secret_values", "user_names"]
+
+#: What stands in the place of a secret.
+REDACTED: Final = "<redacted>"
+_USER: Final = "<user>"
+
+_SECRET_WORDS = (
+    r"token(?!iz)|secret|passw|passphrase|pwd|api[-_]?key|private[-_]?key|access[-_]?key|credential|auth(?!or)"
+)
+_SECRET_NAME = re.compile(_SECRET_WORDS, re.IGNORECASE)
+# `api_token='...'`, `"password": "..."` and `secret=...` as they stand in a repr.
+_SECRET_IN_TEXT = re.compile(
+    rf"(?P<name>[\w-]*(?:{_SECRET_WORDS})[\w-]*[\"']?\s*[=:]\s*)(?P<value>[bru]?'(?:[^'\\]|\\.)*'|[bru]?\"(?:[^\"\\]|\\.)*\")",
+    re.IGNORECASE,
+)
+_URL_IN_TEXT = re.compile(
+    r"\b(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
+)
+# Shorter values of secret-looking variables ("1", "yes", "auto") are settings, and stand everywhere by chance.
+_MIN_SECRET_LENGTH = 8
+_IGNORES_CASE = sys.platform in ("win32", "darwin")
+
+
+def redact_url(url: str) -> str:
+    """Return a URL without user name, password, query and fragment.
+
+    Examples
+    --------
+    >>> from gaitmap_results.privacy import redact_url
+    >>> redact_url("https://me:secret@example.org/group/repo.git?token=1#x")
+    'https://example.org/group/repo.git'
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return REDACTED
+    if not parts.netloc:
+        return url
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def redact_command(argv: Sequence[str]) -> list[str]:
+    """Return a command line with the values of secret-looking options taken out.
+
+    Examples
+    --------
+    >>> from gaitmap_results.privacy import redact_command
+    >>> redact_command(["run.py", "--api-key", "s3cr3t", "--password=x", "TOKEN=y", "--fold", "2"])
+    ['run.py', '--api-key', '<redacted>', '--password=<redacted>', 'TOKEN=<redacted>', '--fold', '2']
+    """
+    shown: list[str] = []
+    is_value = False
+    for argument in argv:
+        name, equals, _ = argument.partition("=")
+        if is_value and not argument.startswith("-"):
+            shown.append(REDACTED)
+            is_value = False
+            continue
+        is_value = False
+        if equals and _SECRET_NAME.search(name):
+            shown.append(f"{name}={REDACTED}")
+            continue
+        is_value = name.startswith("-") and _SECRET_NAME.search(name) is not None
+        shown.append(_URL_IN_TEXT.sub(rf"\g<scheme>{REDACTED}@", argument))
+    return shown
+
+
+def secret_values(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values that the command line and the environment give to secret-looking names, longest first."""
+    found = {value for name, value in environment.items() if _SECRET_NAME.search(name) and os.sep not in value}
+    is_value = False
+    for argument in argv:
+        name, equals, value = argument.partition("=")
+        if is_value and not argument.startswith("-"):
+            found.add(argument)
+        is_value = not equals and name.startswith("-") and _SECRET_NAME.search(name) is not None
+        if equals and _SECRET_NAME.search(name):
+            found.add(value)
+    return tuple(sorted((value for value in found if len(value) >= _MIN_SECRET_LENGTH), key=len, reverse=True))
+
+
+def user_names(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
+    """Return the names under which paths may mention the current user, longest first."""
+    names = {environment.get(name, "") for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "SLURM_JOB_USER")}
+    names.add(home.name)
+    try:
+        import pwd
+    except ImportError:  # there is no such database on Windows; the variables above are always set there
+        pass
+    else:
+        with contextlib.suppress(KeyError):  # a container may run under an id without a name
+            names.add(pwd.getpwuid(os.getuid()).pw_name)
+    return tuple(sorted(filter(None, names), key=len, reverse=True))
+
+
+class Redactor:
+    """Rewrites every string of a metadata tree.
+
+    Secrets are always taken out.
+    With ``relative_to``, paths become relative to that folder, the home folder becomes ``~``, and the user's name as a
+    part of a path becomes ``<user>``.
+
+    Parameters
+    ----------
+    relative_to
+        The folder that stored paths are relative to; ``None`` keeps them absolute.
+    home
+        The home folder.
+    names
+        Names of the user.
+    secrets
+        Values that must not be stored anywhere.
+    """
+
+    def __init__(
+        self, relative_to: Path | None, *, home: Path | None, names: Sequence[str] = (), secrets: Sequence[str] = ()
+    ) -> None:
+        self.relative_to = None if relative_to is None else Path(os.path.abspath(relative_to))
+        self._home = home
+        self._names = tuple(names)
+        self._secrets = tuple(secrets)
+
+    @classmethod
+    def for_this_process(cls, relative_to: Path | None) -> Redactor:
+        """Return a redactor that knows this process' home folder, user, command line and environment."""
+        try:
+            home: Path | None = Path.home()
+        except RuntimeError:  # a container may run under an id without a home
+            home = None
+        names = user_names(os.environ, home or Path()) if relative_to is not None else ()
+        return cls(relative_to, home=home, names=names, secrets=secret_values(sys.argv, os.environ))
+
+    def path(self, path: str | PurePath) -> str:
+        """Return the text under which a path is stored."""
+        if self.relative_to is None:
+            return self.text(str(path))
+        absolute = os.path.abspath(path)
+        for base in _with_real_path(self.relative_to):
+            for candidate in (absolute, os.path.realpath(absolute)):
+                inside = _inside(candidate, base)
+                if inside is not None:
+                    return self.text(inside)
+        return self.text(self._outside(absolute, self.relative_to))
+
+    def _outside(self, absolute: str, base: Path) -> str:
+        home = str(self._home) if self._home is not None else None
+        in_home = home is not None and _inside(absolute, home) is not None
+        if in_home and _inside(str(base), home or "") is None:
+            return absolute  # self.text writes it as ~/...
+        try:
+            return Path(os.path.relpath(absolute, base)).as_posix()
+        except ValueError:  # another drive on Windows
+            return absolute
+
+    def text(self, text: str) -> str:
+        """Return ``text`` without secrets and, with ``relative_to``, without private paths."""
+        for secret in self._secrets:
+            text = text.replace(secret, REDACTED)
+        text = _SECRET_IN_TEXT.sub(rf"\g<name>'{REDACTED}'", text)
+        text = _URL_IN_TEXT.sub(rf"\g<scheme>{REDACTED}@", text)
+        for pattern, replacement in self._patterns:
+            text = pattern.sub(replacement, text)
+        return text
+
+    def tree(self, value: Any) -> Any:
+        """Return a JSON value with every string in it rewritten by :meth:`text`; keys are names and stay."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            return {key: self.tree(item) for key, item in value.items()}
+        if isinstance(value, (list, tuple)):
+            return [self.tree(item) for item in value]
+        return value
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], str]]:
+        if self.relative_to is None:
+            return []
+        flags = re.IGNORECASE if _IGNORES_CASE else 0
+        # The longer path first: the project usually lies in the home folder.
+        folders = [(base, ".") for base in _with_real_path(self.relative_to)]
+        if self._home is not None:
+            folders += [(base, "~") for base in _with_real_path(self._home)]
+        folders = [(folder, name) for folder, name in folders if folder != os.path.dirname(folder)]
+        patterns = []
+        for folder, replacement in sorted(folders, key=lambda pair: len(pair[0]), reverse=True):
+            written = "|".join(re.escape(form) for form in _spellings(folder))
+            # A relative path that goes up to the root and down again has no leading separator of its own.
+            below_root = r"[/\\]".join(re.escape(part) for part in PurePath(folder).parts[1:])
+            start = rf"(?:(?<![\w.~-])(?:{written})|(?:\.\.[/\\])+{below_root})"
+            if replacement == ".":
+                patterns.append((re.compile(rf"{start}[/\\]+(?=[\w.~<-])", flags), ""))
+            patterns.append((re.compile(rf"{start}(?![\w-]|\.\w)", flags), replacement))
+            # Folders named after a path (caches of joblib, pip and others) have dashes for its separators.
+            dashed = "-".join(re.escape(part) for part in PurePath(folder).parts[1:])
+            patterns.append((re.compile(rf"(?<=-){dashed}(?!\w)", flags), replacement))
+        for name in self._names:
+            escaped = re.escape(name)
+            pattern = rf"(?<=[/\\]){escaped}(?![\w-]|\.\w)|(?<![\w.-]){escaped}(?=[/\\])|\A{escaped}\Z"
+            patterns.append((re.compile(pattern, flags), _USER))
+        return patterns
+
+
+def _with_real_path(folder: Path) -> list[str]:
+    return list(dict.fromkeys([os.path.abspath(folder), os.path.realpath(folder)]))
+
+
+def _inside(path: str, base: str) -> str | None:
+    try:
+        return PurePath(path).relative_to(base).as_posix()
+    except ValueError:
+        return None
+
+
+def _spellings(folder: str) -> Iterable[str]:
+    """Return the ways in which a folder can stand in a text: as it is, URL-encoded, in the forms of Windows."""
+    return sorted(dict.fromkeys(_all_spellings(folder)), key=len, reverse=True)
+
+
+def _all_spellings(folder: str) -> Iterator[str]:
+    yield folder
+    yield folder.replace("\\", "\\\\")
+    yield folder.replace("\\", "/")
+    yield quote(folder.replace("\\", "/"))
+    yield quote(folder.replace("\\", "/"), safe="")

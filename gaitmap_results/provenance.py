@@ -1,0 +1,211 @@
+"""Collects where a run comes from, each fact on its own, so that one that fails costs only itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from gaitmap_results import config
+from gaitmap_results.debug_decision import DebugReason
+from gaitmap_results.layout import UNFINISHED_DIR
+from gaitmap_results.metadata import safe_text
+from gaitmap_results.privacy import redact_command
+
+if TYPE_CHECKING:
+    from gaitmap_results._caller import Caller
+    from gaitmap_results._git import GitState
+    from gaitmap_results._packages import InstalledPackages
+    from gaitmap_results.plan import SavePlan
+
+__all__ = ["Collector", "GitReading", "Provenance", "collect_provenance", "read_git", "reread_git"]
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Collector:
+    """Runs collectors one by one and keeps what went wrong.
+
+    Attributes
+    ----------
+    errors
+        One ``{"what", "error"}`` for each fact that could not be determined.
+    """
+
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+    def collect(self, what: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T | None:
+        """Return what ``function`` returns, or ``None`` and a note if it raises."""
+        try:
+            return function(*arguments, **options)
+        except Exception as error:  # noqa: BLE001 - provenance never costs a result
+            self.note(what, f"{type(error).__name__}: {error}")
+            return None
+
+    def note(self, what: str, error: str) -> None:
+        """Keep that a fact is missing or incomplete, and why."""
+        self.errors.append({"what": what, "error": safe_text(error)})
+
+
+@dataclass(frozen=True)
+class GitReading:
+    """What git said at one moment, or why it said nothing."""
+
+    state: GitState | None
+    problem: DebugReason | None = None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What was known when a run started.
+
+    Attributes
+    ----------
+    moment
+        When it was collected.
+    caller
+        Who asked for the record.
+    git
+        What git said; ``None`` if it was not asked.
+    system_info, config, command
+        The values of these keys of metadata.json.
+    errors
+        What could not be determined.
+    """
+
+    moment: datetime
+    caller: Caller | None
+    git: GitReading | None
+    system_info: dict[str, Any]
+    config: dict[str, Any] | None
+    command: list[str] | None
+    errors: tuple[dict[str, str], ...]
+
+
+def collect_provenance(plan: SavePlan, caller: Caller | None) -> Provenance:
+    """Return where a run that starts now comes from."""
+    moment = datetime.now(timezone.utc)
+    collector = Collector()
+    reading = collector.collect("git", read_git, plan, caller) if plan.use_git else None
+    if plan.use_git and reading is None:
+        reading = GitReading(None, DebugReason("git.unavailable", "The state of the repository could not be read."))
+    return Provenance(
+        moment=moment,
+        caller=caller,
+        git=reading,
+        system_info=_system_info(collector, reading),
+        config=collector.collect("config", _config),
+        command=collector.collect("command", redact_command, sys.argv),
+        errors=tuple(collector.errors),
+    )
+
+
+def read_git(plan: SavePlan, caller: Caller | None) -> GitReading:
+    """Return the state of the repository that the current working directory is in."""
+    from gaitmap_results._git import GitUnreadableError, read_git_state
+
+    file = None if caller is None else caller.file
+    try:
+        state = read_git_state(
+            Path.cwd(), ignore=plan.git_dirty_ignore, results_folder=_not_counted(plan, file), caller_file=file
+        )
+    except GitUnreadableError as error:
+        return GitReading(None, DebugReason(error.code, error.message))
+    return GitReading(state)
+
+
+def reread_git(plan: SavePlan, provenance: Provenance, collector: Collector) -> tuple[GitReading | None, bool | None]:
+    """Return what git says at the end of a run, and whether anything changed since its start (``None``: unknown)."""
+    from gaitmap_results._git import reread_git_state
+
+    start = provenance.git.state if provenance.git else None
+    if start is None:
+        return None, False
+    file = None if provenance.caller is None else provenance.caller.file
+    end = collector.collect(
+        "git at the end of the run",
+        reread_git_state,
+        start,
+        ignore=plan.git_dirty_ignore,
+        results_folder=_not_counted(plan, file),
+        caller_file=file,
+    )
+    return (None, None) if end is None else (GitReading(end), end.differs_from(start))
+
+
+def _not_counted(plan: SavePlan, caller_file: Path | None) -> Path:
+    """Return the folder whose changes are none of the code's: the results folder, unless it holds code too.
+
+    What is unfinished never counts; it is there only while a run is recorded.
+    """
+    folder = plan.results_folder
+    holds_code = (folder / ".git").exists() or (caller_file is not None and caller_file.is_relative_to(folder))
+    return folder / UNFINISHED_DIR if holds_code else folder
+
+
+def _config() -> dict[str, Any] | None:
+    found = config.find_config()
+    return None if found is None else found.to_json_dict()
+
+
+def _system_info(collector: Collector, reading: GitReading | None) -> dict[str, Any]:
+    from gaitmap_results import _system
+    from gaitmap_results._packages import installed_packages
+
+    packages = collector.collect("packages", installed_packages)
+    for problem in packages.problems if packages else ():
+        collector.note("packages", problem)
+    python = collector.collect("python", _system.python_info) or {}
+    return {
+        "python_version": python.get("python_version"),
+        "python_implementation": python.get("python_implementation"),
+        "packages_info": packages.versions if packages else None,
+        "packages_direct_url": _direct_urls(collector, packages, reading) if packages else None,
+        "packages_shadowed": packages.shadowed if packages else None,
+        "cpu": collector.collect("cpu", _system.cpu_info),
+        "os": collector.collect("os", _system.os_info),
+        "memory": collector.collect("memory", _system.memory_info),
+        "limits": collector.collect("limits", _system.limits_info),
+        "slurm": collector.collect("slurm", _system.slurm_info),
+    }
+
+
+def _direct_urls(
+    collector: Collector, packages: InstalledPackages, reading: GitReading | None
+) -> dict[str, dict[str, object]]:
+    """Return how packages were installed that are no releases; the version of an editable one says nothing."""
+    described = {}
+    for name, facts in packages.direct_urls.items():
+        folder = _local_folder(facts)
+        if facts.get("editable") and folder is not None:
+            state = collector.collect(f"git state of {name}", _state_of_package, folder, reading)
+            facts = {**facts, "commit": state.commit if state else None, "dirty": state.dirty if state else None}
+        described[name] = facts
+    return described
+
+
+def _state_of_package(folder: Path, reading: GitReading | None) -> GitState | None:
+    from gaitmap_results._git import GitUnreadableError, read_git_state
+
+    state = reading.state if reading else None
+    if state is not None and folder.resolve().is_relative_to(state.base_dir.resolve()):
+        return state
+    try:
+        return read_git_state(folder)
+    except GitUnreadableError as error:
+        # A folder without a repository is a fact, not a failure.
+        if error.code != "git.not_a_repository":
+            raise
+        return None
+
+
+def _local_folder(facts: dict[str, object]) -> Path | None:
+    from urllib.request import url2pathname
+
+    parts = urlsplit(str(facts.get("url", "")))
+    return Path(url2pathname(unquote(parts.path))) if parts.scheme == "file" else None

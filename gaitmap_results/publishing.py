@@ -1,0 +1,271 @@
+"""Brings one finished challenge to its place in the results folder, or keeps its results where it can."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results import layout
+from gaitmap_results._signals import deferred_signals
+from gaitmap_results.challenge import RunTimes
+from gaitmap_results.debug_decision import DebugReason
+from gaitmap_results.exceptions import (
+    CoreResultsError,
+    GaitmapResultsError,
+    InvalidCustomMetadataError,
+    ResultsFolderError,
+    SaveError,
+)
+from gaitmap_results.metadata import encode_custom_metadata, encode_leniently
+from gaitmap_results.plan import SavePlan
+from gaitmap_results.privacy import Redactor
+from gaitmap_results.provenance import Collector, Provenance
+from gaitmap_results.record import ChallengeFacts, Outcome, build_metadata
+from gaitmap_results.staging import Staging, rescue_folder
+
+__all__ = ["FinishedRun", "Published", "describe_saved", "journal_start", "open_staging", "publish", "stage"]
+
+_logger = logging.getLogger("gaitmap_results")
+
+
+@dataclass
+class FinishedRun:
+    """A challenge that ran, its results on the disk, and what is known about its run.
+
+    Attributes
+    ----------
+    challenge
+        The challenge.
+    facts
+        What it says about itself.
+    times
+        When it ran.
+    staging
+        The unfinished run that holds its core results.
+    """
+
+    challenge: Any
+    facts: ChallengeFacts
+    times: RunTimes
+    staging: Staging
+
+
+@dataclass(frozen=True)
+class Published:
+    """A run that is in its place.
+
+    Attributes
+    ----------
+    path
+        The run folder.
+    metadata
+        What its metadata.json says.
+    error
+        What to raise now that nothing can be lost any more; ``None`` if all went well.
+    """
+
+    path: Path
+    metadata: dict[str, Any]
+    error: GaitmapResultsError | None = None
+
+
+def journal_start(plan: SavePlan, provenance: Provenance | None, block_id: str | None) -> dict[str, Any]:
+    """Return what the journal of a run says first: enough to judge it from outside."""
+    from gaitmap_results._process import current_process
+
+    collector = Collector()
+    process = collector.collect("process", current_process)
+    caller = provenance.caller if provenance else None
+    redactor = Redactor.for_this_process(plan.relative_to)
+    now = provenance.moment if provenance else datetime.now(timezone.utc)
+    return {
+        "status": "running",
+        "core_results": "none",
+        "block_id": block_id,
+        "entry_name": plan.entry_name,
+        "started": now.astimezone().isoformat(),
+        "started_utc": now.timestamp(),
+        "process": None if process is None else process.to_json(),
+        "caller": None if caller is None or caller.file is None else redactor.path(caller.file),
+        "debug_folder_prefix": plan.prefix,
+        "metadata": None,
+    }
+
+
+def open_staging(plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None) -> Staging:
+    """Start an unfinished run in the results folder, which proves that it can be written.
+
+    Raises
+    ------
+    ResultsFolderError
+        If it cannot.
+    """
+    return Staging(plan.results_folder, journal_start(plan, provenance, block_id))
+
+
+def stage(run: FinishedRun, plan: SavePlan, provenance: Provenance | None) -> None:
+    """Write a challenge's core results, and enough into the journal that the run could be published without us.
+
+    Where the results folder cannot be written any more, they go to a rescue folder; ``run.staging`` is then that.
+
+    Raises
+    ------
+    CoreResultsError
+        If the challenge's ``save_core_results`` raises.
+    """
+    run.staging.journal.content.update(challenge_name=run.facts.name, challenge_version=run.facts.version)
+    try:
+        run.staging.save_core_results(run.challenge)
+    except OSError as error:
+        _stage_elsewhere(run, error)
+    except Exception as error:
+        raise _core_results_error(run, error) from error
+    if provenance is not None:
+        _write_draft(run, plan, provenance)
+
+
+def _stage_elsewhere(run: FinishedRun, error: OSError) -> None:
+    """Save once more in a rescue folder: it may have been the disk, or the challenge itself."""
+    first = run.staging
+    try:
+        rescued = Staging(rescue_folder(), {**first.journal.content, "rescued_from": str(first.folder)})
+    except OSError:
+        raise _core_results_error(run, error) from error
+    try:
+        rescued.save_core_results(run.challenge)
+    except Exception:  # noqa: BLE001 - the challenge's own; the first error is the one to tell
+        shutil.rmtree(rescued.results_folder, ignore_errors=True)
+        raise _core_results_error(run, error) from error
+    _try_to_note(first, status="rescued", rescued_to=str(rescued.folder))
+    run.staging = rescued
+
+
+def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
+    text = f"{type(error).__name__}: {error}"
+    _try_to_note(run.staging, status="save_failed", error={"message": text})
+    return CoreResultsError(
+        f"save_core_results of {run.facts.name} failed with {text}. What it had written is in {run.staging.folder}. "
+        "Mend the method and save the challenge again with save_run, while this program still has it.",
+        path=run.staging.folder,
+    )
+
+
+def _try_to_note(staging: Staging, **changes: Any) -> None:
+    try:
+        staging.journal.write(**changes)
+    except OSError as error:
+        _logger.warning("The journal %s cannot be written: %s", staging.journal.path, error)
+
+
+def _write_draft(run: FinishedRun, plan: SavePlan, provenance: Provenance) -> None:
+    """Leave a metadata.json in the journal for `recover`; if that fails, recover does with less."""
+    try:
+        draft = build_metadata(
+            plan, provenance, run.facts, run.times, Outcome(), run_id=run.staging.run_id, block_id=None
+        )
+        run.staging.journal.write(metadata=draft)
+    except Exception as error:  # noqa: BLE001 - the results are on the disk; this only makes them easier to publish
+        _logger.warning("The journal %s could not be completed: %s", run.staging.journal.path, error)
+
+
+def publish(
+    run: FinishedRun,
+    plan: SavePlan,
+    provenance: Provenance,
+    outcome: Outcome,
+    custom_metadata: Any,
+    *,
+    block_id: str | None = None,
+) -> Published:
+    """Write everything else into the folder of a staged run, and move it to its place.
+
+    Signals that ask the process to end wait until that is done.
+
+    Raises
+    ------
+    SaveError
+        If that cannot be done; ``path`` says where the core results are.
+    """
+    encoded, invalid = _encode(custom_metadata)
+    if invalid is not None:
+        outcome = replace(outcome, reasons=(*outcome.reasons, _invalid_custom_metadata(invalid)))
+    with deferred_signals():
+        try:
+            path, metadata = _publish_staged(run, plan, provenance, outcome, encoded, block_id)
+        except Exception as failure:
+            if run.staging.core_results.is_dir():
+                raise _publishing_failed(run, failure) from failure
+            # The results folder went away after the core results were written; the challenge still has them.
+            _stage_elsewhere(run, OSError(f"{type(failure).__name__}: {failure}"))
+            path, metadata = _publish_staged(run, plan, provenance, outcome, encoded, block_id)
+    if run.staging.results_folder != plan.results_folder:
+        return Published(path, metadata, _was_rescued(run, path, plan))
+    if invalid is not None:
+        invalid.path = path
+        invalid.args = (f"{invalid}\nThe run is stored all the same, as a debug run, in {path}.",)
+    return Published(path, metadata, invalid)
+
+
+def _encode(custom_metadata: Any) -> tuple[Any, InvalidCustomMetadataError | None]:
+    try:
+        return encode_custom_metadata(custom_metadata), None
+    except InvalidCustomMetadataError as error:
+        encoded, _ = encode_leniently(custom_metadata)
+        return encoded if isinstance(encoded, dict) else {"value": encoded}, error
+
+
+def _invalid_custom_metadata(error: InvalidCustomMetadataError) -> DebugReason:
+    return DebugReason(
+        "custom_metadata.invalid",
+        "Values of the custom metadata cannot be stored as JSON; their repr is stored instead. Convert them.",
+        {"problems": [{"key_path": key_path, "reason": reason} for key_path, reason in error.problems]},
+    )
+
+
+def _publish_staged(
+    run: FinishedRun,
+    plan: SavePlan,
+    provenance: Provenance,
+    outcome: Outcome,
+    custom_metadata: Any,
+    block_id: str | None,
+) -> tuple[Path, dict[str, Any]]:
+    metadata = build_metadata(
+        plan, provenance, run.facts, run.times, outcome, run_id=run.staging.run_id, block_id=block_id
+    )
+    run.staging.write_documents(metadata, custom_metadata)
+    parent = layout.entry_folder(run.staging.results_folder, run.facts.name, run.facts.version, plan.entry_parts)
+    start = run.times.start or provenance.moment
+    return run.staging.publish(parent, start, plan.prefix if outcome.reasons else ""), metadata
+
+
+def _publishing_failed(run: FinishedRun, failure: Exception) -> SaveError:
+    text = f"{type(failure).__name__}: {failure}"
+    _try_to_note(run.staging, status="save_failed", error={"message": text})
+    return SaveError(
+        f"The run could not be published: {text}. Its core results are complete in {run.staging.folder}. "
+        "When the cause is mended, publish them with\n"
+        f"  gaitmap-results recover {run.staging.run_id} --results {run.staging.results_folder}",
+        path=run.staging.folder,
+    )
+
+
+def _was_rescued(run: FinishedRun, path: Path, plan: SavePlan) -> ResultsFolderError:
+    return ResultsFolderError(
+        f"The results folder {plan.results_folder} cannot be written any more. The run is complete in {path}; "
+        f"copy what is in {run.staging.results_folder} to {plan.results_folder} when that is back.",
+        results_folder=plan.results_folder,
+        path=path,
+    )
+
+
+def describe_saved(published: Published) -> str:
+    """Return the one line that tells the user what was stored."""
+    if not published.metadata["is_debug_run"]:
+        return f"Saved official run to {published.path}"
+    reasons = ", ".join(reason["code"] for reason in published.metadata["debug_reasons"])
+    return f"Saved debug run ({reasons}) to {published.path}"

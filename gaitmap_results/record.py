@@ -1,0 +1,224 @@
+"""Puts together what metadata.json says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from gaitmap_results._caller import Caller
+from gaitmap_results._version import __version__
+from gaitmap_results.challenge import RunTimes
+from gaitmap_results.debug_decision import DebugReason
+from gaitmap_results.metadata import encode_leniently, safe_repr
+from gaitmap_results.plan import SavePlan
+from gaitmap_results.privacy import Redactor
+from gaitmap_results.provenance import Collector, GitReading, Provenance
+
+__all__ = ["SCHEMA_VERSION", "ChallengeFacts", "Outcome", "build_metadata"]
+
+#: The version of the format of metadata.json; it grows when a key changes its meaning.
+SCHEMA_VERSION: Final = 1
+
+# Names that identify a run are stored as they are; they hold no paths.
+_IDENTITY: Final = frozenset(
+    {"entry_name", "challenge_name", "challenge_version", "dataset_name", "dataset_columns", "run_id", "block_id"}
+)
+
+
+@dataclass(frozen=True)
+class ChallengeFacts:
+    """What a challenge says about itself after its run; ``None`` is what it does not say."""
+
+    name: str
+    version: str
+    repr_challenge: str
+    repr_pipeline: str | None
+    repr_dataset: str | None
+    dataset_name: str | None
+    dataset_columns: list[str] | None
+    errors: tuple[dict[str, str], ...]
+
+    @classmethod
+    def of(cls, challenge: Any, name: str, version: str) -> ChallengeFacts:
+        """Ask a challenge; whatever fails costs only itself."""
+        collector = Collector()
+        pipeline = collector.collect("repr_pipeline", getattr, challenge, "optimizer", None)
+        dataset = collector.collect("repr_dataset", getattr, challenge, "dataset_", None)
+        return cls(
+            name=name,
+            version=version,
+            repr_challenge=safe_repr(challenge),
+            repr_pipeline=None if pipeline is None else safe_repr(pipeline),
+            repr_dataset=None if dataset is None else safe_repr(dataset),
+            dataset_name=None if dataset is None else type(dataset).__name__,
+            dataset_columns=None if dataset is None else collector.collect("dataset_columns", _columns, dataset),
+            errors=tuple(collector.errors),
+        )
+
+
+def _columns(dataset: Any) -> list[str] | None:
+    index = getattr(dataset, "index", None)
+    columns = getattr(index, "columns", None)
+    return None if columns is None else [str(column) for column in columns]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was known when a run ended.
+
+    Attributes
+    ----------
+    reasons
+        Every reason that makes it a debug run; an official run has none.
+    git
+        What git said at the end; ``None`` if it was not asked.
+    git_changed
+        Whether commit or files changed during the run; ``None`` is unknown.
+    resources
+        CPU time and peak memory.
+    errors
+        What could not be determined.
+    """
+
+    reasons: Sequence[DebugReason] = ()
+    git: GitReading | None = None
+    git_changed: bool | None = None
+    resources: dict[str, Any] | None = None
+    errors: Sequence[dict[str, str]] = field(default_factory=tuple)
+
+
+def build_metadata(
+    plan: SavePlan,
+    provenance: Provenance,
+    facts: ChallengeFacts,
+    times: RunTimes,
+    outcome: Outcome,
+    *,
+    run_id: str,
+    block_id: str | None,
+) -> dict[str, Any]:
+    """Return the content of metadata.json; the keys of gaitmap_challenges first, with its names, places and types."""
+    redactor = Redactor.for_this_process(plan.relative_to)
+    content: dict[str, Any] = {
+        "entry_name": plan.entry_name,
+        "challenge_name": facts.name,
+        "challenge_version": facts.version,
+        "is_debug_run": bool(outcome.reasons),
+        "repr_challenge": facts.repr_challenge,
+        "repr_pipeline": facts.repr_pipeline,
+        "repr_dataset": facts.repr_dataset,
+        "dataset_name": facts.dataset_name,
+        "dataset_columns": facts.dataset_columns,
+        **_times(times),
+        "system_info": provenance.system_info,
+        "config": _config(provenance.config, redactor),
+        "caller_file_path": _caller_path(provenance.caller, redactor),
+        **_git_summary(plan, provenance.git, redactor),
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_id,
+        "block_id": block_id,
+        "recorder_version": __version__,
+        "debug_reasons": [reason.to_json() for reason in outcome.reasons],
+        "git": _git_details(provenance.git, outcome),
+        "caller": _caller(provenance.caller, redactor),
+        "command": provenance.command,
+        "resources": outcome.resources,
+    }
+    encoded, problems = encode_leniently(content)
+    lossy = [{"what": key_path, "error": reason} for key_path, reason in problems]
+    encoded["collection_errors"] = [*provenance.errors, *facts.errors, *outcome.errors, *lossy]
+    return {key: value if key in _IDENTITY else redactor.tree(value) for key, value in encoded.items()}
+
+
+def _times(times: RunTimes) -> dict[str, Any]:
+    return {
+        "run_start_datetime_utc": _timestamp(times.start),
+        "run_start_datetime": _local(times.start),
+        "run_end_datetime_utc": _timestamp(times.end),
+        "run_end_datetime": _local(times.end),
+        "runtime": times.runtime,
+        "timing_source": times.source,
+    }
+
+
+def _timestamp(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _local(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone().isoformat()
+
+
+def _config(config: dict[str, Any] | None, redactor: Redactor) -> dict[str, Any] | None:
+    if config is None:
+        return None
+    shown = {
+        key: redactor.path(value) if key.endswith("_dir") and isinstance(value, str) else value
+        for key, value in config.items()
+    }
+    datasets = shown.get("datasets")
+    if isinstance(datasets, dict):
+        shown["datasets"] = {
+            name: redactor.path(value) if isinstance(value, str) else value for name, value in datasets.items()
+        }
+    return shown
+
+
+def _caller_path(caller: Caller | None, redactor: Redactor) -> str | None:
+    return redactor.path(caller.file) if caller is not None and caller.file is not None else None
+
+
+def _caller(caller: Caller | None, redactor: Redactor) -> dict[str, Any] | None:
+    if caller is None:
+        return None
+    return {
+        "kind": caller.kind,
+        "file": _caller_path(caller, redactor),
+        "line": caller.line,
+        "function": caller.function,
+        "sha256": caller.sha256,
+    }
+
+
+def _git_summary(plan: SavePlan, reading: GitReading | None, redactor: Redactor) -> dict[str, Any]:
+    state = reading.state if reading else None
+    return {
+        "git_commit_hash": state.commit if state else None,
+        "git_dirty": state.dirty if state else None,
+        "git_base_dir": redactor.path(state.base_dir) if state else None,
+        "git_dirty_ignore": list(plan.git_dirty_ignore) if plan.use_git else None,
+    }
+
+
+def _git_details(reading: GitReading | None, outcome: Outcome) -> dict[str, Any] | None:
+    if reading is None:
+        return None
+    state = reading.state
+    if state is None:
+        problem = reading.problem
+        return {"problem": None if problem is None else problem.to_json(), "changed_during_run": outcome.git_changed}
+    return {
+        "branch": state.branch,
+        "describe": state.describe,
+        "remote": state.remote,
+        "shallow": state.shallow,
+        "caller_tracked": state.caller_tracked,
+        "staged": list(state.staged),
+        "unstaged": list(state.unstaged),
+        "untracked": list(state.untracked),
+        "conflicted": list(state.conflicted),
+        "submodules": list(state.submodules),
+        "ignored": list(state.ignored),
+        "hidden": list(getattr(state, "hidden", ())),
+        "start": {"commit": state.commit, "dirty": state.dirty},
+        "end": _git_end(outcome.git),
+        "changed_during_run": outcome.git_changed,
+    }
+
+
+def _git_end(reading: GitReading | None) -> dict[str, Any] | None:
+    if reading is None or reading.state is None:
+        return None
+    return {"commit": reading.state.commit, "dirty": reading.state.dirty}

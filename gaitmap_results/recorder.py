@@ -1,0 +1,383 @@
+"""The block in which the run of a challenge is recorded."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+from uuid import uuid4
+
+from gaitmap_results import _open_blocks, candidates
+from gaitmap_results._caller import Caller
+from gaitmap_results._signals import HandledSignals, check_signals
+from gaitmap_results._user_warnings import PendingWarnings, announce
+from gaitmap_results.advice import advise_about_debug, advise_about_start, advise_about_unknowns, git_reasons
+from gaitmap_results.challenge import RunTimes, check_challenge
+from gaitmap_results.debug_decision import DebugReason
+from gaitmap_results.exceptions import (
+    AmbiguousChallengeError,
+    GaitmapResultsError,
+    NoChallengeError,
+    RecorderStateError,
+    SaveError,
+)
+from gaitmap_results.failure import describe_failure, is_clean_exit, status_of, tell_with
+from gaitmap_results.metadata import encode_custom_metadata, safe_text
+from gaitmap_results.observed_run import ObservedRun
+from gaitmap_results.plan import SaveOptions, SavePlan, make_plan
+from gaitmap_results.provenance import Collector, Provenance, collect_provenance, reread_git
+from gaitmap_results.publishing import Published, describe_saved, open_staging, publish
+from gaitmap_results.record import Outcome
+from gaitmap_results.staging import Staging
+
+__all__ = ["Recorder"]
+
+_logger = logging.getLogger("gaitmap_results")
+
+
+class Recorder:
+    """Records every challenge that runs while its block is open; made by :func:`gaitmap_results.recorded_run`.
+
+    Attributes
+    ----------
+    custom_metadata
+        What to store beside the results; can be filled until the block ends.
+    path_
+        The run folder; if several challenges ran, that of the last one; ``None`` before anything is stored.
+    paths_
+        All run folders, in the order in which their challenges finished.
+    metadata_
+        What the metadata.json at ``path_`` says.
+    status_
+        ``new``, ``running``, ``published``, ``empty`` (only nested blocks stored something), ``failed``,
+        ``interrupted``, ``terminated`` or ``save_failed``.
+    """
+
+    def __init__(
+        self,
+        entry_name: object,
+        options: SaveOptions,
+        caller: Caller,
+        *,
+        challenge: Any = None,
+        custom_metadata: dict[str, Any] | None = None,
+        handle_signals: Sequence[str | int] = (),
+    ) -> None:
+        self.custom_metadata: dict[str, Any] = {} if custom_metadata is None else custom_metadata
+        if isinstance(custom_metadata, dict):
+            self.custom_metadata = dict(custom_metadata)
+        self.paths_: list[Path] = []
+        self.metadata_: dict[str, Any] | None = None
+        self.status_ = "new"
+        self.parent: _open_blocks.OpenBlock | None = None
+        self.owner_pid = os.getpid()
+        self._entry_name = entry_name
+        self._options = options
+        self._caller = caller
+        self._given = [] if challenge is None else [challenge]
+        self._handle_signals = handle_signals
+        self._runs: list[ObservedRun] = []
+        self._saved_by_user: list[Any] = []
+        self._nested_saved: list[Any] = []
+        self._fallbacks: list[Any] = []
+        self._lock = threading.RLock()
+
+    @property
+    def path_(self) -> Path | None:
+        """The run folder that was stored last."""
+        return self.paths_[-1] if self.paths_ else None
+
+    def __repr__(self) -> str:
+        where = f", path_={str(self.path_)!r}" if self.path_ else ""
+        return f"Recorder({self._entry_name!r}, status_={self.status_!r}{where})"
+
+    def attach(self, challenge: Any) -> Any:
+        """Name a challenge that is to be saved when the block ends, and return it.
+
+        Only needed where its run cannot be observed: in another process, or of a class that is no challenge class.
+
+        Raises
+        ------
+        InvalidChallengeError, InvalidNameError
+            If it is no challenge.
+        RecorderStateError
+            If the block is not open.
+        """
+        if self.status_ != "running":
+            raise RecorderStateError(
+                f"A challenge can be attached while the block is open; this recorder is {self.status_!r}."
+            )
+        check_challenge(challenge)
+        self._given.append(challenge)
+        return challenge
+
+    def __enter__(self) -> Recorder:
+        if self.status_ != "new":
+            raise RecorderStateError(
+                "A recorder is used once; this one already was. Call recorded_run(...) again for another run."
+            )
+        for challenge in self._given:
+            check_challenge(challenge)
+        encode_custom_metadata(self.custom_metadata)
+        signals = check_signals(self._handle_signals)
+        self._plan: SavePlan = make_plan(self._entry_name, self._options)
+        self._provenance: Provenance = collect_provenance(self._plan, self._caller)
+        self._warn_before_start()
+        self._block_id = str(uuid4())
+        self._spare_staging: Staging | None = open_staging(self._plan, self._provenance, block_id=self._block_id)
+        self._signals = HandledSignals(signals, self._note_signal)
+        try:
+            self._open(signals)
+        except BaseException:
+            self._signals.restore()
+            _open_blocks.close_block(self)
+            self._withdraw_spare()
+            raise
+        return self
+
+    def _warn_before_start(self) -> None:
+        pending = PendingWarnings()
+        advise_about_start(self._plan, self._provenance, pending)
+        advise_about_unknowns(self._provenance.errors, pending)
+        self._known_reasons = git_reasons(self._provenance.git)
+        advise_about_debug(self._plan, self._known_reasons, pending, will_be=True)
+        pending.show()
+
+    def _open(self, signals: tuple[int, ...]) -> None:
+        self.owner_pid = os.getpid()
+        self.parent = _open_blocks.find_block()
+        if not self._signals.install():
+            _logger.info("handle_signals does nothing here: Python sets handlers in the main thread only (%s)", signals)
+        self._meter = Collector().collect("resources", _start_meter)
+        self.status_ = "running"
+        self._start = datetime.now(timezone.utc)
+        self._clock = time.perf_counter()
+        _open_blocks.open_block(self)
+        _open_blocks.enter(self)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        if os.getpid() != self.owner_pid:
+            return False  # a forked child leaves the block of its parent
+        runtime = time.perf_counter() - self._clock
+        self._block_times = RunTimes(self._start, datetime.now(timezone.utc), runtime, "block")
+        _open_blocks.close_block(self)
+        pending = PendingWarnings()
+        try:
+            self._finish(error, pending)
+        except Exception as failure:
+            if error is None:
+                raise
+            # What the user's code raised is what he must see; ours is told with it.
+            tell_with(error, f"gaitmap_results: {failure}")
+        finally:
+            self._signals.restore()
+        if error is None:
+            pending.show()
+        else:
+            pending.log("the block raised an error")
+        return False
+
+    def _finish(self, error: BaseException | None, pending: PendingWarnings) -> None:
+        raised = error if error is not None and not is_clean_exit(error) else None
+        if sys.is_finalizing():
+            # Modules are being taken apart; what is staged can be recovered.
+            self._note_failure(error)
+            return
+        runs = self._runs_to_save(raised)
+        if not runs:
+            self._nothing_to_save(error)
+            return
+        outcome = self._outcome(raised)
+        errors: list[Exception] = []
+        for run in runs:
+            try:
+                self._publish(run, outcome, pending)
+            except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
+                errors.append(failure)
+        self._withdraw_spare()
+        self.status_ = "save_failed" if any(isinstance(failure, SaveError) for failure in errors) else "published"
+        if errors:
+            pending.log("an error is raised")
+            raise errors[0]
+
+    def _runs_to_save(self, raised: BaseException | None) -> list[ObservedRun]:
+        with self._lock:
+            runs = list(self._runs)
+        for run in runs:
+            if any(run.challenge is saved for saved in self._saved_by_user):
+                run.discard()
+        runs = [run for run in runs if not any(run.challenge is saved for saved in self._saved_by_user)]
+        if raised is not None:
+            return runs
+        for challenge in self._unobserved(runs):
+            name, version = check_challenge(challenge)
+            runs.append(ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or self._block_times))
+        return runs
+
+    def _unobserved(self, runs: Iterable[ObservedRun]) -> list[Any]:
+        """Return the challenges to save that were not seen running, by the ways in which they can be named."""
+        known = [run.challenge for run in runs] + self._saved_by_user + self._nested_saved
+        found = candidates.without(self._given, known)
+        for item in self._fallbacks if not found and not known else ():
+            found = found or candidates.challenges_among([item])
+        if not found and not known:
+            found = candidates.challenges_in_calling_frame()
+            if len(found) > 1:
+                self._keep_all(found)
+        return found
+
+    def _keep_all(self, found: Sequence[Any]) -> None:
+        folders = []
+        for challenge in found:
+            name, version = check_challenge(challenge)
+            run = ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or self._block_times)
+            try:
+                self._stage(run)
+            except GaitmapResultsError:  # most likely one that has not run at all
+                run.discard()
+                continue
+            folders.append(run.staging_folder)
+        names = ", ".join(type(challenge).__qualname__ for challenge in found)
+        self._note_failure(None)
+        raise AmbiguousChallengeError(
+            f"No challenge was seen running, and the code around the block has several: {names}. The core results of "
+            f"each are kept in {self._plan.results_folder / '.unfinished'}. Name the right one with "
+            "recorded_run(..., challenge=...) or recorder.attach(...).",
+            paths=folders,
+        )
+
+    def _nothing_to_save(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._note_failure(error)
+        elif self._saved_by_user or self._nested_saved:
+            self.status_ = "published" if self._saved_by_user else "empty"
+            self._withdraw_spare()
+        else:
+            message = candidates.HOW_TO_NAME_A_CHALLENGE
+            missing = NoChallengeError(
+                f"The block of {self._entry_name!r} ended, but no challenge ran in it. {message}"
+            )
+            self._note_failure(missing)
+            raise missing
+
+    def _outcome(self, raised: BaseException | None) -> Outcome:
+        collector = Collector()
+        end, changed = reread_git(self._plan, self._provenance, collector)
+        reasons = [reason for reason in (self._plan.setting.reason,) if reason]
+        reasons += git_reasons(self._provenance.git, changed=changed)
+        if raised is not None:
+            text = safe_text(f"{type(raised).__name__}: {raised}")
+            message = f"The code after the challenge raised {text}. Mend it and run again."
+            reasons.append(DebugReason("block.raised", message, {"type": type(raised).__name__}))
+        resources = collector.collect("resources", self._meter.finish) if self._meter else None
+        return Outcome(reasons, end, changed, resources, tuple(collector.errors))
+
+    def _publish(self, run: ObservedRun, outcome: Outcome, pending: PendingWarnings) -> None:
+        if run.needs_staging():
+            self._stage(run)
+        finished = run.finished
+        published = publish(
+            finished, self._plan, self._provenance, outcome, self.custom_metadata, block_id=self._block_id
+        )
+        self._remember(published, run.challenge)
+        announce(describe_saved(published))
+        advise_about_unknowns(published.metadata["collection_errors"][len(self._provenance.errors) :], pending)
+        if len(outcome.reasons) > len(self._known_reasons) + bool(self._plan.setting.reason):
+            advise_about_debug(self._plan, outcome.reasons, pending)
+        if published.error is not None:
+            raise published.error
+
+    def _remember(self, published: Published, challenge: Any) -> None:
+        self.paths_.append(published.path)
+        self.metadata_ = published.metadata
+        block = self.parent
+        while isinstance(block, Recorder):
+            block._nested_saved.append(challenge)
+            block = block.parent
+
+    def _stage(self, run: ObservedRun) -> None:
+        run.stage(self._plan, self._provenance, self._new_staging)
+
+    def _new_staging(self) -> Staging:
+        """Return the folder that was opened with the block, or another one if that is taken."""
+        with self._lock:
+            spare, self._spare_staging = self._spare_staging, None
+        return spare if spare is not None else open_staging(self._plan, self._provenance, block_id=self._block_id)
+
+    def _withdraw_spare(self) -> None:
+        if self._spare_staging is not None and self._spare_staging.is_empty():
+            self._spare_staging.discard()
+
+    def challenge_finished(self, challenge: Any, times: RunTimes) -> None:
+        """Take note that a challenge's ``run`` returned, and put its results on the disk at once."""
+        if os.getpid() != self.owner_pid or self.status_ != "running":
+            return
+        try:
+            name, version = check_challenge(challenge)
+        except GaitmapResultsError as error:
+            # Told when the block ends, as an error that can be acted upon.
+            _logger.warning("%s", error)
+            self._given.append(challenge)
+            return
+        run = ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or times)
+        with self._lock:
+            for other in self._runs:
+                other.superseded = other.superseded or other.challenge is challenge
+            self._runs.append(run)
+        try:
+            self._stage(run)
+        except Exception as error:  # noqa: BLE001 - tried again at the end of the block, and raised there
+            _logger.info("The results of %s could not be saved right after its run: %s", name, error)
+
+    def challenge_was_saved(self, challenge: Any, path: Path) -> None:
+        """Take note that the user saved a challenge himself."""
+        self._saved_by_user.append(challenge)
+        self.paths_.append(path)
+
+    def offer(self, *objects: Any) -> None:
+        """Name objects among which the challenge may be, if none is seen running."""
+        self._fallbacks.extend(objects)
+
+    def offer_first(self, item: Any) -> None:
+        """Name what a decorated function returned; it counts before its other objects."""
+        self._fallbacks.insert(0, item)
+
+    def _note_signal(self, name: str) -> None:
+        self.status_ = "terminated"
+        for staging in self._open_stagings():
+            staging.journal.write(status="terminated", signal=name)
+
+    def _open_stagings(self) -> list[Staging]:
+        found = [run.finished.staging for run in self._runs if run.is_staged]
+        return [*found, self._spare_staging] if self._spare_staging is not None else found
+
+    def _note_failure(self, error: BaseException | None) -> None:
+        """Keep in the journal why nothing was published."""
+        if self.status_ != "terminated":
+            self.status_ = status_of(error)
+        staging = self._spare_staging
+        if staging is None:
+            return
+        described = None if error is None else describe_failure(error, self._plan.relative_to)
+        end = self._block_times.end
+        staging.journal.write(
+            status=self.status_,
+            error=described,
+            ended=None if end is None else end.astimezone().isoformat(),
+            runtime=self._block_times.runtime,
+        )
+
+
+def _start_meter() -> Any:
+    from gaitmap_results._resources import ResourceMeter
+
+    return ResourceMeter.start()

@@ -1,0 +1,324 @@
+"""Records a block of code, or every call of a function."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from gaitmap_results import _open_blocks
+from gaitmap_results._caller import Caller, find_caller
+from gaitmap_results._wrapping import wrap_function
+from gaitmap_results.exceptions import InvalidTargetError
+from gaitmap_results.layout import check_entry_name
+from gaitmap_results.plan import SaveOptions
+from gaitmap_results.recorder import Recorder
+from gaitmap_results.saving import check_offset
+
+__all__ = ["current_recorder", "record_run", "recorded_run"]
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def recorded_run(
+    entry_name: str | tuple[str, ...],
+    *,
+    challenge: Any = None,
+    custom_metadata: dict[str, Any] | None = None,
+    path: str | Path | None = None,
+    debug_run: bool | None = None,
+    stored_filenames_relative_to: str | Path | None = None,
+    use_git: bool = True,
+    git_dirty_ignore: Sequence[str] = (),
+    debug_folder_prefix: str = "_",
+    handle_signals: Sequence[str | int] = (),
+    _force_local_debug_run_setting: bool = False,
+    _caller_file_path_stack_offset: int = 0,
+) -> Recorder:
+    """Record every challenge that runs in a ``with`` block.
+
+    Entering checks everything that can be wrong before anything is computed, and looks at the code, the machine and the
+    packages.
+    Leaving saves each challenge that ran, as :func:`gaitmap_results.save_run` does.
+    If the block raises before a challenge has finished, nothing is published, and the journal in ``.unfinished`` says
+    why; after one has finished, that is saved as a debug run.
+    The exception goes on in both cases.
+
+    Parameters
+    ----------
+    entry_name
+        The name of the entry; a tuple of strings makes nested folders.
+    challenge
+        The challenge to save.
+        Only needed where its ``run`` cannot be observed, see :func:`gaitmap_results.observe_challenges`.
+    custom_metadata
+        What the author of the entry wants to store beside the results.
+        Can be filled in the block, too: ``r.custom_metadata["note"] = "..."``.
+    path, debug_run, stored_filenames_relative_to, use_git, git_dirty_ignore, debug_folder_prefix
+        As in :func:`gaitmap_results.save_run`.
+    handle_signals
+        Names of signals that end the block in order, as an exception would, for example ``("SIGTERM",)`` for the time
+        limit of a Slurm job.
+        Only in the main thread.
+    _force_local_debug_run_setting, _caller_file_path_stack_offset
+        As in :func:`gaitmap_results.save_run`.
+
+    Returns
+    -------
+    recorder
+        To be used once, with ``with``.
+
+    Raises
+    ------
+    GaitmapResultsError
+        On entering, if anything about the arguments, the config or the results folder is wrong; on leaving, if the run
+        could not be stored as it should (``path`` then says where the core results are), or if no challenge was found.
+
+    Warns
+    -----
+    DebugRunWarning
+        If an official run was asked for and will not be earned; every reason is named, on entering where possible.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, recorded_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.n_steps_ = optimizer()
+    ...         return self
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False) as r:
+    ...         _ = CountSteps().run(lambda: 12)
+    ...     r.metadata_["is_debug_run"], (r.path_ / "results" / "steps.txt").read_text()
+    (True, '12')
+    """
+    options = SaveOptions(
+        path=path,
+        debug_run=debug_run,
+        stored_filenames_relative_to=stored_filenames_relative_to,
+        use_git=use_git,
+        git_dirty_ignore=git_dirty_ignore,
+        debug_folder_prefix=debug_folder_prefix,
+        force_config_setting=_force_local_debug_run_setting,
+    )
+    caller = find_caller(check_offset(_caller_file_path_stack_offset))
+    return Recorder(
+        entry_name,
+        options,
+        caller,
+        challenge=challenge,
+        custom_metadata=custom_metadata,
+        handle_signals=handle_signals,
+    )
+
+
+_SIGNATURE = inspect.signature(recorded_run)
+
+
+def current_recorder() -> Recorder | None:
+    """Return the recorder of the innermost open block that the running code belongs to, or ``None``.
+
+    Examples
+    --------
+    >>> from gaitmap_results import current_recorder
+    >>> current_recorder() is None
+    True
+    """
+    block = _open_blocks.find_block()
+    return block if isinstance(block, Recorder) else None
+
+
+@overload
+def record_run(function: _F, /) -> _F: ...
+
+
+@overload
+def record_run(
+    entry_name: str | tuple[str, ...] | None = None,
+    *,
+    challenge: Any = None,
+    custom_metadata: dict[str, Any] | None = None,
+    path: str | Path | None = None,
+    debug_run: bool | None = None,
+    stored_filenames_relative_to: str | Path | None = None,
+    use_git: bool = True,
+    git_dirty_ignore: Sequence[str] = (),
+    debug_folder_prefix: str = "_",
+    handle_signals: Sequence[str | int] = (),
+    _force_local_debug_run_setting: bool = False,
+    _caller_file_path_stack_offset: int = 0,
+) -> Callable[[_F], _F]: ...
+
+
+def record_run(entry_name: Any = None, **options: Any) -> Any:
+    """Record every call of a function, as :func:`gaitmap_results.recorded_run` records a block.
+
+    ``@record_run``, ``@record_run("entry")`` and ``@record_run(entry_name=..., path=..., ...)`` all work; without a
+    name, the entry has the function's.
+    Functions, methods, class methods and static methods can be decorated, plain ones, ``async`` ones and generators;
+    they return (or yield) what they did, and keep name, signature and docstring.
+    Each call is recorded on its own.
+
+    Parameters
+    ----------
+    entry_name
+        The name of the entry; a tuple of strings makes nested folders.
+    **options
+        Every option of :func:`gaitmap_results.recorded_run`.
+
+    Returns
+    -------
+    decorated
+        The function, or a decorator for one.
+
+    Raises
+    ------
+    InvalidTargetError
+        At decoration, if this is a class or a property.
+    GaitmapResultsError
+        When the function is called, as by :func:`gaitmap_results.recorded_run`.
+
+    Notes
+    -----
+    The file that is stored as ``caller_file_path`` is the one that calls the function; the function itself is stored as
+    ``caller.function``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, load_run_metadata, record_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.n_steps_ = optimizer()
+    ...         return self
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...
+    ...     @record_run(path=folder, use_git=False)
+    ...     def constant(n_steps):
+    ...         return CountSteps().run(lambda: n_steps)
+    ...
+    ...     constant(12).n_steps_
+    12
+    """
+    if callable(entry_name) or isinstance(entry_name, (classmethod, staticmethod, property)):
+        if options:
+            raise TypeError("record_run takes either a function, or options: @record_run(...) above the function.")
+        return _decorate(entry_name, None, {})
+    _SIGNATURE.bind("", **options)  # an unknown option is a TypeError now, not after the first call
+    if entry_name is not None:
+        check_entry_name(entry_name)
+    return lambda function: _decorate(function, entry_name, options)
+
+
+def _decorate(function: Any, entry_name: Any, options: dict[str, Any]) -> Any:
+    inner = function.__func__ if isinstance(function, (classmethod, staticmethod)) else function
+    if isinstance(function, type):
+        raise InvalidTargetError(
+            f"record_run cannot decorate the class {function.__qualname__}; decorate one of its methods, such as run."
+        )
+    if isinstance(function, property) or not callable(inner):
+        raise InvalidTargetError(
+            f"record_run decorates functions and methods, not {type(function).__name__} objects. "
+            "For a property, decorate a method that the property calls."
+        )
+    name = entry_name if entry_name is not None else getattr(inner, "__name__", None)
+    check_entry_name(name)
+    code = getattr(inspect.unwrap(inner), "__code__", None)
+    qualified_name = getattr(inner, "__qualname__", None)
+
+    def recorded_call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        # Here, and not in the coroutine or generator: later, no frame tells any more who called.
+        offset = check_offset(options.get("_caller_file_path_stack_offset", 0))
+        caller = find_caller(offset, entry=code, entry_name=qualified_name)
+        recorder = _recorder(name, caller, options)
+        recorder.offer(instance, *args[:1])
+        if inspect.iscoroutinefunction(wrapped):
+            return _await(recorder, wrapped(*args, **kwargs))
+        if inspect.isasyncgenfunction(wrapped):
+            return _iterate_async(recorder, wrapped(*args, **kwargs))
+        if inspect.isgeneratorfunction(wrapped):
+            return _iterate(recorder, wrapped(*args, **kwargs))
+        with recorder:
+            returned = wrapped(*args, **kwargs)
+            recorder.offer_first(returned)
+        return returned
+
+    return wrap_function(function, recorded_call)
+
+
+def _recorder(name: Any, caller: Caller, options: dict[str, Any]) -> Recorder:
+    call = _SIGNATURE.bind(name, **options)
+    call.apply_defaults()
+    given = call.arguments
+    save_options = SaveOptions(
+        **{key: given[key] for key in SaveOptions.__dataclass_fields__ if key in given},
+        force_config_setting=given["_force_local_debug_run_setting"],
+    )
+    own = {key: given[key] for key in ("challenge", "custom_metadata", "handle_signals")}
+    return Recorder(name, save_options, caller, **own)
+
+
+async def _await(recorder: Recorder, coroutine: Any) -> Any:
+    try:
+        with recorder:
+            returned = await coroutine
+            recorder.offer_first(returned)
+    finally:
+        coroutine.close()  # if entering was refused, it never began
+    return returned
+
+
+def _iterate(recorder: Recorder, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+    """Run a generator as its user does, with the block open but seen by the generator's own code only."""
+    with recorder:
+        _open_blocks.leave(recorder)
+        step: Callable[..., Any] = generator.send
+        argument: Any = None
+        while True:
+            try:
+                with _open_blocks.entered(recorder):
+                    item = step(argument)
+            except StopIteration as end:
+                recorder.offer_first(end.value)
+                return end.value
+            try:
+                argument, step = (yield item), generator.send
+            except GeneratorExit:
+                with _open_blocks.entered(recorder):
+                    generator.close()
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user throws into the generator is its own
+                argument, step = error, generator.throw
+
+
+async def _iterate_async(recorder: Recorder, generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
+    with recorder:
+        _open_blocks.leave(recorder)
+        step: Callable[..., Any] = generator.asend
+        argument: Any = None
+        while True:
+            try:
+                with _open_blocks.entered(recorder):
+                    item = await step(argument)
+            except StopAsyncIteration:
+                return
+            try:
+                argument, step = (yield item), generator.asend
+            except GeneratorExit:
+                with _open_blocks.entered(recorder):
+                    await generator.aclose()
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever the user throws into the generator is its own
+                argument, step = error, generator.athrow

@@ -1,0 +1,173 @@
+"""Builds a run folder out of sight and publishes it with one rename."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from gaitmap_results import _storage
+from gaitmap_results.exceptions import ResultsFolderError
+from gaitmap_results.journal import Journal
+from gaitmap_results.layout import (
+    CUSTOM_METADATA_FILE,
+    JOURNAL_FILE,
+    MANIFEST_FILE,
+    METADATA_FILE,
+    RESULTS_DIR,
+    UNFINISHED_DIR,
+    run_folder_name,
+)
+from gaitmap_results.manifest import manifest_content
+
+__all__ = ["Staging", "rescue_folder"]
+
+# Written beside the results that are there already, then exchanged with them.
+_NEW_RESULTS: Final = f"{RESULTS_DIR}.new"
+_OLD_RESULTS: Final = f"{RESULTS_DIR}.old"
+
+
+class Staging:
+    """The folder of one unfinished run.
+
+    Parameters
+    ----------
+    results_folder
+        The results folder; created if it is not there.
+    journal
+        What the journal says first.
+
+    Raises
+    ------
+    ResultsFolderError
+        If the results folder cannot be written.
+    """
+
+    def __init__(self, results_folder: Path, journal: dict[str, Any], *, run_id: str | None = None) -> None:
+        self.run_id = str(uuid4()) if run_id is None else str(UUID(run_id))
+        self.results_folder = results_folder
+        self.folder = results_folder / UNFINISHED_DIR / self.run_id
+        self.journal = Journal(self.folder, {"run_id": self.run_id, **journal})
+        try:
+            _storage.make_folder(self.folder)
+            self.journal.write()
+        except OSError as error:
+            self._withdraw()
+            raise ResultsFolderError(
+                f"The results folder {results_folder} cannot be written: {error.strerror or error}. "
+                "Check that it exists, that you may write there, and that the disk has room; or pass another `path`.",
+                results_folder=results_folder,
+            ) from error
+
+    def _withdraw(self) -> None:
+        try:
+            _storage.remove_folder(self.folder)
+        except OSError:  # nothing was written there that anybody could miss
+            return
+
+    @property
+    def core_results(self) -> Path:
+        """The folder with the core results."""
+        return self.folder / RESULTS_DIR
+
+    def save_core_results(self, challenge: Any) -> None:
+        """Let a challenge write its core results, and wait until they are on the disk.
+
+        Results that are there already are replaced only when the new ones are complete.
+        """
+        again = self.core_results.exists()
+        target = self.folder / (_NEW_RESULTS if again else RESULTS_DIR)
+        _storage.remove_folder(target)
+        _storage.make_folder(target)
+        if not again:
+            self.journal.write(durable=False, core_results="partial")
+        challenge.save_core_results(target)
+        _storage.sync_tree(target)
+        if again:
+            old = self.folder / _OLD_RESULTS
+            _storage.move_file(self.core_results, old)
+            _storage.move_file(target, self.core_results)
+            _storage.remove_folder(old)
+        self.journal.write(core_results="complete")
+
+    def write_documents(self, metadata: dict[str, Any], custom_metadata: Any) -> None:
+        """Write everything beside the core results; the manifest last."""
+        _storage.write_file(self.folder / CUSTOM_METADATA_FILE, _storage.dump_json(custom_metadata))
+        _storage.write_file(self.folder / METADATA_FILE, _storage.dump_json(metadata))
+        _storage.write_file(self.folder / MANIFEST_FILE, manifest_content(self.folder, exclude={JOURNAL_FILE}))
+        _storage.sync_folder(self.folder)
+
+    def publish(self, parent: Path, start: datetime, prefix: str) -> Path:
+        """Move the complete folder to its place and return that.
+
+        Parameters
+        ----------
+        parent
+            The folder of the entry.
+        start
+            When the run started.
+        prefix
+            What the folder's name starts with.
+        """
+        self._refuse_inside_a_run(parent)
+        self.journal.write(durable=False, status="publishing")
+        self.journal.set_aside()
+        try:
+            target = _storage.publish_folder(self.folder, _names(start, prefix), parent, is_ours=self._is_ours)
+        except BaseException:
+            self.journal.bring_back()
+            raise
+        # The rename may have been a copy, where the entry's folder lies on another file system.
+        _storage.remove_folder(self.folder)
+        self.journal.remove()
+        return target
+
+    def _refuse_inside_a_run(self, parent: Path) -> None:
+        for folder in (parent, *parent.parents):
+            if folder == self.results_folder:
+                return
+            if (folder / METADATA_FILE).exists():
+                raise FileExistsError(f"{folder} is a run; another one cannot be stored inside it.")
+
+    def _is_ours(self, folder: Path) -> bool:
+        try:
+            return bool(_storage.read_json(folder / METADATA_FILE)["run_id"] == self.run_id)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def discard(self) -> None:
+        """Delete the folder; for runs that left nothing to keep."""
+        _storage.remove_folder(self.folder)
+        self.journal.remove()
+
+    def is_empty(self) -> bool:
+        """Say whether there is nothing but the journal."""
+        return all(path.name == JOURNAL_FILE for path in self.folder.iterdir())
+
+
+def _names(start: datetime, prefix: str) -> Iterator[str]:
+    return (run_folder_name(start, prefix=prefix, number=number) for number in itertools.count())
+
+
+def rescue_folder() -> Path:
+    """Create a results folder of last resort, readable by the user only, under the temporary directory."""
+    return Path(tempfile.mkdtemp(prefix="gaitmap_results_rescue_"))
+
+
+def restore_interrupted_exchange(folder: Path) -> None:
+    """Finish an exchange of core results that a kill cut off.
+
+    The old ones are moved away only after the new ones are complete.
+    """
+    new, old, current = folder / _NEW_RESULTS, folder / _OLD_RESULTS, folder / RESULTS_DIR
+    if not current.exists() and new.exists() and old.exists():
+        _storage.move_file(new, current)
+    if current.exists():
+        for leftover in (new, old):
+            if leftover.exists():
+                shutil.rmtree(leftover)
