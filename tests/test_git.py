@@ -416,6 +416,15 @@ def test_entry_inside_an_untracked_folder(repository: GitRepository) -> None:
     assert (state.untracked, state.ignored) == (("out/code/", "out/results.py"), ("out/results/",))
 
 
+@ON_POSIX
+def test_folder_that_looks_like_a_pattern(repository: GitRepository) -> None:
+    """A folder whose name means something else to git's commands is still taken by its name."""
+    repository.write(":(x)out/results/run.json", "")
+    repository.write(":(x)out/code.py", "")
+    state = read_git_state(repository.path, ignore=[":(x)out/results"])
+    assert (state.untracked, state.ignored) == ((":(x)out/code.py",), (":(x)out/results/",))
+
+
 @pytest.mark.parametrize("direction", ["into", "out of"])
 def test_rename_between_ignored_and_code(repository: GitRepository, direction: str) -> None:
     """A file moved from an ignored folder into the code, or out of the code, is a change of the code."""
@@ -563,13 +572,16 @@ def test_ignoring_hides_nothing_else(
 
 def test_caller_tracked(repository: GitRepository, tmp_path: Path) -> None:
     """The caller's file is tracked if git lists exactly this file, whichever way leads to it."""
+    repository.write("my tool.py", "")
+    repository.commit()
     (tmp_path / "link.py").symlink_to(repository.path / "code.py")
     expected = {
         repository.path / "code.py": True,
         repository.path / "data" / ".." / "code.py": True,
         tmp_path / "link.py": True,
-        repository.write("new code.py", ""): False,  # ends like the name of a tracked file
-        repository.path / "cod": False,
+        repository.path / "my tool.py": True,
+        repository.write("tool.py", ""): False,  # ends and begins like the name of a tracked file
+        repository.write("my", ""): False,
         repository.path: False,
         tmp_path / "elsewhere.py": False,
     }
@@ -593,6 +605,7 @@ REMOTES = {
     f"https://user:1/{SECRET}@example.org/repo": "https://",
     f"https://user:a#{SECRET}@example.org/repo": "https://",
     f"https://user:a?{SECRET}@example.org/repo": "https://",
+    f"https://user:a@{SECRET}/b@example.org/repo": "https://",
     f"https://user:{SECRET}%40example.org/repo": "https://",
     f"https://user:a@{SECRET}@example.org/repo": "https://example.org/repo",
     f"ext::sh -c 'connect {SECRET}@example.org'": "ext::",

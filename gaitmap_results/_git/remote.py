@@ -71,6 +71,6 @@ def _host_and_path(rest: str) -> str:
         host, slash, path = re.split(r"[?#]", host)[0], "", ""
     found = _HOST.fullmatch(host)
     # A password may hold an unescaped / or # or ?, and then part of it would pass for a host, a port or a path.
-    if re.search(r"[?#]", user) or found is None or (found.group(2) and "@" in path):
+    if re.search(r"[?#]", user) or found is None or ("@" in path and (user or found.group(2))):
         return ""
     return host + slash + re.split(r"[?#]", path)[0]
