@@ -24,6 +24,7 @@ class ObservedRun:
     def __init__(self, challenge: Any, name: str, version: str, times: RunTimes) -> None:
         self.challenge = challenge
         self.superseded = False
+        self.saved_by_user = False
         self._name = name
         self._version = version
         self._times = times

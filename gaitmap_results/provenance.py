@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from gaitmap_results import config
 from gaitmap_results.debug_decision import DebugReason
+from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.layout import UNFINISHED_DIR
 from gaitmap_results.metadata import safe_text
 from gaitmap_results.privacy import redact_command
@@ -40,9 +41,17 @@ class Collector:
     errors: list[dict[str, str]] = field(default_factory=list)
 
     def collect(self, what: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T | None:
-        """Return what ``function`` returns, or ``None`` and a note if it raises."""
+        """Return what ``function`` returns, or ``None`` and a note if it raises.
+
+        Raises
+        ------
+        InvalidOptionError
+            If what the user asked for makes no sense; that is no missing fact.
+        """
         try:
             return function(*arguments, **options)
+        except InvalidOptionError:
+            raise
         except Exception as error:  # noqa: BLE001 - provenance never costs a result
             self.note(what, f"{type(error).__name__}: {error}")
             return None
@@ -94,6 +103,7 @@ def collect_provenance(plan: SavePlan, caller: Caller | None) -> Provenance:
     reading = collector.collect("git", read_git, plan, caller) if plan.use_git else None
     if plan.use_git and reading is None:
         reading = GitReading(None, DebugReason("git.unavailable", "The state of the repository could not be read."))
+    _note_hidden_files(collector, reading)
     return Provenance(
         moment=moment,
         caller=caller,
@@ -117,6 +127,15 @@ def read_git(plan: SavePlan, caller: Caller | None) -> GitReading:
     except GitUnreadableError as error:
         return GitReading(None, DebugReason(error.code, error.message))
     return GitReading(state)
+
+
+def _note_hidden_files(collector: Collector, reading: GitReading | None) -> None:
+    state = reading.state if reading else None
+    # A file that a sparse checkout leaves out has the same mark, and cannot have been edited.
+    edited = [path for path in state.hidden if (state.base_dir / path).exists()] if state else []
+    if edited:
+        shown = ", ".join(edited[:5]) + (f" and {len(edited) - 5} more" if len(edited) > 5 else "")
+        collector.note("git", f"git was told not to look for changes (assume-unchanged, skip-worktree) in {shown}.")
 
 
 def reread_git(plan: SavePlan, provenance: Provenance, collector: Collector) -> tuple[GitReading | None, bool | None]:

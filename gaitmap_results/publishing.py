@@ -167,7 +167,7 @@ def _write_draft(run: FinishedRun, plan: SavePlan, provenance: Provenance) -> No
         draft = build_metadata(
             plan, provenance, run.facts, run.times, Outcome(), run_id=run.staging.run_id, block_id=None
         )
-        run.staging.journal.write(metadata=draft)
+        run.staging.journal.write(durable=False, metadata=draft)
     except Exception as error:  # noqa: BLE001 - the results are on the disk; this only makes them easier to publish
         _logger.warning("The journal %s could not be completed: %s", run.staging.journal.path, error)
 

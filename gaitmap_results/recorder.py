@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 from gaitmap_results import _open_blocks, candidates
@@ -29,6 +29,7 @@ from gaitmap_results.exceptions import (
     SaveError,
 )
 from gaitmap_results.failure import describe_failure, is_clean_exit, status_of, tell_with
+from gaitmap_results.layout import UNFINISHED_DIR
 from gaitmap_results.metadata import encode_custom_metadata, safe_text
 from gaitmap_results.observed_run import ObservedRun
 from gaitmap_results.plan import SaveOptions, SavePlan, make_plan
@@ -40,6 +41,7 @@ from gaitmap_results.staging import Staging
 __all__ = ["Recorder"]
 
 _logger = logging.getLogger("gaitmap_results")
+_C = TypeVar("_C")
 
 
 class Recorder:
@@ -98,7 +100,7 @@ class Recorder:
         where = f", path_={str(self.path_)!r}" if self.path_ else ""
         return f"Recorder({self._entry_name!r}, status_={self.status_!r}{where})"
 
-    def attach(self, challenge: Any) -> Any:
+    def attach(self, challenge: _C) -> _C:
         """Name a challenge that is to be saved when the block ends, and return it.
 
         Only needed where its run cannot be observed: in another process, or of a class that is no challenge class.
@@ -155,7 +157,8 @@ class Recorder:
         self.parent = _open_blocks.find_block()
         if not self._signals.install():
             _logger.info("handle_signals does nothing here: Python sets handlers in the main thread only (%s)", signals)
-        self._meter = Collector().collect("resources", _start_meter)
+        self._ending = Collector()
+        self._meter = self._ending.collect("resources", _start_meter)
         self.status_ = "running"
         self._start = datetime.now(timezone.utc)
         self._clock = time.perf_counter()
@@ -168,6 +171,8 @@ class Recorder:
         if os.getpid() != self.owner_pid:
             return False  # a forked child leaves the block of its parent
         runtime = time.perf_counter() - self._clock
+        # Before anything else runs that would be measured, too.
+        self._resources = self._ending.collect("resources", self._meter.finish) if self._meter else None
         self._block_times = RunTimes(self._start, datetime.now(timezone.utc), runtime, "block")
         _open_blocks.close_block(self)
         pending = PendingWarnings()
@@ -213,50 +218,60 @@ class Recorder:
         with self._lock:
             runs = list(self._runs)
         for run in runs:
-            if any(run.challenge is saved for saved in self._saved_by_user):
+            if run.saved_by_user:
                 run.discard()
-        runs = [run for run in runs if not any(run.challenge is saved for saved in self._saved_by_user)]
+        runs = [run for run in runs if not run.saved_by_user]
         if raised is not None:
             return runs
-        for challenge in self._unobserved(runs):
-            name, version = check_challenge(challenge)
-            runs.append(ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or self._block_times))
-        return runs
+        return runs + self._unobserved(runs)
 
-    def _unobserved(self, runs: Iterable[ObservedRun]) -> list[Any]:
+    def _as_run(self, challenge: Any) -> ObservedRun:
+        name, version = check_challenge(challenge)
+        return ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or self._block_times)
+
+    def _unobserved(self, runs: Iterable[ObservedRun]) -> list[ObservedRun]:
         """Return the challenges to save that were not seen running, by the ways in which they can be named."""
         known = [run.challenge for run in runs] + self._saved_by_user + self._nested_saved
         found = candidates.without(self._given, known)
         for item in self._fallbacks if not found and not known else ():
             found = found or candidates.challenges_among([item])
-        if not found and not known:
-            found = candidates.challenges_in_calling_frame()
-            if len(found) > 1:
-                self._keep_all(found)
-        return found
+        if found or known:
+            return [self._as_run(challenge) for challenge in found]
+        around = [self._as_run(challenge) for challenge in candidates.challenges_in_calling_frame()]
+        return around if len(around) < 2 else self._the_only_one(around)
 
-    def _keep_all(self, found: Sequence[Any]) -> None:
-        folders = []
-        for challenge in found:
-            name, version = check_challenge(challenge)
-            run = ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or self._block_times)
-            try:
-                self._stage(run)
-            except GaitmapResultsError:  # most likely one that has not run at all
-                run.discard()
-                continue
-            folders.append(run.staging_folder)
-        names = ", ".join(type(challenge).__qualname__ for challenge in found)
-        self._note_failure(None)
-        raise AmbiguousChallengeError(
+    def _the_only_one(self, runs: Sequence[ObservedRun]) -> list[ObservedRun]:
+        """Return the only challenge that has results to save, or keep those of all and ask for its name."""
+        kept = self._keep(runs)
+        if len(kept) < 2:
+            return kept
+        names = ", ".join(type(run.challenge).__qualname__ for run in kept)
+        error = AmbiguousChallengeError(
             f"No challenge was seen running, and the code around the block has several: {names}. The core results of "
-            f"each are kept in {self._plan.results_folder / '.unfinished'}. Name the right one with "
+            f"each are kept in {self._plan.results_folder / UNFINISHED_DIR}. Name the right one with "
             "recorded_run(..., challenge=...) or recorder.attach(...).",
-            paths=folders,
+            paths=[run.staging_folder for run in kept],
         )
+        self._note_failure(error)
+        raise error
+
+    def _keep(self, runs: Sequence[ObservedRun]) -> list[ObservedRun]:
+        """Put what can be saved on the disk; a challenge that has not run at all has no results, and is left out."""
+        kept = []
+        for run in runs:
+            try:
+                run.stage(self._plan, self._provenance, self._another_staging)
+            except GaitmapResultsError:
+                run.discard()
+            else:
+                kept.append(run)
+        with self._lock:
+            self._runs.extend(kept)
+        return kept
 
     def _nothing_to_save(self, error: BaseException | None) -> None:
         if error is not None:
+            self._keep([self._as_run(challenge) for challenge in self._given])
             self._note_failure(error)
         elif self._saved_by_user or self._nested_saved:
             self.status_ = "published" if self._saved_by_user else "empty"
@@ -270,16 +285,14 @@ class Recorder:
             raise missing
 
     def _outcome(self, raised: BaseException | None) -> Outcome:
-        collector = Collector()
-        end, changed = reread_git(self._plan, self._provenance, collector)
+        end, changed = reread_git(self._plan, self._provenance, self._ending)
         reasons = [reason for reason in (self._plan.setting.reason,) if reason]
         reasons += git_reasons(self._provenance.git, changed=changed)
         if raised is not None:
             text = safe_text(f"{type(raised).__name__}: {raised}")
             message = f"The code after the challenge raised {text}. Mend it and run again."
             reasons.append(DebugReason("block.raised", message, {"type": type(raised).__name__}))
-        resources = collector.collect("resources", self._meter.finish) if self._meter else None
-        return Outcome(reasons, end, changed, resources, tuple(collector.errors))
+        return Outcome(reasons, end, changed, self._resources, tuple(self._ending.errors))
 
     def _publish(self, run: ObservedRun, outcome: Outcome, pending: PendingWarnings) -> None:
         if run.needs_staging():
@@ -311,11 +324,15 @@ class Recorder:
         """Return the folder that was opened with the block, or another one if that is taken."""
         with self._lock:
             spare, self._spare_staging = self._spare_staging, None
-        return spare if spare is not None else open_staging(self._plan, self._provenance, block_id=self._block_id)
+        return spare if spare is not None else self._another_staging()
+
+    def _another_staging(self) -> Staging:
+        return open_staging(self._plan, self._provenance, block_id=self._block_id)
 
     def _withdraw_spare(self) -> None:
         if self._spare_staging is not None and self._spare_staging.is_empty():
             self._spare_staging.discard()
+            self._spare_staging = None
 
     def challenge_finished(self, challenge: Any, times: RunTimes) -> None:
         """Take note that a challenge's ``run`` returned, and put its results on the disk at once."""
@@ -338,10 +355,29 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - tried again at the end of the block, and raised there
             _logger.info("The results of %s could not be saved right after its run: %s", name, error)
 
-    def challenge_was_saved(self, challenge: Any, path: Path) -> None:
-        """Take note that the user saved a challenge himself."""
+    def challenge_was_saved(self, challenge: Any, path: Path, metadata: dict[str, Any]) -> None:
+        """Take note that the user saved a challenge himself, here or in a block inside of this one.
+
+        What he saved is the challenge's latest run; earlier ones, and one that follows, are other results.
+        """
+        with self._lock:
+            saved = [run for run in self._runs if run.challenge is challenge and not run.superseded]
+        for run in saved:
+            run.saved_by_user = True
         self._saved_by_user.append(challenge)
         self.paths_.append(path)
+        self.metadata_ = metadata
+        if isinstance(self.parent, Recorder):
+            self.parent.nested_challenge_was_saved(challenge, path, metadata)
+
+    def nested_challenge_was_saved(self, challenge: Any, path: Path, metadata: dict[str, Any]) -> None:
+        """Take note that the user saved a challenge in a block inside of this one, which may have run here."""
+        if any(run.challenge is challenge for run in self._runs):
+            self.challenge_was_saved(challenge, path, metadata)
+            return
+        self._nested_saved.append(challenge)
+        if isinstance(self.parent, Recorder):
+            self.parent.nested_challenge_was_saved(challenge, path, metadata)
 
     def offer(self, *objects: Any) -> None:
         """Name objects among which the challenge may be, if none is seen running."""
@@ -364,17 +400,17 @@ class Recorder:
         """Keep in the journal why nothing was published."""
         if self.status_ != "terminated":
             self.status_ = status_of(error)
-        staging = self._spare_staging
-        if staging is None:
-            return
+        if any(run.is_staged for run in self._runs):
+            self._withdraw_spare()  # the others hold more than it does
         described = None if error is None else describe_failure(error, self._plan.relative_to)
         end = self._block_times.end
-        staging.journal.write(
-            status=self.status_,
-            error=described,
-            ended=None if end is None else end.astimezone().isoformat(),
-            runtime=self._block_times.runtime,
-        )
+        for staging in self._open_stagings():
+            staging.journal.write(
+                status=self.status_,
+                error=described,
+                ended=None if end is None else end.astimezone().isoformat(),
+                runtime=self._block_times.runtime,
+            )
 
 
 def _start_meter() -> Any:

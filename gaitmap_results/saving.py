@@ -12,7 +12,7 @@ from gaitmap_results._user_warnings import PendingWarnings, announce
 from gaitmap_results.advice import advise_about_debug, advise_about_start, advise_about_unknowns, git_reasons
 from gaitmap_results.challenge import RunTimes, check_challenge, full_class_name
 from gaitmap_results.config import find_results_folder
-from gaitmap_results.exceptions import GaitmapResultsError, InvalidOptionError, ResultsFolderError
+from gaitmap_results.exceptions import GaitmapResultsError, InvalidOptionError, ResultsFolderError, SaveError
 from gaitmap_results.plan import SaveOptions, SavePlan, make_plan
 from gaitmap_results.provenance import collect_provenance
 from gaitmap_results.publishing import (
@@ -60,7 +60,8 @@ def save_run(
         The name of the entry; a tuple of strings makes nested folders.
     custom_metadata
         What the author of the entry wants to store beside the results.
-        See :func:`gaitmap_results.metadata.encode_custom_metadata` for what can be stored.
+        Strings, booleans, numbers, ``None``, lists and dictionaries with string keys can be stored, and what NumPy,
+        paths, dates and enumerations hold.
     path
         The results folder.
         If not given, the config's is used.
@@ -134,11 +135,15 @@ def save_run(
     except GaitmapResultsError as error:
         _keep_results(challenge, path, error)
         raise
+    except Exception as error:  # an argument's own code may raise anything
+        refusal = SaveError(f"The arguments of save_run could not be read: {type(error).__name__}: {error}.")
+        _keep_results(challenge, path, refusal)
+        raise refusal from error
     published, pending = _save(challenge, name, version, plan, caller, custom_metadata)
     announce(describe_saved(published))
     block = _open_blocks.find_block()
     if block is not None:
-        block.challenge_was_saved(challenge, published.path)
+        block.challenge_was_saved(challenge, published.path, published.metadata)
     if published.error is not None:
         pending.log("shown here because an error is raised")
         raise published.error
@@ -168,7 +173,13 @@ def _save(
     times = RunTimes.of_challenge(challenge) or RunTimes(None, None, None, None)
     run = FinishedRun(challenge, _names_only(name, version), times, _open_somewhere(plan))
     stage(run, plan, None)
-    provenance = collect_provenance(plan, caller)
+    try:
+        provenance = collect_provenance(plan, caller)
+    except GaitmapResultsError as error:
+        run.staging.journal.write(status="save_failed", error={"message": str(error)})
+        error.path = run.staging.folder
+        error.args = (f"{error}\nThe core results are kept in {run.staging.core_results}.",)
+        raise
     run.facts = ChallengeFacts.of(challenge, name, version)
     reasons = [reason for reason in (plan.setting.reason,) if reason] + git_reasons(provenance.git)
     published = publish(run, plan, provenance, Outcome(reasons, provenance.git, False), custom_metadata)
