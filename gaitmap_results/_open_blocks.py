@@ -19,7 +19,7 @@ class OpenBlock(Protocol):
     parent: OpenBlock | None
     owner_pid: int
 
-    def challenge_was_saved(self, challenge: Any, path: Path) -> None:
+    def challenge_was_saved(self, challenge: Any, path: Path, metadata: dict[str, Any]) -> None:
         """Take note that the user saved a challenge himself."""
 
 

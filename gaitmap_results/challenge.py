@@ -126,15 +126,18 @@ class RunTimes:
     @classmethod
     def of_challenge(cls, challenge: object) -> RunTimes | None:
         """Return the times that a challenge measured itself, or ``None`` if it did not measure all of them."""
-        start = aware_datetime(getattr(challenge, "run_start_datetime_", None))
-        # gaitmap_challenges has another name for the end, and its UTC time stamps are wrong by the offset from UTC.
-        end = aware_datetime(
-            getattr(challenge, "run_end_datetime_", None) or getattr(challenge, "end_start_datetime_", None)
-        )
-        runtime = getattr(challenge, "runtime_", None)
-        if start is None or end is None or isinstance(runtime, bool) or not isinstance(runtime, (int, float)):
+        try:
+            start = aware_datetime(getattr(challenge, "run_start_datetime_", None))
+            # gaitmap_challenges has another name for the end, and its UTC time stamps are wrong by the offset from UTC.
+            end = aware_datetime(
+                getattr(challenge, "run_end_datetime_", None) or getattr(challenge, "end_start_datetime_", None)
+            )
+            runtime = getattr(challenge, "runtime_", None)
+            if start is None or end is None or isinstance(runtime, bool) or not isinstance(runtime, (int, float)):
+                return None
+            return cls(start, end, float(runtime), "challenge")
+        except Exception:  # noqa: BLE001 - a property of the challenge's own may raise anything; times cost no result
             return None
-        return cls(start, end, float(runtime), "challenge")
 
 
 def aware_datetime(text: object) -> datetime | None:

@@ -355,29 +355,24 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - tried again at the end of the block, and raised there
             _logger.info("The results of %s could not be saved right after its run: %s", name, error)
 
-    def challenge_was_saved(self, challenge: Any, path: Path, metadata: dict[str, Any]) -> None:
+    def challenge_was_saved(
+        self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False
+    ) -> None:
         """Take note that the user saved a challenge himself, here or in a block inside of this one.
 
         What he saved is the challenge's latest run; earlier ones, and one that follows, are other results.
         """
-        with self._lock:
-            saved = [run for run in self._runs if run.challenge is challenge and not run.superseded]
-        for run in saved:
-            run.saved_by_user = True
-        self._saved_by_user.append(challenge)
-        self.paths_.append(path)
-        self.metadata_ = metadata
+        runs = [run for run in self._runs if run.challenge is challenge]
+        for run in runs:
+            run.saved_by_user = run.saved_by_user or not run.superseded
+        if nested and not runs:
+            self._nested_saved.append(challenge)
+        else:
+            self._saved_by_user.append(challenge)
+            self.paths_.append(path)
+            self.metadata_ = metadata
         if isinstance(self.parent, Recorder):
-            self.parent.nested_challenge_was_saved(challenge, path, metadata)
-
-    def nested_challenge_was_saved(self, challenge: Any, path: Path, metadata: dict[str, Any]) -> None:
-        """Take note that the user saved a challenge in a block inside of this one, which may have run here."""
-        if any(run.challenge is challenge for run in self._runs):
-            self.challenge_was_saved(challenge, path, metadata)
-            return
-        self._nested_saved.append(challenge)
-        if isinstance(self.parent, Recorder):
-            self.parent.nested_challenge_was_saved(challenge, path, metadata)
+            self.parent.challenge_was_saved(challenge, path, metadata, nested=True)
 
     def offer(self, *objects: Any) -> None:
         """Name objects among which the challenge may be, if none is seen running."""
