@@ -20,6 +20,7 @@ from gaitmap_results.exceptions import (
     GaitmapResultsWarning,
     MissingExtraError,
     NoResultsFolderError,
+    UntrackedCallerWarning,
 )
 from gaitmap_results.layout import METADATA_FILE
 
@@ -121,8 +122,9 @@ def _third_parties_quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", GaitmapResultsWarning)
-        # The table says for each run whether it is a debug run, and why.
+        # What these say is said once, below the table.
         warnings.simplefilter("ignore", DebugRunWarning)
+        warnings.simplefilter("ignore", UntrackedCallerWarning)
         yield
 
 
@@ -132,13 +134,16 @@ def _show(runs: list[ComparedRun]) -> None:
     console = Console(highlight=False, markup=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = _PLAIN_WIDTH
-    console.print("\nInitial contacts in real gait: F1 score of each held-out participant, and the mean", style="bold")
+    console.print("\nInitial contacts: F1 score of each participant held out, and their mean\n", style="bold")
     console.print(_table(runs))
-    console.print(
-        "HA: healthy adult. MS: person with multiple sclerosis. An entry that is tuned is tuned on the others."
-    )
+    console.print("\nHA: healthy adult, MS: person with multiple sclerosis. Tuning saw only the other participants.")
     for reason, names in _reasons(runs).items():
         console.print(f"Debug ({'all' if len(names) == len(runs) else ', '.join(names)}): {reason}")
+    if any(run.caller_tracked is False for run in runs):
+        console.print(
+            "The code of the demo is not in the git repository here, so that the commit that is stored says nothing "
+            "about it. Start runs of your own in the repository that holds their code."
+        )
     version_folder = runs[0].path.parents[1]
     # A path is never broken into lines, so that it can be copied.
     console.print(f"\nStored in {version_folder}", soft_wrap=True)
@@ -155,10 +160,11 @@ def _table(runs: list[ComparedRun]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    # Just below 80 columns, the width of a terminal that nobody has made larger.
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Entry", no_wrap=True)
-    for heading in (*runs[0].f1_score, "Mean", "Timing error", "Runtime"):
-        table.add_column(heading, justify="right", style="bold" if heading == "Mean" else "")
+    for heading in (*runs[0].f1_score, "Mean", "Timing\nerror", "Runtime"):
+        table.add_column(heading, justify="right", no_wrap=True, style="bold" if heading == "Mean" else "")
     table.add_column("Run", no_wrap=True)
     for run in runs:
         table.add_row(

@@ -26,6 +26,8 @@ class ComparedRun:
         How far found initial contacts are from the reference, mean over the participants, in seconds.
     runtime
         How long the cross-validation took, in seconds.
+    caller_tracked
+        Whether the code that ran is in the repository whose commit is stored; ``None`` where there is none.
     """
 
     entry_name: str
@@ -35,6 +37,7 @@ class ComparedRun:
     runtime: float
     is_debug_run: bool
     debug_reasons: list[dict[str, Any]]
+    caller_tracked: bool | None
     path: Path
 
 
@@ -50,5 +53,6 @@ def read_run(path: Path) -> ComparedRun:
         runtime=run.metadata["runtime"],
         is_debug_run=run.metadata["is_debug_run"],
         debug_reasons=run.metadata["debug_reasons"],
+        caller_tracked=(run.metadata["git"] or {}).get("caller_tracked"),
         path=path,
     )
