@@ -32,17 +32,17 @@ def git_reasons(reading: GitReading | None, *, changed: bool | None = False) -> 
     """
     if reading is None:
         return []
-    if reading.problem is not None:
-        return [reading.problem]
     state = reading.state
+    if state is None:
+        return [reading.problem] if reading.problem is not None else []
     reasons = []
-    if state is not None and state.commit is None:
+    if state.commit is None:
         reasons.append(
             DebugReason("git.no_commit", "The repository has no commit yet. Commit the code, then run again.")
         )
-    if state is not None and state.dirty:
-        changed_paths = (state.conflicted, state.staged, state.unstaged, state.submodules, state.untracked)
-        paths = list(dict.fromkeys(chain.from_iterable(changed_paths)))
+    changed_paths = (state.conflicted, state.staged, state.unstaged, state.submodules, state.untracked)
+    paths = list(dict.fromkeys(chain.from_iterable(changed_paths)))
+    if paths:
         shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
         message = (
             f"There are changes that the commit does not hold: {shown}. Commit them, remove them, or name what does "
