@@ -19,7 +19,8 @@ __all__ = ["Caller", "find_caller", "innermost_user_frame"]
 _PLUMBING_PACKAGES: Final = frozenset(
     [
         *("wrapt", "joblib", "loky", "cloudpickle", "dask", "distributed", "ray", "nest_asyncio"),
-        *("IPython", "ipykernel", "traitlets", "tornado", "papermill", "nbclient", "debugpy", "pydevd"),
+        *("IPython", "ipykernel", "ipykernel_launcher", "papermill", "nbclient"),
+        *("traitlets", "tornado", "debugpy", "pydevd"),
         *("_pytest", "pytest", "pluggy", "xdist", "execnet", "hypothesis"),
     ]
 )
@@ -98,9 +99,17 @@ def innermost_user_frame() -> FrameType | None:
 
 def _user_frames(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
-        if not _is_plumbing(frame.f_code.co_filename, str(frame.f_globals.get("__name__", ""))):
+        if not _is_plumbing(frame.f_code.co_filename, _module_of(frame)):
             yield frame
         frame = frame.f_back
+
+
+def _module_of(frame: FrameType) -> str:
+    name = frame.f_globals.get("__name__", "")
+    # A kernel, a worker or a test runner that was started with -m keeps its import name here only.
+    if name == "__main__":
+        name = getattr(frame.f_globals.get("__spec__"), "name", name)
+    return str(name)
 
 
 @lru_cache(maxsize=1024)
