@@ -16,6 +16,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -128,7 +129,7 @@ def _download(workspace: Path, cache: Path, report: Report) -> Path:
     # With its checksum in a requirements file, pip refuses a wrong archive before it runs any code in it.
     requirements = workspace / "requirements.txt"
     requirements.write_text(f"mobgap==1.2.0 --hash=sha256:{_ARCHIVE_SHA256}\n", encoding="utf-8")
-    command = [sys.executable, *_PIP_DOWNLOAD, *_PIP_QUIETLY, "--progress-bar", "raw"]
+    command = [sys.executable, *_PIP_DOWNLOAD, *_PIP_QUIETLY, "--progress-bar", "raw" if _pip_counts() else "off"]
     command += ["--dest", str(workspace), "--requirement", str(requirements)]
     what = f"Downloading {ARCHIVE} with pip"
     report(what, 0, 0)
@@ -151,6 +152,11 @@ def _download(workspace: Path, cache: Path, report: Report) -> Path:
     if pip.returncode != 0 or not (workspace / ARCHIVE).is_file():
         raise RecordingsError(_why_not(output, cache))
     return workspace / ARCHIVE
+
+
+def _pip_counts() -> bool:
+    """Say whether this pip can print its progress as numbers; a new environment often has an older one."""
+    return tuple(int(part) for part in re.findall(r"\d+", version("pip"))[:2]) >= (24, 1)
 
 
 def _why_not(output: list[str], cache: Path) -> str:
