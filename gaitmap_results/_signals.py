@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +15,8 @@ from gaitmap_results.exceptions import InvalidOptionError
 
 __all__ = ["HandledSignals", "check_signals", "deferred_signals"]
 
+_logger = logging.getLogger("gaitmap_results")
+
 # What asks a process to end; the others do not interrupt a save.
 _DEFERRED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")
 
@@ -21,20 +25,30 @@ _DEFERRED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")
 def deferred_signals() -> Iterator[None]:
     """Hold back signals that ask the process to end, and deliver them afterwards.
 
-    Handlers can only be set in the main thread; in any other this does nothing, and needs not: Python runs them in the
-    main thread.
+    Python sets handlers in the main thread only; in any other thread nothing is held back.
+    A process that is forked meanwhile, such as a worker of the challenge's own, can be ended as before.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    owner = os.getpid()
     received: list[int] = []
     previous: dict[int, Any] = {}
+
+    def hold(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - Python gives it
+        if os.getpid() == owner:
+            received.append(number)
+        else:
+            signal.signal(number, previous[number])
+            signal.raise_signal(number)
+
     try:
         for name in _DEFERRED:
             number = getattr(signal, name, None)
             # An ignored or a foreign (None: not set by Python) handler does not interrupt Python code; leave it alone.
             if number is not None and _ends_python(number):
-                previous[number] = signal.signal(number, lambda received_number, _: received.append(received_number))
+                previous[number] = signal.getsignal(number)
+                signal.signal(number, hold)
         yield
     finally:
         for number, handler in previous.items():
@@ -86,28 +100,54 @@ class HandledSignals:
     def __init__(self, numbers: Sequence[int], on_signal: Callable[[str], None]) -> None:
         self._numbers = numbers
         self._on_signal = on_signal
+        self._owner = os.getpid()
         self._previous: dict[int, Any] = {}
+        self._open = False
 
     def install(self) -> bool:
-        """Set the handlers; ``False`` if this is not the main thread, where Python allows none."""
+        """Set the handlers; ``False`` if this is not the main thread, where Python allows none.
+
+        A signal that the program ignores, as ``nohup`` makes it do, stays ignored.
+        """
         if threading.current_thread() is not threading.main_thread():
             return not self._numbers
+        self._owner = os.getpid()
+        self._open = True
         for number in self._numbers:
-            self._previous[number] = signal.signal(number, self._handle)
+            if signal.getsignal(number) != signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, self._handle)
         return True
 
     def restore(self) -> None:
-        """Set the previous handlers again, except where somebody else has set one meanwhile."""
+        """Set the previous handlers again, except where somebody else has set one meanwhile.
+
+        Where a block that was entered later is still open, that one does it when it is left.
+        """
+        self._open = False
         if threading.current_thread() is not threading.main_thread():
             return
-        for number, handler in self._previous.items():
+        for number in self._previous:
             if signal.getsignal(number) == self._handle:
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        self._previous = {}
+                signal.signal(number, self._before(number))
+
+    def _before(self, number: int) -> Any:
+        """Return the handler that was set before this one, and whose block is not closed already."""
+        handler = self._previous[number]
+        while isinstance(owner := getattr(handler, "__self__", None), HandledSignals) and not owner._open:
+            handler = owner._previous.get(number, signal.SIG_DFL)
+        return signal.SIG_DFL if handler is None else handler
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
-        self._on_signal(signal.Signals(number).name)
-        previous = self._previous.get(number)
+        previous = self._before(number)
+        if os.getpid() != self._owner:
+            # A forked child, for example a worker that its pool ends: the block is none of its business.
+            signal.signal(number, previous)
+            signal.raise_signal(number)
+            return
+        try:
+            self._on_signal(signal.Signals(number).name)
+        except Exception as error:  # noqa: BLE001 - the disk may be full; the program is to end all the same
+            _logger.warning("The journal could not take note of the signal: %s", error)
         if callable(previous) and previous is not signal.default_int_handler:
             previous(number, frame)
         if number == signal.SIGINT:

@@ -5,11 +5,14 @@ Every change on disk goes through one of the small functions below, so that faul
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
+import logging
 import os
 import shutil
+import stat
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -21,21 +24,28 @@ import orjson
 __all__ = [
     "dump_json",
     "hash_file",
+    "is_folder",
     "list_files",
     "make_folder",
     "move_file",
     "parse_json",
     "publish_folder",
+    "read_foreign_json",
     "read_json",
+    "read_settled",
     "remove_file",
     "remove_folder",
     "replace_file",
+    "signature",
     "sync_folder",
     "sync_tree",
     "write_file",
 ]
 
+_logger = logging.getLogger("gaitmap_results")
 _CHUNK_BYTES: Final = 1 << 20
+_FINE_TICK_NS: Final = 20_000_000
+_COARSE_TICK_NS: Final = 2_000_000_000
 # What a rename onto a folder with something in it answers, by operating system and file system.
 _TAKEN: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR})
 # On Windows a virus scanner may hold a fresh file for a moment, in seconds.
@@ -72,6 +82,80 @@ def read_json(path: Path) -> Any:
     return parse_json(path.read_bytes())
 
 
+def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
+    """Return what a JSON file says of which nothing is taken for granted.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    ValueError
+        If it is no regular file (a link could lead anywhere, a pipe would wait for ever), has more than ``max_bytes``,
+        or holds no JSON.
+    """
+    if path.is_symlink():
+        raise ValueError("it is a symbolic link")
+    flags = os.O_RDONLY
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
+        flags |= getattr(os, name, 0)
+    with open(os.open(path, flags), "rb") as file:
+        facts = os.fstat(file.fileno())
+        if not stat.S_ISREG(facts.st_mode):
+            raise ValueError("it is no regular file")
+        if facts.st_size > max_bytes:
+            raise ValueError(f"it has {facts.st_size} bytes; {max_bytes} are read at most")
+        return parse_json(file.read(max_bytes))
+
+
+def signature(status: os.stat_result) -> tuple[int, ...]:
+    """Return what changes whenever the content of a file does."""
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
+
+
+def read_settled(path: str) -> tuple[bytes, tuple[int, ...], bool]:
+    """Read a file so that a later change of it can be seen from outside.
+
+    Returns
+    -------
+    content
+        All of its bytes.
+    signature
+        Its :func:`signature` before it was read.
+    settled
+        Whether every later change changes the signature too.
+    """
+    # Without O_NONBLOCK a named pipe would be waited for.
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
+    descriptor = os.open(path, flags)
+    try:
+        status = os.fstat(descriptor)
+        seen = signature(status)
+        settled = _wait_until_settled(max(seen[:2]))
+        content = os.read(descriptor, status.st_size + 1)
+        while len(content) != status.st_size and (more := os.read(descriptor, _CHUNK_BYTES)):
+            content += more
+    finally:
+        os.close(descriptor)
+    return content, seen, settled
+
+
+def _wait_until_settled(changed_ns: int) -> bool:
+    """Wait until a change would get another time stamp than the last one; say ``False`` where that takes too long.
+
+    File systems take the time from a clock that ticks every few milliseconds, some of them only every two seconds: two
+    changes within one tick look alike.
+    """
+    age = time.time_ns() - changed_ns
+    if age > _COARSE_TICK_NS:
+        return True
+    # A time without fractions comes from a coarse clock, one in the future from the clock of another machine.
+    if age < 0 or changed_ns % 1_000_000 == 0:
+        return False
+    if age < _FINE_TICK_NS:
+        time.sleep((_FINE_TICK_NS - age) / 1e9)
+    return True
+
+
 def make_folder(path: Path) -> None:
     """Create a folder and its parents; one that is there already is fine."""
     path.mkdir(parents=True, exist_ok=True)
@@ -88,13 +172,26 @@ def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
 
 def replace_file(path: Path, temporary: Path, content: bytes, *, durable: bool = True) -> None:
     """Replace a file as a whole: a reader sees the old or the new content, never a part."""
-    write_file(temporary, content, durable=durable)
-    _retry_on_windows(os.replace, temporary, path)
+    try:
+        write_file(temporary, content, durable=durable)
+        _retry_on_windows(os.replace, temporary, path)
+    except OSError:
+        # On a full disk every byte counts.
+        with contextlib.suppress(OSError):
+            remove_file(temporary)
+        raise
+    if durable:
+        sync_folder(path.parent)
 
 
 def move_file(source: Path, target: Path) -> None:
     """Rename a file within its file system."""
     _retry_on_windows(os.replace, source, target)
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether there is a folder; one that cannot be looked at counts as none."""
+    return os.path.isdir(path)
 
 
 def remove_file(path: Path) -> None:
@@ -152,7 +249,11 @@ def sync_folder(path: Path) -> None:
     """Wait until a folder's list of names is on the disk, where the operating system can do that."""
     if os.name == "nt":
         return
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    except PermissionError:
+        # One may write in a folder that one may not list; syncing is then left to the operating system.
+        return
     try:
         _sync(descriptor)
     except OSError as error:
@@ -214,7 +315,7 @@ def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours:
     target
         Where the folder is now.
     """
-    make_folder(parent)
+    _make_folder_durably(parent)
     for name in names:
         target = parent / name
         try:
@@ -234,9 +335,21 @@ def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours:
                     continue
             else:
                 raise
-        sync_folder(parent)
+        try:
+            sync_folder(parent)
+        except OSError as error:
+            # The folder is there, whole and visible; to call that a failure would store it a second time.
+            _logger.warning("%s could not be synced: %s", parent, error)
         return target
     raise FileExistsError(errno.EEXIST, "no free name for the run", str(parent))
+
+
+def _make_folder_durably(path: Path) -> None:
+    """Create a folder and its parents so that they survive a power failure, as what is put into them does."""
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    make_folder(path)
+    for folder in new:
+        sync_folder(folder.parent)
 
 
 def _rename_folder(source: Path, target: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +31,16 @@ class Journal:
         # Beside the folder, not in it: a kill must not leave anything that would be published with the run.
         self._temporary = folder.with_name(f"{folder.name}.{JOURNAL_FILE}.new")
         self.content = {"schema_version": JOURNAL_SCHEMA_VERSION, **content}
+        self._lock = threading.RLock()
+
+    @classmethod
+    def reopen(cls, folder: Path, content: dict[str, Any]) -> Journal:
+        """Return the journal of a run that its process left unfinished, in the folder or set aside."""
+        journal = cls(folder, content)
+        aside = cls.aside_path(folder)
+        if aside.exists() and not journal.path.exists():
+            journal.path = aside
+        return journal
 
     def write(self, *, durable: bool = True, **changes: Any) -> None:
         """Change what the journal says, on the disk too.
@@ -40,8 +51,10 @@ class Journal:
             Wait until it is on the disk, so that it survives a power failure and not only the death of the process.
         """
         now = datetime.now(timezone.utc)
-        self.content = {**self.content, **changes, "updated": now.isoformat(), "updated_utc": now.timestamp()}
-        _storage.replace_file(self.path, self._temporary, _storage.dump_json(self.content), durable=durable)
+        # A challenge may finish in one thread while a signal is handled in another.
+        with self._lock:
+            self.content = {**self.content, **changes, "updated": now.isoformat(), "updated_utc": now.timestamp()}
+            _storage.replace_file(self.path, self._temporary, _storage.dump_json(self.content), durable=durable)
 
     def set_aside(self) -> None:
         """Move the journal out of the run's folder, which is about to be published."""
@@ -59,6 +72,8 @@ class Journal:
     def remove(self) -> None:
         """Delete the journal; the run is published, or nothing of it is worth keeping."""
         _storage.remove_file(self.path)
+        # A write that failed or was killed leaves this one behind.
+        _storage.remove_file(self._temporary)
 
     @staticmethod
     def aside_path(folder: Path) -> Path:

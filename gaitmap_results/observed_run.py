@@ -11,7 +11,7 @@ from gaitmap_results.challenge import RunTimes
 from gaitmap_results.exceptions import SaveError
 from gaitmap_results.plan import SavePlan
 from gaitmap_results.provenance import Provenance
-from gaitmap_results.publishing import FinishedRun, stage
+from gaitmap_results.publishing import FinishedRun, stage, write_draft
 from gaitmap_results.record import ChallengeFacts
 from gaitmap_results.staging import Staging
 
@@ -53,15 +53,23 @@ class ObservedRun:
             return True
         return not self.superseded and (self._state is None or self._state != fingerprint(self.challenge))
 
-    def stage(self, plan: SavePlan, provenance: Provenance, new_staging: Callable[[], Staging]) -> None:
+    def stage(self, plan: SavePlan, new_staging: Callable[[], Staging]) -> None:
         """Put the results on the disk, into a new unfinished run the first time."""
-        facts = ChallengeFacts.of(self.challenge, self._name, self._version)
         if self._finished is None:
+            facts = ChallengeFacts.not_asked(self._name, self._version)
             self._finished = FinishedRun(self.challenge, facts, self._times, new_staging())
-        self._finished.facts = facts
-        stage(self._finished, plan, provenance)
+        stage(self._finished, plan)
         self.is_staged = True
+
+    def describe(
+        self, plan: SavePlan, provenance: Provenance, custom_metadata: dict[str, Any], *, block_id: str | None
+    ) -> None:
+        """Ask the challenge about itself, after its results are on the disk: its repr may raise, or take for ever."""
+        run = self.finished
+        write_draft(run, plan, provenance, custom_metadata, block_id=block_id)
         self._state = fingerprint(self.challenge)
+        run.facts = ChallengeFacts.of(self.challenge, self._name, self._version)
+        write_draft(run, plan, provenance, custom_metadata, block_id=block_id)
 
     def discard(self) -> None:
         """Delete what is on the disk; the user saved the challenge himself, or it has no results."""

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results import layout
+from gaitmap_results import _storage, layout
 from gaitmap_results._signals import deferred_signals
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.debug_decision import DebugReason
@@ -27,7 +27,16 @@ from gaitmap_results.provenance import Collector, Provenance
 from gaitmap_results.record import ChallengeFacts, Outcome, build_metadata
 from gaitmap_results.staging import Staging, rescue_folder
 
-__all__ = ["FinishedRun", "Published", "describe_saved", "journal_start", "open_staging", "publish", "stage"]
+__all__ = [
+    "FinishedRun",
+    "Published",
+    "describe_saved",
+    "open_staging",
+    "open_staging_somewhere",
+    "publish",
+    "stage",
+    "write_draft",
+]
 
 _logger = logging.getLogger("gaitmap_results")
 
@@ -73,7 +82,9 @@ class Published:
     error: GaitmapResultsError | None = None
 
 
-def journal_start(plan: SavePlan, provenance: Provenance | None, block_id: str | None) -> dict[str, Any]:
+def journal_start(
+    plan: SavePlan, provenance: Provenance | None, block_id: str | None, custom_metadata: Any = None
+) -> dict[str, Any]:
     """Return what the journal of a run says first: enough to judge it from outside."""
     from gaitmap_results._process import current_process
 
@@ -93,22 +104,39 @@ def journal_start(plan: SavePlan, provenance: Provenance | None, block_id: str |
         "caller": None if caller is None or caller.file is None else redactor.path(caller.file),
         "debug_folder_prefix": plan.prefix,
         "metadata": None,
+        "custom_metadata": custom_metadata,
     }
 
 
-def open_staging(plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None) -> Staging:
+def open_staging(
+    plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None, custom_metadata: Any = None
+) -> Staging:
     """Start an unfinished run in the results folder, which proves that it can be written.
+
+    Parameters
+    ----------
+    custom_metadata
+        What is known of it now, encoded, so that it is not lost if the run ends before its time.
 
     Raises
     ------
     ResultsFolderError
         If it cannot.
     """
-    return Staging(plan.results_folder, journal_start(plan, provenance, block_id))
+    return Staging(plan.results_folder, journal_start(plan, provenance, block_id, custom_metadata))
 
 
-def stage(run: FinishedRun, plan: SavePlan, provenance: Provenance | None) -> None:
-    """Write a challenge's core results, and enough into the journal that the run could be published without us.
+def open_staging_somewhere(plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None) -> Staging:
+    """Start an unfinished run for results that are there already: in the results folder, or else in a rescue folder."""
+    try:
+        return open_staging(plan, provenance, block_id=block_id)
+    except ResultsFolderError:
+        # The results come first; `publish` tells where they went.
+        return Staging(rescue_folder(), journal_start(plan, provenance, block_id))
+
+
+def stage(run: FinishedRun, plan: SavePlan) -> None:
+    """Write a challenge's core results; signals that ask the process to end wait until that is done.
 
     Where the results folder cannot be written any more, they go to a rescue folder; ``run.staging`` is then that.
 
@@ -117,22 +145,28 @@ def stage(run: FinishedRun, plan: SavePlan, provenance: Provenance | None) -> No
     CoreResultsError
         If the challenge's ``save_core_results`` raises.
     """
-    run.staging.journal.content.update(challenge_name=run.facts.name, challenge_version=run.facts.version)
-    try:
-        run.staging.save_core_results(run.challenge)
-    except OSError as error:
-        _stage_elsewhere(run, error)
-    except Exception as error:
-        raise _core_results_error(run, error) from error
-    if provenance is not None:
-        _write_draft(run, plan, provenance)
+    content = run.staging.journal.content
+    content.update(challenge_name=run.facts.name, challenge_version=run.facts.version)
+    if content.get("status") == "save_failed":  # this is another attempt
+        content.update(status="running", error=None)
+    with deferred_signals():
+        try:
+            run.staging.save_core_results(run.challenge)
+        except OSError as error:
+            _stage_elsewhere(run, plan, error)
+        except Exception as error:
+            raise _core_results_error(run, error) from error
 
 
-def _stage_elsewhere(run: FinishedRun, error: OSError) -> None:
+def _stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
     """Save once more in a rescue folder: it may have been the disk, or the challenge itself."""
     first = run.staging
+    if first.results_folder != plan.results_folder:
+        raise _core_results_error(run, error) from error
+    text = f"{type(error).__name__}: {error}"
+    content = {**first.journal.content, "rescued_from": str(first.folder)}
     try:
-        rescued = Staging(rescue_folder(), {**first.journal.content, "rescued_from": str(first.folder)})
+        rescued = Staging(rescue_folder(), content, run_id=first.run_id)
     except OSError:
         raise _core_results_error(run, error) from error
     try:
@@ -140,7 +174,7 @@ def _stage_elsewhere(run: FinishedRun, error: OSError) -> None:
     except Exception:  # noqa: BLE001 - the challenge's own; the first error is the one to tell
         shutil.rmtree(rescued.results_folder, ignore_errors=True)
         raise _core_results_error(run, error) from error
-    _try_to_note(first, status="rescued", rescued_to=str(rescued.folder))
+    _try_to_note(first, status="rescued", rescued_to=str(rescued.folder), error={"message": text})
     run.staging = rescued
 
 
@@ -161,13 +195,15 @@ def _try_to_note(staging: Staging, **changes: Any) -> None:
         _logger.warning("The journal %s cannot be written: %s", staging.journal.path, error)
 
 
-def _write_draft(run: FinishedRun, plan: SavePlan, provenance: Provenance) -> None:
-    """Leave a metadata.json in the journal for `recover`; if that fails, recover does with less."""
+def write_draft(
+    run: FinishedRun, plan: SavePlan, provenance: Provenance, custom_metadata: Any, *, block_id: str | None
+) -> None:
+    """Leave in the journal what `recover` needs to publish a staged run; if that fails, it does with less."""
+    run_id = run.staging.run_id
     try:
-        draft = build_metadata(
-            plan, provenance, run.facts, run.times, Outcome(), run_id=run.staging.run_id, block_id=None
-        )
-        run.staging.journal.write(durable=False, metadata=draft)
+        draft = build_metadata(plan, provenance, run.facts, run.times, Outcome(), run_id=run_id, block_id=block_id)
+        encoded, _ = _encode(custom_metadata)
+        run.staging.journal.write(durable=False, metadata=draft, custom_metadata=encoded)
     except Exception as error:  # noqa: BLE001 - the results are on the disk; this only makes them easier to publish
         _logger.warning("The journal %s could not be completed: %s", run.staging.journal.path, error)
 
@@ -197,11 +233,14 @@ def publish(
         try:
             path, metadata = _publish_staged(run, plan, provenance, outcome, encoded, block_id)
         except Exception as failure:
-            if run.staging.core_results.is_dir():
+            if _storage.is_folder(run.staging.core_results):
                 raise _publishing_failed(run, failure) from failure
             # The results folder went away after the core results were written; the challenge still has them.
-            _stage_elsewhere(run, OSError(f"{type(failure).__name__}: {failure}"))
-            path, metadata = _publish_staged(run, plan, provenance, outcome, encoded, block_id)
+            _stage_elsewhere(run, plan, OSError(f"{type(failure).__name__}: {failure}"))
+            try:
+                path, metadata = _publish_staged(run, plan, provenance, outcome, encoded, block_id)
+            except Exception as second:
+                raise _publishing_failed(run, second) from second
     if run.staging.results_folder != plan.results_folder:
         return Published(path, metadata, _was_rescued(run, path, plan))
     if invalid is not None:

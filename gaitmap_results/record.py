@@ -33,12 +33,18 @@ class ChallengeFacts:
 
     name: str
     version: str
-    repr_challenge: str
+    repr_challenge: str | None
     repr_pipeline: str | None
     repr_dataset: str | None
     dataset_name: str | None
     dataset_columns: list[str] | None
     errors: tuple[dict[str, str], ...]
+
+    @classmethod
+    def not_asked(cls, name: str, version: str) -> ChallengeFacts:
+        """Return what is known before a challenge is asked, which may take long, or for ever."""
+        error = {"what": "repr_challenge", "error": "The run ended before the challenge had described itself."}
+        return cls(name, version, None, None, None, None, None, (error,))
 
     @classmethod
     def of(cls, challenge: Any, name: str, version: str) -> ChallengeFacts:

@@ -34,8 +34,9 @@ from gaitmap_results.metadata import encode_custom_metadata, safe_text
 from gaitmap_results.observed_run import ObservedRun
 from gaitmap_results.plan import SaveOptions, SavePlan, make_plan
 from gaitmap_results.provenance import Collector, Provenance, collect_provenance, reread_git
-from gaitmap_results.publishing import Published, describe_saved, open_staging, publish
+from gaitmap_results.publishing import Published, describe_saved, open_staging, open_staging_somewhere, publish
 from gaitmap_results.record import Outcome
+from gaitmap_results.saving import keep_results
 from gaitmap_results.staging import Staging
 
 __all__ = ["Recorder"]
@@ -89,6 +90,7 @@ class Recorder:
         self._saved_by_user: list[Any] = []
         self._nested_saved: list[Any] = []
         self._fallbacks: list[Any] = []
+        self._refused: list[tuple[Any, GaitmapResultsError]] = []
         self._lock = threading.RLock()
 
     @property
@@ -127,13 +129,15 @@ class Recorder:
             )
         for challenge in self._given:
             check_challenge(challenge)
-        encode_custom_metadata(self.custom_metadata)
+        encoded = encode_custom_metadata(self.custom_metadata)
         signals = check_signals(self._handle_signals)
         self._plan: SavePlan = make_plan(self._entry_name, self._options)
         self._provenance: Provenance = collect_provenance(self._plan, self._caller)
         self._warn_before_start()
         self._block_id = str(uuid4())
-        self._spare_staging: Staging | None = open_staging(self._plan, self._provenance, block_id=self._block_id)
+        self._spare_staging: Staging | None = open_staging(
+            self._plan, self._provenance, block_id=self._block_id, custom_metadata=encoded
+        )
         self._signals = HandledSignals(signals, self._note_signal)
         try:
             self._open(signals)
@@ -202,14 +206,15 @@ class Recorder:
             self._nothing_to_save(error)
             return
         outcome = self._outcome(raised)
-        errors: list[Exception] = []
+        errors: list[Exception] = [refusal for _, refusal in self._refused]
         for run in runs:
             try:
                 self._publish(run, outcome, pending)
             except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
                 errors.append(failure)
         self._withdraw_spare()
-        self.status_ = "save_failed" if any(isinstance(failure, SaveError) for failure in errors) else "published"
+        failed = bool(self._refused) or any(isinstance(failure, SaveError) for failure in errors)
+        self.status_ = "save_failed" if failed else "published"
         if errors:
             pending.log("an error is raised")
             raise errors[0]
@@ -226,12 +231,22 @@ class Recorder:
         return runs + self._unobserved(runs)
 
     def _as_run(self, challenge: Any) -> ObservedRun:
-        name, version = check_challenge(challenge)
+        try:
+            name, version = check_challenge(challenge)
+        except GaitmapResultsError as error:
+            raise self._refuse(challenge, error) from None
         return ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or self._block_times)
+
+    def _refuse(self, challenge: Any, error: GaitmapResultsError) -> GaitmapResultsError:
+        """Keep the results of something that ran and cannot be published, to tell so when the block ends."""
+        keep_results(challenge, self._plan.results_folder, error, entry_name=self._entry_name)
+        self._refused.append((challenge, error))
+        return error
 
     def _unobserved(self, runs: Iterable[ObservedRun]) -> list[ObservedRun]:
         """Return the challenges to save that were not seen running, by the ways in which they can be named."""
-        known = [run.challenge for run in runs] + self._saved_by_user + self._nested_saved
+        refused = [challenge for challenge, _ in self._refused]
+        known = [run.challenge for run in runs] + self._saved_by_user + self._nested_saved + refused
         found = candidates.without(self._given, known)
         for item in self._fallbacks if not found and not known else ():
             found = found or candidates.challenges_among([item])
@@ -260,7 +275,8 @@ class Recorder:
         kept = []
         for run in runs:
             try:
-                run.stage(self._plan, self._provenance, self._another_staging)
+                run.stage(self._plan, self._another_staging)
+                run.describe(self._plan, self._provenance, self.custom_metadata, block_id=self._block_id)
             except GaitmapResultsError:
                 run.discard()
             else:
@@ -273,6 +289,12 @@ class Recorder:
         if error is not None:
             self._keep([self._as_run(challenge) for challenge in self._given])
             self._note_failure(error)
+            for _, refusal in self._refused:
+                tell_with(error, f"gaitmap_results: {refusal}")
+        elif self._refused:
+            self.status_ = "save_failed"
+            self._withdraw_spare()
+            raise self._refused[0][1]
         elif self._saved_by_user or self._nested_saved:
             self.status_ = "published" if self._saved_by_user else "empty"
             self._withdraw_spare()
@@ -318,7 +340,8 @@ class Recorder:
             block = block.parent
 
     def _stage(self, run: ObservedRun) -> None:
-        run.stage(self._plan, self._provenance, self._new_staging)
+        run.stage(self._plan, self._new_staging)
+        run.describe(self._plan, self._provenance, self.custom_metadata, block_id=self._block_id)
 
     def _new_staging(self) -> Staging:
         """Return the folder that was opened with the block, or another one if that is taken."""
@@ -327,7 +350,7 @@ class Recorder:
         return spare if spare is not None else self._another_staging()
 
     def _another_staging(self) -> Staging:
-        return open_staging(self._plan, self._provenance, block_id=self._block_id)
+        return open_staging_somewhere(self._plan, self._provenance, block_id=self._block_id)
 
     def _withdraw_spare(self) -> None:
         if self._spare_staging is not None and self._spare_staging.is_empty():
@@ -342,8 +365,7 @@ class Recorder:
             name, version = check_challenge(challenge)
         except GaitmapResultsError as error:
             # Told when the block ends, as an error that can be acted upon.
-            _logger.warning("%s", error)
-            self._given.append(challenge)
+            _logger.warning("%s", self._refuse(challenge, error))
             return
         run = ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or times)
         with self._lock:

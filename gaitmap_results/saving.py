@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from gaitmap_results import _open_blocks
 from gaitmap_results._caller import Caller, find_caller
+from gaitmap_results._signals import deferred_signals
 from gaitmap_results._user_warnings import PendingWarnings, announce
 from gaitmap_results.advice import advise_about_debug, advise_about_start, advise_about_unknowns, git_reasons
 from gaitmap_results.challenge import RunTimes, check_challenge, full_class_name
 from gaitmap_results.config import find_results_folder
-from gaitmap_results.exceptions import GaitmapResultsError, InvalidOptionError, ResultsFolderError, SaveError
+from gaitmap_results.exceptions import GaitmapResultsError, InvalidNameError, InvalidOptionError, SaveError
+from gaitmap_results.layout import check_entry_name
 from gaitmap_results.plan import SaveOptions, SavePlan, make_plan
 from gaitmap_results.provenance import collect_provenance
 from gaitmap_results.publishing import (
     FinishedRun,
     Published,
     describe_saved,
-    journal_start,
-    open_staging,
+    open_staging_somewhere,
     publish,
     stage,
+    write_draft,
 )
 from gaitmap_results.record import ChallengeFacts, Outcome
 from gaitmap_results.staging import Staging, rescue_folder
 
-__all__ = ["save_run"]
+__all__ = ["check_offset", "keep_results", "save_run"]
 
 
 def save_run(
@@ -133,11 +136,11 @@ def save_run(
         name, version = check_challenge(challenge)
         plan = make_plan(entry_name, options)
     except GaitmapResultsError as error:
-        _keep_results(challenge, path, error)
+        keep_results(challenge, path, error, entry_name=entry_name)
         raise
     except Exception as error:  # an argument's own code may raise anything
         refusal = SaveError(f"The arguments of save_run could not be read: {type(error).__name__}: {error}.")
-        _keep_results(challenge, path, refusal)
+        keep_results(challenge, path, refusal, entry_name=entry_name)
         raise refusal from error
     published, pending = _save(challenge, name, version, plan, caller, custom_metadata)
     announce(describe_saved(published))
@@ -171,8 +174,8 @@ def _save(
 ) -> tuple[Published, PendingWarnings]:
     """Stage the core results first; everything after that is best effort for them."""
     times = RunTimes.of_challenge(challenge) or RunTimes(None, None, None, None)
-    run = FinishedRun(challenge, _names_only(name, version), times, _open_somewhere(plan))
-    stage(run, plan, None)
+    run = FinishedRun(challenge, ChallengeFacts.not_asked(name, version), times, open_staging_somewhere(plan, None))
+    stage(run, plan)
     try:
         provenance = collect_provenance(plan, caller)
     except GaitmapResultsError as error:
@@ -180,6 +183,7 @@ def _save(
         error.path = run.staging.folder
         error.args = (f"{error}\nThe core results are kept in {run.staging.core_results}.",)
         raise
+    write_draft(run, plan, provenance, custom_metadata, block_id=None)
     run.facts = ChallengeFacts.of(challenge, name, version)
     reasons = [reason for reason in (plan.setting.reason,) if reason] + git_reasons(provenance.git)
     published = publish(run, plan, provenance, Outcome(reasons, provenance.git, False), custom_metadata)
@@ -190,37 +194,42 @@ def _save(
     return published, pending
 
 
-def _names_only(name: str, version: str) -> ChallengeFacts:
-    return ChallengeFacts(name, version, "", None, None, None, None, ())
-
-
-def _open_somewhere(plan: SavePlan) -> Staging:
-    try:
-        return open_staging(plan, None)
-    except ResultsFolderError:
-        # The results come first; `publish` tells where they went.
-        return Staging(rescue_folder(), journal_start(plan, None, None))
-
-
-def _staging_for_refused(path: str | Path | None) -> Staging:
-    journal = {"status": "save_failed", "core_results": "none"}
-    try:
-        return Staging(find_results_folder(path), journal)
-    except GaitmapResultsError:
-        return Staging(rescue_folder(), journal)
-
-
-def _keep_results(challenge: Any, path: str | Path | None, error: GaitmapResultsError) -> None:
+def keep_results(
+    challenge: Any, path: str | Path | None, error: GaitmapResultsError, *, entry_name: object = None
+) -> None:
     """Write the core results of a challenge whose save is refused, and tell in the error where they are."""
     if isinstance(challenge, type) or not callable(getattr(challenge, "save_core_results", None)):
         return
     try:
-        staging = _staging_for_refused(path)
-        error.path = staging.folder
-        name = full_class_name(type(challenge))
-        staging.save_core_results(challenge)
-        staging.journal.write(error={"message": str(error)}, challenge_name=name)
+        with deferred_signals():
+            staging = _staging_for_refused(path, entry_name)
+            error.path = staging.folder
+            staging.save_core_results(challenge)
+            staging.journal.write(error={"message": str(error)}, challenge_name=full_class_name(type(challenge)))
     except Exception as failure:  # noqa: BLE001 - the refusal is the error to raise; this one is told with it
         error.args = (f"{error}\nThe core results could not be kept: {type(failure).__name__}: {failure}.",)
     else:
-        error.args = (f"{error}\nThe core results are kept in {staging.core_results}.",)
+        where = f"The core results are kept in {staging.core_results}."
+        command = f"gaitmap-results recover {staging.run_id} --results {staging.results_folder}"
+        error.args = (
+            f"{error}\n{where} Publish them as a debug run, and name what is missing by options, with\n  {command}",
+        )
+
+
+def _staging_for_refused(path: str | Path | None, entry_name: object) -> Staging:
+    try:
+        parts: tuple[str, ...] | None = check_entry_name(entry_name)
+    except InvalidNameError:
+        parts = None
+    now = datetime.now(timezone.utc)
+    journal = {
+        "status": "save_failed",
+        "core_results": "none",
+        "entry_name": entry_name if isinstance(entry_name, str) and parts else parts,
+        "started": now.astimezone().isoformat(),
+        "started_utc": now.timestamp(),
+    }
+    try:
+        return Staging(find_results_folder(path), journal)
+    except GaitmapResultsError:
+        return Staging(rescue_folder(), journal)

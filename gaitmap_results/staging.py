@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import shutil
+import logging
 import tempfile
 from collections.abc import Iterator
 from datetime import datetime
@@ -25,7 +25,9 @@ from gaitmap_results.layout import (
 )
 from gaitmap_results.manifest import manifest_content
 
-__all__ = ["Staging", "rescue_folder"]
+__all__ = ["Staging", "has_core_results", "rescue_folder"]
+
+_logger = logging.getLogger("gaitmap_results")
 
 # Written beside the results that are there already, then exchanged with them.
 _NEW_RESULTS: Final = f"{RESULTS_DIR}.new"
@@ -64,9 +66,32 @@ class Staging:
                 results_folder=results_folder,
             ) from error
 
+    @classmethod
+    def reopen(cls, results_folder: Path, run_id: str, journal: dict[str, Any]) -> Staging:
+        """Return the folder of a run that its process left unfinished, to go on with it.
+
+        Parameters
+        ----------
+        results_folder
+            The results folder.
+        run_id
+            The run.
+        journal
+            What its journal says.
+        """
+        staging = cls.__new__(cls)
+        staging.run_id = run_id
+        staging.results_folder = results_folder
+        staging.folder = results_folder / UNFINISHED_DIR / run_id
+        staging.journal = Journal.reopen(staging.folder, journal)
+        _storage.make_folder(staging.folder)
+        staging.journal.bring_back()
+        _restore_interrupted_exchange(staging.folder)
+        return staging
+
     def _withdraw(self) -> None:
         try:
-            _storage.remove_folder(self.folder)
+            self.discard()
         except OSError:  # nothing was written there that anybody could miss
             return
 
@@ -120,11 +145,17 @@ class Staging:
         try:
             target = _storage.publish_folder(self.folder, _names(start, prefix), parent, is_ours=self._is_ours)
         except BaseException:
-            self.journal.bring_back()
+            try:
+                self.journal.bring_back()
+            except OSError as error:  # it is read where it is, too
+                _logger.warning("The journal %s could not be moved back: %s", self.journal.path, error)
             raise
-        # The rename may have been a copy, where the entry's folder lies on another file system.
-        _storage.remove_folder(self.folder)
-        self.journal.remove()
+        try:
+            # The rename may have been a copy, where the entry's folder lies on another file system.
+            _storage.remove_folder(self.folder)
+            self.journal.remove()
+        except OSError as error:
+            _logger.warning("The run is in %s, but what it left behind could not be removed: %s", target, error)
         return target
 
     def _refuse_inside_a_run(self, parent: Path) -> None:
@@ -142,8 +173,9 @@ class Staging:
 
     def discard(self) -> None:
         """Delete the folder; for runs that left nothing to keep."""
-        _storage.remove_folder(self.folder)
+        # The journal first: what a kill leaves behind must not be taken for a run with complete results.
         self.journal.remove()
+        _storage.remove_folder(self.folder)
 
     def is_empty(self) -> bool:
         """Say whether there is nothing but the journal."""
@@ -159,15 +191,19 @@ def rescue_folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="gaitmap_results_rescue_"))
 
 
-def restore_interrupted_exchange(folder: Path) -> None:
+def has_core_results(folder: Path) -> bool:
+    """Say whether an unfinished run has a folder with core results, or was killed while they were exchanged."""
+    return any(_storage.is_folder(folder / name) for name in (RESULTS_DIR, _OLD_RESULTS))
+
+
+def _restore_interrupted_exchange(folder: Path) -> None:
     """Finish an exchange of core results that a kill cut off.
 
     The old ones are moved away only after the new ones are complete.
     """
     new, old, current = folder / _NEW_RESULTS, folder / _OLD_RESULTS, folder / RESULTS_DIR
-    if not current.exists() and new.exists() and old.exists():
-        _storage.move_file(new, current)
+    if not current.exists() and old.exists():
+        _storage.move_file(new if new.exists() else old, current)
     if current.exists():
         for leftover in (new, old):
-            if leftover.exists():
-                shutil.rmtree(leftover)
+            _storage.remove_folder(leftover)

@@ -1,0 +1,126 @@
+"""Asks Slurm what became of a job."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+__all__ = ["JobAnswer", "Slurm"]
+
+# https://slurm.schedmd.com/squeue.html#SECTION_JOB-STATE-CODES
+_ACTIVE: Final = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING"})
+_WAITING: Final = frozenset(
+    {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
+)
+_JOB_ID: Final = re.compile(r"\d{1,12}(_\d{1,9})?")
+_TIMEOUT_S: Final = 5.0
+# A job starts its program a moment later than itself, and two computers' clocks differ.
+_START_TOLERANCE_S: Final = 60.0
+
+
+@dataclass(frozen=True)
+class JobAnswer:
+    """What Slurm says about the job that a run belongs to.
+
+    Attributes
+    ----------
+    is_over
+        Whether the run's program has ended.
+    words
+        What Slurm said.
+    """
+
+    is_over: bool
+    words: str
+
+
+class Slurm:
+    """Asks ``squeue`` and ``sacct``, each job once; where Slurm does not answer in time it is not asked again."""
+
+    def __init__(self, *, timeout: float = _TIMEOUT_S) -> None:
+        self._timeout = timeout
+        self._answers_in_time = True
+        self._known: dict[tuple[str, float | None], JobAnswer | None] = {}
+
+    def ask(self, job_id: str, *, started: float | None) -> JobAnswer | None:
+        """Return what is known about a job.
+
+        Parameters
+        ----------
+        job_id
+            Number of the job.
+        started
+            When the run started, as a POSIX time stamp.
+            A job that started later was put back into the queue and runs the program anew.
+
+        Returns
+        -------
+        answer
+            ``None`` if Slurm is not there, does not answer, or knows no such job.
+        """
+        if not _JOB_ID.fullmatch(job_id):
+            return None
+        key = (job_id, started)
+        if key not in self._known:
+            self._known[key] = self._ask_queue(job_id, started) or self._ask_accounting(job_id)
+        return self._known[key]
+
+    def _ask_queue(self, job_id: str, started: float | None) -> JobAnswer | None:
+        answer = self._run("squeue", "--noheader", f"--jobs={job_id}", "--format=%T|%S")
+        if not answer:
+            return None
+        state, _, start_text = answer.splitlines()[0].strip().partition("|")
+        if state in _WAITING:
+            return JobAnswer(True, f"Slurm job {job_id} waits in the queue to be started again ({state})")
+        if state not in _ACTIVE:
+            return JobAnswer(True, f"Slurm says that job {job_id} has ended ({state})")
+        job_start = _timestamp(start_text)
+        if started is not None and job_start is not None and job_start > started + _START_TOLERANCE_S:
+            return JobAnswer(True, f"Slurm has started job {job_id} anew since then ({state})")
+        return JobAnswer(False, f"Slurm says that job {job_id} is active ({state})")
+
+    def _ask_accounting(self, job_id: str) -> JobAnswer | None:
+        """Ask for a job that is in the queue no more; it may also be one of another cluster."""
+        answer = self._run("sacct", "--noheader", "--allocations", "--parsable2", f"--jobs={job_id}", "--format=State")
+        if not answer:
+            return None
+        # "CANCELLED by 1000"
+        state = answer.splitlines()[-1].split(maxsplit=1)[0]
+        if state in _ACTIVE | _WAITING:
+            # The queue would know it; the accounting is not up to date.
+            return None
+        return JobAnswer(True, f"Slurm says that job {job_id} has ended ({state})")
+
+    def _run(self, program: str, *arguments: str) -> str | None:
+        path = shutil.which(program) if self._answers_in_time else None
+        if path is None:
+            return None
+        environment = {**os.environ, "SLURM_TIME_FORMAT": "%s", "LC_ALL": "C"}
+        try:
+            done = subprocess.run(
+                [path, *arguments],
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                timeout=self._timeout,
+                env=environment,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            self._answers_in_time = False
+            return None
+        except OSError:
+            return None
+        return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
+
+
+def _timestamp(text: str) -> float | None:
+    """Read a time as Slurm writes it: seconds since 1970 where it knows the format asked for, else local time."""
+    try:
+        return float(text) if text.isdigit() else datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return None
