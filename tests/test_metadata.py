@@ -405,7 +405,7 @@ class Walks:
 
 
 def _own_record(tmp_path: Path) -> dict[str, Any]:
-    set_config(LocalConfig(tmp_path, tmp_path / "cache", datasets={"walks": tmp_path / "walks"}))
+    set_config(LocalConfig(tmp_path, tmp_path / "cache", tmp_path / "tmp", datasets={"walks": tmp_path / "walks"}))
     challenge = ExampleChallenge().run("an optimizer")
     challenge.dataset_ = Walks()
     path = save_run(challenge, ("group", "entry"), custom_metadata={})
