@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gaitmap_results import _tpcp
+from gaitmap_results import _tpcp, _workers
 from gaitmap_results._wrapping import when_imported
 from gaitmap_results.observing import observe_challenges
 
@@ -15,6 +15,9 @@ def install() -> None:
     """Wait for the packages whose users should not have to do anything."""
     when_imported("gaitmap_challenges.challenge_base", _observe_gaitmap_challenges)
     when_imported("tpcp.parallel", _tpcp.register)
+    when_imported("multiprocessing.reduction", _workers.prepare_multiprocessing)
+    for module in _workers.CLOUDPICKLES:
+        when_imported(module, _workers.prepare_cloudpickle)
 
 
 def _observe_gaitmap_challenges(module: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
 
@@ -235,14 +236,24 @@ def _decorate(function: Any, entry_name: Any, options: dict[str, Any]) -> Any:
         )
     name = entry_name if entry_name is not None else getattr(inner, "__name__", None)
     check_entry_name(name)
-    code = getattr(inspect.unwrap(inner), "__code__", None)
-    qualified_name = getattr(inner, "__qualname__", None)
+    return wrap_function(function, _RecordedCall(name, options))
 
-    def recorded_call(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+
+@dataclass(frozen=True, eq=False)
+class _RecordedCall:
+    """Runs in the place of a decorated function; an object of its own, so that it can be sent to worker processes."""
+
+    name: Any
+    options: dict[str, Any]
+
+    def __call__(
+        self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         # Here, and not in the coroutine or generator: later, no frame tells any more who called.
-        offset = check_offset(options.get("_caller_file_path_stack_offset", 0))
-        caller = find_caller(offset, entry=code, entry_name=qualified_name)
-        recorder = _recorder(name, caller, options)
+        offset = check_offset(self.options.get("_caller_file_path_stack_offset", 0))
+        code = getattr(inspect.unwrap(wrapped), "__code__", None)
+        caller = find_caller(offset, entry=code, entry_name=getattr(wrapped, "__qualname__", None))
+        recorder = _recorder(self.name, caller, self.options)
         recorder.offer(instance, *args[:1])
         if inspect.iscoroutinefunction(wrapped):
             return _await(recorder, wrapped(*args, **kwargs))
@@ -254,8 +265,6 @@ def _decorate(function: Any, entry_name: Any, options: dict[str, Any]) -> Any:
             returned = wrapped(*args, **kwargs)
             recorder.offer_first(returned)
         return returned
-
-    return wrap_function(function, recorded_call)
 
 
 def _recorder(name: Any, caller: Caller, options: dict[str, Any]) -> Recorder:

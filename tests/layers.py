@@ -18,16 +18,32 @@ ROOT = "__init__"
 # A folder (cli, config, demo) is one entry. A module that the table names need not exist yet.
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"_version", "exceptions"}),
-    frozenset({"_cpu", "_fingerprint", "_open_blocks", "_proc", "_signals", "_storage", "_wrapping"}),
-    frozenset({"debug_decision", "layout", "metadata", "privacy"}),
-    frozenset({"_limits", "challenge", "config", "failure", "manifest"}),
-    frozenset({"_caller", "_git", "_packages", "_system", "_tpcp", "legacy"}),
+    frozenset(
+        {
+            *(
+                "_cpu",
+                "_fingerprint",
+                "_open_blocks",
+                "_pandas",
+                "_proc",
+                "_settled_file",
+                "_signals",
+                "_slurm",
+                "_storage",
+            ),
+            *("_wrapping", "labels"),
+        }
+    ),
+    frozenset({"_moving", "_typed_tables", "debug_decision", "layout", "metadata", "privacy", "renaming"}),
+    frozenset({"_limits", "_typed_json", "challenge", "config", "failure", "manifest"}),
+    frozenset({"_caller", "_git", "_packages", "_system", "_tpcp", "_workers", "legacy"}),
     frozenset({"_process", "_resources", "_user_warnings", "candidates", "plan"}),
-    frozenset({"journal", "provenance"}),
+    frozenset({"journal", "judging", "provenance"}),
     frozenset({"advice", "record", "staging"}),
-    frozenset({"publishing", "loading", "unfinished", "verifying"}),
-    frozenset({"observed_run", "observing", "saving", "selecting"}),
-    frozenset({"recorder", "recovering"}),
+    frozenset({"cross_validation", "index", "loading", "publishing", "rescued", "verifying"}),
+    frozenset({"block_stagings", "criteria", "observed_run", "observing", "saving", "unfinished"}),
+    frozenset({"recorder", "recovering", "selecting"}),
+    frozenset({"table"}),
     frozenset({"_integrations", "recording"}),
     frozenset({ROOT}),
     frozenset({"demo"}),
@@ -38,10 +54,10 @@ ROWS: tuple[frozenset[str], ...] = (
 WRITING = frozenset(
     {
         *("advice", "observed_run", "observing", "plan", "provenance", "publishing", "record", "recorder", "recording"),
-        *("saving", "staging"),
+        *("block_stagings", "saving", "staging"),
     }
 )
-READING = frozenset({"legacy", "loading", "selecting", "verifying"})
+READING = frozenset({"criteria", "index", "legacy", "loading", "renaming", "selecting", "table", "verifying"})
 
 # Each third-party library has one place that imports it, so that replacing it changes one place.
 THIRD_PARTY: Mapping[str, frozenset[str]] = {
@@ -54,8 +70,8 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "rich": frozenset({"cli"}),
     "tpcp": frozenset({"_tpcp", "demo"}),
     "mobgap": frozenset({"demo"}),
-    "numpy": frozenset({"demo"}),
-    "pandas": frozenset({"selecting", "demo"}),
+    "numpy": frozenset({"_typed_json", "demo"}),
+    "pandas": frozenset({"_pandas", "cross_validation", "table", "demo"}),
     "sklearn": frozenset({"demo"}),
 }
 

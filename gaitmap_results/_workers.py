@@ -1,0 +1,139 @@
+"""Takes recorded functions into worker processes as what they are, and the config with them."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import multiprocessing
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+from gaitmap_results._wrapping import BoundWrapped, WrappedFunction, is_wrapped, wrap_method
+from gaitmap_results.config import config_for_workers
+
+__all__ = ["CLOUDPICKLES", "prepare_cloudpickle", "prepare_multiprocessing"]
+
+_logger = logging.getLogger("gaitmap_results")
+
+#: The modules in which cloudpickle and its copies inside of other packages have their pickler, today's and earlier
+#: ones; joblib, dask, Ray and Spark send functions with it.
+CLOUDPICKLES = tuple(
+    f"{package}.{module}"
+    for package in ("cloudpickle", "joblib.externals.cloudpickle", "ray.cloudpickle", "pyspark.cloudpickle")
+    for module in ("cloudpickle", "cloudpickle_fast")
+)
+
+_Reduced = str | tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+def prepare_multiprocessing(module: Any) -> None:
+    """Let pools and executors of the standard library carry the config with a recorded function.
+
+    They send functions by their name; that is left as it is.
+
+    Parameters
+    ----------
+    module
+        ``multiprocessing.reduction``.
+    """
+    module.ForkingPickler.register(WrappedFunction, _reduce_for_multiprocessing)
+    module.ForkingPickler.register(BoundWrapped, _reduce_bound_for_multiprocessing)
+
+
+def prepare_cloudpickle(module: Any) -> None:
+    """Let cloudpickle send a recorded function whole.
+
+    It sends functions of scripts and notebooks by their content, takes a wrapped one for the function inside, and loses
+    the wrapper: the function would run in the worker, and nothing would be recorded or said.
+
+    Parameters
+    ----------
+    module
+        The module of cloudpickle, or of a copy, that defines its pickler.
+    """
+    pickler = getattr(module, "CloudPickler", None)
+    if pickler is None or not hasattr(pickler, "_function_reduce"):
+        return
+    wrap_method(pickler, "_function_reduce", _leave_to_the_table)
+    pickler._dispatch_table[WrappedFunction] = lambda item: _reduce_for_cloudpickle(item, module)
+    pickler._dispatch_table[BoundWrapped] = lambda item: _reduce_bound(item, module.dumps)
+
+
+def _leave_to_the_table(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return NotImplemented if args and is_wrapped(args[0]) else wrapped(*args, **kwargs)
+
+
+def _reduce_for_multiprocessing(item: Any) -> _Reduced:
+    # pickle says better than we could why a function of this name cannot be found.
+    return _by_name(item, pickle.dumps) if _is_importable(item) else str(item.__qualname__)
+
+
+def _reduce_bound_for_multiprocessing(item: Any) -> _Reduced:
+    return _reduce_bound(item, pickle.dumps)
+
+
+def _reduce_bound(item: Any, dumps: Callable[[Any], bytes]) -> _Reduced:
+    lookup, (owner, name) = item.__reduce__()
+    return _restore_bound, (lookup, owner, name, _tell(dumps))
+
+
+def _reduce_for_cloudpickle(item: Any, module: Any) -> _Reduced:
+    is_function = not isinstance(item.__wrapped__, (classmethod, staticmethod))
+    if is_function and module._should_pickle_by_reference(item):
+        return _by_name(item, module.dumps)
+    return _restore_by_value, (type(item), item.__wrapped__, item._self_wrapper, _tell(module.dumps))
+
+
+def _by_name(item: Any, dumps: Callable[[Any], bytes]) -> _Reduced:
+    return _restore_by_name, (item.__module__, item.__qualname__, _tell(dumps))
+
+
+def _is_importable(item: Any) -> bool:
+    try:
+        return _find(item.__module__, item.__qualname__) is item
+    except (ImportError, AttributeError):
+        return False
+
+
+def _find(module: str, qualified_name: str) -> Any:
+    found: Any = importlib.import_module(module)
+    for name in qualified_name.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _tell(dumps: Callable[[Any], bytes]) -> bytes | None:
+    """Return the config, pickled on its own: if that fails, it must not keep the user's function from being sent."""
+    try:
+        return dumps(config_for_workers()[0])
+    except Exception:
+        _logger.warning("The config cannot be sent to worker processes; they look for one themselves.", exc_info=True)
+        return None
+
+
+def _listen(told: bytes | None) -> None:
+    # A file with a pickled function changes nothing for the program that opens it.
+    if told is None or multiprocessing.parent_process() is None:
+        return
+    try:
+        config_for_workers()[1](pickle.loads(told))  # noqa: S301 - part of a pickle that is being loaded already
+    except Exception:
+        _logger.warning("The config did not reach this worker process; it looks for one itself.", exc_info=True)
+
+
+def _restore_by_name(module: str, qualified_name: str, told: bytes | None) -> Any:
+    # First the import: the user's module may set a config itself.
+    found = _find(module, qualified_name)
+    _listen(told)
+    return found
+
+
+def _restore_by_value(kind: type, function: Any, wrapper: Any, told: bytes | None) -> Any:
+    _listen(told)
+    return kind(function, wrapper)
+
+
+def _restore_bound(lookup: Callable[[Any, str], Any], owner: Any, name: str, told: bytes | None) -> Any:
+    _listen(told)
+    return lookup(owner, name)

@@ -1,0 +1,275 @@
+"""Recorded functions in worker processes: of joblib, multiprocessing, concurrent.futures and dask."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import pickle
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import pytest
+from challenges import stored_runs
+from processes import run_python
+
+from gaitmap_results import record_run
+
+# Everything is defined in the script itself, as in real ones, and the results folder is only known to the parent.
+SCRIPT = """
+import os, sys
+from pathlib import Path
+from gaitmap_results import BaseChallenge, LocalConfig, record_run, recorded_run, set_config
+
+class StepCounting(BaseChallenge):
+    VERSION = "1.0.0"
+
+    def run(self, optimizer):
+        self.optimizer = optimizer
+        return self
+
+    def save_core_results(self, folder_path):
+        (folder_path / "pid.txt").write_text(f"{os.getpid()}")
+
+@record_run(use_git=False)
+def function(number):
+    StepCounting().run(number)
+    return number, os.getpid()
+
+class Entries:
+    @record_run(use_git=False)
+    def method(self, number):
+        StepCounting().run(number)
+        return number, os.getpid()
+
+    @record_run(use_git=False)
+    @classmethod
+    def class_method(cls, number):
+        StepCounting().run(number)
+        return number, os.getpid()
+
+    @staticmethod
+    @record_run(use_git=False)
+    def static_method(number):
+        StepCounting().run(number)
+        return number, os.getpid()
+
+def tasks():
+    return [function, Entries().method, Entries.class_method, Entries.static_method]
+
+if __name__ == "__main__":
+    set_config(LocalConfig(results_dir=Path("results").resolve()))
+    answers = []
+"""
+
+LOKY = """
+from joblib import Parallel, delayed
+answers = Parallel(n_jobs=2)(delayed(task)(number) for number, task in enumerate(tasks()))
+"""
+BACKENDS = {
+    "loky": LOKY,
+    "joblib multiprocessing": LOKY.replace("n_jobs=2", "n_jobs=2, backend='multiprocessing'"),
+    "joblib threading": LOKY.replace("n_jobs=2", "n_jobs=2, backend='threading'"),
+    "pool, spawned": """
+import multiprocessing
+with multiprocessing.get_context("spawn").Pool(1) as pool:
+    answers = [pool.apply(task, (number,)) for number, task in enumerate(tasks())]
+""",
+    "executor": """
+from concurrent.futures import ProcessPoolExecutor
+with ProcessPoolExecutor(1) as executor:
+    answers = [executor.submit(task, number).result() for number, task in enumerate(tasks())]
+""",
+    "dask": """
+from distributed import Client, LocalCluster
+with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    answers = [client.submit(task, number).result() for number, task in enumerate(tasks())]
+""",
+}
+
+
+def run_script(folder: Path, body: str, name: str = "my_entries.py") -> tuple[list[dict[str, Any]], str]:
+    """Run a script whose main part goes on with ``body``; return its runs and what it said."""
+    (folder / name).write_text(SCRIPT + textwrap.indent(textwrap.dedent(body), "    "))
+    done = run_python(name, cwd=folder)
+    return stored_runs(folder / "results"), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_functions_of_a_script_record_in_workers(tmp_path, backend):
+    """Decorated functions and methods of a script record in any worker, into the folder that the parent has set."""
+    if backend == "dask" and importlib.util.find_spec("distributed") is None:
+        pytest.skip("dask.distributed is not installed")
+    if backend.endswith("multiprocessing") and sys.platform == "win32":
+        pytest.skip("joblib cannot send functions of a script this way on Windows")
+
+    runs, _ = run_script(
+        tmp_path,
+        BACKENDS[backend]
+        + """
+assert [number for number, _ in answers] == [0, 1, 2, 3]
+Path("pids.txt").write_text(" ".join(str(pid) for _, pid in answers))
+""",
+    )
+
+    assert {run["entry_name"] for run in runs} == {"function", "method", "class_method", "static_method"}
+    assert len(runs) == 4
+    assert {run["challenge_name"] for run in runs} == {"my_entries.StepCounting"}
+    assert {Path(run["caller_file_path"]).name for run in runs} == {"my_entries.py"}
+    recorded_in = {path.read_text() for path in (tmp_path / "results").rglob("pid.txt")}
+    assert recorded_in == set((tmp_path / "pids.txt").read_text().split())
+
+
+def test_recorder_counts_its_workers(tmp_path):
+    """A block around parallel work has the workers' CPU time and memory, and that of the whole tree is complete."""
+    runs, _ = run_script(
+        tmp_path,
+        """
+from joblib import Parallel, delayed
+
+def work(number):
+    import time
+    start = time.process_time()
+    while time.process_time() - start < 0.5:
+        pass
+
+with recorded_run("parent", use_git=False):
+    Parallel(n_jobs=2)(delayed(work)(number) for number in range(2))
+    StepCounting().run(None)
+""",
+    )
+
+    (resources,) = [run["resources"] for run in runs]
+    assert resources["cpu_time_s"]["value"] >= 0.9
+    assert resources["cpu_time_s"]["complete"] is (sys.platform == "linux")
+    assert resources["n_processes_seen"] >= 3
+    peak = resources["peak_memory_bytes"]
+    assert peak["value"] > peak["main_process"] > 0
+
+
+def test_unrecorded_run_in_a_worker_is_told(tmp_path):
+    """A challenge that runs in a worker cannot be seen by the parent's block, which says so."""
+    _, said = run_script(
+        tmp_path,
+        """
+from joblib import Parallel, delayed
+from gaitmap_results.exceptions import NoChallengeError
+try:
+    with recorded_run("parent", use_git=False):
+        Parallel(n_jobs=2)(delayed(StepCounting().run)(number) for number in range(2))
+except NoChallengeError as error:
+    print(error)
+""",
+    )
+
+    assert "They cannot see a run in another process" in said
+
+
+def test_worker_without_config_refuses(tmp_path):
+    """A worker that is told no results folder refuses to record, and the error reaches the parent."""
+    (tmp_path / "my_module.py").write_text(
+        "from gaitmap_results import record_run\n@record_run(use_git=False)\ndef entry():\n    pass\n"
+    )
+    script = """
+    import multiprocessing
+    if __name__ == "__main__":
+        import my_module
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            try:
+                pool.apply(my_module.entry)
+            except Exception as error:
+                print(type(error).__name__)
+    """
+    (tmp_path / "script.py").write_text(textwrap.dedent(script))
+
+    assert run_python("script.py", cwd=tmp_path).stdout.split() == ["NoResultsFolderError"]
+
+
+def test_unpicklable_config_costs_no_task(tmp_path):
+    """A config that cannot be sent is told once in the log; the function is sent and runs all the same."""
+    runs, said = run_script(
+        tmp_path,
+        """
+from gaitmap_results import reset_config
+from dataclasses import dataclass
+
+@dataclass
+class Datasets:
+    def __reduce__(self):
+        raise TypeError("these cannot be sent")
+
+reset_config()
+set_config(LocalConfig(results_dir=Path("results").resolve(), datasets=Datasets()))
+os.environ["GAITMAP_RESULTS_CONFIG"] = "config.toml"
+Path("config.toml").write_text("results_dir = 'results'")
+import multiprocessing
+with multiprocessing.get_context("spawn").Pool(1) as pool:
+    pool.apply(function, (1,))
+""",
+    )
+
+    assert [run["entry_name"] for run in runs] == ["function"]
+    assert "The config cannot be sent to worker processes" in said
+
+
+@record_run(use_git=False)
+def decorated() -> int:
+    """Be a function that can be imported."""
+    return 1
+
+
+def test_loading_a_pickle_from_a_file_changes_no_config(tmp_path):
+    """Only workers take over the config of who pickled a function."""
+    script = """
+    import pickle, sys
+    from pathlib import Path
+    from gaitmap_results.config import find_config
+    loaded = pickle.loads(Path(sys.argv[1]).read_bytes())
+    print(loaded.__name__, find_config())
+    """
+    (tmp_path / "script.py").write_text(textwrap.dedent(script))
+    code = """
+import cloudpickle, my_entries
+from pathlib import Path
+from gaitmap_results import LocalConfig, set_config
+set_config(LocalConfig(n_jobs=7))
+Path("pickled").write_bytes(cloudpickle.dumps(my_entries.function))
+"""
+    (tmp_path / "my_entries.py").write_text(SCRIPT)
+    run_python("-c", code, cwd=tmp_path)
+
+    assert run_python("script.py", tmp_path / "pickled", cwd=tmp_path).stdout.split() == ["function", "None"]
+
+
+def test_pickles_of_the_standard_library_stay_names():
+    """A plain pickle of a decorated function is its name, so that hashes of it do not depend on the config."""
+    assert pickle.loads(pickle.dumps(decorated)) is decorated
+    assert pickle.dumps(decorated) == pickle.dumps(decorated)
+    assert b"gaitmap_results" not in pickle.dumps(decorated)
+
+
+def test_module_registered_by_value(tmp_path):
+    """A module that cloudpickle is told to send by its content keeps its recording, too."""
+    (tmp_path / "my_module.py").write_text(SCRIPT)
+    code = """
+import cloudpickle, my_module
+cloudpickle.register_pickle_by_value(my_module)
+open("pickled", "wb").write(cloudpickle.dumps(my_module.function))
+"""
+    run_python("-c", code, cwd=tmp_path)
+    (tmp_path / "my_module.py").unlink()
+
+    load = "import pickle; print(type(pickle.loads(open('pickled', 'rb').read())).__name__)"
+    assert run_python("-c", load, cwd=tmp_path).stdout.split() == ["WrappedFunction"]
+
+
+def test_cloudpickle_of_others_is_unchanged():
+    """Functions that are not recorded are pickled as before: by value where local, by name where importable."""
+    number = 3
+    assert cloudpickle.loads(cloudpickle.dumps(lambda: number))() == 3
+    assert cloudpickle.loads(cloudpickle.dumps(os.path.join)) is os.path.join
+    assert cloudpickle.loads(cloudpickle.dumps(decorated)) is decorated
+    assert cloudpickle.loads(cloudpickle.dumps(json.dumps)) is json.dumps
