@@ -9,13 +9,12 @@ import contextlib
 import errno
 import hashlib
 import json
-import logging
 import os
 import shutil
 import stat
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,29 +24,23 @@ __all__ = [
     "dump_json",
     "hash_file",
     "is_folder",
+    "is_own_folder",
     "list_files",
     "make_folder",
     "move_file",
     "parse_json",
-    "publish_folder",
     "read_foreign_json",
     "read_json",
-    "read_settled",
     "remove_file",
     "remove_folder",
     "replace_file",
-    "signature",
+    "retry_on_windows",
     "sync_folder",
     "sync_tree",
     "write_file",
 ]
 
-_logger = logging.getLogger("gaitmap_results")
 _CHUNK_BYTES: Final = 1 << 20
-_FINE_TICK_NS: Final = 20_000_000
-_COARSE_TICK_NS: Final = 2_000_000_000
-# What a rename onto a folder with something in it answers, by operating system and file system.
-_TAKEN: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR})
 # On Windows a virus scanner may hold a fresh file for a moment, in seconds.
 _WINDOWS_RETRIES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
@@ -107,55 +100,6 @@ def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
         return parse_json(file.read(max_bytes))
 
 
-def signature(status: os.stat_result) -> tuple[int, ...]:
-    """Return what changes whenever the content of a file does."""
-    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
-
-
-def read_settled(path: str) -> tuple[bytes, tuple[int, ...], bool]:
-    """Read a file so that a later change of it can be seen from outside.
-
-    Returns
-    -------
-    content
-        All of its bytes.
-    signature
-        Its :func:`signature` before it was read.
-    settled
-        Whether every later change changes the signature too.
-    """
-    # Without O_NONBLOCK a named pipe would be waited for.
-    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NONBLOCK", 0)
-    descriptor = os.open(path, flags)
-    try:
-        status = os.fstat(descriptor)
-        seen = signature(status)
-        settled = _wait_until_settled(max(seen[:2]))
-        content = os.read(descriptor, status.st_size + 1)
-        while len(content) != status.st_size and (more := os.read(descriptor, _CHUNK_BYTES)):
-            content += more
-    finally:
-        os.close(descriptor)
-    return content, seen, settled
-
-
-def _wait_until_settled(changed_ns: int) -> bool:
-    """Wait until a change would get another time stamp than the last one; say ``False`` where that takes too long.
-
-    File systems take the time from a clock that ticks every few milliseconds, some of them only every two seconds: two
-    changes within one tick look alike.
-    """
-    age = time.time_ns() - changed_ns
-    if age > _COARSE_TICK_NS:
-        return True
-    # A time without fractions comes from a coarse clock, one in the future from the clock of another machine.
-    if age < 0 or changed_ns % 1_000_000 == 0:
-        return False
-    if age < _FINE_TICK_NS:
-        time.sleep((_FINE_TICK_NS - age) / 1e9)
-    return True
-
-
 def make_folder(path: Path) -> None:
     """Create a folder and its parents; one that is there already is fine."""
     path.mkdir(parents=True, exist_ok=True)
@@ -174,7 +118,7 @@ def replace_file(path: Path, temporary: Path, content: bytes, *, durable: bool =
     """Replace a file as a whole: a reader sees the old or the new content, never a part."""
     try:
         write_file(temporary, content, durable=durable)
-        _retry_on_windows(os.replace, temporary, path)
+        retry_on_windows(os.replace, temporary, path)
     except OSError:
         # On a full disk every byte counts.
         with contextlib.suppress(OSError):
@@ -186,12 +130,21 @@ def replace_file(path: Path, temporary: Path, content: bytes, *, durable: bool =
 
 def move_file(source: Path, target: Path) -> None:
     """Rename a file within its file system."""
-    _retry_on_windows(os.replace, source, target)
+    retry_on_windows(os.replace, source, target)
 
 
 def is_folder(path: Path) -> bool:
     """Say whether there is a folder; one that cannot be looked at counts as none."""
     return os.path.isdir(path)
+
+
+def is_own_folder(path: Path) -> bool:
+    """Say whether there is a folder, no link to one, that belongs to the user who asks."""
+    try:
+        facts = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(facts.st_mode) and (not hasattr(os, "getuid") or facts.st_uid == os.getuid())
 
 
 def remove_file(path: Path) -> None:
@@ -292,99 +245,8 @@ def _sync(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
-def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours: Callable[[Path], bool]) -> Path:
-    """Move a complete folder to the first free name below ``parent`` with one rename.
-
-    The rename itself finds out whether a name is free, so that any number of processes can publish at once without
-    locks: a folder is never empty, and no rename replaces a folder that is not.
-
-    Parameters
-    ----------
-    source
-        The folder; every file in it must be on the disk.
-    names
-        The names to try, in order.
-    parent
-        Where the folder is moved; created if it is not there.
-    is_ours
-        Says whether a folder that is there is the one to publish.
-        A file server that repeats a rename it has already carried out answers "no such file" the second time.
-
-    Returns
-    -------
-    target
-        Where the folder is now.
-    """
-    _make_folder_durably(parent)
-    for name in names:
-        target = parent / name
-        try:
-            _rename_folder(source, target)
-        except OSError as error:
-            if error.errno == errno.ENOENT and target.is_dir() and is_ours(target):
-                pass
-            elif _is_taken(error, target):
-                continue
-            elif error.errno == errno.EXDEV:
-                source = _copy_beside(source, parent)
-                try:
-                    _rename_folder(source, target)
-                except OSError as second:
-                    if not _is_taken(second, target):
-                        raise
-                    continue
-            else:
-                raise
-        try:
-            sync_folder(parent)
-        except OSError as error:
-            # The folder is there, whole and visible; to call that a failure would store it a second time.
-            _logger.warning("%s could not be synced: %s", parent, error)
-        return target
-    raise FileExistsError(errno.EEXIST, "no free name for the run", str(parent))
-
-
-def _make_folder_durably(path: Path) -> None:
-    """Create a folder and its parents so that they survive a power failure, as what is put into them does."""
-    new = [folder for folder in (path, *path.parents) if not folder.exists()]
-    make_folder(path)
-    for folder in new:
-        sync_folder(folder.parent)
-
-
-def _rename_folder(source: Path, target: Path) -> None:
-    if os.path.lexists(target) and not target.is_dir():
-        raise FileExistsError(errno.EEXIST, "there is a file of this name", str(target))
-    if target.is_dir() and not any(target.iterdir()):
-        # POSIX renames onto an empty folder; somebody may be about to fill it.
-        raise FileExistsError(errno.EEXIST, "there is a folder of this name", str(target))
-    _retry_on_windows(os.rename, source, target)
-
-
-def _is_taken(error: OSError, target: Path) -> bool:
-    return error.errno in _TAKEN or (os.name == "nt" and target.exists())
-
-
-def _copy_beside(source: Path, parent: Path) -> Path:
-    """Copy a folder next to its target, where that lies on another file system (a link, a mount); metadata.json last.
-
-    Readers find runs by that file, so that they see nothing or all of it.
-    """
-    copy = parent / f".{source.name}.copy"
-    remove_folder(copy)
-    shutil.copytree(source, copy, symlinks=True, ignore=lambda folder, _: _only_at(folder, source))
-    for late in _only_at(str(source), source):
-        if (source / late).exists():
-            shutil.copy2(source / late, copy / late)
-    sync_tree(copy)
-    return copy
-
-
-def _only_at(folder: str, source: Path) -> list[str]:
-    return ["metadata.json"] if Path(folder) == source else []
-
-
-def _retry_on_windows(operation: Any, source: Path, target: Path) -> None:
+def retry_on_windows(operation: Any, source: Path, target: Path) -> None:
+    """Call ``operation(source, target)``, again and again while another program holds a file for a moment."""
     for pause in _WINDOWS_RETRIES if os.name == "nt" else ():
         try:
             operation(source, target)

@@ -23,7 +23,9 @@ __all__ = [
     "check_version",
     "entry_folder",
     "entry_key",
+    "is_run_folder_name",
     "run_folder_name",
+    "run_folder_start",
 ]
 
 METADATA_FILE: Final = "metadata.json"
@@ -161,9 +163,8 @@ def check_entry_name(entry_name: object) -> tuple[str, ...]:
     what = "entry name" if len(parts) == 1 else "part of the entry name"
     checked = tuple(check_folder_name(part, what=what) for part in parts)
     for part in checked:
-        match = _RUN_FOLDER.fullmatch(part)
         # An entry's folder must never be taken for a run's, or one would be stored inside the other.
-        if match and not any(character.isalnum() for character in match["prefix"]):
+        if is_run_folder_name(part):
             raise InvalidNameError(
                 f"The {what} {part!r} looks like the folder of a run (a time stamp). Choose another name; "
                 "nothing was run or stored.",
@@ -231,3 +232,25 @@ def run_folder_name(start: datetime, *, prefix: str = "", number: int = 0) -> st
     """
     name = f"{prefix}{start.astimezone(timezone.utc):%Y%m%d_%H%M%S}"
     return f"{name}_{number}" if number else name
+
+
+def is_run_folder_name(name: str) -> bool:
+    """Say whether a folder of this name can only be a run's: a time stamp, behind a prefix without letters or digits.
+
+    Examples
+    --------
+    >>> from gaitmap_results.layout import is_run_folder_name
+    >>> is_run_folder_name("_20260329_123005_2"), is_run_folder_name("tuned_20260329_123005")
+    (True, False)
+    """
+    match = _RUN_FOLDER.fullmatch(name)
+    return match is not None and not any(character.isalnum() for character in match["prefix"])
+
+
+def run_folder_start(name: str) -> datetime | None:
+    """Return when a run started according to its folder's name, to the second; ``None`` if the name does not say."""
+    match = _RUN_FOLDER.fullmatch(name)
+    try:
+        return datetime.strptime(f"{match['start']}+0000", "%Y%m%d_%H%M%S%z") if match else None
+    except ValueError:
+        return None

@@ -1,0 +1,390 @@
+"""Saves and loads cross-validation results.
+
+These functions are for the authors of challenges that use tpcp's ``cross_validate``.
+The files can be read by gaitmap_challenges, and the files that gaitmap_challenges wrote can be read here.
+Beside each file lies one whose name ends in ``.types.json``.
+It says what plain JSON loses, such as whether a list was an array, and what had to be left out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypedDict
+
+from gaitmap_results import _storage, _typed_tables
+from gaitmap_results._pandas import require_pandas
+from gaitmap_results._typed_json import Encoder, decode, decode_items
+from gaitmap_results._user_warnings import warn_user
+from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsWarning, InvalidOptionError
+from gaitmap_results.labels import label_type
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "CvMetadata",
+    "collect_cv_metadata",
+    "collect_cv_results",
+    "collect_opti_results",
+    "load_cv_results",
+    "load_opti_results",
+    "save_cv_results",
+    "save_opti_results",
+]
+
+_WHAT: Final = "Collecting, saving and loading cross-validation results"
+_SCHEMA_VERSION: Final = 1
+
+
+class CvMetadata(TypedDict):
+    """What is known about the data set of a cross-validation.
+
+    Attributes
+    ----------
+    dataset_name
+        The name of its class.
+    dataset_columns
+        The names of the columns of its index.
+    """
+
+    dataset_name: str
+    dataset_columns: list[str]
+
+
+def collect_cv_results(cv_results: Mapping[str, Any]) -> pd.DataFrame:
+    """Return what ``cross_validate`` of tpcp returned as a table with one row for each fold.
+
+    The optimizers, which cannot be stored, are left out; see :func:`collect_opti_results`.
+
+    Parameters
+    ----------
+    cv_results
+        The dictionary that ``cross_validate`` returned, of any version of tpcp.
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+
+    Examples
+    --------
+    >>> from gaitmap_results.cross_validation import collect_cv_results
+    >>> table = collect_cv_results({"test__agg__f1": [0.75, 0.5], "test__single__f1": [[1.0, 0.5], [0.5]]})
+    >>> table["test__single__f1"].tolist()
+    [[1.0, 0.5], [0.5]]
+    """
+    pd = require_pandas(_WHAT)
+    return pd.DataFrame({key: _column(values, pd) for key, values in cv_results.items() if key != "optimizer"})
+
+
+def _column(values: Any, pd: Any) -> Any:
+    """Return one value for each fold; pandas itself would look into lists, arrays and tables."""
+    if isinstance(values, str) or not hasattr(values, "__len__"):
+        return values
+    if getattr(values, "ndim", None) == 1 or all(isinstance(value, (str, int, float)) for value in values):
+        return values
+    column = pd.Series([None] * len(values), dtype=object).to_numpy(copy=True)
+    for number, value in enumerate(values):
+        column[number] = value
+    return column
+
+
+def collect_cv_metadata(dataset: Any) -> CvMetadata:
+    """Return what is needed to name the data points of a data set when the results are loaded.
+
+    Parameters
+    ----------
+    dataset
+        The data set: an object whose ``index`` is a table.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from gaitmap_results.cross_validation import collect_cv_metadata
+    >>> collect_cv_metadata(SimpleNamespace(index=SimpleNamespace(columns=["participant", "trial"])))
+    {'dataset_name': 'SimpleNamespace', 'dataset_columns': ['participant', 'trial']}
+    """
+    return {"dataset_name": type(dataset).__name__, "dataset_columns": [str(each) for each in dataset.index.columns]}
+
+
+def collect_opti_results(cv_results: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Return the best parameters and the best score that the optimizer of each fold found.
+
+    Parameters
+    ----------
+    cv_results
+        The dictionary that ``cross_validate`` returned; it has optimizers if ``return_optimizer=True`` was passed.
+
+    Returns
+    -------
+    opti_results
+        For each fold a dictionary with ``best_params`` and ``best_score``, as far as its optimizer has them.
+        ``None`` if no fold has an optimizer with either of them.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> from gaitmap_results.cross_validation import collect_opti_results
+    >>> collect_opti_results({"optimizer": [SimpleNamespace(best_params_={"axis": "z"}, best_score_=0.0)]})
+    [{'best_params': {'axis': 'z'}, 'best_score': 0.0}]
+    """
+    optimizers = cv_results.get("optimizer")
+    if optimizers is None:
+        return None
+    found = [
+        {
+            name: value
+            for name in ("best_params", "best_score")
+            if (value := getattr(optimizer, f"{name}_", None)) is not None
+        }
+        for optimizer in optimizers
+    ]
+    return found if any(found) else None
+
+
+def save_cv_results(
+    cv_results: pd.DataFrame,
+    cv_metadata: CvMetadata | Mapping[str, Any],
+    folder_path: str | Path,
+    filename: str = "cv_results.json",
+    meta_data_filename: str = "cv_metadata.json",
+) -> None:
+    """Write the results of a cross-validation into a folder, with all digits.
+
+    Arrays, tables, named tuples, infinite and missing numbers come back as they were.
+    Of any other object only the repr is stored.
+
+    Parameters
+    ----------
+    cv_results
+        What :func:`collect_cv_results` returned.
+    cv_metadata
+        What :func:`collect_cv_metadata` returned.
+    folder_path
+        An existing folder, such as the one that ``save_core_results`` is given.
+    filename, meta_data_filename
+        The names of the two files.
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+
+    Warns
+    -----
+    GaitmapResultsWarning
+        If something had to be left out, with the place and the reason; ``left_out`` in the file that ends in
+        ``.types.json`` names it too.
+    """
+    require_pandas(_WHAT)
+    folder = Path(folder_path)
+    encoder = Encoder()
+    columns = _unique_texts(cv_results.columns.tolist())
+    rows = _unique_texts(cv_results.index.tolist())
+    plain: dict[str, Any] = {}
+    notes = []
+    for number, name in enumerate(columns):
+        series = cv_results.iloc[:, number]
+        values, items = encoder.encode_items(series.tolist(), name, 0)
+        plain[name] = dict(zip(rows, values, strict=True))
+        notes.append({"dtype": str(series.dtype), **items})
+    axes = {}
+    for axis, labels in (("index", cv_results.index), ("columns", cv_results.columns)):
+        axes[axis], axes[f"{axis}_note"] = encoder.encode(labels, axis)
+    _write(folder / filename, plain, encoder, {"data": notes, **axes})
+    _storage.write_file(folder / meta_data_filename, _storage.dump_json(dict(cv_metadata)))
+
+
+def save_opti_results(
+    opti_results: Sequence[Mapping[str, Any]] | None, folder_path: str | Path, filename: str = "opti_results.json"
+) -> None:
+    """Write the results of the optimizations into a folder; without any, nothing is written.
+
+    Parameters
+    ----------
+    opti_results
+        What :func:`collect_opti_results` returned.
+    folder_path
+        An existing folder, such as the one that ``save_core_results`` is given.
+    filename
+        The name of the file.
+
+    Warns
+    -----
+    GaitmapResultsWarning
+        If something had to be left out, for example a parameter that is an object.
+    """
+    if opti_results is None:
+        return
+    encoder = Encoder()
+    plain, note = encoder.encode(list(opti_results), "opti_results")
+    _write(Path(folder_path) / filename, plain, encoder, {"note": note})
+
+
+def load_cv_results(
+    folder_path: str | Path, filename: str = "cv_results.json", meta_data_filename: str = "cv_metadata.json"
+) -> tuple[pd.DataFrame, CvMetadata]:
+    """Read what :func:`save_cv_results`, or the same function of gaitmap_challenges, wrote into a folder.
+
+    Parameters
+    ----------
+    folder_path
+        The folder.
+    filename, meta_data_filename
+        The names of the two files.
+
+    Returns
+    -------
+    cv_results
+        The table; labels of data points are named tuples.
+    cv_metadata
+        What is known about the data set.
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+    FileNotFoundError
+        If one of the files is not there.
+    CorruptRunError
+        If one of them is not what it should be.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results.cross_validation import collect_cv_results, load_cv_results, save_cv_results
+    >>> results = collect_cv_results({"test__agg__f1": [1 / 3, 1.0], "n": [3, 4]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_cv_results(results, {"dataset_name": "Lab", "dataset_columns": ["trial"]}, folder)
+    ...     loaded, _ = load_cv_results(folder)
+    >>> loaded.to_dict("list")
+    {'test__agg__f1': [0.3333333333333333, 1.0], 'n': [3, 4]}
+    """
+    pd = require_pandas(_WHAT)
+    folder = Path(folder_path)
+    metadata = _read(folder / meta_data_filename)
+    plain = _read(folder / filename)
+    types = _read_types(folder / filename)
+    try:
+        table = _from_plain(plain, metadata, pd) if types is None else _from_types(plain, types, pd)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise CorruptRunError(
+            f"{folder / filename} does not hold the results of a cross-validation: {type(error).__name__}: {error}.",
+            path=folder,
+        ) from error
+    return table, metadata
+
+
+def load_opti_results(folder_path: str | Path, filename: str = "opti_results.json") -> list[dict[str, Any]] | None:
+    """Read what :func:`save_opti_results`, or the same function of gaitmap_challenges, wrote into a folder.
+
+    Parameters
+    ----------
+    folder_path
+        The folder.
+    filename
+        The name of the file.
+
+    Returns
+    -------
+    opti_results
+        For each fold a dictionary; ``None`` if there is no such file.
+
+    Raises
+    ------
+    CorruptRunError
+        If the file is not what it should be.
+    """
+    path = Path(folder_path) / filename
+    if not path.is_file():
+        return None
+    types = _read_types(path)
+    try:
+        loaded: list[dict[str, Any]] | None = decode(_read(path), None if types is None else types["note"])
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise CorruptRunError(
+            f"{path} does not fit to {_types_file(path).name}: {error!r}.", path=path.parent
+        ) from error
+    return loaded
+
+
+def _unique_texts(labels: Sequence[Any]) -> list[str]:
+    """Return a text for each label; where two would be the same, their numbers."""
+    texts = [str(label) for label in labels]
+    return texts if len(set(texts)) == len(texts) else [str(number) for number in range(len(texts))]
+
+
+def _types_file(path: Path) -> Path:
+    return path.with_name(f"{path.stem}.types.json")
+
+
+def _write(path: Path, plain: Any, encoder: Encoder, types: Mapping[str, Any]) -> None:
+    if path == _types_file(path) or not path.parent.is_dir():
+        raise InvalidOptionError(f"Results cannot be written to {path}: create its folder, or choose another name.")
+    left_out = [{"place": place, "reason": reason} for place, reason in encoder.left_out]
+    about = f"What plain JSON loses of {path.name}; written by gaitmap_results."
+    content = {"about": about, "schema_version": _SCHEMA_VERSION, "left_out": left_out, **types}
+    _storage.write_file(path, _storage.dump_json(plain))
+    _storage.write_file(_types_file(path), _storage.dump_json(content))
+    if left_out:
+        shown = "".join(f"\n  {place}: {reason}" for place, reason in encoder.left_out[:10])
+        more = f"\n  and {len(left_out) - 10} more" if len(left_out) > 10 else ""
+        warn_user(f"Of these results only the repr is stored in {path.name}:{shown}{more}", GaitmapResultsWarning)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return _storage.read_json(path)
+    except ValueError as error:
+        raise CorruptRunError(f"{path} cannot be read as JSON: {error}.", path=path.parent) from error
+
+
+def _read_types(path: Path) -> Any:
+    try:
+        types = _read(_types_file(path))
+    except FileNotFoundError:  # gaitmap_challenges wrote none
+        return None
+    version = types.get("schema_version") if isinstance(types, dict) else None
+    if version != _SCHEMA_VERSION:
+        raise CorruptRunError(
+            f"{_types_file(path)} has the schema version {version!r}; this version of gaitmap_results knows "
+            f"{_SCHEMA_VERSION}. Update gaitmap_results.",
+            path=path.parent,
+        )
+    return types
+
+
+def _from_types(plain: Mapping[str, Any], types: Mapping[str, Any], pd: Any) -> Any:
+    index, columns = (decode(types[axis], types[f"{axis}_note"]) for axis in ("index", "columns"))
+    series = [
+        _typed_tables.decode_values(list(values.values()), note, decode_items, index=index)
+        for values, note in zip(plain.values(), types["data"], strict=True)
+    ]
+    table = pd.concat(series, axis=1) if series else pd.DataFrame(index=index)
+    table.columns = columns
+    return table
+
+
+def _from_plain(plain: Mapping[str, Any], metadata: Mapping[str, Any], pd: Any) -> Any:
+    """Return a table of gaitmap_challenges, which wrote NaN as null."""
+    label = label_type(f"{metadata['dataset_name']}DataPointLabel", tuple(metadata["dataset_columns"]))
+    columns = {}
+    index: list[Any] = []
+    for name, values in plain.items():
+        index = [int(key) if key.lstrip("-").isdigit() else key for key in values]
+        cells = list(values.values())
+        if name.endswith("data_labels"):
+            cells = [[label(*each) if isinstance(each, list) else label(each) for each in cell] for cell in cells]
+        else:
+            cells = list(_with_nan([cell if not isinstance(cell, list) else list(_with_nan(cell)) for cell in cells]))
+        columns[name] = pd.Series(_column(cells, pd), index=index)
+    return pd.DataFrame(columns, index=index)
+
+
+def _with_nan(values: Sequence[Any]) -> Iterator[Any]:
+    """Yield numbers with NaN where one is missing; anything else as it is."""
+    are_numbers = all(value is None or (isinstance(value, (int, float)) and value is not True) for value in values)
+    for value in values:
+        yield math.nan if value is None and are_numbers else value
