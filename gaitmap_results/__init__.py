@@ -19,7 +19,13 @@ from gaitmap_results.loading import LoadedRun, load_run, load_run_custom_metadat
 from gaitmap_results.observing import observe_challenges
 from gaitmap_results.recorder import Recorder
 from gaitmap_results.recording import current_recorder, record_run, recorded_run
+from gaitmap_results.recovering import discard_run, recover_run
+from gaitmap_results.renaming import rename_keys
 from gaitmap_results.saving import save_run
+from gaitmap_results.selecting import filter_results, get_all_result_paths, get_latest_result
+from gaitmap_results.table import generate_overview_table, get_metadata_as_df
+from gaitmap_results.unfinished import UnfinishedRun, unfinished_runs
+from gaitmap_results.verifying import RunVerification, verify_run
 
 __all__ = [
     "BaseChallenge",
@@ -28,10 +34,18 @@ __all__ = [
     "LoadedRun",
     "LocalConfig",
     "Recorder",
+    "RunVerification",
+    "UnfinishedRun",
     "__version__",
     "create_config_template",
     "current_recorder",
+    "discard_run",
+    "filter_results",
+    "generate_overview_table",
+    "get_all_result_paths",
     "get_config",
+    "get_latest_result",
+    "get_metadata_as_df",
     "is_config_set",
     "is_debug_run",
     "load_run",
@@ -40,9 +54,13 @@ __all__ = [
     "observe_challenges",
     "record_run",
     "recorded_run",
+    "recover_run",
+    "rename_keys",
     "reset_config",
     "save_run",
     "set_config",
+    "unfinished_runs",
+    "verify_run",
 ]
 
 _integrations.install()

@@ -104,19 +104,20 @@ class HandledSignals:
         self._previous: dict[int, Any] = {}
         self._open = False
 
-    def install(self) -> bool:
-        """Set the handlers; ``False`` if this is not the main thread, where Python allows none.
+    def install(self) -> None:
+        """Set the handlers, if this is the main thread; Python allows none in any other.
 
         A signal that the program ignores, as ``nohup`` makes it do, stays ignored.
         """
         if threading.current_thread() is not threading.main_thread():
-            return not self._numbers
+            if self._numbers:
+                _logger.info("handle_signals does nothing here: Python sets handlers in the main thread only")
+            return
         self._owner = os.getpid()
         self._open = True
         for number in self._numbers:
             if signal.getsignal(number) != signal.SIG_IGN:
                 self._previous[number] = signal.signal(number, self._handle)
-        return True
 
     def restore(self) -> None:
         """Set the previous handlers again, except where somebody else has set one meanwhile.

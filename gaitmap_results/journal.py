@@ -27,14 +27,16 @@ class Journal:
     """
 
     def __init__(self, folder: Path, content: dict[str, Any]) -> None:
+        self._folder = folder
         self.path = folder / JOURNAL_FILE
         # Beside the folder, not in it: a kill must not leave anything that would be published with the run.
         self._temporary = folder.with_name(f"{folder.name}.{JOURNAL_FILE}.new")
         self.content = {"schema_version": JOURNAL_SCHEMA_VERSION, **content}
         self._lock = threading.RLock()
+        self._is_removed = False
 
     @classmethod
-    def reopen(cls, folder: Path, content: dict[str, Any]) -> Journal:
+    def existing(cls, folder: Path, content: dict[str, Any]) -> Journal:
         """Return the journal of a run that its process left unfinished, in the folder or set aside."""
         journal = cls(folder, content)
         aside = cls.aside_path(folder)
@@ -50,6 +52,8 @@ class Journal:
         durable
             Wait until it is on the disk, so that it survives a power failure and not only the death of the process.
         """
+        if self._is_removed:  # the run is published; its journal must not come back
+            return
         now = datetime.now(timezone.utc)
         # A challenge may finish in one thread while a signal is handled in another.
         with self._lock:
@@ -64,16 +68,17 @@ class Journal:
 
     def bring_back(self) -> None:
         """Undo :meth:`set_aside`, after publishing failed."""
-        original = self.path.with_name(self.path.name.removesuffix(f".{JOURNAL_FILE}")) / JOURNAL_FILE
+        original = self._folder / JOURNAL_FILE
         if self.path != original and self.path.exists():
             _storage.move_file(self.path, original)
             self.path = original
 
     def remove(self) -> None:
         """Delete the journal; the run is published, or nothing of it is worth keeping."""
-        _storage.remove_file(self.path)
-        # A write that failed or was killed leaves this one behind.
-        _storage.remove_file(self._temporary)
+        self._is_removed = True
+        # A kill may have left it in the other place, and one that was just being written.
+        for path in {self.path, self.aside_path(self._folder), self._temporary}:
+            _storage.remove_file(path)
 
     @staticmethod
     def aside_path(folder: Path) -> Path:

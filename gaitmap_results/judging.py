@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from gaitmap_results._process import ProcessIdentity, process_is_gone
 from gaitmap_results._slurm import Slurm
+
+if TYPE_CHECKING:
+    from gaitmap_results._process import ProcessIdentity
 
 __all__ = ["Verdict", "judge"]
 
@@ -52,6 +54,9 @@ def judge(journal: dict[str, Any], slurm: Slurm) -> Verdict:
     slurm
         Whom to ask about Slurm jobs.
     """
+    # Here, since psutil comes with it.
+    from gaitmap_results._process import ProcessIdentity, process_is_gone
+
     said = journal.get("status")
     if isinstance(said, str) and said in _SAID:
         status = "save_failed" if said == "rescued" else said

@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from gaitmap_results._caller import Caller
     from gaitmap_results._git import GitState
     from gaitmap_results._packages import InstalledPackages
+    from gaitmap_results._resources import ResourceMeter
     from gaitmap_results.plan import SavePlan
 
-__all__ = ["Collector", "GitReading", "Provenance", "collect_provenance", "read_git", "reread_git"]
+__all__ = ["Collector", "GitReading", "Provenance", "collect_provenance", "read_git", "reread_git", "start_meter"]
 
 _T = TypeVar("_T")
 
@@ -228,3 +229,10 @@ def _local_folder(facts: dict[str, object]) -> Path | None:
 
     parts = urlsplit(str(facts.get("url", "")))
     return Path(url2pathname(unquote(parts.path))) if parts.scheme == "file" else None
+
+
+def start_meter() -> ResourceMeter:
+    """Start to measure CPU time and memory."""
+    from gaitmap_results._resources import ResourceMeter
+
+    return ResourceMeter.start()

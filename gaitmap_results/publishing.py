@@ -11,6 +11,7 @@ from typing import Any
 
 from gaitmap_results import _storage, layout
 from gaitmap_results._signals import deferred_signals
+from gaitmap_results.advice import git_reasons
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.debug_decision import DebugReason
 from gaitmap_results.exceptions import (
@@ -201,7 +202,9 @@ def write_draft(
     """Leave in the journal what `recover` needs to publish a staged run; if that fails, it does with less."""
     run_id = run.staging.run_id
     try:
-        draft = build_metadata(plan, provenance, run.facts, run.times, Outcome(), run_id=run_id, block_id=block_id)
+        reasons = [reason for reason in (plan.setting.reason,) if reason] + git_reasons(provenance.git)
+        outcome = Outcome(reasons)
+        draft = build_metadata(plan, provenance, run.facts, run.times, outcome, run_id=run_id, block_id=block_id)
         encoded, _ = _encode(custom_metadata)
         run.staging.journal.write(durable=False, metadata=draft, custom_metadata=encoded)
     except Exception as error:  # noqa: BLE001 - the results are on the disk; this only makes them easier to publish

@@ -16,7 +16,7 @@ from gaitmap_results.plan import SavePlan
 from gaitmap_results.privacy import Redactor
 from gaitmap_results.provenance import Collector, GitReading, Provenance
 
-__all__ = ["SCHEMA_VERSION", "ChallengeFacts", "Outcome", "build_metadata"]
+__all__ = ["SCHEMA_VERSION", "ChallengeFacts", "Outcome", "build_metadata", "unknown_metadata"]
 
 #: The version of the format of metadata.json; it grows when a key changes its meaning.
 SCHEMA_VERSION: Final = 1
@@ -93,6 +93,23 @@ class Outcome:
     git_changed: bool | None = None
     resources: dict[str, Any] | None = None
     errors: Sequence[dict[str, str]] = field(default_factory=tuple)
+
+
+_KEYS: Final = (
+    *("entry_name", "challenge_name", "challenge_version", "is_debug_run"),
+    *("repr_challenge", "repr_pipeline", "repr_dataset", "dataset_name", "dataset_columns"),
+    *("run_start_datetime_utc", "run_start_datetime", "run_end_datetime_utc", "run_end_datetime"),
+    *("runtime", "timing_source", "system_info", "config", "caller_file_path"),
+    *("git_commit_hash", "git_dirty", "git_base_dir", "git_dirty_ignore"),
+    *("schema_version", "run_id", "block_id", "recorder_version", "debug_reasons"),
+    *("git", "caller", "command", "resources", "collection_errors"),
+)
+
+
+def unknown_metadata(run_id: str) -> dict[str, Any]:
+    """Return the content of metadata.json of a run about which nothing is known."""
+    known = {"run_id": run_id, "schema_version": SCHEMA_VERSION, "recorder_version": __version__}
+    return {**dict.fromkeys(_KEYS), **known, "debug_reasons": [], "collection_errors": []}
 
 
 def build_metadata(

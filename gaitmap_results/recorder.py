@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import sys
@@ -19,8 +20,8 @@ from gaitmap_results._caller import Caller
 from gaitmap_results._signals import HandledSignals, check_signals
 from gaitmap_results._user_warnings import PendingWarnings, announce
 from gaitmap_results.advice import advise_about_debug, advise_about_start, advise_about_unknowns, git_reasons
+from gaitmap_results.block_stagings import BlockStagings
 from gaitmap_results.challenge import RunTimes, check_challenge
-from gaitmap_results.debug_decision import DebugReason
 from gaitmap_results.exceptions import (
     AmbiguousChallengeError,
     GaitmapResultsError,
@@ -28,16 +29,16 @@ from gaitmap_results.exceptions import (
     RecorderStateError,
     SaveError,
 )
-from gaitmap_results.failure import describe_failure, is_clean_exit, status_of, tell_with
+from gaitmap_results.failure import describe_failure, is_clean_exit, raised_reason, status_of, tell_with
 from gaitmap_results.layout import UNFINISHED_DIR
-from gaitmap_results.metadata import encode_custom_metadata, safe_text
+from gaitmap_results.metadata import encode_custom_metadata
 from gaitmap_results.observed_run import ObservedRun
+from gaitmap_results.observing import observe_again
 from gaitmap_results.plan import SaveOptions, SavePlan, make_plan
-from gaitmap_results.provenance import Collector, Provenance, collect_provenance, reread_git
-from gaitmap_results.publishing import Published, describe_saved, open_staging, open_staging_somewhere, publish
+from gaitmap_results.provenance import Collector, Provenance, collect_provenance, reread_git, start_meter
+from gaitmap_results.publishing import Published, describe_saved, publish
 from gaitmap_results.record import Outcome
 from gaitmap_results.saving import keep_results
-from gaitmap_results.staging import Staging
 
 __all__ = ["Recorder"]
 
@@ -75,7 +76,7 @@ class Recorder:
     ) -> None:
         self.custom_metadata: dict[str, Any] = {} if custom_metadata is None else custom_metadata
         if isinstance(custom_metadata, dict):
-            self.custom_metadata = dict(custom_metadata)
+            self.custom_metadata = _own_copy(custom_metadata)
         self.paths_: list[Path] = []
         self.metadata_: dict[str, Any] | None = None
         self.status_ = "new"
@@ -90,7 +91,9 @@ class Recorder:
         self._saved_by_user: list[Any] = []
         self._nested_saved: list[Any] = []
         self._fallbacks: list[Any] = []
+        self._returned: Any = None
         self._refused: list[tuple[Any, GaitmapResultsError]] = []
+        self._is_leaving = False
         self._lock = threading.RLock()
 
     @property
@@ -129,22 +132,21 @@ class Recorder:
             )
         for challenge in self._given:
             check_challenge(challenge)
+        observe_again()
         encoded = encode_custom_metadata(self.custom_metadata)
         signals = check_signals(self._handle_signals)
         self._plan: SavePlan = make_plan(self._entry_name, self._options)
         self._provenance: Provenance = collect_provenance(self._plan, self._caller)
         self._warn_before_start()
         self._block_id = str(uuid4())
-        self._spare_staging: Staging | None = open_staging(
-            self._plan, self._provenance, block_id=self._block_id, custom_metadata=encoded
-        )
+        self._stagings = BlockStagings(self._plan, self._provenance, self._block_id, encoded)
         self._signals = HandledSignals(signals, self._note_signal)
         try:
-            self._open(signals)
+            self._open()
         except BaseException:
             self._signals.restore()
             _open_blocks.close_block(self)
-            self._withdraw_spare()
+            self._stagings.withdraw_first()
             raise
         return self
 
@@ -156,13 +158,12 @@ class Recorder:
         advise_about_debug(self._plan, self._known_reasons, pending, will_be=True)
         pending.show()
 
-    def _open(self, signals: tuple[int, ...]) -> None:
+    def _open(self) -> None:
         self.owner_pid = os.getpid()
-        self.parent = _open_blocks.find_block()
-        if not self._signals.install():
-            _logger.info("handle_signals does nothing here: Python sets handlers in the main thread only (%s)", signals)
+        self.parent = _open_blocks.enclosing_block()
+        self._signals.install()
         self._ending = Collector()
-        self._meter = self._ending.collect("resources", _start_meter)
+        self._meter = self._ending.collect("resources", start_meter)
         self.status_ = "running"
         self._start = datetime.now(timezone.utc)
         self._clock = time.perf_counter()
@@ -212,7 +213,7 @@ class Recorder:
                 self._publish(run, outcome, pending)
             except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
                 errors.append(failure)
-        self._withdraw_spare()
+        self._stagings.withdraw_first()
         failed = bool(self._refused) or any(isinstance(failure, SaveError) for failure in errors)
         self.status_ = "save_failed" if failed else "published"
         if errors:
@@ -221,6 +222,7 @@ class Recorder:
 
     def _runs_to_save(self, raised: BaseException | None) -> list[ObservedRun]:
         with self._lock:
+            self._is_leaving = True
             runs = list(self._runs)
         for run in runs:
             if run.saved_by_user:
@@ -246,14 +248,23 @@ class Recorder:
     def _unobserved(self, runs: Iterable[ObservedRun]) -> list[ObservedRun]:
         """Return the challenges to save that were not seen running, by the ways in which they can be named."""
         refused = [challenge for challenge, _ in self._refused]
-        known = [run.challenge for run in runs] + self._saved_by_user + self._nested_saved + refused
+        own = [run.challenge for run in runs] + self._saved_by_user + refused
+        known = own + self._nested_saved
         found = candidates.without(self._given, known)
+        if not found and not own:
+            found = self._not_before(candidates.without(candidates.challenges_among([self._returned]), known))
+        # What is passed on to blocks inside of this one is theirs.
         for item in self._fallbacks if not found and not known else ():
-            found = found or candidates.challenges_among([item])
+            found = found or self._not_before(candidates.challenges_among([item]))
         if found or known:
             return [self._as_run(challenge) for challenge in found]
-        around = [self._as_run(challenge) for challenge in candidates.challenges_in_calling_frame()]
+        around = [self._as_run(item) for item in self._not_before(candidates.challenges_in_calling_frame())]
         return around if len(around) < 2 else self._the_only_one(around)
+
+    def _not_before(self, found: Iterable[Any]) -> list[Any]:
+        """Return challenges but those whose run, as they measured it, was over before the block began."""
+        times = [(challenge, RunTimes.of_challenge(challenge)) for challenge in found]
+        return [item for item, own in times if own is None or own.end is None or own.end >= self._start]
 
     def _the_only_one(self, runs: Sequence[ObservedRun]) -> list[ObservedRun]:
         """Return the only challenge that has results to save, or keep those of all and ask for its name."""
@@ -275,7 +286,7 @@ class Recorder:
         kept = []
         for run in runs:
             try:
-                run.stage(self._plan, self._another_staging)
+                run.stage(self._plan, self._stagings.another)
                 run.describe(self._plan, self._provenance, self.custom_metadata, block_id=self._block_id)
             except GaitmapResultsError:
                 run.discard()
@@ -293,11 +304,11 @@ class Recorder:
                 tell_with(error, f"gaitmap_results: {refusal}")
         elif self._refused:
             self.status_ = "save_failed"
-            self._withdraw_spare()
+            self._stagings.withdraw_first()
             raise self._refused[0][1]
         elif self._saved_by_user or self._nested_saved:
             self.status_ = "published" if self._saved_by_user else "empty"
-            self._withdraw_spare()
+            self._stagings.withdraw_first()
         else:
             message = candidates.HOW_TO_NAME_A_CHALLENGE
             missing = NoChallengeError(
@@ -311,9 +322,7 @@ class Recorder:
         reasons = [reason for reason in (self._plan.setting.reason,) if reason]
         reasons += git_reasons(self._provenance.git, changed=changed)
         if raised is not None:
-            text = safe_text(f"{type(raised).__name__}: {raised}")
-            message = f"The code after the challenge raised {text}. Mend it and run again."
-            reasons.append(DebugReason("block.raised", message, {"type": type(raised).__name__}))
+            reasons.append(raised_reason(raised))
         return Outcome(reasons, end, changed, self._resources, tuple(self._ending.errors))
 
     def _publish(self, run: ObservedRun, outcome: Outcome, pending: PendingWarnings) -> None:
@@ -340,26 +349,22 @@ class Recorder:
             block = block.parent
 
     def _stage(self, run: ObservedRun) -> None:
-        run.stage(self._plan, self._new_staging)
+        run.stage(self._plan, self._stagings.take)
         run.describe(self._plan, self._provenance, self.custom_metadata, block_id=self._block_id)
 
-    def _new_staging(self) -> Staging:
-        """Return the folder that was opened with the block, or another one if that is taken."""
-        with self._lock:
-            spare, self._spare_staging = self._spare_staging, None
-        return spare if spare is not None else self._another_staging()
+    def challenge_starts(self, challenge: Any) -> None:
+        """Refuse a challenge whose results could not be stored, before it is run.
 
-    def _another_staging(self) -> Staging:
-        return open_staging_somewhere(self._plan, self._provenance, block_id=self._block_id)
-
-    def _withdraw_spare(self) -> None:
-        if self._spare_staging is not None and self._spare_staging.is_empty():
-            self._spare_staging.discard()
-            self._spare_staging = None
+        Raises
+        ------
+        InvalidChallengeError, InvalidNameError
+            If it has no version, or one that cannot be a folder.
+        """
+        check_challenge(challenge)
 
     def challenge_finished(self, challenge: Any, times: RunTimes) -> None:
         """Take note that a challenge's ``run`` returned, and put its results on the disk at once."""
-        if os.getpid() != self.owner_pid or self.status_ != "running":
+        if os.getpid() != self.owner_pid:
             return
         try:
             name, version = check_challenge(challenge)
@@ -369,13 +374,32 @@ class Recorder:
             return
         run = ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or times)
         with self._lock:
-            for other in self._runs:
-                other.superseded = other.superseded or other.challenge is challenge
-            self._runs.append(run)
+            is_late = self._is_leaving
+            if not is_late:
+                for other in self._runs:
+                    other.superseded = other.superseded or other.challenge is challenge
+                self._runs.append(run)
+        if is_late:
+            self._keep_late(run)
+            return
         try:
             self._stage(run)
         except Exception as error:  # noqa: BLE001 - tried again at the end of the block, and raised there
             _logger.info("The results of %s could not be saved right after its run: %s", name, error)
+
+    def _keep_late(self, run: ObservedRun) -> None:
+        """Keep the results of a challenge whose ``run``, in another thread, returned after the block had ended."""
+        name = type(run.challenge).__qualname__
+        message = f"The run of {name} returned after the block of {self._entry_name!r} had ended."
+        try:
+            run.stage(self._plan, self._stagings.another)
+            run.describe(self._plan, self._provenance, self.custom_metadata, block_id=self._block_id)
+            run.finished.staging.journal.write(status="failed", error={"message": message})
+        except Exception as error:  # noqa: BLE001 - raised here, it would end the user's thread
+            _logger.error("%s Its results could not be kept: %s", message, error)
+        else:
+            hint = "Wait for the thread inside the block."
+            _logger.warning("%s Its core results are kept in %s. %s", message, run.staging_folder, hint)
 
     def challenge_was_saved(
         self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False
@@ -402,35 +426,29 @@ class Recorder:
 
     def offer_first(self, item: Any) -> None:
         """Name what a decorated function returned; it counts before its other objects."""
-        self._fallbacks.insert(0, item)
+        self._returned = item
 
     def _note_signal(self, name: str) -> None:
         self.status_ = "terminated"
-        for staging in self._open_stagings():
-            staging.journal.write(status="terminated", signal=name)
-
-    def _open_stagings(self) -> list[Staging]:
-        found = [run.finished.staging for run in self._runs if run.is_staged]
-        return [*found, self._spare_staging] if self._spare_staging is not None else found
+        self._stagings.note(status="terminated", signal=name)
 
     def _note_failure(self, error: BaseException | None) -> None:
         """Keep in the journal why nothing was published."""
         if self.status_ != "terminated":
             self.status_ = status_of(error)
         if any(run.is_staged for run in self._runs):
-            self._withdraw_spare()  # the others hold more than it does
-        described = None if error is None else describe_failure(error, self._plan.relative_to)
-        end = self._block_times.end
-        for staging in self._open_stagings():
-            staging.journal.write(
-                status=self.status_,
-                error=described,
-                ended=None if end is None else end.astimezone().isoformat(),
-                runtime=self._block_times.runtime,
-            )
+            self._stagings.withdraw_first()  # the others hold more than it does
+        self._stagings.note(
+            status=self.status_,
+            error=None if error is None else describe_failure(error, self._plan.relative_to),
+            ended=self._block_times.end and self._block_times.end.astimezone().isoformat(),
+            runtime=self._block_times.runtime,
+        )
 
 
-def _start_meter() -> Any:
-    from gaitmap_results._resources import ResourceMeter
-
-    return ResourceMeter.start()
+def _own_copy(custom_metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy that can be filled without reaching what was given, which may be used for other runs as well."""
+    try:
+        return copy.deepcopy(custom_metadata)
+    except Exception:  # noqa: BLE001 - it holds what cannot be copied, most likely not stored either
+        return dict(custom_metadata)

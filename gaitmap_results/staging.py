@@ -12,6 +12,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from gaitmap_results import _storage
+from gaitmap_results._moving import publish_folder
 from gaitmap_results.exceptions import ResultsFolderError
 from gaitmap_results.journal import Journal
 from gaitmap_results.layout import (
@@ -25,13 +26,14 @@ from gaitmap_results.layout import (
 )
 from gaitmap_results.manifest import manifest_content
 
-__all__ = ["Staging", "has_core_results", "rescue_folder"]
+__all__ = ["Staging", "has_core_results", "is_rescue_folder", "rescue_folder", "rescue_folders"]
 
 _logger = logging.getLogger("gaitmap_results")
 
 # Written beside the results that are there already, then exchanged with them.
 _NEW_RESULTS: Final = f"{RESULTS_DIR}.new"
 _OLD_RESULTS: Final = f"{RESULTS_DIR}.old"
+_RESCUE_PREFIX: Final = "gaitmap_results_rescue_"
 
 
 class Staging:
@@ -67,8 +69,8 @@ class Staging:
             ) from error
 
     @classmethod
-    def reopen(cls, results_folder: Path, run_id: str, journal: dict[str, Any]) -> Staging:
-        """Return the folder of a run that its process left unfinished, to go on with it.
+    def existing(cls, results_folder: Path, run_id: str, journal: dict[str, Any]) -> Staging:
+        """Return the folder of a run that its process left unfinished; nothing on the disk is changed.
 
         Parameters
         ----------
@@ -83,11 +85,15 @@ class Staging:
         staging.run_id = run_id
         staging.results_folder = results_folder
         staging.folder = results_folder / UNFINISHED_DIR / run_id
-        staging.journal = Journal.reopen(staging.folder, journal)
-        _storage.make_folder(staging.folder)
-        staging.journal.bring_back()
-        _restore_interrupted_exchange(staging.folder)
+        staging.journal = Journal.existing(staging.folder, journal)
         return staging
+
+    def take_over(self) -> None:
+        """Go on with a run that its process left unfinished: finish what a kill cut off."""
+        _storage.make_folder(self.folder)
+        self.journal.bring_back()
+        _restore_interrupted_exchange(self.folder)
+        self.journal.write()
 
     def _withdraw(self) -> None:
         try:
@@ -143,7 +149,7 @@ class Staging:
         self.journal.write(durable=False, status="publishing")
         self.journal.set_aside()
         try:
-            target = _storage.publish_folder(self.folder, _names(start, prefix), parent, is_ours=self._is_ours)
+            target = publish_folder(self.folder, _names(start, prefix), parent, is_ours=self._is_ours)
         except BaseException:
             try:
                 self.journal.bring_back()
@@ -188,7 +194,21 @@ def _names(start: datetime, prefix: str) -> Iterator[str]:
 
 def rescue_folder() -> Path:
     """Create a results folder of last resort, readable by the user only, under the temporary directory."""
-    return Path(tempfile.mkdtemp(prefix="gaitmap_results_rescue_"))
+    return Path(tempfile.mkdtemp(prefix=_RESCUE_PREFIX))
+
+
+def rescue_folders() -> Iterator[Path]:
+    """Yield the results folders of last resort that this user has on this computer."""
+    try:
+        found = sorted(Path(tempfile.gettempdir()).glob(f"{_RESCUE_PREFIX}*"))
+    except OSError:
+        return
+    yield from filter(is_rescue_folder, found)
+
+
+def is_rescue_folder(path: Path) -> bool:
+    """Say whether a folder can be one that :func:`rescue_folder` made; anybody may write to the temporary directory."""
+    return path.name.startswith(_RESCUE_PREFIX) and _storage.is_own_folder(path)
 
 
 def has_core_results(folder: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -13,24 +13,15 @@ from gaitmap_results import _storage
 from gaitmap_results._slurm import Slurm
 from gaitmap_results._user_warnings import warn_user
 from gaitmap_results.config import find_results_folder
-from gaitmap_results.exceptions import GaitmapResultsError, RunNotFoundError, SkippedRunWarning
+from gaitmap_results.exceptions import RunNotFoundError, SkippedRunWarning
 from gaitmap_results.journal import Journal
 from gaitmap_results.judging import Verdict, judge
-from gaitmap_results.layout import (
-    JOURNAL_FILE,
-    METADATA_FILE,
-    UNFINISHED_DIR,
-    check_challenge_name,
-    check_entry_name,
-    check_version,
-    entry_folder,
-)
+from gaitmap_results.layout import JOURNAL_FILE, UNFINISHED_DIR
+from gaitmap_results.rescued import MAX_JSON_BYTES, as_entry_name, find_published, find_rescued
 from gaitmap_results.staging import has_core_results
 
-__all__ = ["FoundRun", "UnfinishedRun", "find_unfinished_run", "list_unfinished", "unfinished_runs"]
+__all__ = ["FoundRun", "UnfinishedRun", "find_unfinished_run", "is_complete", "list_unfinished", "unfinished_runs"]
 
-#: A journal holds a few ten kilobytes; more than this is none.
-MAX_JOURNAL_BYTES: Final = 64_000_000
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _NAME: Final = re.compile(rf"(?P<run_id>{_UUID})(?P<journal>\.{re.escape(JOURNAL_FILE)}(?:\.new)?)?")
 
@@ -221,24 +212,24 @@ def _read(results_folder: Path, run_id: str, slurm: Slurm) -> Iterator[FoundRun]
     journal, problem, is_aside = _read_journal(folder)
     if not folder.is_dir() and not is_aside:
         return
-    published = _find_published(results_folder, run_id, journal) if is_aside else None
+    published = find_published(results_folder, run_id, journal) if is_aside else None
     verdict = judge(journal, slurm) if problem is None else Verdict("unknown", "unknown", problem)
     if published is None and is_aside and not folder.is_dir():
         verdict = Verdict("unknown", "unknown", "It was just being published; its folder was moved or deleted since.")
-    rescued = journal.get("rescued_to")
+    rescued = None if is_complete(folder, journal) else find_rescued(run_id, journal)
     run = UnfinishedRun(
         run_id=run_id,
         status=verdict.status,
         certainty=verdict.certainty,
         evidence=verdict.evidence,
-        entry_name=_entry_name(journal),
+        entry_name=as_entry_name(journal.get("entry_name")),
         started=_started(journal),
         path=folder,
-        core_results=_core_results(folder, journal),
+        core_results=_core_results(folder, journal, rescued),
         challenge_name=_text(journal, "challenge_name"),
         challenge_version=_text(journal, "challenge_version"),
         error=_error(journal),
-        rescued_to=Path(rescued) if isinstance(rescued, str) else None,
+        rescued_to=rescued,
     )
     yield FoundRun(run, journal, published)
 
@@ -249,7 +240,7 @@ def _read_journal(folder: Path) -> tuple[dict[str, Any], str | None, bool]:
     problem = f"It has no {JOURNAL_FILE}."
     for path in (folder / JOURNAL_FILE, aside):
         try:
-            journal = _storage.read_foreign_json(path, max_bytes=MAX_JOURNAL_BYTES)
+            journal = _storage.read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
         except FileNotFoundError:
             continue
         except (OSError, ValueError, RecursionError, MemoryError) as error:
@@ -261,52 +252,20 @@ def _read_journal(folder: Path) -> tuple[dict[str, Any], str | None, bool]:
     return {}, problem, aside.is_file()
 
 
-def _find_published(results_folder: Path, run_id: str, journal: dict[str, Any]) -> Path | None:
-    """Return the run folder of a run that was killed after it had been published."""
-    try:
-        parent = entry_folder(
-            results_folder,
-            check_challenge_name(str(journal["challenge_name"])),
-            check_version(journal["challenge_version"]),
-            check_entry_name(entry_name_of(journal["entry_name"])),
-        )
-        candidates = sorted(parent.iterdir())
-    except (KeyError, OSError, GaitmapResultsError):
-        return None
-    return next((path for path in candidates if not path.name.startswith(".") and _is_run(path, run_id)), None)
-
-
-def _is_run(path: Path, run_id: str) -> bool:
-    try:
-        metadata = _storage.read_foreign_json(path / METADATA_FILE, max_bytes=MAX_JOURNAL_BYTES)
-    except (OSError, ValueError):
-        return False
-    return isinstance(metadata, dict) and metadata.get("run_id") == run_id
-
-
-def _core_results(folder: Path, journal: dict[str, Any]) -> str:
+def _core_results(folder: Path, journal: dict[str, Any], rescued: Path | None) -> str:
     stated = journal.get("core_results")
+    if rescued is not None:
+        return "complete"
     if stated not in ("none", "partial", "complete"):
         return "unknown"
-    if stated == "complete" and not has_core_results(folder):
+    if stated == "complete" and not is_complete(folder, journal):
         return "none"
     return str(stated)
 
 
-def entry_name_of(value: object) -> object:
-    """Return an entry's name as it is given to :func:`gaitmap_results.recorded_run`; JSON knows no tuples."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _entry_name(journal: dict[str, Any]) -> str | tuple[str, ...] | None:
-    name = entry_name_of(journal.get("entry_name"))
-    if isinstance(name, tuple):
-        return name if _are_texts(name) else None
-    return name if isinstance(name, str) else None
-
-
-def _are_texts(parts: Iterable[object]) -> bool:
-    return all(isinstance(part, str) for part in parts)
+def is_complete(folder: Path, journal: dict[str, Any]) -> bool:
+    """Say whether the core results in an unfinished run's folder are all there, as far as its journal knows."""
+    return journal.get("core_results") == "complete" and has_core_results(folder)
 
 
 def _text(journal: dict[str, Any], key: str) -> str | None:

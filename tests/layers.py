@@ -20,18 +20,8 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"_version", "exceptions"}),
     frozenset(
         {
-            *(
-                "_cpu",
-                "_fingerprint",
-                "_open_blocks",
-                "_pandas",
-                "_proc",
-                "_settled_file",
-                "_signals",
-                "_slurm",
-                "_storage",
-            ),
-            *("_wrapping", "labels"),
+            *("_cpu", "_fingerprint", "_open_blocks", "_pandas", "_proc", "_settled_file", "_signals", "_slurm"),
+            *("_storage", "_wrapping", "labels"),
         }
     ),
     frozenset({"_moving", "_typed_tables", "debug_decision", "layout", "metadata", "privacy", "renaming"}),

@@ -16,7 +16,12 @@ from gaitmap_results.exceptions import GaitmapResultsError
 __all__ = ["main"]
 
 # Command -> the module that has a click command of the same name.
-_COMMANDS = {"demo": "gaitmap_results.cli.demo"}
+_COMMANDS = {
+    "demo": "gaitmap_results.cli.demo",
+    "unfinished": "gaitmap_results.cli.unfinished",
+    "recover": "gaitmap_results.cli.unfinished",
+    "discard": "gaitmap_results.cli.unfinished",
+}
 
 
 class _Commands(click.Group):

@@ -1,0 +1,160 @@
+"""The commands ``unfinished``, ``recover`` and ``discard``: what became of runs that were never published."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gaitmap_results.config import find_results_folder
+from gaitmap_results.recovering import discard_run, recover_run
+from gaitmap_results.unfinished import UnfinishedRun, find_unfinished_run, list_unfinished
+
+__all__ = ["discard", "recover", "unfinished"]
+
+_RESULTS = click.Path(file_okay=False, path_type=Path)
+
+
+@click.command
+@click.argument("results", required=False, type=_RESULTS)
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def unfinished(results: Path | None, as_json: bool) -> None:
+    """List the runs that were started and not published.
+
+    RESULTS is the results folder; without it, the config's is used. What became of a run is derived now, from its
+    journal, its process and its Slurm job, and the list says how sure that is. Nothing is changed.
+    """
+    folder = find_results_folder(results)
+    runs, skipped = list_unfinished(folder)
+    for message in skipped:
+        click.echo(message, err=True)
+    if as_json:
+        _echo_json([_described(run) for run in runs])
+    elif not runs:
+        click.echo(f"There are no unfinished runs in {folder}")
+    else:
+        click.echo("\n\n".join(_paragraph(run) for run in runs))
+        _say_what_next(runs, folder)
+
+
+@click.command
+@click.argument("run_id")
+@click.option("--results", type=_RESULTS, help="The results folder; without it, the config's is used.")
+@click.option("--entry-name", multiple=True, help="The entry, if the run does not know it; repeat it for nested ones.")
+@click.option("--challenge-name", help="The full name of the challenge, if the run does not know it.")
+@click.option("--challenge-version", help="The version of the challenge, if the run does not know it.")
+@click.option("--even-if-running", is_flag=True, help="Publish it although its process is still alive.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was published as JSON.")
+def recover(
+    run_id: str,
+    results: Path | None,
+    entry_name: tuple[str, ...],
+    challenge_name: str | None,
+    challenge_version: str | None,
+    even_if_running: bool,
+    as_json: bool,
+) -> None:
+    """Publish an unfinished run whose core results are complete, as a debug run.
+
+    RUN_ID is what the command `unfinished` shows; its first characters are enough where no other run has them.
+    """
+    folder = find_results_folder(results)
+    found = find_unfinished_run(folder, run_id)
+    run = found.run
+    path = recover_run(
+        run.run_id,
+        folder,
+        entry_name=entry_name[0] if len(entry_name) == 1 else entry_name or None,
+        challenge_name=challenge_name,
+        challenge_version=challenge_version,
+        even_if_running=even_if_running,
+    )
+    if as_json:
+        _echo_json([{**_described(run), "path": str(path)}])
+        return
+    if found.published_as is not None:
+        click.echo(f"The run was published already, in {path}; what else it had left behind is removed.")
+        return
+    click.echo(f"Recovered debug run to {path}")
+    if run.rescued_to is not None:
+        click.echo(f"Its results were copied from {run.rescued_to}, which can be deleted now.")
+
+
+@click.command
+@click.argument("run_id")
+@click.option("--results", type=_RESULTS, help="The results folder; without it, the config's is used.")
+@click.option("--yes", is_flag=True, help="Delete it without asking.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was deleted as JSON.")
+def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None:
+    """Delete an unfinished run with all that it has stored.
+
+    RUN_ID is what the command `unfinished` shows; its first characters are enough where no other run has them.
+    """
+    folder = find_results_folder(results)
+    run = find_unfinished_run(folder, run_id).run
+    if not yes:
+        click.echo(_paragraph(run), err=True)
+        click.confirm("Delete it? It cannot be brought back.", abort=True, err=True)
+    path = discard_run(run.run_id, folder)
+    if as_json:
+        _echo_json([_described(run)])
+    else:
+        click.echo(f"Deleted {path}")
+
+
+def _described(run: UnfinishedRun) -> dict[str, Any]:
+    return {
+        "run_id": run.run_id,
+        "status": run.status,
+        "certainty": run.certainty,
+        "evidence": run.evidence,
+        "entry_name": list(run.entry_name) if isinstance(run.entry_name, tuple) else run.entry_name,
+        "challenge_name": run.challenge_name,
+        "challenge_version": run.challenge_version,
+        "started": None if run.started is None else run.started.isoformat(),
+        "core_results": run.core_results,
+        "error": run.error,
+        "path": str(run.path),
+        "rescued_to": None if run.rescued_to is None else str(run.rescued_to),
+    }
+
+
+def _paragraph(run: UnfinishedRun) -> str:
+    """Return what there is to say of a run; lines, since paths and errors fit in no table."""
+    entry = "/".join(run.entry_name) if isinstance(run.entry_name, tuple) else run.entry_name
+    started = "unknown" if run.started is None else f"{run.started.astimezone():%Y-%m-%d %H:%M:%S %z}"
+    sure = "" if run.certainty == run.status == "unknown" else f" ({run.certainty})"
+    facts = {
+        "entry": entry or "unknown",
+        "challenge": " ".join(filter(None, [run.challenge_name, run.challenge_version])),
+        "started": started,
+        "core results": run.core_results,
+        "evidence": run.evidence,
+        "error": "" if run.error is None else run.error.strip().splitlines()[0] if run.error.strip() else "",
+        "folder": str(run.path),
+        "rescued to": "" if run.rescued_to is None else str(run.rescued_to),
+    }
+    lines = [f"{run.run_id}  {run.status}{sure}"]
+    return _printable("\n".join([*lines, *(f"  {name + ':':<13} {text}" for name, text in facts.items() if text)]))
+
+
+def _printable(text: str) -> str:
+    """Return text from a file that anybody may have written, without what a terminal would take for a command."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+
+
+def _say_what_next(runs: Sequence[UnfinishedRun], folder: Path) -> None:
+    complete = [run for run in runs if run.core_results == "complete" and run.status != "running"]
+    click.echo()
+    if complete:
+        click.echo(f"{len(complete)} of them can be published as a debug run, the first with")
+        click.echo(f"  gaitmap-results recover {complete[0].run_id} --results {folder}")
+    click.echo("Nothing is deleted unless you ask for it, with")
+    click.echo(f"  gaitmap-results discard RUN_ID --results {folder}")
+
+
+def _echo_json(described: list[dict[str, Any]]) -> None:
+    click.echo(json.dumps(described, indent=2))
