@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["OpenBlock", "close_block", "entered", "find_block", "is_ambiguous", "open_block"]
+__all__ = ["OpenBlock", "close_block", "enclosing_block", "entered", "find_block", "is_ambiguous", "open_block"]
 
 
 class OpenBlock(Protocol):
@@ -18,6 +18,10 @@ class OpenBlock(Protocol):
 
     parent: OpenBlock | None
     owner_pid: int
+    paused_in: int | None
+
+    def challenge_starts(self, challenge: Any) -> None:
+        """Refuse a challenge whose results could not be stored, before it is run."""
 
     def challenge_was_saved(self, challenge: Any, path: Path, metadata: dict[str, Any]) -> None:
         """Take note that the user saved a challenge himself."""
@@ -61,12 +65,17 @@ def leave(block: OpenBlock) -> None:
 
 @contextmanager
 def entered(block: OpenBlock) -> Iterator[None]:
-    """Make a block the innermost one of this context for a while."""
+    """Make a block the innermost one of this context for one step of a generator.
+
+    Until the next step, the code of this thread is the one that takes the items; it does not belong to the block.
+    """
+    block.paused_in = None
     enter(block)
     try:
         yield
     finally:
         leave(block)
+        block.paused_in = threading.get_ident()
 
 
 def find_block() -> OpenBlock | None:
@@ -76,9 +85,9 @@ def find_block() -> OpenBlock | None:
     A thread that knows none belongs to the process' innermost one, if all that are open enclose each other.
     A forked child belongs to none.
     """
-    own = [block for block in _context.get() if block.owner_pid == os.getpid() and is_open(block)]
-    if own:
-        return own[-1]
+    own = enclosing_block()
+    if own is not None:
+        return own
     candidates = _candidates()
     innermost = [block for block in candidates if not any(other.parent is block for other in candidates)]
     return innermost[0] if len(innermost) == 1 else None
@@ -89,6 +98,16 @@ def is_ambiguous() -> bool:
     return find_block() is None and len(_candidates()) > 1
 
 
+def enclosing_block() -> OpenBlock | None:
+    """Return the innermost open block of this context.
+
+    A thread that knows none may have nothing to do with a block that another thread opened: what it opens is no block
+    inside of that one.
+    """
+    own = [block for block in _context.get() if block.owner_pid == os.getpid() and is_open(block)]
+    return own[-1] if own else None
+
+
 def is_open(block: OpenBlock) -> bool:
     """Say whether a block is open."""
     with _lock:
@@ -97,4 +116,5 @@ def is_open(block: OpenBlock) -> bool:
 
 def _candidates() -> list[OpenBlock]:
     with _lock:
-        return [block for block in _process if block.owner_pid == os.getpid()]
+        here = threading.get_ident()
+        return [block for block in _process if block.owner_pid == os.getpid() and block.paused_in != here]

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from gaitmap_results import _open_blocks
 from gaitmap_results._user_warnings import warn_user
@@ -15,12 +16,13 @@ from gaitmap_results._wrapping import wrap_method
 from gaitmap_results.challenge import BaseChallenge, RunTimes
 from gaitmap_results.exceptions import AmbiguousChallengeWarning, InvalidChallengeError
 
-__all__ = ["observe_challenges"]
+__all__ = ["observe_again", "observe_challenges"]
 
 _C = TypeVar("_C", bound=type)
 
 # Challenges whose `run` is under way in this context: a `super().run()` inside is the same run.
 _running: ContextVar[frozenset[int]] = ContextVar("gaitmap_results_running_challenges", default=frozenset())
+_observed: WeakSet[type] = WeakSet()
 _MARK = "_gaitmap_results_observed"
 
 
@@ -64,7 +66,17 @@ def observe_challenges(cls: _C) -> _C:
     if _MARK not in vars(cls):
         _observe_future_subclasses(cls)
         setattr(cls, _MARK, True)
+        _observed.add(cls)
     return cls
+
+
+def observe_again() -> None:
+    """Wrap `run` where it has been replaced.
+
+    A class that was sent to a worker by its content gets its methods after it was made, and users may replace one.
+    """
+    for cls in list(_observed):
+        _observe_tree(cls)
 
 
 def _observe_tree(cls: Any) -> None:
@@ -94,6 +106,7 @@ def _observed_run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, .
     if block is None:
         _warn_if_ambiguous(instance)
         return wrapped(*args, **kwargs)
+    block.challenge_starts(instance)
     observation = _Observation(block, instance)
     if inspect.iscoroutinefunction(wrapped):
         return observation.of_coroutine(wrapped(*args, **kwargs))

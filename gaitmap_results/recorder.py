@@ -82,6 +82,7 @@ class Recorder:
         self.status_ = "new"
         self.parent: _open_blocks.OpenBlock | None = None
         self.owner_pid = os.getpid()
+        self.paused_in: int | None = None
         self._entry_name = entry_name
         self._options = options
         self._caller = caller

@@ -213,7 +213,8 @@ def record_run(entry_name: Any = None, **options: Any) -> Any:
     ...     constant(12).n_steps_
     12
     """
-    if callable(entry_name) or isinstance(entry_name, (classmethod, staticmethod, property)):
+    # A class method, a property and the like cannot be called themselves, but all tell how to be looked up in a class.
+    if callable(entry_name) or hasattr(type(entry_name), "__get__"):
         if options:
             raise TypeError("record_run takes either a function, or options: @record_run(...) above the function.")
         return _decorate(entry_name, None, {})
@@ -256,11 +257,12 @@ class _RecordedCall:
         recorder = _recorder(self.name, caller, self.options)
         recorder.offer(instance, *args[:1])
         if inspect.iscoroutinefunction(wrapped):
-            return _await(recorder, wrapped(*args, **kwargs))
+            inspect.signature(wrapped).bind(*args, **kwargs)  # wrong arguments are told here, not when it is awaited
+            return _named_like(wrapped, _await(recorder, wrapped, args, kwargs))
         if inspect.isasyncgenfunction(wrapped):
-            return _iterate_async(recorder, wrapped(*args, **kwargs))
+            return _named_like(wrapped, _iterate_async(recorder, wrapped(*args, **kwargs)))
         if inspect.isgeneratorfunction(wrapped):
-            return _iterate(recorder, wrapped(*args, **kwargs))
+            return _named_like(wrapped, _iterate(recorder, wrapped(*args, **kwargs)))
         with recorder:
             returned = wrapped(*args, **kwargs)
             recorder.offer_first(returned)
@@ -279,37 +281,52 @@ def _recorder(name: Any, caller: Caller, options: dict[str, Any]) -> Recorder:
     return Recorder(name, save_options, caller, **own)
 
 
-async def _await(recorder: Recorder, coroutine: Any) -> Any:
-    try:
-        with recorder:
-            returned = await coroutine
-            recorder.offer_first(returned)
-    finally:
-        coroutine.close()  # if entering was refused, it never began
+def _named_like(function: Any, running: Any) -> Any:
+    """Give a coroutine or generator of ours the name of the user's function, which tracebacks and tasks show."""
+    name = getattr(function, "__name__", None)
+    if isinstance(name, str):
+        running.__name__ = name
+        running.__qualname__ = getattr(function, "__qualname__", name)
+    return running
+
+
+async def _await(
+    recorder: Recorder, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Any:
+    with recorder:
+        # Not before entering: a coroutine that is made and then refused would be told as never awaited.
+        returned = await function(*args, **kwargs)
+        recorder.offer_first(returned)
     return returned
 
 
 def _iterate(recorder: Recorder, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
     """Run a generator as its user does, with the block open but seen by the generator's own code only."""
-    with recorder:
-        _open_blocks.leave(recorder)
-        step: Callable[..., Any] = generator.send
-        argument: Any = None
-        while True:
-            try:
-                with _open_blocks.entered(recorder):
-                    item = step(argument)
-            except StopIteration as end:
-                recorder.offer_first(end.value)
-                return end.value
-            try:
-                argument, step = (yield item), generator.send
-            except GeneratorExit:
-                with _open_blocks.entered(recorder):
-                    generator.close()
-                raise
-            except BaseException as error:  # noqa: BLE001 - whatever the user throws into the generator is its own
-                argument, step = error, generator.throw
+    closed_with: Any = None
+    try:
+        with recorder:
+            _open_blocks.leave(recorder)
+            step: Callable[..., Any] = generator.send
+            argument: Any = None
+            while True:
+                try:
+                    with _open_blocks.entered(recorder):
+                        item = step(argument)
+                except StopIteration as end:
+                    recorder.offer_first(end.value)
+                    return end.value
+                try:
+                    argument, step = (yield item), generator.send
+                except GeneratorExit:
+                    with _open_blocks.entered(recorder):
+                        closed_with = generator.close()  # type: ignore[func-returns-value]  # a value since Python 3.13
+                    raise
+                except BaseException as error:  # noqa: BLE001 - what the user throws into the generator is its own
+                    argument, step = error, generator.throw
+    except GeneratorExit:
+        if closed_with is None:
+            raise
+        return closed_with
 
 
 async def _iterate_async(recorder: Recorder, generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gaitmap_results import BaseChallenge
 
-__all__ = ["ExampleChallenge"]
+__all__ = ["ExampleChallenge", "stored_entries", "stored_runs"]
 
 
 class ExampleChallenge(BaseChallenge):
@@ -39,3 +39,14 @@ class ExampleChallenge(BaseChallenge):
         """Return what ``save_core_results`` wrote."""
         results: dict[str, Any] = json.loads((folder_path / "result.json").read_text(encoding="utf-8"))
         return results
+
+
+def stored_runs(results: Path) -> list[dict[str, Any]]:
+    """Return the metadata of every run below a results folder, the oldest first."""
+    found = [json.loads(path.read_text(encoding="utf-8")) for path in results.glob("*/*/**/metadata.json")]
+    return sorted(found, key=lambda metadata: metadata["run_start_datetime_utc"])
+
+
+def stored_entries(results: Path) -> list[Any]:
+    """Return the entry names of the runs below a results folder, the oldest run first."""
+    return [metadata["entry_name"] for metadata in stored_runs(results)]
