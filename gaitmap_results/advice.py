@@ -17,7 +17,13 @@ from gaitmap_results.exceptions import (
 from gaitmap_results.plan import SavePlan
 from gaitmap_results.provenance import GitReading, Provenance
 
-__all__ = ["advise_about_debug", "advise_about_start", "advise_about_unknowns", "git_reasons"]
+__all__ = [
+    "advise_about_debug",
+    "advise_about_start",
+    "advise_about_unknowns",
+    "advise_before_start",
+    "git_reasons",
+]
 
 
 def git_reasons(reading: GitReading | None, *, changed: bool | None = False) -> list[DebugReason]:
@@ -56,6 +62,17 @@ def git_reasons(reading: GitReading | None, *, changed: bool | None = False) -> 
     elif changed:
         message = "The repository changed during the run, so that the commit may not be the code that ran. Run again."
         reasons.append(DebugReason("git.changed_during_run", message))
+    return reasons
+
+
+def advise_before_start(plan: SavePlan, provenance: Provenance) -> list[DebugReason]:
+    """Warn while the run can still be stopped, and return why its repository makes it a debug run."""
+    pending = PendingWarnings()
+    advise_about_start(plan, provenance, pending)
+    advise_about_unknowns(provenance.errors, pending)
+    reasons = git_reasons(provenance.git)
+    advise_about_debug(plan, reasons, pending, will_be=True)
+    pending.show()
     return reasons
 
 

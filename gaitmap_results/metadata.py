@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from gaitmap_results.exceptions import InvalidCustomMetadataError
 
-__all__ = ["encode_custom_metadata", "encode_leniently", "safe_repr", "safe_text"]
+__all__ = ["encode_custom_metadata", "encode_leniently", "own_copy", "safe_repr", "safe_text"]
 
 JsonValue = Any
 
@@ -84,6 +85,14 @@ def safe_repr(value: object) -> str:
         return safe_text(repr(value))
     except Exception as error:  # noqa: BLE001 - a repr is foreign code and may raise anything
         return f"<repr of {type(value).__name__} failed: {_describe(error)}>"
+
+
+def own_copy(custom_metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy that can be filled without reaching what was given, which may be used for other runs as well."""
+    try:
+        return copy.deepcopy(custom_metadata)
+    except Exception:  # noqa: BLE001 - it holds what cannot be copied, most likely not stored either
+        return dict(custom_metadata)
 
 
 def safe_text(text: str) -> str:

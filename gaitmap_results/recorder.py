@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -19,19 +18,13 @@ from gaitmap_results import _open_blocks, candidates
 from gaitmap_results._caller import Caller
 from gaitmap_results._signals import HandledSignals, check_signals
 from gaitmap_results._user_warnings import PendingWarnings, announce
-from gaitmap_results.advice import advise_about_debug, advise_about_start, advise_about_unknowns, git_reasons
+from gaitmap_results.advice import advise_about_debug, advise_about_unknowns, advise_before_start, git_reasons
 from gaitmap_results.block_stagings import BlockStagings
 from gaitmap_results.challenge import RunTimes, check_challenge
-from gaitmap_results.exceptions import (
-    AmbiguousChallengeError,
-    GaitmapResultsError,
-    NoChallengeError,
-    RecorderStateError,
-    SaveError,
-)
+from gaitmap_results.exceptions import GaitmapResultsError, RecorderStateError, SaveError
 from gaitmap_results.failure import describe_failure, is_clean_exit, raised_reason, status_of, tell_with
 from gaitmap_results.layout import UNFINISHED_DIR
-from gaitmap_results.metadata import encode_custom_metadata
+from gaitmap_results.metadata import encode_custom_metadata, own_copy
 from gaitmap_results.observed_run import ObservedRun
 from gaitmap_results.observing import observe_again
 from gaitmap_results.plan import SaveOptions, SavePlan, make_plan
@@ -39,6 +32,7 @@ from gaitmap_results.provenance import Collector, Provenance, collect_provenance
 from gaitmap_results.publishing import Published, describe_saved, publish
 from gaitmap_results.record import Outcome
 from gaitmap_results.saving import keep_results
+from gaitmap_results.staging import Staging
 
 __all__ = ["Recorder"]
 
@@ -76,7 +70,7 @@ class Recorder:
     ) -> None:
         self.custom_metadata: dict[str, Any] = {} if custom_metadata is None else custom_metadata
         if isinstance(custom_metadata, dict):
-            self.custom_metadata = _own_copy(custom_metadata)
+            self.custom_metadata = own_copy(custom_metadata)
         self.paths_: list[Path] = []
         self.metadata_: dict[str, Any] | None = None
         self.status_ = "new"
@@ -86,13 +80,11 @@ class Recorder:
         self._entry_name = entry_name
         self._options = options
         self._caller = caller
-        self._given = [] if challenge is None else [challenge]
+        self._named = candidates.NamedChallenges([] if challenge is None else [challenge])
         self._handle_signals = handle_signals
         self._runs: list[ObservedRun] = []
         self._saved_by_user: list[Any] = []
         self._nested_saved: list[Any] = []
-        self._fallbacks: list[Any] = []
-        self._returned: Any = None
         self._refused: list[tuple[Any, GaitmapResultsError]] = []
         self._is_leaving = False
         self._lock = threading.RLock()
@@ -123,7 +115,7 @@ class Recorder:
                 f"A challenge can be attached while the block is open; this recorder is {self.status_!r}."
             )
         check_challenge(challenge)
-        self._given.append(challenge)
+        self._named.given.append(challenge)
         return challenge
 
     def __enter__(self) -> Recorder:
@@ -131,14 +123,14 @@ class Recorder:
             raise RecorderStateError(
                 "A recorder is used once; this one already was. Call recorded_run(...) again for another run."
             )
-        for challenge in self._given:
+        for challenge in self._named.given:
             check_challenge(challenge)
         observe_again()
         encoded = encode_custom_metadata(self.custom_metadata)
         signals = check_signals(self._handle_signals)
         self._plan: SavePlan = make_plan(self._entry_name, self._options)
         self._provenance: Provenance = collect_provenance(self._plan, self._caller)
-        self._warn_before_start()
+        self._known_reasons = advise_before_start(self._plan, self._provenance)
         self._block_id = str(uuid4())
         self._stagings = BlockStagings(self._plan, self._provenance, self._block_id, encoded)
         self._signals = HandledSignals(signals, self._note_signal)
@@ -150,14 +142,6 @@ class Recorder:
             self._stagings.withdraw_first()
             raise
         return self
-
-    def _warn_before_start(self) -> None:
-        pending = PendingWarnings()
-        advise_about_start(self._plan, self._provenance, pending)
-        advise_about_unknowns(self._provenance.errors, pending)
-        self._known_reasons = git_reasons(self._provenance.git)
-        advise_about_debug(self._plan, self._known_reasons, pending, will_be=True)
-        pending.show()
 
     def _open(self) -> None:
         self.owner_pid = os.getpid()
@@ -248,37 +232,20 @@ class Recorder:
 
     def _unobserved(self, runs: Iterable[ObservedRun]) -> list[ObservedRun]:
         """Return the challenges to save that were not seen running, by the ways in which they can be named."""
-        refused = [challenge for challenge, _ in self._refused]
-        own = [run.challenge for run in runs] + self._saved_by_user + refused
-        known = own + self._nested_saved
-        found = candidates.without(self._given, known)
-        if not found and not own:
-            found = self._not_before(candidates.without(candidates.challenges_among([self._returned]), known))
-        # What is passed on to blocks inside of this one is theirs.
-        for item in self._fallbacks if not found and not known else ():
-            found = found or self._not_before(candidates.challenges_among([item]))
-        if found or known:
+        own = [run.challenge for run in runs] + self._saved_by_user + [challenge for challenge, _ in self._refused]
+        found = self._named.find(own, self._nested_saved, self._start)
+        if found or own or self._nested_saved:
             return [self._as_run(challenge) for challenge in found]
-        around = [self._as_run(item) for item in self._not_before(candidates.challenges_in_calling_frame())]
+        around = [self._as_run(challenge) for challenge in candidates.challenges_in_calling_frame(self._start)]
         return around if len(around) < 2 else self._the_only_one(around)
-
-    def _not_before(self, found: Iterable[Any]) -> list[Any]:
-        """Return challenges but those whose run, as they measured it, was over before the block began."""
-        times = [(challenge, RunTimes.of_challenge(challenge)) for challenge in found]
-        return [item for item, own in times if own is None or own.end is None or own.end >= self._start]
 
     def _the_only_one(self, runs: Sequence[ObservedRun]) -> list[ObservedRun]:
         """Return the only challenge that has results to save, or keep those of all and ask for its name."""
         kept = self._keep(runs)
         if len(kept) < 2:
             return kept
-        names = ", ".join(type(run.challenge).__qualname__ for run in kept)
-        error = AmbiguousChallengeError(
-            f"No challenge was seen running, and the code around the block has several: {names}. The core results of "
-            f"each are kept in {self._plan.results_folder / UNFINISHED_DIR}. Name the right one with "
-            "recorded_run(..., challenge=...) or recorder.attach(...).",
-            paths=[run.staging_folder for run in kept],
-        )
+        folder = self._plan.results_folder / UNFINISHED_DIR
+        error = candidates.ambiguous([run.challenge for run in kept], folder, [run.staging_folder for run in kept])
         self._note_failure(error)
         raise error
 
@@ -287,8 +254,7 @@ class Recorder:
         kept = []
         for run in runs:
             try:
-                run.stage(self._plan, self._stagings.another)
-                run.describe(self._plan, self._provenance, self.custom_metadata, block_id=self._block_id)
+                self._stage(run, self._stagings.another)
             except GaitmapResultsError:
                 run.discard()
             else:
@@ -299,7 +265,7 @@ class Recorder:
 
     def _nothing_to_save(self, error: BaseException | None) -> None:
         if error is not None:
-            self._keep([self._as_run(challenge) for challenge in self._given])
+            self._keep([self._as_run(challenge) for challenge in self._named.given])
             self._note_failure(error)
             for _, refusal in self._refused:
                 tell_with(error, f"gaitmap_results: {refusal}")
@@ -311,10 +277,7 @@ class Recorder:
             self.status_ = "published" if self._saved_by_user else "empty"
             self._stagings.withdraw_first()
         else:
-            message = candidates.HOW_TO_NAME_A_CHALLENGE
-            missing = NoChallengeError(
-                f"The block of {self._entry_name!r} ended, but no challenge ran in it. {message}"
-            )
+            missing = candidates.missing(self._entry_name)
             self._note_failure(missing)
             raise missing
 
@@ -328,11 +291,9 @@ class Recorder:
 
     def _publish(self, run: ObservedRun, outcome: Outcome, pending: PendingWarnings) -> None:
         if run.needs_staging():
-            self._stage(run)
-        finished = run.finished
-        published = publish(
-            finished, self._plan, self._provenance, outcome, self.custom_metadata, block_id=self._block_id
-        )
+            self._stage(run, self._stagings.take)
+        given = self.custom_metadata
+        published = publish(run.finished, self._plan, self._provenance, outcome, given, block_id=self._block_id)
         self._remember(published, run.challenge)
         announce(describe_saved(published))
         advise_about_unknowns(published.metadata["collection_errors"][len(self._provenance.errors) :], pending)
@@ -349,18 +310,12 @@ class Recorder:
             block._nested_saved.append(challenge)
             block = block.parent
 
-    def _stage(self, run: ObservedRun) -> None:
-        run.stage(self._plan, self._stagings.take)
+    def _stage(self, run: ObservedRun, new_staging: Callable[[], Staging]) -> None:
+        run.stage(self._plan, new_staging)
         run.describe(self._plan, self._provenance, self.custom_metadata, block_id=self._block_id)
 
     def challenge_starts(self, challenge: Any) -> None:
-        """Refuse a challenge whose results could not be stored, before it is run.
-
-        Raises
-        ------
-        InvalidChallengeError, InvalidNameError
-            If it has no version, or one that cannot be a folder.
-        """
+        """Refuse a challenge whose results could not be stored, before it is run."""
         check_challenge(challenge)
 
     def challenge_finished(self, challenge: Any, times: RunTimes) -> None:
@@ -384,23 +339,21 @@ class Recorder:
             self._keep_late(run)
             return
         try:
-            self._stage(run)
+            self._stage(run, self._stagings.take)
         except Exception as error:  # noqa: BLE001 - tried again at the end of the block, and raised there
             _logger.info("The results of %s could not be saved right after its run: %s", name, error)
 
     def _keep_late(self, run: ObservedRun) -> None:
         """Keep the results of a challenge whose ``run``, in another thread, returned after the block had ended."""
         name = type(run.challenge).__qualname__
-        message = f"The run of {name} returned after the block of {self._entry_name!r} had ended."
+        message = f"{name}.run returned after the block of {self._entry_name!r}; wait for its thread inside the block"
         try:
-            run.stage(self._plan, self._stagings.another)
-            run.describe(self._plan, self._provenance, self.custom_metadata, block_id=self._block_id)
+            self._stage(run, self._stagings.another)
             run.finished.staging.journal.write(status="failed", error={"message": message})
         except Exception as error:  # noqa: BLE001 - raised here, it would end the user's thread
-            _logger.error("%s Its results could not be kept: %s", message, error)
+            _logger.error("%s. Its results could not be kept: %s", message, error)
         else:
-            hint = "Wait for the thread inside the block."
-            _logger.warning("%s Its core results are kept in %s. %s", message, run.staging_folder, hint)
+            _logger.warning("%s. Its core results are kept in %s.", message, run.staging_folder)
 
     def challenge_was_saved(
         self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False
@@ -423,11 +376,11 @@ class Recorder:
 
     def offer(self, *objects: Any) -> None:
         """Name objects among which the challenge may be, if none is seen running."""
-        self._fallbacks.extend(objects)
+        self._named.offered.extend(objects)
 
     def offer_first(self, item: Any) -> None:
         """Name what a decorated function returned; it counts before its other objects."""
-        self._returned = item
+        self._named.returned = item
 
     def _note_signal(self, name: str) -> None:
         self.status_ = "terminated"
@@ -445,11 +398,3 @@ class Recorder:
             ended=self._block_times.end and self._block_times.end.astimezone().isoformat(),
             runtime=self._block_times.runtime,
         )
-
-
-def _own_copy(custom_metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy that can be filled without reaching what was given, which may be used for other runs as well."""
-    try:
-        return copy.deepcopy(custom_metadata)
-    except Exception:  # noqa: BLE001 - it holds what cannot be copied, most likely not stored either
-        return dict(custom_metadata)
