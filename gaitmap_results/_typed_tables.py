@@ -30,8 +30,9 @@ def encode_scalar(value: object) -> tuple[str | None, dict[str, str]] | None:
     if not _is_of_pandas(value) or name not in ("Timestamp", "Timedelta", "NaTType", "NAType"):
         return None
     if name in ("Timestamp", "Timedelta"):
-        text: str = value.isoformat()  # type: ignore[attr-defined]
-        return text, {"kind": name}
+        moment: Any = value
+        zone = getattr(moment, "tz", None)
+        return moment.isoformat(), {"kind": name, **({} if zone is None else {"zone": str(zone)})}
     return None, {"kind": "NaT" if name == "NaTType" else "NA"}
 
 
@@ -69,7 +70,8 @@ def decode(plain: Any, note: Mapping[str, Any], decode_items: DecodeItems) -> An
     pd = require_pandas("Loading a table from the results")
     kind = note["kind"]
     if kind in ("Timestamp", "Timedelta"):
-        return getattr(pd, kind)(plain)
+        moment = getattr(pd, kind)(plain)
+        return moment.tz_convert(note["zone"]) if "zone" in note else moment
     if kind in ("NaT", "NA"):
         return getattr(pd, kind)
     if kind in ("Index", "RangeIndex", "MultiIndex"):

@@ -136,7 +136,8 @@ class StoreScan:
                         if _is_folder(entry):
                             (links if entry.is_symlink() else waiting).append(entry.path)
             except OSError as error:
-                self.skipped.append(SkippedRun(folder, _reason(error)))
+                if not is_foreign:  # else it is named already
+                    self.skipped.append(SkippedRun(folder, _reason(error)))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -1,0 +1,142 @@
+"""Tables of runs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+from run_folders import CHALLENGE, PUBLISHED, START, needs_published, write_run
+
+from gaitmap_results import generate_overview_table, get_all_result_paths, get_latest_result, get_metadata_as_df
+from gaitmap_results.exceptions import InvalidOptionError, SkippedRunWarning
+
+pytest.importorskip("pandas")
+OWN = [
+    "entry_name",
+    "run_start_datetime_utc",
+    "run_start_datetime",
+    "challenge_name",
+    "challenge_version",
+    "is_debug_run",
+]
+
+
+def results_of(folder):
+    """Return all runs of the test's challenge."""
+    return get_all_result_paths(CHALLENGE, folder)
+
+
+def test_one_row_a_run(tmp_path):
+    """The table has the columns of gaitmap_challenges, the author's metadata between them and the path."""
+    run = write_run(tmp_path, custom={"short_description": "as in the paper", "n_sensors": 2})
+    table = get_metadata_as_df(get_latest_result(results_of(tmp_path)))
+    assert list(table.columns) == [*OWN, "short_description", "n_sensors", "path"]
+    row = table.iloc[0]
+    assert (row["entry_name"], row["path"], row["n_sensors"]) == (("shin",), run, 2)
+    assert row["run_start_datetime_utc"] == START.timestamp()
+    assert table["is_debug_run"].dtype == bool
+
+
+def test_all_runs_of_an_entry(tmp_path):
+    """A list of runs gives one row for each, so that not only the latest can be compared."""
+    runs = [write_run(tmp_path, start=START + timedelta(hours=hours)) for hours in range(3)]
+    assert get_metadata_as_df(results_of(tmp_path))["path"].tolist() == runs
+
+
+def test_additional_keys(tmp_path):
+    """Further keys come from the record or the author's metadata, nested ones by a dot; None where a run has none."""
+    write_run(tmp_path, "a", system_info={"python_version": "3.12.1"}, custom={"model": {"layers": 3}, "x.y": 1})
+    write_run(tmp_path, "b", system_info=None)
+    keys = ["runtime", "system_info.python_version", "model.layers", "x.y"]
+    table = get_metadata_as_df(results_of(tmp_path), include_additional=keys)
+    assert table["runtime"].tolist() == [12.5, 12.5]
+    assert table["system_info.python_version"].tolist()[0] == "3.12.1"
+    assert table["system_info.python_version"].isna().tolist() == [False, True]
+    assert table["model.layers"].tolist()[0] == 3
+    assert table["x.y"].tolist()[0] == 1
+
+
+@pytest.mark.parametrize("wrong", [["runtime", "rumtime"], "runtime", [1]])
+def test_a_key_that_nobody_has_is_refused(wrong, tmp_path):
+    """A misspelt key is an error, not a column of nothing."""
+    write_run(tmp_path)
+    with pytest.raises(InvalidOptionError, match="include_additional"):
+        get_metadata_as_df(results_of(tmp_path), include_additional=wrong)
+
+
+@pytest.mark.parametrize("custom", [["a"], 3, "text", None])
+def test_the_authors_metadata_never_breaks_the_table(custom, tmp_path):
+    """Custom metadata that is no dictionary is a column of its own."""
+    run = write_run(tmp_path)
+    (run / "custom_metadata.json").write_text(__import__("json").dumps(custom))
+    assert get_metadata_as_df(results_of(tmp_path))["custom_metadata"].tolist() == [custom]
+
+
+def test_the_authors_metadata_never_replaces_ours(tmp_path):
+    """A key of the author with one of our names stands beside ours under another name."""
+    write_run(tmp_path, custom={"is_debug_run": "certainly not", "path": "x"})
+    row = get_metadata_as_df(results_of(tmp_path)).iloc[0]
+    assert row["is_debug_run"] == False  # noqa: E712  # numpy's
+    assert row["custom_metadata.is_debug_run"] == "certainly not"
+    assert row["custom_metadata.path"] == "x"
+
+
+@pytest.mark.parametrize("content", [None, "{"])
+def test_missing_custom_metadata_costs_a_warning(content, tmp_path):
+    """A run whose custom metadata cannot be read keeps its row."""
+    run = write_run(tmp_path)
+    (run / "custom_metadata.json").unlink()
+    if content:
+        (run / "custom_metadata.json").write_text(content)
+    with pytest.warns(SkippedRunWarning, match="its row has no custom metadata"):
+        assert len(get_metadata_as_df(results_of(tmp_path))) == 1
+
+
+def test_no_runs():
+    """Without runs the tables are empty and still have their columns."""
+    assert list(get_metadata_as_df({}, ["runtime"]).columns) == [*OWN, "path", "runtime"]
+    assert list(generate_overview_table({}).columns) == ["Entry", "Datetime"]
+
+
+def test_overview(tmp_path):
+    """The overview shows entries in order, the latest run first, under the headings of gaitmap_challenges."""
+    for entry, hours in (("b", 0), ("a", 1), ("b", 2)):
+        custom = {"short_description": f"{entry}{hours}", "long_description": "…", "code_authors": ["A"], "n": hours}
+        write_run(tmp_path, entry, start=START + timedelta(hours=hours), custom=custom)
+    table = generate_overview_table(results_of(tmp_path))
+    assert list(table.columns) == ["Entry", "Datetime", "Description", "Code Authors", "n"]
+    assert table["Description"].tolist() == ["a1", "b2", "b0"]
+    assert table.index.tolist() == [0, 1, 2]
+
+
+def test_without_pandas_the_extra_is_named(tmp_path):
+    """Without pandas the tables say which extra is missing, and everything else works."""
+    write_run(tmp_path)
+    program = f"""
+import sys
+sys.modules["pandas"] = None
+from gaitmap_results import *
+from gaitmap_results.exceptions import MissingExtraError
+results = get_latest_result(filter_results(get_all_result_paths({CHALLENGE!r}, {str(tmp_path)!r})))
+for table in (get_metadata_as_df, generate_overview_table):
+    try:
+        table(results)
+    except MissingExtraError as error:
+        print(error.extra, isinstance(error, ImportError), 'pip install "gaitmap_results[analysis]"' in str(error))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["analysis True True"] * 2
+
+
+@needs_published
+def test_published_runs():
+    """The overview of the published runs has a description and authors for each entry."""
+    kluge = get_all_result_paths("gaitmap_challenges.full_pipeline.kluge_2017.Challenge", PUBLISHED)
+    table = generate_overview_table(get_latest_result(kluge))
+    assert len(table) == 3
+    assert list(table.columns)[:3] == ["Entry", "Datetime", "Description"]
+    assert table["Description"].str.len().min() > 5
+    with_more = get_metadata_as_df(get_latest_result(kluge), ["repr_pipeline", "runtime"])
+    assert with_more["repr_pipeline"].str.contains("pipeline=").all()
