@@ -245,8 +245,8 @@ class TestCallerInsideAProgram:
     def test_a_test_file_is_the_caller(self, folder: Folder, mode: str) -> None:
         """Under pytest the test's file is the caller, not the test runner."""
         test = folder.write("test_inner.py", f"{ENTRY_POINTS}\n\ndef test_all():\n    record_all()\n")
-        plugins = ("-p", "no:cacheprovider", "-p", "no:tpcp_snapshots")
-        folder.run("-m", "pytest", "-q", *plugins, "--import-mode", mode, "-c", os.devnull, test)
+        arguments = ("-q", "-p", "no:cacheprovider", "--import-mode", mode, "-c", os.devnull)
+        folder.run("-m", "pytest", *arguments, test, env={"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"})
         assert folder.callers() == all_from("file", test)
 
     def test_an_exit_stack_is_not_the_caller(self, folder: Folder) -> None:
