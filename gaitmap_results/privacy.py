@@ -12,27 +12,50 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-__all__ = ["REDACTED", "Redactor", "redact_command", "redact_url", "secret_values", "user_names"]
+__all__ = ["REDACTED", "Redactor", "is_secret_name", "redact_command", "redact_url", "secret_values", "user_names"]
 
 #: What stands in the place of a secret.
 REDACTED: Final = "<redacted>"
 _USER: Final = "<user>"
 
-_SECRET_WORDS = (
-    r"token(?!iz)|secret|passw|passphrase|pwd|api[-_]?key|private[-_]?key|access[-_]?key|credential|auth(?!or)"
+_SECRET_NAME = re.compile(
+    r"token(?!iz)|secret|passw|passphrase|pwd|api[-_]?key|private[-_]?key|access[-_]?key|credential"
+    r"|auth(?!or(?:s|ity|ed|[^a-z]|$))",
+    re.IGNORECASE,
 )
-_SECRET_NAME = re.compile(_SECRET_WORDS, re.IGNORECASE)
-# `api_token='...'`, `"password": "..."` and `secret=...` as they stand in a repr.
-_SECRET_IN_TEXT = re.compile(
-    rf"(?P<name>[\w-]*(?:{_SECRET_WORDS})[\w-]*[\"']?\s*[=:]\s*)(?P<value>[bru]?'(?:[^'\\]|\\.)*'|[bru]?\"(?:[^\"\\]|\\.)*\")",
+# `api_token='...'`, `"password": "..."` and `secret='...'` as they stand in a repr, if the name looks secret.
+_NAMED_TEXT = re.compile(
+    r"(?P<name>(?<![\w-])[\w-]+[\"']?\s*[=:]\s*)(?P<value>[bru]?'(?:[^'\\]|\\.)*'|[bru]?\"(?:[^\"\\]|\\.)*\")",
     re.IGNORECASE,
 )
 _URL_IN_TEXT = re.compile(
-    r"\b(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
+    r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
+)
+# `?api_key=...` in a URL, and what follows `Authorization:`.
+_NAMED_IN_QUERY = re.compile(r"(?P<name>[?&][\w.-]+=)(?P<value>[^\s&#'\"]+)")
+_AUTHORIZATION = re.compile(
+    r"(?P<name>\bbearer\s+|\bauthorization[\"']?\s*[:=]\s*[\"']?(?:\w+\s+)?)[\w.~+/=-]{8,}", re.IGNORECASE
+)
+# Where an absolute path, or one that goes up, begins in a text, and all of it up to a blank or a bracket.
+_PATH_OUTSIDE = re.compile(r"(?:(?<![\w.%-])|(?<=\.\.))[/\\][^\s'\",;()\[\]{}|]*|%(?:2f|5c)[^\s'\"]*", re.IGNORECASE)
+_ANY_PATH = re.compile(
+    r"(?<![^\s'\",;()\[\]{}|])[^\s'\",;()\[\]{}|]*(?:[/\\]|%2f|%5c)[^\s'\",;()\[\]{}|]*", re.IGNORECASE
 )
 # Shorter values of secret-looking variables ("1", "yes", "auto") are settings, and stand everywhere by chance.
 _MIN_SECRET_LENGTH = 8
 _IGNORES_CASE = sys.platform in ("win32", "darwin")
+
+
+def is_secret_name(name: str) -> bool:
+    """Say whether something of this name is likely to be a secret.
+
+    Examples
+    --------
+    >>> from gaitmap_results.privacy import is_secret_name
+    >>> is_secret_name("api_token"), is_secret_name("tokenizer")
+    (True, False)
+    """
+    return _SECRET_NAME.search(name) is not None
 
 
 def redact_url(url: str) -> str:
@@ -81,7 +104,8 @@ def redact_command(argv: Sequence[str]) -> list[str]:
 
 def secret_values(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values that the command line and the environment give to secret-looking names, longest first."""
-    found = {value for name, value in environment.items() if _SECRET_NAME.search(name) and os.sep not in value}
+    # SSH_AUTH_SOCK and the like hold a path; a secret may have slashes in it, too, but is no file.
+    found = {value for name, value in environment.items() if _SECRET_NAME.search(name) and not _is_path(value)}
     is_value = False
     for argument in argv:
         name, equals, value = argument.partition("=")
@@ -91,6 +115,11 @@ def secret_values(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[
         if equals and _SECRET_NAME.search(name):
             found.add(value)
     return tuple(sorted((value for value in found if len(value) >= _MIN_SECRET_LENGTH), key=len, reverse=True))
+
+
+def _is_path(value: str) -> bool:
+    folder = os.path.dirname(value)
+    return os.path.isabs(value) and folder != os.path.dirname(folder) and os.path.isdir(folder)
 
 
 def user_names(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
@@ -170,11 +199,17 @@ class Redactor:
         """Return ``text`` without secrets and, with ``relative_to``, without private paths."""
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
-        text = _SECRET_IN_TEXT.sub(rf"\g<name>'{REDACTED}'", text)
+        text = _NAMED_TEXT.sub(_without_secret, text)
         text = _URL_IN_TEXT.sub(rf"\g<scheme>{REDACTED}@", text)
+        text = _NAMED_IN_QUERY.sub(_without_secret, text)
+        text = _AUTHORIZATION.sub(rf"\g<name>{REDACTED}", text)
         for pattern, replacement in self._patterns:
             text = pattern.sub(replacement, text)
-        return text
+        if self._name_in_path is None:
+            return text
+        # `pytest-of-NAME` and `NAME_data`, in folders around the project; its own files have names like that by chance.
+        name, paths = self._name_in_path, _ANY_PATH if self._holds_home else _PATH_OUTSIDE
+        return paths.sub(lambda found: name.sub(_USER, found.group()), text)
 
     def tree(self, value: Any) -> Any:
         """Return a JSON value with every string in it rewritten by :meth:`text`; keys are names and stay."""
@@ -185,6 +220,21 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return [self.tree(item) for item in value]
         return value
+
+    @cached_property
+    def _holds_home(self) -> bool:
+        bases = [] if self.relative_to is None else _with_real_path(self.relative_to)
+        homes = [] if self._home is None else _with_real_path(self._home)
+        return any(_inside(home, base) is not None for home in homes for base in bases)
+
+    @cached_property
+    def _name_in_path(self) -> re.Pattern[str] | None:
+        if self.relative_to is None or not self._names:
+            return None
+        written = "|".join(re.escape(form) for name in self._names for form in _spellings(name))
+        return re.compile(
+            rf"(?:(?<![^\W_])|(?<=%[0-9a-fA-F]{{2}}))(?:{written})(?![^\W_])", re.IGNORECASE if _IGNORES_CASE else 0
+        )
 
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], str]]:
@@ -201,7 +251,7 @@ class Redactor:
             written = "|".join(re.escape(form) for form in _spellings(folder))
             # A relative path that goes up to the root and down again has no leading separator of its own.
             below_root = r"[/\\]".join(re.escape(part) for part in PurePath(folder).parts[1:])
-            start = rf"(?:(?<![\w.~-])(?:{written})|(?:\.\.[/\\])+{below_root})"
+            start = rf"(?:(?<![\w.~-])(?:{written})|(?<!\.\.[/\\])(?:\.\.[/\\])+{below_root})"
             if replacement == ".":
                 patterns.append((re.compile(rf"{start}[/\\]+(?=[\w.~<-])", flags), ""))
             patterns.append((re.compile(rf"{start}(?![\w-]|\.\w)", flags), replacement))
@@ -210,9 +260,17 @@ class Redactor:
             patterns.append((re.compile(rf"(?<=-){dashed}(?!\w)", flags), replacement))
         for name in self._names:
             escaped = re.escape(name)
-            pattern = rf"(?<=[/\\]){escaped}(?![\w-]|\.\w)|(?<![\w.-]){escaped}(?=[/\\])|\A{escaped}\Z"
+            pattern = rf"(?<=[/\\]){escaped}(?![\w-]|\.\w)|(?<![\w.-]){escaped}(?=[/\\@])|\A{escaped}\Z"
             patterns.append((re.compile(pattern, flags), _USER))
         return patterns
+
+
+def _without_secret(found: re.Match[str]) -> str:
+    name, value = found["name"], found["value"]
+    if is_secret_name(name):
+        return f"{name}'{REDACTED}'" if found.re is _NAMED_TEXT else f"{name}{REDACTED}"
+    # The text may itself be a repr that holds a secret.
+    return f"{name}{value[0]}{found.re.sub(_without_secret, value[1:])}"
 
 
 def _with_real_path(folder: Path) -> list[str]:
@@ -236,4 +294,6 @@ def _all_spellings(folder: str) -> Iterator[str]:
     yield folder.replace("\\", "\\\\")
     yield folder.replace("\\", "/")
     yield quote(folder.replace("\\", "/"))
-    yield quote(folder.replace("\\", "/"), safe="")
+    for encoded in (quote(folder.replace("\\", "/"), safe=""), quote(folder, safe="")):
+        yield encoded
+        yield re.sub("%[0-9A-F]{2}", lambda code: code.group().lower(), encoded)
