@@ -1,0 +1,160 @@
+"""The documentation: its examples run, and what it lists is complete."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import importlib
+import re
+import shutil
+from pathlib import Path
+
+import layers
+import pytest
+from documents import TOP, File, Page, Session, Shell, agree, problems_of
+
+import gaitmap_results
+from gaitmap_results import exceptions
+from gaitmap_results.config import LocalConfig
+
+DOCS = TOP / "docs"
+PACKAGE = Path(gaitmap_results.__file__).parent
+PAGES = [
+    TOP / "README.md",
+    *sorted(page for page in DOCS.rglob("*.md") if not {"_build", "generated"} & set(page.parts)),
+]
+# The tutorial needs the extra `demo`; a test of its own carries it out.
+SHOWING = [page for page in PAGES if any(isinstance(step, Session) for step in Page.read(page).steps())]
+
+
+def name_of(page):
+    """Return how a page is called in the output of pytest."""
+    return page.relative_to(TOP).as_posix()
+
+
+# Examples
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are those of a Unix shell")
+@pytest.mark.parametrize("page", [page for page in SHOWING if page.name != "tutorial.md"], ids=name_of)
+def test_a_page_shows_what_happens(page, tmp_path):
+    """Every file of a page can be written and every command typed, and then the output is the one that is shown."""
+    assert list(problems_of(Page.read(page), Shell(tmp_path))) == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_python_on_a_page_is_python(page):
+    """Every Python block is valid, and imports from this package only what is there."""
+    for code in Page.read(page).fragments("python"):
+        for node in ast.walk(ast.parse(code)):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "gaitmap_results":
+                if node.module.startswith("gaitmap_results.demo"):
+                    continue  # needs the extra `demo`; the tutorial is carried out there
+                module = importlib.import_module(node.module)
+                assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+
+
+def test_the_comparison_sees_a_difference():
+    """What varies from time to time is equal, everything else is not, and three dots stand for any lines."""
+    first = "Saved official run to /home/ana/results/a/20260102_030405\nF1 0.831 in 1.5 s\n"
+    assert agree(first, first.replace("20260102_030405", "20270102_030405_1").replace("1.5 s", "12 s"))
+    assert not agree(first, first.replace("0.831", "0.832"))
+    assert not agree(first, first.replace("official", "debug"))
+    assert not agree(first, first + "More\n")
+    assert agree("one\n...\nfour\n", "one\ntwo\nthree\nfour\n")
+    assert not agree("one\n...\nfour\n", "one\ntwo\nthree\n")
+    assert not agree("one\n...\nthree\n...\n", "one\ntwo\n")
+    assert agree("commit 0123abc", "commit fedcba9")
+    assert not agree("defaced", "effaced")
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are those of a Unix shell")
+def test_a_page_that_shows_something_else_is_noticed(tmp_path):
+    """A wrong output and a command that fails are reported; folder and variables last from one command to the next."""
+    page = Page(
+        tmp_path / "page.md",
+        "```{code-block} python\n:caption: sub/a.py\n\nprint('is')\n```\n"
+        "```console\n$ cd sub\n$ export WORD=said\n$ python a.py\nis not\n$ echo $WORD\nsaid\n$ false\n```\n",
+    )
+    assert next(page.steps()) == File("sub/a.py", "print('is')\n")
+    wrong, failed = problems_of(page, Shell(tmp_path))
+    assert "`python a.py` shows\nis\n\nand not\nis not" in wrong
+    assert "`false` ends with code 1" in failed
+
+
+# Completeness
+
+
+def sections(page, level="###"):
+    """Return the sections of a page: the name in each heading, and the text below it."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    found = re.finditer(rf"^{level} `([^`]+)`\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    return {match[1]: match[2] for match in found}
+
+
+def test_every_error_and_warning_is_explained():
+    """The page of errors has each class of the module with the builtin it is, a cause and a remedy; and no other."""
+    explained = sections("reference/errors.md")
+    assert sorted(explained) == sorted(exceptions.__all__)
+    for name, text in explained.items():
+        stated = re.match(r"\nAn? `(\w+)`\.\n: \*\*Cause:\*\* .+?\n: \*\*Remedy:\*\* .+", text, re.DOTALL)
+        assert stated, f"{name}: write which error it is, its cause and its remedy"
+        base = getattr(exceptions, stated[1], None) or getattr(builtins, stated[1])
+        assert base in getattr(exceptions, name).__bases__
+
+
+def test_every_debug_reason_is_explained():
+    """The page of debug reasons has each code that the source can store, with its fix; and no other."""
+    code = re.compile(r"\"((?:git|block|custom_metadata|run)\.[a-z_]+)\"")
+    stored = set()
+    for file in PACKAGE.rglob("*.py"):
+        text = file.read_text(encoding="utf-8")
+        if "DebugReason(" in text or "GitUnreadableError(" in text:
+            stored.update(code.findall(text))
+    stored -= {"custom_metadata.json"}
+    stored |= {f"debug_run.{source}" for source in ("argument", "config", "default")}
+    explained = sections("reference/debug_reasons.md")
+    assert sorted(explained) == sorted(stored)
+    assert [name for name, text in explained.items() if "**Fix:**" not in text] == []
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    assert [name for name in stored if not name.startswith("debug_run.") and f"`{name}`" not in readme] == []
+
+
+def test_every_key_of_the_config_is_explained():
+    """The page of the config has each key, each default that is one, and each variable."""
+    text = (DOCS / "reference" / "config.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE))
+    lookup = (PACKAGE / "config" / "_lookup.py").read_text(encoding="utf-8")
+    variables = re.findall(r'_VARIABLE = "(\w+)"', lookup)
+    assert sorted(rows) == sorted([*LocalConfig.__dataclass_fields__, "debug", *variables])
+    assert rows["n_jobs"].endswith(f"| {LocalConfig().n_jobs}")
+
+
+def test_every_word_of_the_design_is_in_the_glossary():
+    """The glossary explains the words that all pages use."""
+    text = (DOCS / "reference" / "glossary.md").read_text(encoding="utf-8")
+    words = "challenge, entry, run, record, recorder, debug run, official run, provenance, metadata, custom metadata, "
+    words += "core results, unfinished run, results folder, run folder"
+    assert [word for word in words.split(", ") if f"\n{word}\n    " not in text] == []
+
+
+def test_every_page_is_in_the_list_of_how_to_guides():
+    """A how-to guide that is written can be found."""
+    index = (DOCS / "how_to" / "index.md").read_text(encoding="utf-8").split()
+    assert [page.stem for page in PAGES if page.parent.name == "how_to" and page.stem not in [*index, "index"]] == []
+
+
+def test_the_picture_of_the_layers_is_true():
+    """Every module in the picture exists, stands on its side, and above those that it may import."""
+    picture = (DOCS / "explanation" / "layers.svg").read_text(encoding="utf-8")
+    boxes = re.findall(r'class="mono small" x="(\d+)" y="(\d+)">([^<]+)<', picture)
+    place = {name: (int(x) > 400, int(y)) for x, y, names in boxes for name in names.split()}
+    place[layers.ROOT] = place.pop("gaitmap_results")
+    drawn = set(place)
+    assert drawn - {layers.unit(module) for module in layers.modules_of(PACKAGE)} == set()
+    assert {name for name in drawn if place[name][0]} == drawn & layers.READING
+    for each in layers.imports_of(PACKAGE):
+        above, below = layers.unit(each.importer), layers.unit(each.target)
+        same_box = {above, below} <= layers.WRITING or {above, below} <= layers.READING or above == below
+        if each.internal and {above, below} <= drawn and not same_box:
+            assert place[above][1] <= place[below][1], f"{above} imports {below}, but is drawn below it"
