@@ -14,7 +14,15 @@ from challenges import ExampleChallenge
 from documents import TOP
 from git_repository import GitRepository
 
-from gaitmap_results import LocalConfig, load_run_metadata, recorded_run, save_run, set_config
+from gaitmap_results import (
+    LocalConfig,
+    load_run_metadata,
+    recorded_run,
+    recover_run,
+    save_run,
+    set_config,
+    unfinished_runs,
+)
 
 SCHEMA = json.loads((TOP / "docs" / "reference" / "metadata.schema.json").read_text(encoding="utf-8"))
 pytestmark = pytest.mark.filterwarnings("ignore::gaitmap_results.GaitmapResultsWarning")
@@ -165,14 +173,27 @@ def test_a_data_set_a_config_and_a_slurm_job(tmp_path, monkeypatch):
     assert record["config"]["n_jobs"] == 2
 
 
-@pytest.mark.parametrize("arguments", [["-c"], ["-"]], ids=["command", "stdin"])
-def test_a_caller_without_a_file(tmp_path, arguments):
-    """A record that was started without any file keeps to the schema."""
-    program = f"import sys; sys.path.insert(0, {str(TOP / 'tests')!r})\n"
+def run_program(folder, *arguments, then=""):
+    """Run a program that records, given on the command line or as input."""
+    program = f"import os, sys; sys.path.insert(0, {str(TOP / 'tests')!r})\n"
     program += "from challenges import ExampleChallenge\nfrom gaitmap_results import recorded_run\n"
-    program += "with recorded_run('entry', path='results'):\n    ExampleChallenge().run(1)\n"
-    given = [*arguments, program] if arguments == ["-c"] else arguments
-    subprocess.run([sys.executable, *given], input=program, text=True, check=True, cwd=tmp_path, capture_output=True)
+    program += f"with recorded_run('entry', path='results'):\n    ExampleChallenge().run(1)\n    {then or 'pass'}\n"
+    given = [*arguments, program] if arguments == ("-c",) else arguments
+    subprocess.run([sys.executable, *given], input=program, text=True, cwd=folder, capture_output=True, check=not then)
+
+
+def test_a_recovered_run(tmp_path):
+    """A record of a run whose program died, put together later from what it had left behind, keeps to the schema."""
+    run_program(tmp_path, "-", then="os._exit(1)")
+    (left,) = unfinished_runs("results")
+    record = check(recover_run(left.run_id, "results"))
+    assert record["debug_reasons"][-1]["code"] == "recovered"
+
+
+@pytest.mark.parametrize("argument", ["-c", "-"], ids=["command", "stdin"])
+def test_a_caller_without_a_file(tmp_path, argument):
+    """A record that was started without any file keeps to the schema."""
+    run_program(tmp_path, argument)
     (folder,) = (path.parent for path in tmp_path.glob("results/*/*/*/*/metadata.json"))
     assert check(folder)["caller_file_path"] is None
 

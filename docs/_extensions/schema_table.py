@@ -13,7 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 SCHEMA = Path(__file__).parents[1] / "reference" / "metadata.schema.json"
-_WORDS = {"string": "text", "object": "object", "array": "list", "integer": "integer", "number": "number"}
+_WORDS = {"any": "any", "string": "text", "object": "object", "array": "list", "integer": "integer", "number": "number"}
 
 
 class SchemaTable(SphinxDirective):
@@ -67,7 +67,7 @@ def _value(part: dict[str, Any], schema: dict[str, Any]) -> str:
         return ", ".join("null" if each is None else f"`{each}`" for each in part["enum"])
     if "anyOf" in part:
         return " or ".join(dict.fromkeys(_value(_resolved(each, schema), schema) for each in part["anyOf"]))
-    kinds = part.get("type", [])
+    kinds = part.get("type", ["any"])
     names = []
     for kind in [kinds] if isinstance(kinds, str) else kinds:
         inner = part.get("items", {}).get("type")
