@@ -10,6 +10,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import sys
@@ -40,6 +41,8 @@ __all__ = [
     "write_file",
 ]
 
+# orjson reads an integer of more than 64 bit as a float, without a word.
+_LARGE_INTEGER: Final = re.compile(rb"\d{19}")
 _CHUNK_BYTES: Final = 1 << 20
 # On Windows a virus scanner may hold a fresh file for a moment, in seconds.
 _WINDOWS_RETRIES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -61,13 +64,15 @@ def parse_json(content: bytes) -> Any:
     ValueError
         If the bytes are no JSON.
     """
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
+    if not _LARGE_INTEGER.search(content):
         try:
-            return json.loads(content.decode("utf-8-sig"))
-        except RecursionError as error:
-            raise ValueError("it is nested too deeply") from error
+            return orjson.loads(content)
+        except orjson.JSONDecodeError:
+            pass
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def read_json(path: Path) -> Any:
