@@ -25,6 +25,13 @@ class LoadedRun(NamedTuple):
         What the challenge's ``load_core_results`` returns.
     custom_metadata
         What the author of the entry stored.
+
+    Examples
+    --------
+    >>> from gaitmap_results import LoadedRun
+    >>> metadata, results, custom_metadata = LoadedRun({"runtime": 1.5}, {"f1_score": 0.8}, {})
+    >>> metadata["runtime"], results["f1_score"]
+    (1.5, 0.8)
     """
 
     metadata: dict[str, Any]
@@ -119,6 +126,24 @@ def load_run_metadata(folder_path: str | Path) -> dict[str, Any]:
         If there is no run at ``folder_path``.
     CorruptRunError
         If the file cannot be read as a record.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, load_run_metadata, recorded_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.n_steps_ = optimizer()
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False) as r:
+    ...         CountSteps().run(lambda: 12)
+    ...     load_run_metadata(r.path_)["challenge_version"]
+    '1.0.0'
     """
     folder = Path(folder_path)
     metadata = _read(folder, METADATA_FILE)
@@ -141,6 +166,24 @@ def load_run_custom_metadata(folder_path: str | Path) -> Any:
         If there is no run at ``folder_path``.
     CorruptRunError
         If the file is no JSON.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, load_run_custom_metadata, recorded_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.n_steps_ = optimizer()
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False, custom_metadata={"sensor": "foot"}) as r:
+    ...         CountSteps().run(lambda: 12)
+    ...     load_run_custom_metadata(r.path_)
+    {'sensor': 'foot'}
     """
     return _read(Path(folder_path), CUSTOM_METADATA_FILE)
 

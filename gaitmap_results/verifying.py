@@ -38,6 +38,13 @@ class RunVerification:
         How many files were compared.
 
     All paths are relative to the run folder, with ``/`` in them.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from gaitmap_results import RunVerification
+    >>> RunVerification(Path("20260102_030405"), has_manifest=True, changed=("results/scores.json",)).status
+    'changed'
     """
 
     path: Path

@@ -103,6 +103,14 @@ def test_every_error_and_warning_is_explained():
         assert base in getattr(exceptions, name).__bases__
 
 
+def test_every_public_name_has_an_example():
+    """Whatever can be imported from the package shows how it is used, in an example that is run."""
+    objects = {name: getattr(gaitmap_results, name) for name in gaitmap_results.__all__}
+    without = [name for name, item in objects.items() if callable(item) and ">>>" not in (item.__doc__ or "")]
+    # The roots of errors and warnings; `GaitmapResultsError` has one.
+    assert without == ["GaitmapResultsWarning"]
+
+
 def test_every_debug_reason_is_explained():
     """The page of debug reasons has each code that the source can store, with its fix; and no other."""
     stored = {f"debug_run.{source}" for source in ("argument", "config", "default")}

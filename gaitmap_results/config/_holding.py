@@ -135,6 +135,14 @@ def get_config() -> LocalConfig:
     ------
     ConfigError
         If there is none, with the places looked at, or if the one there is is wrong.
+
+    Examples
+    --------
+    >>> from gaitmap_results.config import LocalConfig, get_config, reset_config, set_config
+    >>> _ = set_config(LocalConfig(n_jobs=2))
+    >>> get_config().n_jobs
+    2
+    >>> reset_config()
     """
     lookup = _current()
     if lookup.found is None:
@@ -155,13 +163,29 @@ def find_config() -> LocalConfig | None:
 
 
 def reset_config() -> None:
-    """Forget the config that was set, and its ``debug``; then another one can be set."""
+    """Forget the config that was set, and its ``debug``; then another one can be set.
+
+    Examples
+    --------
+    >>> from gaitmap_results.config import LocalConfig, is_config_set, reset_config, set_config
+    >>> _ = set_config(LocalConfig())
+    >>> reset_config()
+    >>> is_config_set()
+    False
+    """
     global _held  # noqa: PLW0603
     _held = _Held()
 
 
 def is_config_set() -> bool:
-    """Return whether a config was set with :func:`set_config`; one that is only found does not count."""
+    """Return whether a config was set with :func:`set_config`; one that is only found does not count.
+
+    Examples
+    --------
+    >>> from gaitmap_results.config import is_config_set
+    >>> is_config_set()
+    False
+    """
     return _held.chosen is not None
 
 
@@ -176,6 +200,14 @@ def is_debug_run() -> bool | None:
     ------
     ConfigError
         If the value of the environment variable is none of the allowed words, or the config that is found is wrong.
+
+    Examples
+    --------
+    >>> from gaitmap_results.config import is_debug_run, reset_config, set_config
+    >>> _ = set_config(debug=True)
+    >>> is_debug_run()
+    True
+    >>> reset_config()
     """
     value: bool | None = _debug(_held).value
     return value

@@ -28,6 +28,16 @@ def create_config_template(path: str | Path) -> Path:
     ------
     ConfigError
         If the file exists already, or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from gaitmap_results.config import create_config_template
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = create_config_template(Path(folder) / "config.json")
+    ...     "results_dir" in path.read_text()
+    True
     """
     target = check_folder(path, where="'path' of the config template")
     if target.suffix.lower() == ".toml":
