@@ -12,6 +12,7 @@ from gaitmap_results._version import __version__
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.debug_decision import DebugReason
 from gaitmap_results.metadata import encode_leniently, safe_repr
+from gaitmap_results.parameters import describe_dataset, describe_parameters
 from gaitmap_results.plan import SavePlan
 from gaitmap_results.privacy import Redactor
 from gaitmap_results.provenance import Collector, GitReading, Provenance
@@ -38,13 +39,14 @@ class ChallengeFacts:
     repr_dataset: str | None
     dataset_name: str | None
     dataset_columns: list[str] | None
+    parameters: dict[str, Any] | None
     errors: tuple[dict[str, str], ...]
 
     @classmethod
     def not_asked(cls, name: str, version: str) -> ChallengeFacts:
         """Return what is known before a challenge is asked, which may take long, or for ever."""
         error = {"what": "repr_challenge", "error": "The run ended before the challenge had described itself."}
-        return cls(name, version, None, None, None, None, None, (error,))
+        return cls(name, version, None, None, None, None, None, None, (error,))
 
     @classmethod
     def of(cls, challenge: Any, name: str, version: str) -> ChallengeFacts:
@@ -60,8 +62,19 @@ class ChallengeFacts:
             repr_dataset=None if dataset is None else safe_repr(dataset),
             dataset_name=None if dataset is None else type(dataset).__name__,
             dataset_columns=None if dataset is None else collector.collect("dataset_columns", _columns, dataset),
+            parameters=_parameters(collector, challenge, pipeline, dataset),
             errors=tuple(collector.errors),
         )
+
+
+def _parameters(collector: Collector, challenge: Any, pipeline: Any, dataset: Any) -> dict[str, Any]:
+    described: dict[str, Any] = {"challenge": collector.collect("parameters", describe_parameters, challenge)}
+    for name, item, describe in (
+        ("pipeline", pipeline, describe_parameters),
+        ("dataset", dataset, describe_dataset),
+    ):
+        described[name] = None if item is None else collector.collect(f"parameters of the {name}", describe, item)
+    return described
 
 
 def _columns(dataset: Any) -> list[str] | None:
@@ -102,7 +115,7 @@ _KEYS: Final = (
     *("runtime", "timing_source", "system_info", "config", "caller_file_path"),
     *("git_commit_hash", "git_dirty", "git_base_dir", "git_dirty_ignore"),
     *("schema_version", "run_id", "block_id", "recorder_version", "debug_reasons"),
-    *("git", "caller", "command", "resources", "collection_errors"),
+    *("git", "caller", "command", "parameters", "resources", "collection_errors"),
 )
 
 
@@ -147,6 +160,7 @@ def build_metadata(
         "git": _git_details(provenance.git, outcome),
         "caller": _caller(provenance.caller, redactor),
         "command": provenance.command,
+        "parameters": facts.parameters,
         "resources": outcome.resources,
     }
     encoded, problems = encode_leniently(content)

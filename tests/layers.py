@@ -26,7 +26,7 @@ ROWS: tuple[frozenset[str], ...] = (
     ),
     frozenset({"_moving", "_typed_tables", "debug_decision", "layout", "metadata", "privacy", "renaming"}),
     frozenset({"_limits", "_typed_json", "challenge", "config", "failure", "manifest"}),
-    frozenset({"_caller", "_git", "_packages", "_system", "_tpcp", "_workers", "legacy"}),
+    frozenset({"_caller", "_git", "_packages", "_system", "_tpcp", "_workers", "legacy", "parameters"}),
     frozenset({"_process", "_resources", "_user_warnings", "candidates", "plan"}),
     frozenset({"journal", "judging", "provenance"}),
     frozenset({"advice", "record", "staging"}),
