@@ -188,6 +188,7 @@ def _remove_leftovers(results_folder: Path, found: FoundRun) -> None:
 
 
 def _publish(results_folder: Path, found: FoundRun, given: dict[str, Any]) -> Path:
+    source = _complete_core_results(found)
     run, stored = found.run, _stored_metadata(found)
     known = {**found.journal, **stored}
     names = {key: _settle(key, known.get(key), given.get(key)) for key in _HOW_TO_NAME}
@@ -201,7 +202,9 @@ def _publish(results_folder: Path, found: FoundRun, given: dict[str, Any]) -> Pa
     # In the journal first: what is read from elsewhere now would be lost by a kill in the middle of this.
     drafts = {"metadata": stored or None, "custom_metadata": custom_metadata}
     staging = Staging.existing(results_folder, run.run_id, {**found.journal, **names, **drafts})
-    _complete_core_results(staging, found)
+    staging.take_over()
+    if source != run.path:
+        staging.save_core_results(_Copy(source / layout.RESULTS_DIR))
     metadata = _metadata(found, stored, custom_metadata) | names
     staging.write_documents(metadata, {} if custom_metadata is None else custom_metadata)
     return staging.publish(parent, _start(found, metadata), _prefix(found.journal))
@@ -240,8 +243,8 @@ class _Copy:
         shutil.copytree(self._source, folder_path, symlinks=True, dirs_exist_ok=True)
 
 
-def _complete_core_results(staging: Staging, found: FoundRun) -> None:
-    """Bring all core results into the run's folder, or refuse.
+def _complete_core_results(found: FoundRun) -> Path:
+    """Return the folder that holds all core results of a run: its own, or the one they were rescued to.
 
     Raises
     ------
@@ -250,12 +253,9 @@ def _complete_core_results(staging: Staging, found: FoundRun) -> None:
     """
     run = found.run
     if is_complete(run.path, found.journal) or _is_whole(run.path):
-        staging.take_over()
-        return
+        return run.path
     if run.rescued_to is not None:
-        staging.take_over()
-        staging.save_core_results(_Copy(run.rescued_to / layout.RESULTS_DIR))
-        return
+        return run.rescued_to
     state = {"none": "has no core results: no challenge had finished", "partial": "has only a part of its core results"}
     what = state.get(run.core_results, "may have only a part of its core results")
     raise SaveError(

@@ -68,9 +68,10 @@ def find_rescued(run_id: str, journal: dict[str, Any]) -> Path | None:
         unfinished = store / UNFINISHED_DIR / run_id
         if has_core_results(unfinished) and _says(unfinished / JOURNAL_FILE, "core_results", "complete"):
             return unfinished
-        published = find_published(store, run_id, journal)
-        if published is not None:
-            return published
+        # Not by the names in the journal: the disk may have been full before they were known.
+        for file in store.rglob(METADATA_FILE):
+            if UNFINISHED_DIR not in file.parts and _says(file, "run_id", run_id):
+                return file.parent
     return None
 
 

@@ -55,6 +55,20 @@ class UnfinishedRun:
         The error with which the run ended, if any.
     rescued_to
         Where its results are, if the results folder could not be written any more.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import recorded_run, unfinished_runs
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     try:
+    ...         with recorded_run("entry", path=folder, use_git=False):
+    ...             raise ValueError("a mistake")
+    ...     except ValueError:
+    ...         pass
+    ...     run = unfinished_runs(folder)[0]
+    ...     run.entry_name, run.status, run.certainty, run.core_results
+    ('entry', 'failed', 'certain', 'none')
     """
 
     run_id: str
@@ -217,6 +231,9 @@ def _read(results_folder: Path, run_id: str, slurm: Slurm) -> Iterator[FoundRun]
     if published is None and is_aside and not folder.is_dir():
         verdict = Verdict("unknown", "unknown", "It was just being published; its folder was moved or deleted since.")
     rescued = None if is_complete(folder, journal) else find_rescued(run_id, journal)
+    if rescued is not None and rescued.parent.name != UNFINISHED_DIR:
+        # Its program has finished with it, even where the disk was too full for the journal to say so.
+        verdict = Verdict("save_failed", "certain", f"The results folder could not be written; it is in {rescued}.")
     run = UnfinishedRun(
         run_id=run_id,
         status=verdict.status,
