@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import uuid
@@ -68,7 +69,7 @@ def _metadata(
         "run_end_datetime": (local + timedelta(seconds=95.5)).isoformat(),
         "runtime": 95.5,
         "system_info": {"python_version": "3.12.1", "packages_info": {}},
-        "git_commit_hash": f"{numbers.randrange(50):040x}",
+        "git_commit_hash": hashlib.sha1(bytes([numbers.randrange(50)])).hexdigest(),
         "git_dirty": is_debug,
         "schema_version": 1,
         "run_id": str(uuid.UUID(int=numbers.getrandbits(128), version=4)),
