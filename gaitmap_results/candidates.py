@@ -12,7 +12,14 @@ from gaitmap_results._caller import innermost_user_frame
 from gaitmap_results.challenge import RunTimes, is_challenge
 from gaitmap_results.exceptions import AmbiguousChallengeError, NoChallengeError
 
-__all__ = ["HOW_TO_NAME_A_CHALLENGE", "NamedChallenges", "ambiguous", "challenges_in_calling_frame", "missing"]
+__all__ = [
+    "HOW_TO_NAME_A_CHALLENGE",
+    "NamedChallenges",
+    "ambiguous",
+    "challenges_in_calling_frame",
+    "missing",
+    "without",
+]
 
 HOW_TO_NAME_A_CHALLENGE: Final = (
     "Recorders see `run` of every subclass of gaitmap_results.BaseChallenge (and of gaitmap_challenges' base class), "

@@ -87,12 +87,12 @@ def safe_repr(value: object) -> str:
         return f"<repr of {type(value).__name__} failed: {_describe(error)}>"
 
 
-def own_copy(custom_metadata: dict[str, Any]) -> dict[str, Any]:
+def own_copy(custom_metadata: dict[str, Any] | None) -> dict[str, Any]:
     """Return a copy that can be filled without reaching what was given, which may be used for other runs as well."""
     try:
-        return copy.deepcopy(custom_metadata)
-    except Exception:  # noqa: BLE001 - it holds what cannot be copied, most likely not stored either
-        return dict(custom_metadata)
+        return {} if custom_metadata is None else copy.deepcopy(custom_metadata)
+    except Exception:  # noqa: BLE001 - it holds what cannot be copied, and most likely cannot be stored either
+        return custom_metadata or {}
 
 
 def safe_text(text: str) -> str:

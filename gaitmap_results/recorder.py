@@ -56,6 +56,12 @@ class Recorder:
     status_
         ``new``, ``running``, ``published``, ``empty`` (only nested blocks stored something), ``failed``,
         ``interrupted``, ``terminated`` or ``save_failed``.
+
+    Examples
+    --------
+    >>> from gaitmap_results import recorded_run
+    >>> recorded_run("my_entry", path="results")
+    Recorder('my_entry', status_='new')
     """
 
     def __init__(
@@ -68,9 +74,7 @@ class Recorder:
         custom_metadata: dict[str, Any] | None = None,
         handle_signals: Sequence[str | int] = (),
     ) -> None:
-        self.custom_metadata: dict[str, Any] = {} if custom_metadata is None else custom_metadata
-        if isinstance(custom_metadata, dict):
-            self.custom_metadata = own_copy(custom_metadata)
+        self.custom_metadata = own_copy(custom_metadata)
         self.paths_: list[Path] = []
         self.metadata_: dict[str, Any] | None = None
         self.status_ = "new"
@@ -111,9 +115,7 @@ class Recorder:
             If the block is not open.
         """
         if self.status_ != "running":
-            raise RecorderStateError(
-                f"A challenge can be attached while the block is open; this recorder is {self.status_!r}."
-            )
+            raise RecorderStateError(f"Attach a challenge while the block is open; this recorder is {self.status_!r}.")
         check_challenge(challenge)
         self._named.given.append(challenge)
         return challenge
@@ -213,9 +215,13 @@ class Recorder:
             if run.saved_by_user:
                 run.discard()
         runs = [run for run in runs if not run.saved_by_user]
-        if raised is not None:
-            return runs
-        return runs + self._unobserved(runs)
+        if raised is None:
+            return runs + self._unobserved(runs)
+        given = candidates.without(self._named.given, [run.challenge for run in runs] + self._saved_by_user)
+        described = describe_failure(raised, self._plan.relative_to)
+        for run in self._keep([self._as_run(challenge) for challenge in given]):
+            run.finished.staging.journal.write(status=status_of(raised), error=described)
+        return runs
 
     def _as_run(self, challenge: Any) -> ObservedRun:
         try:
@@ -265,7 +271,6 @@ class Recorder:
 
     def _nothing_to_save(self, error: BaseException | None) -> None:
         if error is not None:
-            self._keep([self._as_run(challenge) for challenge in self._named.given])
             self._note_failure(error)
             for _, refusal in self._refused:
                 tell_with(error, f"gaitmap_results: {refusal}")
@@ -345,15 +350,15 @@ class Recorder:
 
     def _keep_late(self, run: ObservedRun) -> None:
         """Keep the results of a challenge whose ``run``, in another thread, returned after the block had ended."""
-        name = type(run.challenge).__qualname__
-        message = f"{name}.run returned after the block of {self._entry_name!r}; wait for its thread inside the block"
+        message = (
+            f"{type(run.challenge).__qualname__}.run returned after the block {self._entry_name!r}; wait for it there"
+        )
         try:
             self._stage(run, self._stagings.another)
             run.finished.staging.journal.write(status="failed", error={"message": message})
+            _logger.warning("%s. Its core results are kept in %s.", message, run.staging_folder)
         except Exception as error:  # noqa: BLE001 - raised here, it would end the user's thread
             _logger.error("%s. Its results could not be kept: %s", message, error)
-        else:
-            _logger.warning("%s. Its core results are kept in %s.", message, run.staging_folder)
 
     def challenge_was_saved(
         self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False
@@ -374,13 +379,10 @@ class Recorder:
         if isinstance(self.parent, Recorder):
             self.parent.challenge_was_saved(challenge, path, metadata, nested=True)
 
-    def offer(self, *objects: Any) -> None:
-        """Name objects among which the challenge may be, if none is seen running."""
+    def offer(self, *objects: Any, returned: Any = None) -> None:
+        """Name objects among which the challenge may be, if none is seen running; what was returned counts first."""
         self._named.offered.extend(objects)
-
-    def offer_first(self, item: Any) -> None:
-        """Name what a decorated function returned; it counts before its other objects."""
-        self._named.returned = item
+        self._named.returned = returned
 
     def _note_signal(self, name: str) -> None:
         self.status_ = "terminated"

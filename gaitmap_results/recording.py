@@ -265,7 +265,7 @@ class _RecordedCall:
             return _named_like(wrapped, _iterate(recorder, wrapped(*args, **kwargs)))
         with recorder:
             returned = wrapped(*args, **kwargs)
-            recorder.offer_first(returned)
+            recorder.offer(returned=returned)
         return returned
 
 
@@ -296,7 +296,7 @@ async def _await(
     with recorder:
         # Not before entering: a coroutine that is made and then refused would be told as never awaited.
         returned = await function(*args, **kwargs)
-        recorder.offer_first(returned)
+        recorder.offer(returned=returned)
     return returned
 
 
@@ -313,7 +313,7 @@ def _iterate(recorder: Recorder, generator: Generator[Any, Any, Any]) -> Generat
                     with _open_blocks.entered(recorder):
                         item = step(argument)
                 except StopIteration as end:
-                    recorder.offer_first(end.value)
+                    recorder.offer(returned=end.value)
                     return end.value
                 try:
                     argument, step = (yield item), generator.send

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import json
 import os
 import subprocess
 import sys
@@ -544,6 +545,30 @@ class TestNamingTheChallenge:
             raise ZeroDivisionError
         assert caught.value.__cause__ is None
         assert caught.value.__context__ is None
+
+
+class TestBlockThatFails:
+    @pytest.mark.parametrize("observed", [True, False])
+    def test_keeps_what_was_attached(self, results: Path, observed: bool) -> None:
+        """A challenge that was attached may have run: what it has to save is kept, and its journal says why."""
+
+        @record_run
+        def entry() -> None:
+            recorder = current_recorder()
+            assert recorder is not None
+            recorder.attach(Unobserved(5)).run()
+            recorder.attach(Unobserved(6))  # has not run, so that there is nothing to keep
+            if observed:
+                ExampleChallenge(1).run(1)
+            raise ZeroDivisionError("mine")
+
+        with pytest.raises(ZeroDivisionError):
+            entry()
+        assert len(stored_runs(results)) == observed
+        (kept,) = unfinished(results)
+        assert (kept / "results" / "result.txt").read_text() == "5"
+        journal = json.loads((kept / "journal.json").read_text("utf-8"))
+        assert (journal["status"], journal["error"]["message"]) == ("failed", "mine")
 
 
 class TestRefusedBeforeItRuns:
