@@ -41,6 +41,9 @@ nitpick_ignore_regex = [
     (r"py:.*", r"(Any|Callable|Iterator|Mapping|Path|Sequence|datetime)"),
 ]
 
+# Two dashes are the start of an option.
+smartquotes_action = "q"
+
 html_theme = "pydata_sphinx_theme"
 html_title = "gaitmap_results"
 html_static_path = ["_static"]

@@ -24,7 +24,8 @@ from gaitmap_results import (
     unfinished_runs,
 )
 
-SCHEMA = json.loads((TOP / "docs" / "reference" / "metadata.schema.json").read_text(encoding="utf-8"))
+FILE = TOP / "docs" / "reference" / "metadata.schema.json"
+SCHEMA = json.loads(FILE.read_text(encoding="utf-8"))
 pytestmark = pytest.mark.filterwarnings("ignore::gaitmap_results.GaitmapResultsWarning")
 
 
@@ -70,7 +71,13 @@ def record_one(**options):
 
 
 def test_the_schema_is_a_schema():
-    """The file is valid JSON Schema of the version that it names."""
+    """The file is valid JSON Schema of the version that it names, and describes no key twice."""
+
+    def once(pairs):
+        assert len(pairs) == len(dict(pairs)), [key for key, _ in pairs]
+        return dict(pairs)
+
+    json.loads(FILE.read_text(encoding="utf-8"), object_pairs_hook=once)
     VALIDATOR.check_schema(SCHEMA)
 
 

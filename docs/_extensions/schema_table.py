@@ -32,12 +32,13 @@ class SchemaTable(SphinxDirective):
         schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
         part = schema
         for name in "".join(self.arguments).split("."):
-            part = _resolved(part.get("properties", {}).get(name) or schema["$defs"].get(name, part), schema)
+            found = part.get("items") if name == "items" else part.get("properties", {}).get(name)
+            part = _resolved(found or schema["$defs"].get(name, part), schema)
         rows = list(_rows(part, schema, nested="nested" in self.options))
         chosen = " ".join(self.content).split() or [key for key, _, _ in rows]
         missing = set(chosen) - {key for key, _, _ in rows}
-        if missing:
-            raise self.error(f"the schema has no {sorted(missing)}")
+        if missing or not rows:
+            raise self.error(f"the schema has no {sorted(missing) or self.arguments}")
         lines = ["| key | value | meaning |", "|---|---|---|"]
         lines += [f"| `{key}` | {value} | {meaning} |" for key, value, meaning in rows if key in chosen]
         return self.parse_text_to_nodes("\n".join(lines))
