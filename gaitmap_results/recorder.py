@@ -350,9 +350,7 @@ class Recorder:
 
     def _keep_late(self, run: ObservedRun) -> None:
         """Keep the results of a challenge whose ``run``, in another thread, returned after the block had ended."""
-        message = (
-            f"{type(run.challenge).__qualname__}.run returned after the block {self._entry_name!r}; wait for it there"
-        )
+        message = f"{type(run.challenge).__qualname__}.run returned after the block of {self._entry_name!r} had ended"
         try:
             self._stage(run, self._stagings.another)
             run.finished.staging.journal.write(status="failed", error={"message": message})
