@@ -119,11 +119,28 @@ def test_a_challenge_whose_class_has_a_bad_name_is_refused(results: Path, name: 
     assert nothing_was_written(results)
 
 
-def test_a_bad_version_that_shows_only_after_the_run_costs_no_result(results: Path) -> None:
-    """A challenge that is only seen when it runs is refused at the end, with its results kept."""
+def test_a_bad_version_of_an_observed_challenge_is_refused_before_it_runs(results: Path) -> None:
+    """A challenge that the block meets only when it is run is refused then, before anything was computed."""
 
     class Escaping(ExampleChallenge):
         VERSION = "../../../escaped"
+
+    with (
+        pytest.raises(InvalidNameError) as raised,
+        recorded_run("entry", path=results, use_git=False),
+    ):
+        Escaping().run(lambda: pytest.fail("it ran"))
+    assert raised.value.path is None
+    assert [path for path in results.parent.iterdir() if path != results] == []
+
+
+def test_a_bad_version_that_shows_only_after_the_run_costs_no_result(results: Path) -> None:
+    """A challenge whose run sets its version is refused at the end of the block, with its results kept."""
+
+    class Escaping(ExampleChallenge):
+        def run(self, optimizer: Any = None) -> Any:
+            self.VERSION = "../../../escaped"  # type: ignore[misc]
+            return super().run(optimizer)
 
     recorder = recorded_run("entry", path=results, use_git=False)
     with pytest.raises(InvalidNameError) as raised, recorder:
