@@ -254,7 +254,7 @@ def _read(results_folder: Path, run_id: str, slurm: Slurm) -> Iterator[FoundRun]
 def _read_journal(folder: Path) -> tuple[dict[str, Any], str | None, bool]:
     """Return what a run's journal says, or why it says nothing, and whether it was set aside for the publication."""
     aside = Journal.aside_path(folder)
-    problem = f"It has no {JOURNAL_FILE}."
+    problem = f"It has no {JOURNAL_FILE}: it is starting just now, or was killed when it did."
     for path in (folder / JOURNAL_FILE, aside):
         try:
             journal = _storage.read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
@@ -274,7 +274,7 @@ def _core_results(folder: Path, journal: dict[str, Any], rescued: Path | None) -
     if rescued is not None:
         return "complete"
     if stated not in ("none", "partial", "complete"):
-        return "unknown"
+        return "unknown" if has_core_results(folder) else "none"
     if stated == "complete" and not is_complete(folder, journal):
         return "none"
     return str(stated)

@@ -30,7 +30,7 @@ class _Injection:
     def concerns(self, path: object) -> bool:
         if isinstance(path, int):
             try:
-                path = os.readlink(f"/proc/self/fd/{path}")
+                path = str(Path(f"/proc/self/fd/{path}").readlink())
             except OSError:  # not Linux: nothing else of ours opens files by number
                 return True
         text = os.fsdecode(path) if isinstance(path, (str, bytes)) else ""
@@ -156,7 +156,7 @@ def run_in_child(function: Callable[[Callable[[str], None]], object]) -> tuple[s
         code = 99
         try:
             os.close(reading)
-            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+            sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the process ends
             function(lambda letter: os.write(writing, letter.encode()) and None)
             code = 0
         except BaseException:  # told to the parent, since nothing may leave this block in the child

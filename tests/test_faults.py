@@ -112,12 +112,9 @@ def small_disk(tmp_path):
 def fill(folder: Path) -> Path:
     """Fill a file system; return the file to delete to make room again."""
     file = folder / "filler"
-    with file.open("wb", buffering=0) as filler:
-        try:
-            while True:
-                filler.write(b"x" * 1024)
-        except OSError as error:
-            assert error.errno == errno.ENOSPC
+    with file.open("wb", buffering=0) as filler, pytest.raises(OSError, match="No space left"):
+        while True:
+            filler.write(b"x" * 1024)
     return file
 
 
@@ -285,7 +282,7 @@ class Breaks(TwoFiles):
 def test_save_core_results_that_raises_half_way(error, tmp_path):
     """What was written stays, as unfinished and failed to save; the error says where, and that it is not whole."""
     Breaks.error = error
-    with pytest.raises(CoreResultsError, match="save it again|save the challenge again") as caught:
+    with pytest.raises(CoreResultsError, match="save the challenge again") as caught:
         with recorded_run("entry", path=tmp_path / "store", use_git=False):
             Breaks().run(lambda: 42)
     assert (caught.value.path / "results" / "result.json").exists()

@@ -111,7 +111,7 @@ def test_a_handled_signal_after_a_challenge_has_finished(tmp_path):
 
 
 def test_without_handling_a_signal_ends_the_program_as_ever(tmp_path):
-    """Unasked, nothing changes for the program; the run is lost if it was on the way, and recoverable if it was over."""
+    """Unasked, nothing changes for the program; a run on the way is lost, one that was over can be recovered."""
     body = "with recorded_run('entry', path='{}', use_git=False):\n    TwoFiles().run({})\n    wait()\n"
     assert run_script(tmp_path, body.format("one", "wait"), send=signal.SIGTERM)[0] == -signal.SIGTERM
     assert run_script(tmp_path, body.format("two", "42"), send=signal.SIGTERM)[0] == -signal.SIGTERM
