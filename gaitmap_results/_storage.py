@@ -30,6 +30,7 @@ __all__ = [
     "make_folder",
     "move_file",
     "parse_json",
+    "parse_json_roughly",
     "read_foreign_json",
     "read_json",
     "remove_file",
@@ -67,11 +68,20 @@ def parse_json(content: bytes) -> Any:
     ValueError
         If the bytes are no JSON.
     """
-    if _MANY_ZEROS not in content.translate(_DIGITS_AS_ZEROS) or not _LARGE_INTEGER.search(content):
-        try:
-            return orjson.loads(content)
-        except orjson.JSONDecodeError:
-            pass
+    if _MANY_ZEROS in content.translate(_DIGITS_AS_ZEROS) and _LARGE_INTEGER.search(content):
+        return _parse_with_python(content)
+    return parse_json_roughly(content)
+
+
+def parse_json_roughly(content: bytes) -> Any:
+    """Return what JSON bytes say, as :func:`parse_json` does, but integers of more than 64 bit may be floats."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return _parse_with_python(content)
+
+
+def _parse_with_python(content: bytes) -> Any:
     try:
         return json.loads(content.decode("utf-8-sig"))
     except RecursionError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -189,8 +189,8 @@ def read_metadata(folder: str) -> dict[str, Any]:
     known = _look_up(folder)
     if known.content is None:
         content, _, _ = _read(folder)
-        return _parse(content)
-    return _parse(known.content)
+        return _parse(content, _storage.parse_json)
+    return _parse(known.content, _storage.parse_json)
 
 
 def _look_up(folder: str) -> _Known:
@@ -203,7 +203,8 @@ def _look_up(folder: str) -> _Known:
             pass  # reading it says what is wrong
         _forget(folder)
     content, signature, settled = _read(folder)
-    facts = _facts(folder, _parse(content))
+    # The facts hold no integers of more than 64 bit.
+    facts = _facts(folder, _parse(content, _storage.parse_json_roughly))
     return _remember(folder, _Known(signature, facts, content), settled=settled)
 
 
@@ -241,9 +242,9 @@ def _forget(folder: str) -> None:
         _content_bytes -= len(known.content or b"")
 
 
-def _parse(content: bytes) -> dict[str, Any]:
+def _parse(content: bytes, parse: Callable[[bytes], Any]) -> dict[str, Any]:
     try:
-        metadata = _storage.parse_json(content)
+        metadata = parse(content)
     except ValueError as error:
         raise CorruptRunError(f"its {METADATA_FILE} cannot be read as JSON: {error}") from error
     if not isinstance(metadata, dict):
