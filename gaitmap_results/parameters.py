@@ -95,7 +95,9 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
         columns = [str(column) for column in index.columns]
         rows = [list(row) for row in index.itertuples(index=False, name=None)]
         described = _Description().of_value([columns, rows], 0, limited=False)
-        facts = {"columns": columns, "n_data_points": len(dataset), "index_sha256": _hash_json(described)}
+        # Only a dataset of tpcp knows that it is grouped; any other one has as many points as rows.
+        n_data_points = len(dataset) if hasattr(type(dataset), "__len__") else len(rows)
+        facts = {"columns": columns, "n_data_points": n_data_points, "index_sha256": _hash_json(described)}
     return {**describe_parameters(dataset), **facts}
 
 
