@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from gaitmap_results import _storage, _typed_tables
 from gaitmap_results._pandas import require_pandas
+from gaitmap_results._typed_files import load_typed, read_plain, read_types, save_typed, write_encoded
 from gaitmap_results._typed_json import Encoder, decode, decode_items
-from gaitmap_results._user_warnings import warn_user
-from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsWarning, InvalidOptionError
+from gaitmap_results.exceptions import CorruptRunError
 from gaitmap_results.labels import label_type
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ __all__ = [
 ]
 
 _WHAT: Final = "Collecting, saving and loading cross-validation results"
-_SCHEMA_VERSION: Final = 1
 
 
 class CvMetadata(TypedDict):
@@ -193,7 +192,7 @@ def save_cv_results(
     axes = {}
     for axis, labels in (("index", cv_results.index), ("columns", cv_results.columns)):
         axes[axis], axes[f"{axis}_note"] = encoder.encode(labels, axis)
-    _write(folder / filename, plain, encoder, {"data": notes, **axes})
+    write_encoded(folder / filename, plain, encoder, {"data": notes, **axes})
     _storage.write_file(folder / meta_data_filename, _storage.dump_json(dict(cv_metadata)))
 
 
@@ -218,9 +217,7 @@ def save_opti_results(
     """
     if opti_results is None:
         return
-    encoder = Encoder()
-    plain, note = encoder.encode(list(opti_results), "opti_results")
-    _write(Path(folder_path) / filename, plain, encoder, {"note": note})
+    save_typed(Path(folder_path) / filename, list(opti_results), "opti_results")
 
 
 def load_cv_results(
@@ -264,9 +261,9 @@ def load_cv_results(
     """
     pd = require_pandas(_WHAT)
     folder = Path(folder_path)
-    metadata = _read(folder / meta_data_filename)
-    plain = _read(folder / filename)
-    types = _read_types(folder / filename)
+    metadata = read_plain(folder / meta_data_filename)
+    plain = read_plain(folder / filename)
+    types = read_types(folder / filename)
     try:
         table = _from_plain(plain, metadata, pd) if types is None else _from_types(plain, types, pd)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
@@ -300,13 +297,7 @@ def load_opti_results(folder_path: str | Path, filename: str = "opti_results.jso
     path = Path(folder_path) / filename
     if not path.is_file():
         return None
-    types = _read_types(path)
-    try:
-        loaded: list[dict[str, Any]] | None = decode(_read(path), None if types is None else types["note"])
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        raise CorruptRunError(
-            f"{path} does not fit to {_types_file(path).name}: {error!r}.", path=path.parent
-        ) from error
+    loaded: list[dict[str, Any]] | None = load_typed(path)
     return loaded
 
 
@@ -314,46 +305,6 @@ def _unique_texts(labels: Sequence[Any]) -> list[str]:
     """Return a text for each label; where two would be the same, their numbers."""
     texts = [str(label) for label in labels]
     return texts if len(set(texts)) == len(texts) else [str(number) for number in range(len(texts))]
-
-
-def _types_file(path: Path) -> Path:
-    return path.with_name(f"{path.stem}.types.json")
-
-
-def _write(path: Path, plain: Any, encoder: Encoder, types: Mapping[str, Any]) -> None:
-    if path == _types_file(path) or not path.parent.is_dir():
-        raise InvalidOptionError(f"Results cannot be written to {path}: create its folder, or choose another name.")
-    left_out = [{"place": place, "reason": reason} for place, reason in encoder.left_out]
-    about = f"What plain JSON loses of {path.name}; written by gaitmap_results."
-    content = {"about": about, "schema_version": _SCHEMA_VERSION, "left_out": left_out, **types}
-    _storage.write_file(path, _storage.dump_json(plain))
-    _storage.write_file(_types_file(path), _storage.dump_json(content))
-    if left_out:
-        shown = "".join(f"\n  {place}: {reason}" for place, reason in encoder.left_out[:10])
-        more = f"\n  and {len(left_out) - 10} more" if len(left_out) > 10 else ""
-        warn_user(f"Of these results only the repr is stored in {path.name}:{shown}{more}", GaitmapResultsWarning)
-
-
-def _read(path: Path) -> Any:
-    try:
-        return _storage.read_json(path)
-    except ValueError as error:
-        raise CorruptRunError(f"{path} cannot be read as JSON: {error}.", path=path.parent) from error
-
-
-def _read_types(path: Path) -> Any:
-    try:
-        types = _read(_types_file(path))
-    except FileNotFoundError:  # gaitmap_challenges wrote none
-        return None
-    version = types.get("schema_version") if isinstance(types, dict) else None
-    if version != _SCHEMA_VERSION:
-        raise CorruptRunError(
-            f"{_types_file(path)} has the schema version {version!r}; this version of gaitmap_results knows "
-            f"{_SCHEMA_VERSION}. Update gaitmap_results.",
-            path=path.parent,
-        )
-    return types
 
 
 def _from_types(plain: Mapping[str, Any], types: Mapping[str, Any], pd: Any) -> Any:
