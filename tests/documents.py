@@ -39,6 +39,9 @@ _VARYING = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[+-]\d\d:\d\d|Z)?"), "<date>"),
     (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,64}\b"), "<hash>"),
     (re.compile(r"\b\d+(?:\.\d+)? ?(?:s|seconds?)\b"), "<seconds>"),
+    # What `show` says of the computer.
+    (re.compile(r"^(Machine|Packages) .*$", re.MULTILINE), r"\1"),
+    (re.compile(r"^ +Python \d.*$", re.MULTILINE), "Python"),
     (re.compile(r"[\u2500-\u257f]+"), "-"),
     (re.compile(r"[ \t]+"), " "),
 )
