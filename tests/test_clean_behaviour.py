@@ -135,7 +135,7 @@ def observe() -> dict[str, object]:
         "excepthook": sys.excepthook,
     }
     if Path("/proc/self/fd").exists():
-        observed["files"] = len(os.listdir("/proc/self/fd"))
+        observed["files"] = len(list(Path("/proc/self/fd").iterdir()))
         observed["children"] = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
     return observed
 

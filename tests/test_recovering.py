@@ -1,0 +1,323 @@
+"""Publishing and deleting unfinished runs, as functions and on the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+from faults import run_in_child
+from processes import python_environment
+from stores import TwoFiles, check_complete, leftovers_of, record, runs_of, unfinished_of
+
+from gaitmap_results import discard_run, load_run_custom_metadata, recorded_run, recover_run, unfinished_runs
+from gaitmap_results.exceptions import (
+    InvalidNameError,
+    InvalidOptionError,
+    RecorderStateError,
+    ResultsFolderError,
+    RunNotFoundError,
+    SaveError,
+)
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be forked and killed")
+
+
+def killed(store: Path, *, after: str = "s", **options) -> str:
+    """Record a run in a process that is killed when it has come that far; return the run's identifier."""
+    known = {run.run_id for run in unfinished_of(store)} if store.exists() else set()
+
+    def die(tell):
+        def stop(letter):
+            if letter == after:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        record(store, stop, **options)
+
+    run_in_child(die)
+    (new,) = {run.run_id for run in unfinished_of(store)} - known
+    return new
+
+
+def change_journal(store: Path, run_id: str, **changes) -> None:
+    """Change what a journal says; ``None`` takes a key out."""
+    file = store / ".unfinished" / run_id / "journal.json"
+    content = {**json.loads(file.read_text()), **changes}
+    file.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
+
+
+def command(folder: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder, and answer its question."""
+    program = "from gaitmap_results.cli import main; main(prog_name='gaitmap-results')"
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        cwd=folder,
+        env=python_environment(),
+        input=answer,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_recovered_run_says_that_it_is_one(tmp_path):
+    """It is a debug run with the reason, the evidence, and all that was known; the folder has the debug prefix."""
+    run_id = killed(tmp_path, debug_run=False, debug_folder_prefix="debug_")
+    path = recover_run(run_id, tmp_path)
+    assert path.name.startswith("debug_")
+    metadata = check_complete(path)
+    assert metadata["is_debug_run"] is True
+    (reason,) = metadata["debug_reasons"]
+    assert reason["code"] == "recovered"
+    assert reason["detail"]["status"] == "lost"
+    assert reason["detail"]["certainty"] == "certain"
+    assert metadata["run_id"] == run_id
+    assert load_run_custom_metadata(path) == {"note": "kept"}
+
+
+def test_reasons_that_were_known_at_the_start_are_kept(tmp_path):
+    """Why the run would have been a debug run anyway is still told."""
+    path = recover_run(killed(tmp_path), tmp_path)
+    codes = [reason["code"] for reason in json.loads((path / "metadata.json").read_text())["debug_reasons"]]
+    assert codes == ["debug_run.default", "recovered"]
+
+
+def test_the_start_of_an_identifier_is_enough(tmp_path):
+    """As with commits, the first characters name a run where no other one has them."""
+    first, second = killed(tmp_path), killed(tmp_path)
+    n_same = len(os.path.commonprefix([first, second]))
+    with pytest.raises(RunNotFoundError):
+        recover_run("", tmp_path)
+    if n_same:
+        with pytest.raises(RunNotFoundError, match="2 unfinished runs"):
+            recover_run(first[:n_same], tmp_path)
+    recover_run(first[: n_same + 1].upper(), tmp_path)
+    assert [run.run_id for run in unfinished_of(tmp_path)] == [second]
+
+
+@pytest.mark.parametrize("run_id", ["0" * 36, "../x", "*", "", " ", "x/../y"])
+def test_a_run_that_is_not_there(run_id, tmp_path):
+    """The error says how to list those that are."""
+    record(tmp_path)
+    for function in (recover_run, discard_run):
+        with pytest.raises(RunNotFoundError, match="gaitmap-results unfinished"):
+            function(run_id, tmp_path)
+    assert len(runs_of(tmp_path)) == 1
+
+
+def test_a_running_run_is_neither_recovered_nor_discarded(tmp_path):
+    """What is still being recorded stays as it is."""
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        TwoFiles().run(42)
+        (run,) = unfinished_of(tmp_path)
+        for function in (recover_run, discard_run):
+            with pytest.raises(RecorderStateError, match="still running"):
+                function(run.run_id, tmp_path)
+    assert runs_of(tmp_path) == [recorder.path_]
+
+
+def test_a_run_whose_program_goes_on_can_be_recovered_on_request(tmp_path):
+    """A notebook whose disk was full at the end of a block lives on; its run need not wait for its end."""
+    run_id = killed(tmp_path)
+    with recorded_run("other", path=tmp_path, use_git=False):
+        alive = [run for run in unfinished_of(tmp_path) if run.run_id != run_id]
+        process = json.loads((alive[0].path / "journal.json").read_text())["process"]
+        TwoFiles().run(42)
+    change_journal(tmp_path, run_id, process=process)
+    with pytest.raises(RecorderStateError):
+        recover_run(run_id, tmp_path)
+    check_complete(recover_run(run_id, tmp_path, even_if_running=True))
+
+
+def test_a_run_without_results_cannot_be_recovered(tmp_path):
+    """Before a challenge has finished there is nothing to publish; the error says so, and nothing is deleted."""
+    run_id = killed(tmp_path, after="r")
+    with pytest.raises(SaveError, match="no challenge had finished") as caught:
+        recover_run(run_id, tmp_path)
+    assert caught.value.path.is_dir()
+    assert [run.run_id for run in unfinished_of(tmp_path)] == [run_id]
+
+
+def test_recovering_with_less(tmp_path):
+    """Without a draft of the record the run is published with what the journal knows, and says what is missing."""
+    run_id = killed(tmp_path)
+    change_journal(tmp_path, run_id, metadata=None, custom_metadata=None, debug_folder_prefix="../")
+    path = recover_run(run_id, tmp_path)
+    metadata = check_complete(path)
+    assert path.name.startswith("_")
+    normal = json.loads((record(tmp_path) / "metadata.json").read_text())
+    assert set(metadata) == set(normal)
+    assert metadata["repr_challenge"] is None
+    assert metadata["run_start_datetime_utc"] > 1.7e9
+    assert {error["what"] for error in metadata["collection_errors"]} == {"metadata", "custom_metadata"}
+    assert load_run_custom_metadata(path) == {}
+
+
+def test_names_that_the_journal_does_not_know(tmp_path):
+    """They are asked for by their option, and checked as ever; known ones cannot be changed."""
+    run_id = killed(tmp_path)
+    change_journal(tmp_path, run_id, metadata=None, entry_name=None, challenge_name=None, challenge_version=None)
+    names = {"entry_name": ("a", "b"), "challenge_name": "my.Challenge", "challenge_version": "2"}
+    for missing in names:
+        given = {key: value for key, value in names.items() if key != missing}
+        with pytest.raises(InvalidOptionError, match=missing.replace("_", "-")):
+            recover_run(run_id, tmp_path, **given)
+    with pytest.raises(InvalidNameError):
+        recover_run(run_id, tmp_path, **{**names, "entry_name": "../x"})
+    path = recover_run(run_id, tmp_path, **names)
+    assert path.parent == tmp_path / "my.Challenge" / "2" / "a" / "b"
+    assert json.loads((path / "metadata.json").read_text())["entry_name"] == ["a", "b"]
+    other = killed(tmp_path)
+    with pytest.raises(InvalidOptionError, match="is '1.0.0', not '2'"):
+        recover_run(other, tmp_path, challenge_version="2")
+    recover_run(other, tmp_path, challenge_version="1.0.0")
+
+
+def test_a_complete_folder_without_a_journal(tmp_path):
+    """The manifest, written last, proves that a run is whole; one that is not whole is refused."""
+    for damage in (None, "results/result.json"):
+        store = tmp_path / str(damage is None)
+        path = record(store)
+        run_id = json.loads((path / "metadata.json").read_text())["run_id"]
+        folder = store / ".unfinished" / run_id
+        path.rename(folder)
+        (folder / "journal.json").write_text('{"status": "runn')
+        (run,) = unfinished_of(store)
+        assert (run.status, run.core_results) == ("unknown", "unknown")
+        if damage is None:
+            check_complete(recover_run(run_id, store))
+            assert leftovers_of(store) == []
+        else:
+            (folder / damage).unlink()
+            with pytest.raises(SaveError, match="may have only a part"):
+                recover_run(run_id, store)
+
+
+def test_the_latest_results_count_after_an_interrupted_exchange(tmp_path):
+    """A kill between the two renames that exchange results loses neither the old nor the new ones."""
+    for folders, value in ((("results.new", "results.old"), 2), (("results", "results.old"), 1), (("results",), 1)):
+        store = tmp_path / "-".join(folders)
+        run_id = killed(store)
+        folder = store / ".unfinished" / run_id
+        (folder / "results").rename(folder / "first")
+        for number, name in enumerate(folders):
+            shutil.copytree(folder / "first", folder / name)
+            text = json.dumps({"value": value if number == 0 else 3, "result": 42})
+            for file in (folder / name).rglob("*.json"):
+                file.write_text(text)
+        shutil.rmtree(folder / "first")
+        path = recover_run(run_id, store)
+        check_complete(path, value=value)
+        assert sorted(file.name for file in path.iterdir() if file.is_dir()) == ["results"]
+
+
+def test_results_that_were_rescued(tmp_path, monkeypatch):
+    """A run whose staging went to a rescue folder, killed there, is brought home by its identifier."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    store = tmp_path / "store"
+
+    def die_rescued(tell):
+        def stop(letter):
+            if letter == "r":
+                (store / ".unfinished").rename(store / "away")
+                (store / ".unfinished").write_text("in the way")
+            if letter == "s":
+                os.kill(os.getpid(), signal.SIGKILL)
+
+        record(store, stop)
+
+    run_in_child(die_rescued)
+    (store / ".unfinished").unlink()
+    (store / "away").rename(store / ".unfinished")
+    (run,) = unfinished_of(store)
+    assert (run.status, run.core_results) == ("lost", "complete")
+    assert run.rescued_to.parents[1].parent == tmp_path / "temporary"
+    path = recover_run(run.run_id, store)
+    assert check_complete(path)["repr_challenge"] == "TwoFiles(value=1)"
+    assert load_run_custom_metadata(path) == {"note": "kept"}
+    assert leftovers_of(store) == []
+    assert run.rescued_to.is_dir()
+
+
+def test_a_store_that_cannot_be_written(tmp_path):
+    """Nothing is lost by trying; the error says where the results are."""
+    run_id = killed(tmp_path)
+    (tmp_path / "stores.TwoFiles").write_text("in the way")
+    with pytest.raises(SaveError, match="Nothing of it is lost") as caught:
+        recover_run(run_id, tmp_path)
+    assert str(caught.value.path) in str(caught.value)
+    (tmp_path / "stores.TwoFiles").unlink()
+    check_complete(recover_run(run_id, tmp_path))
+
+
+def test_discarding(tmp_path):
+    """One run is deleted with all that belongs to it, and no other."""
+    keep, delete = killed(tmp_path), killed(tmp_path)
+    assert discard_run(delete, tmp_path) == tmp_path / ".unfinished" / delete
+    assert [run.run_id for run in unfinished_of(tmp_path)] == [keep]
+    assert [path.name for path in leftovers_of(tmp_path)] == [keep]
+    check_complete(recover_run(keep, tmp_path))
+
+
+def test_discarding_that_fails(tmp_path, monkeypatch):
+    """What could not be deleted is told, and still listed."""
+    run_id = killed(tmp_path)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", refuse)
+    with pytest.raises(ResultsFolderError, match="still listed"):
+        discard_run(run_id, tmp_path)
+    assert [run.run_id for run in unfinished_of(tmp_path)] == [run_id]
+
+
+def test_the_commands(tmp_path):
+    """List, recover and discard on the command line, for people and for programs."""
+    first, second = killed(tmp_path), killed(tmp_path, after="r")
+    shown = command(tmp_path, "unfinished", ".")
+    assert shown.returncode == 0, shown.stderr
+    for part in (first, second, "lost (certain)", "core results: complete", f"recover {first} --results"):
+        assert part in shown.stdout
+    listed = json.loads(command(tmp_path, "unfinished", ".", "--json").stdout)
+    assert [run["run_id"] for run in listed] == [first, second]
+    assert {"run_id", "status", "certainty", "entry_name", "started", "path"} <= set(listed[0])
+    recovered = json.loads(command(tmp_path, "recover", first[:8], "--results", ".", "--json").stdout)
+    assert recovered[0]["run_id"] == first
+    check_complete(Path(recovered[0]["path"]))
+    refused = command(tmp_path, "recover", second, "--results", ".")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "no challenge had finished" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_discard_asks_first(tmp_path):
+    """Without a yes nothing is deleted: not with a no, and not without an answer."""
+    run_id = killed(tmp_path)
+    for answer in ("n\n", ""):
+        asked = command(tmp_path, "discard", run_id, "--results", ".", answer=answer)
+        assert asked.returncode == 1
+        assert "cannot be brought back" in asked.stderr
+        assert len(unfinished_runs(tmp_path)) == 1
+    assert command(tmp_path, "discard", run_id, "--results", ".", answer="y\n").returncode == 0
+    assert leftovers_of(tmp_path) == []
+    other = killed(tmp_path)
+    done = command(tmp_path, "discard", other, "--results", ".", "--yes", "--json")
+    assert [run["run_id"] for run in json.loads(done.stdout)] == [other]
+    assert leftovers_of(tmp_path) == []
+
+
+def test_an_empty_list_on_the_command_line(tmp_path):
+    """Nothing to list is said in words, and is an empty list for programs."""
+    assert "no unfinished runs" in command(tmp_path, "unfinished", ".").stdout
+    assert json.loads(command(tmp_path, "unfinished", ".", "--json").stdout) == []
+    missing = command(tmp_path, "unfinished", "missing")
+    assert missing.returncode == 1
+    assert "no results folder" in missing.stderr
