@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from gaitmap_results import _storage
 from gaitmap_results.layout import JOURNAL_FILE
+from gaitmap_results.metadata import encode_leniently
+from gaitmap_results.privacy import Redactor
 
 __all__ = ["JOURNAL_SCHEMA_VERSION", "Journal"]
 
@@ -54,11 +56,19 @@ class Journal:
         """
         if self._is_removed:  # the run is published; its journal must not come back
             return
+        if changes.get("error") is not None:  # the text of an error is foreign
+            changes["error"] = Redactor.for_this_process(None).tree(changes["error"])
         now = datetime.now(timezone.utc)
         # A challenge may finish in one thread while a signal is handled in another.
         with self._lock:
             self.content = {**self.content, **changes, "updated": now.isoformat(), "updated_utc": now.timestamp()}
-            _storage.replace_file(self.path, self._temporary, _storage.dump_json(self.content), durable=durable)
+            _storage.replace_file(self.path, self._temporary, self._encoded(), durable=durable)
+
+    def _encoded(self) -> bytes:
+        try:
+            return _storage.dump_json(self.content)
+        except TypeError:  # a path or the text of an error that is no UTF-8
+            return _storage.dump_json(encode_leniently(self.content)[0])
 
     def set_aside(self) -> None:
         """Move the journal out of the run's folder, which is about to be published."""

@@ -278,7 +278,11 @@ class Breaks(TwoFiles):
         raise self.error
 
 
-@pytest.mark.parametrize("error", [ValueError("no second file"), FileNotFoundError("missing")], ids=["own", "OSError"])
+@pytest.mark.parametrize(
+    "error",
+    [ValueError("no second file"), FileNotFoundError("missing"), ValueError("no \udc80 UTF-8")],
+    ids=["own", "OSError", "a text that cannot be written"],
+)
 def test_save_core_results_that_raises_half_way(error, tmp_path):
     """What was written stays, as unfinished and failed to save; the error says where, and that it is not whole."""
     Breaks.error = error
@@ -376,3 +380,23 @@ def test_a_repr_that_raises(tmp_path):
     with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
         Shy().run(lambda: 42)
     assert "RuntimeError: no" in check_complete(recorder.path_)["repr_challenge"]
+
+
+def test_a_results_folder_whose_name_is_no_utf_8(tmp_path, rescue):
+    """On systems where a name can be any bytes, saving, rescuing and listing work in such a folder, too."""
+    store = tmp_path / os.fsdecode(b"st\xff\xfere")
+    try:
+        store.mkdir()
+    except (OSError, UnicodeError):
+        pytest.skip("this file system takes names in UTF-8 only")
+    check_complete(record(store))
+
+    def block():
+        shutil.rmtree(store)
+        store.write_text("in the way")
+        return 42
+
+    with pytest.raises(ResultsFolderError) as caught, recorded_run("entry", path=store, use_git=False):
+        TwoFiles().run(block)
+    assert rescue in caught.value.path.parents
+    check_complete(caught.value.path)

@@ -324,6 +324,10 @@ def test_secrets_never_reach_the_disk(tmp_path, monkeypatch):
     monkeypatch.setenv("MY_API_TOKEN", SECRET)
     monkeypatch.setattr("sys.argv", ["run.py", "--password", SECRET, f"--token={SECRET}", f"SECRET={SECRET}"])
 
+    class Breaks(TwoFiles):
+        def save_core_results(self, folder_path):
+            raise ValueError(f"cannot reach {url}, secret={SECRET!r}")
+
     class Telling(TwoFiles):
         def __repr__(self):
             return f"Telling(url={url!r}, token={SECRET!r})"
@@ -348,6 +352,8 @@ def test_secrets_never_reach_the_disk(tmp_path, monkeypatch):
         for failing in (lambda: run(fail), fail_before):
             with pytest.raises(RuntimeError):
                 failing()
+        with pytest.raises(GaitmapResultsError), recorded_run("entry", path=store, use_git=False):
+            Breaks().run(42)
         if hasattr(os, "fork"):
             run_in_child(lambda tell: run(lambda: os.kill(os.getpid(), 9)))
             (lost,) = (each for each in unfinished_of(store) if each.status == "lost")
@@ -355,6 +361,6 @@ def test_secrets_never_reach_the_disk(tmp_path, monkeypatch):
             recover_run(lost.run_id, store)
     files = [path for path in store.rglob("*") if path.is_file()]
     assert len([path for path in files if path.name == "metadata.json"]) >= 2
-    assert len([path for path in files if path.name == "journal.json"]) == 1
+    assert len([path for path in files if path.name == "journal.json"]) == 2
     for path in files:
         assert SECRET.encode() not in path.read_bytes(), path
