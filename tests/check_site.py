@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import gaitmap_results
-from gaitmap_results import exceptions
+from gaitmap_results import cross_validation, exceptions, mobgap_evaluation
 
+_PUBLIC = (gaitmap_results, exceptions, cross_validation, mobgap_evaluation)
 # What has an address of its own on a page of every theme, without being content.
 _NOT_CONTENT = ("genindex.html", "search.html")
 
@@ -66,8 +67,7 @@ def broken_links(file: Path, pages: dict[Path, Links], site: Path) -> list[str]:
 def missing_names(pages: dict[Path, Links]) -> list[str]:
     """Say which public names have no entry in the reference."""
     anchors = set().union(*(page.anchors for page in pages.values()))
-    names = [f"gaitmap_results.{name}" for name in gaitmap_results.__all__ if not name.startswith("__")]
-    names += [f"gaitmap_results.exceptions.{name}" for name in exceptions.__all__]
+    names = [f"{module.__name__}.{name}" for module in _PUBLIC for name in module.__all__ if name[:2] != "__"]
     return [f"{name} is public and has no entry in the reference" for name in names if name not in anchors]
 
 

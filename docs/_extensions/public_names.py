@@ -10,7 +10,7 @@ from sphinx.application import Sphinx
 # Title -> the modules whose names it has. A public name from any other module comes under the last title.
 _GROUPS = {
     "Record runs": ("recorder", "recording", "observing", "saving"),
-    "Write a challenge": ("challenge", "cross_validation"),
+    "Write a challenge": ("challenge", "cross_validation", "mobgap_evaluation"),
     "Find and read runs": ("loading", "selecting", "index", "table", "verifying", "criteria", "renaming"),
     "Unfinished runs": ("unfinished", "recovering", "judging", "rescued"),
     "Config": ("config",),
