@@ -15,8 +15,14 @@ from gaitmap_results.exceptions import GaitmapResultsError
 
 __all__ = ["main"]
 
-# Command -> the module that has a click command of the same name.
+# Command -> its module, and the name it has there where that is another one.
 _COMMANDS = {
+    "list": "gaitmap_results.cli.list_runs:list_runs",
+    "show": "gaitmap_results.cli.show",
+    "verify": "gaitmap_results.cli.verify",
+    "export": "gaitmap_results.cli.export",
+    "config": "gaitmap_results.cli.config",
+    "doctor": "gaitmap_results.cli.doctor",
     "demo": "gaitmap_results.cli.demo",
     "unfinished": "gaitmap_results.cli.unfinished",
     "recover": "gaitmap_results.cli.unfinished",
@@ -31,7 +37,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(_COMMANDS[cmd_name]), cmd_name)
+        module, _, name = _COMMANDS[cmd_name].partition(":")
+        command: click.Command = getattr(import_module(module), name or cmd_name)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:

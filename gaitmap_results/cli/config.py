@@ -1,0 +1,94 @@
+"""The command ``config``: what counts and where it comes from, and a file to be filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gaitmap_results.cli._terminal import console, echo_json, printable
+from gaitmap_results.config import ConfigValue, create_config_template, explain_config, find_config
+
+__all__ = ["config", "source_of"]
+
+_DEFAULT_FILE = "gaitmap_results.json"
+
+
+@click.group(epilog="Example: gaitmap-results config show")
+def config() -> None:
+    """Show the config that counts here, or write a file to be filled in."""
+
+
+@config.command(epilog="Example: gaitmap-results config show --json")
+@click.option("--json", "as_json", is_flag=True, help="Print the config as JSON.")
+def show(as_json: bool) -> None:
+    """Show each value of the config, and where it comes from.
+
+    Looked for is the file named by the environment variable GAITMAP_RESULTS_CONFIG, then the table
+    [tool.gaitmap_results] in the nearest pyproject.toml.
+    """
+    values = explain_config()
+    if as_json:
+        echo_json({each.name: _described(each) for each in values})
+        return
+    output = console()
+    rows = [("Name", "Value", "From"), *(row for each in values for row in _rows(each))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for number, row in enumerate(rows):
+        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        # A path is never broken into lines, so that it can be copied.
+        output.print(printable(line), style="" if number else "dim", soft_wrap=True)
+    if find_config() is None:
+        output.print("\nThere is no config here; these are the defaults. `gaitmap-results config template` writes one.")
+
+
+@config.command(epilog=f"Example: gaitmap-results config template {_DEFAULT_FILE}")
+@click.argument("path", type=click.Path(path_type=Path), default=Path(_DEFAULT_FILE))
+def template(path: Path) -> None:
+    """Write a config file with every key, to be filled in.
+
+    PATH is the file to create, gaitmap_results.json if it is not given. A file that is there already is left as it is.
+    """
+    target = create_config_template(path)
+    click.echo(printable(f"Wrote {target}"))
+    click.echo(f"Fill it in, and name it in the environment variable GAITMAP_RESULTS_CONFIG:\n  {_export(target)}")
+
+
+def _export(path: Path) -> str:
+    return f'export GAITMAP_RESULTS_CONFIG="{path}"'
+
+
+def source_of(value: ConfigValue) -> str:
+    """Return in words where a value of the config comes from."""
+    if value.source == "default":
+        return "default"
+    led = {"GAITMAP_RESULTS_CONFIG": " (named by GAITMAP_RESULTS_CONFIG)"}.get(value.found_by, "")
+    return f"{value.where or value.source}{led}"
+
+
+def _described(value: ConfigValue) -> dict[str, Any]:
+    return {"value": _plain(value.value), "source": value.source, "where": value.where, "found_by": value.found_by}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+
+
+def _rows(each: ConfigValue) -> Iterator[tuple[str, str, str]]:
+    if not isinstance(each.value, Mapping):
+        yield each.name, _text(each.value), source_of(each)
+        return
+    if not each.value:
+        yield each.name, "none", source_of(each)
+    for key, value in each.value.items():
+        yield f"{each.name}.{key}", _text(value), source_of(each)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "not set"
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,129 @@
+"""The command ``doctor``: whether a run could be recorded here, and whether it would be official."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from gaitmap_results import __version__
+from gaitmap_results.cli._finding import RESULTS_PATH
+from gaitmap_results.cli._terminal import console, echo_json, print_labelled
+from gaitmap_results.cli.config import source_of
+from gaitmap_results.config import explain_config, find_results_folder
+from gaitmap_results.exceptions import GaitmapResultsError
+
+__all__ = ["doctor"]
+
+Verdict = Literal["good", "note", "bad"]
+_MARKS: dict[Verdict, tuple[str, str]] = {
+    "good": ("ok", "green"),
+    "note": ("note", "yellow"),
+    "bad": ("bad", "bold red"),
+}
+
+
+@dataclass(frozen=True)
+class _Finding:
+    what: str
+    verdict: Verdict
+    lines: tuple[str, ...] = field(default_factory=tuple)
+
+
+@click.command(epilog="Example: gaitmap-results doctor")
+@click.argument("results", required=False, type=RESULTS_PATH)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def doctor(results: Path | None, as_json: bool) -> None:
+    """Check whether a run could be recorded here, and whether it would be official.
+
+    RESULTS is the results folder; without it, the config's is used. Looked at are git, the repository of the working
+    directory, the config and the results folder. Nothing is changed. The exit code is 1 if no run could be recorded.
+    """
+    findings = [
+        _Finding("gaitmap_results", "good", (f"{__version__}, Python {platform.python_version()}, {sys.platform}",)),
+        _checked("config", _config),
+        _checked("results folder", lambda: _results_folder(results)),
+        _checked("git", _git),
+        _checked("a run now", lambda: _official(results)),
+    ]
+    if as_json:
+        echo_json([asdict(each) for each in findings])
+    else:
+        _print(findings)
+    if any(each.verdict == "bad" for each in findings):
+        raise click.exceptions.Exit(1)
+
+
+def _checked(what: str, look: Callable[[], tuple[Verdict, list[str]]]) -> _Finding:
+    try:
+        verdict, lines = look()
+    except GaitmapResultsError as error:
+        return _Finding(what, "bad", (str(error),))
+    return _Finding(what, verdict, tuple(lines))
+
+
+def _config() -> tuple[Verdict, list[str]]:
+    values = explain_config()
+    given = [each for each in values if each.source != "default"]
+    if not given:
+        return "note", ["there is none; pass `path` to each run, or write one with `gaitmap-results config template`"]
+    return "good", [f"{each.name} = {each.value}, from {source_of(each)}" for each in given]
+
+
+def _results_folder(given: Path | None) -> tuple[Verdict, list[str]]:
+    folder = find_results_folder(given)
+    there = folder
+    while not there.exists() and there != there.parent:
+        there = there.parent
+    try:
+        # Permissions say less than trying: a disk may be full, or mounted for reading only.
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".gaitmap_results_") as file:
+            file.write(b"can be written")
+            file.flush()
+    except OSError as error:
+        return "bad", [f"{folder} cannot be written: {error.strerror or error} ({there})"]
+    return "good", [f"{folder} can be written" if there == folder else f"{folder} can be created"]
+
+
+def _git() -> tuple[Verdict, list[str]]:
+    from gaitmap_results._git import GitUnreadableError, read_git_state
+
+    try:
+        state = read_git_state(Path.cwd())
+    except GitUnreadableError as error:
+        return "note", [error.message]
+    commit = state.commit or "no commit yet"
+    return "good", [f"{state.base_dir}, {commit}{f' on {state.branch}' if state.branch else ''}"]
+
+
+def _official(results: Path | None) -> tuple[Verdict, list[str]]:
+    from gaitmap_results.advice import git_reasons
+    from gaitmap_results.plan import SaveOptions, make_plan
+    from gaitmap_results.provenance import read_git
+
+    plan = make_plan("doctor", SaveOptions(path=results))
+    reasons = git_reasons(read_git(plan, None))
+    if plan.setting.reason is not None:
+        reasons.insert(0, plan.setting.reason)
+    if not reasons:
+        return "good", ["would be official"]
+    return "note", ["would be a debug run:", *(f"- {reason.message}" for reason in reasons)]
+
+
+def _print(findings: list[_Finding]) -> None:
+    width = max(len(each.what) for each in findings)
+    said: set[str] = set()
+    rows = []
+    for each in findings:
+        mark, style = _MARKS[each.verdict]
+        # A wrong config stands in the way of every other check.
+        lines = [line if line not in said else "see above" for line in each.lines]
+        rows.append((f"{mark:<5} {each.what:<{width}}", style, lines))
+        said.update(each.lines)
+    print_labelled(console(), rows)

@@ -1,0 +1,158 @@
+"""The command ``list``: the runs of a results folder as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gaitmap_results.cli._finding import RESULTS_PATH, existing_results_folder, named_challenges, scan
+from gaitmap_results.cli._terminal import console, duration, echo_json, local_time, printable, report_skipped
+from gaitmap_results.criteria import make_criteria
+from gaitmap_results.exceptions import InvalidOptionError
+from gaitmap_results.index import RunFacts, by_start
+
+__all__ = ["list_runs"]
+
+_ID_LENGTH = 8
+_COMMIT_LENGTH = 7
+_HEADINGS = ("Entry", "Started", "Took", "Kind", "Commit", "Run")
+_GAP = 2
+_MIN_ENTRY = 20
+
+
+@click.command(
+    "list",
+    epilog="Example: gaitmap-results list results --official --latest --since 2026-03-01",
+)
+@click.argument("results", required=False, type=RESULTS_PATH)
+@click.option("--challenge", help="Only this challenge: its full name, or a part of it.")
+@click.option("--entry", help="Only this entry and those nested in it, for example gaitmap/shin.")
+@click.option("--version", "challenge_version", help="Only this version of a challenge.")
+@click.option("--official/--debug", "official", default=None, help="Only official runs, or only debug runs.")
+@click.option("--latest", is_flag=True, help="Of each entry only the run that started last.")
+@click.option("--since", help="Only runs that started at this date or time, or later.")
+@click.option("--until", help="Only runs that started before this time, or on this date at the latest.")
+@click.option("--commit", help="Only runs of this commit, by the first characters of its hash.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+def list_runs(
+    results: Path | None,
+    challenge: str | None,
+    entry: str | None,
+    challenge_version: str | None,
+    official: bool | None,
+    latest: bool,
+    since: str | None,
+    until: str | None,
+    commit: str | None,
+    as_json: bool,
+) -> None:
+    """List the runs in a results folder.
+
+    RESULTS is the results folder; without it, the config's is used. Runs of one challenge stand together, the runs of
+    an entry in the order of their start, which is shown in local time. A * at a commit says that there were changes
+    which the commit does not hold. Run is the beginning of the run's id, or its folder where it has none.
+    """
+    try:
+        criteria = make_criteria(
+            challenge_version=challenge_version,
+            is_debug_run=None if official is None else not official,
+            entry=entry,
+            since=since,
+            until=until,
+            commit=commit,
+        )
+    except InvalidOptionError as error:
+        raise click.UsageError(str(error)) from error
+    folder = existing_results_folder(results)
+    found, store = scan(folder)
+    runs = [facts for facts in named_challenges(found, challenge) if criteria.met_by(facts)]
+    if latest:
+        runs = _latest(runs)
+    report_skipped(store.skipped)
+    if as_json:
+        echo_json([_described(facts) for facts in runs])
+    elif not runs:
+        what = f"None of the {len(found)} runs in {folder} is meant" if found else f"There is no run in {folder}"
+        click.echo(what, err=True)
+    else:
+        _show(runs, folder)
+
+
+def _latest(runs: Sequence[RunFacts]) -> list[RunFacts]:
+    latest: dict[tuple[str, tuple[str, ...]], RunFacts] = {}
+    for facts in runs:
+        key = facts.challenge_name, facts.entry
+        if key not in latest or by_start(facts) > by_start(latest[key]):
+            latest[key] = facts
+    return [facts for facts in runs if latest[facts.challenge_name, facts.entry] is facts]
+
+
+def _described(facts: RunFacts) -> dict[str, Any]:
+    return {
+        "path": facts.folder,
+        "run_id": facts.run_id,
+        "challenge_name": facts.challenge_name,
+        "challenge_version": facts.challenge_version,
+        "entry_name": list(facts.entry),
+        "is_debug_run": facts.is_debug_run,
+        "debug_reasons": list(facts.debug_reasons),
+        "run_start_datetime_utc": facts.start,
+        "run_start_datetime": facts.run_start_datetime,
+        "runtime": facts.runtime,
+        "git_commit_hash": facts.git_commit_hash,
+        "git_dirty": facts.git_dirty,
+    }
+
+
+def _show(runs: Sequence[RunFacts], folder: Path) -> None:
+    output = console()
+    rows = [_row(facts) for facts in runs]
+    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+    if output.is_terminal:
+        widths[0] = max(min(widths[0], output.width - sum(widths[1:]) - _GAP * len(widths[1:])), _MIN_ENTRY)
+    previous: tuple[object, ...] = ()
+    for facts, row in zip(runs, rows, strict=True):
+        challenge = facts.challenge_name, facts.challenge_version
+        if challenge != previous[:2]:
+            output.print(("\n" if previous else "") + printable("  ".join(challenge)), style="bold", soft_wrap=True)
+            output.print(_line(_HEADINGS, widths), style="dim", soft_wrap=True)
+        entry, *others = row
+        # At a terminal an entry is named once, on a line of its own if it is long; elsewhere each line stands alone.
+        if output.is_terminal and (*challenge, entry) == previous:
+            entry = ""
+        elif output.is_terminal and len(entry) > widths[0]:
+            output.print(entry, soft_wrap=True)
+            entry = ""
+        output.print(_line((entry, *others), widths), style="dim" if facts.is_debug_run else "", soft_wrap=True)
+        previous = (*challenge, row[0])
+    if output.is_terminal:
+        entries = len({(facts.challenge_name, facts.entry) for facts in runs})
+        counted = f"{_counted(len(runs), 'run')} of {_counted(entries, 'entry', 'entries')} in {folder}"
+        output.print(f"\n{printable(counted)}", style="dim", soft_wrap=True)
+
+
+def _counted(number: int, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
+def _row(facts: RunFacts) -> tuple[str, ...]:
+    commit = (facts.git_commit_hash or "")[:_COMMIT_LENGTH]
+    return (
+        printable("/".join(facts.entry)),
+        local_time(facts.start),
+        duration(facts.runtime),
+        "debug" if facts.is_debug_run else "official",
+        printable(f"{commit}*" if facts.git_dirty else commit),
+        printable(facts.run_id[:_ID_LENGTH] if facts.run_id else facts.path.name),
+    )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        cell.rjust(width) if heading == "Took" else cell.ljust(width)
+        for cell, width, heading in zip(cells, widths, _HEADINGS, strict=True)
+    ]
+    return (" " * _GAP).join(padded).rstrip()

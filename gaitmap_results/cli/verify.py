@@ -1,0 +1,130 @@
+"""The command ``verify``: runs against their manifests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gaitmap_results.cli._finding import existing_results_folder, find_run, scan
+from gaitmap_results.cli._terminal import console, echo_json, printable, progress
+from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsError, RunNotFoundError
+from gaitmap_results.layout import MANIFEST_FILE, METADATA_FILE
+from gaitmap_results.verifying import RunVerification, verify_run
+
+__all__ = ["verify"]
+
+_NOT_CHECKED = 2  # exit code: nothing can be said about the files
+_MAX_PATHS = 20
+
+
+@dataclass(frozen=True)
+class _Checked:
+    path: Path
+    status: str
+    verification: RunVerification | None = None
+    reason: str = ""
+
+    @property
+    def is_damaged(self) -> bool:
+        return self.status in ("changed", "unreadable")
+
+
+@click.command(epilog="Example: gaitmap-results verify results    or: gaitmap-results verify 7f3a91c2")
+@click.argument("run_or_results", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def verify(run_or_results: str | None, as_json: bool) -> None:
+    """Compare the files of runs with their manifests.
+
+    A manifest says what each file was when the run was saved. RUN_OR_RESULTS is a run folder, a run's id or the
+    beginning of one, or a folder with any number of runs; without it, the config's results folder is used. The exit
+    code is 0 if no file is missing, changed or extra, 1 if there is such a file or one that cannot be read, and 2 if
+    there is nothing to check. Runs that gaitmap_challenges saved have no manifest; they are counted, and do not fail.
+    """
+    try:
+        folders = _folders(run_or_results)
+    except GaitmapResultsError as error:
+        raise _NothingToCheckError(str(error)) from error
+    if not folders:
+        raise _NothingToCheckError(f"There is no run in {run_or_results or existing_results_folder(None)}.")
+    checked = []
+    with progress("Checking files", len(folders)) as advance:
+        for folder in folders:
+            checked.append(_check(folder))
+            advance()
+    if as_json:
+        echo_json([_described(each) for each in checked])
+    else:
+        _print(checked)
+    if any(each.is_damaged for each in checked):
+        raise click.exceptions.Exit(1)
+
+
+class _NothingToCheckError(click.ClickException):
+    exit_code = _NOT_CHECKED
+
+
+def _folders(word: str | None) -> list[Path]:
+    """Return the run folders that are meant; those with a damaged metadata.json too."""
+    if word is not None and not Path(word).is_dir():
+        return [find_run([word], None).path]
+    folder = existing_results_folder(None if word is None else Path(word))
+    if (folder / METADATA_FILE).exists() or (folder / MANIFEST_FILE).exists():
+        return [folder]
+    runs, store = scan(folder)
+    return [*(facts.path for facts in runs), *(Path(each.folder) for each in store.skipped)]
+
+
+def _check(folder: Path) -> _Checked:
+    try:
+        verification = verify_run(folder)
+    except (CorruptRunError, RunNotFoundError) as error:
+        return _Checked(folder, "unreadable", reason=str(error))
+    return _Checked(folder, verification.status, verification)
+
+
+def _described(each: _Checked) -> dict[str, Any]:
+    found = each.verification
+    return {
+        "path": str(each.path),
+        "status": each.status,
+        "missing": list(found.missing) if found else [],
+        "changed": list(found.changed) if found else [],
+        "extra": list(found.extra) if found else [],
+        "skipped": [{"path": path, "reason": reason} for path, reason in found.skipped] if found else [],
+        "error": each.reason or None,
+    }
+
+
+def _print(checked: Sequence[_Checked]) -> None:
+    output = console()
+    for each in checked:
+        if each.is_damaged:
+            output.print(printable(str(each.path)), style="bold", soft_wrap=True)
+            for line in _lines(each):
+                output.print(printable(f"  {line}"), soft_wrap=True)
+    counts = Counter(each.status for each in checked)
+    shown = [f"{counts[status]} {status}" for status in ("intact", "changed", "unreadable") if counts[status]]
+    if counts["no manifest"]:
+        shown.append(f"{counts['no manifest']} without a manifest")
+    style = "bold red" if any(each.is_damaged for each in checked) else "green" if counts["intact"] else ""
+    output.print(f"{len(checked)} {'run' if len(checked) == 1 else 'runs'}: {', '.join(shown)}", style=style)
+
+
+def _lines(each: _Checked) -> Iterator[str]:
+    found = each.verification
+    if found is None:
+        yield each.reason
+        return
+    for what in ("missing", "changed", "extra"):
+        paths = getattr(found, what)
+        for path in paths[:_MAX_PATHS]:
+            yield f"{what + ':':<9}{path}"
+        if len(paths) > _MAX_PATHS:
+            yield f"{what + ':':<9}{len(paths) - _MAX_PATHS} more"
+    for path, reason in found.skipped:
+        yield f"skipped: {path}, {reason}"

@@ -1,0 +1,157 @@
+"""The commands config and doctor."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+from command import at_terminal, piped
+from git_repository import GitRepository
+from run_folders import as_ordinary_user
+
+from gaitmap_results.config import LocalConfig
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Return the environment that names a config file."""
+    file = tmp_path / "my_config.json"
+    file.write_text(
+        json.dumps({"results_dir": "results", "n_jobs": 3, "datasets": {"lab": "data/lab"}, "debug": False})
+    )
+    return {"GAITMAP_RESULTS_CONFIG": str(file)}
+
+
+def test_config_show(config, tmp_path):
+    """Each value is shown with where it comes from."""
+    lines = {line.split()[0]: line for line in piped("config", "show", **config).out.splitlines() if line}
+    assert set(lines) == {"Name", "results_dir", "cache_dir", "tmp_dir", "n_jobs", "datasets.lab", "debug"}
+    assert str(tmp_path / "results") in lines["results_dir"]
+    assert f"{tmp_path / 'my_config.json'} (named by GAITMAP_RESULTS_CONFIG)" in lines["n_jobs"]
+    assert lines["cache_dir"].split(None, 1)[1].split("  ")[0] == "not set"
+    assert lines["cache_dir"].endswith("default")
+    beaten = piped("config", "show", **config, GAITMAP_RESULTS_DEBUG="yes").out
+    assert "GAITMAP_RESULTS_DEBUG" in next(line for line in beaten.splitlines() if line.startswith("debug"))
+
+
+def test_config_show_as_json(config, tmp_path):
+    """The JSON has value and source of everything."""
+    shown = json.loads(piped("config", "show", "--json", **config).out)
+    assert shown["n_jobs"] == {
+        "value": 3,
+        "source": "file",
+        "where": str(tmp_path / "my_config.json"),
+        "found_by": "GAITMAP_RESULTS_CONFIG",
+    }
+    assert shown["datasets"]["value"] == {"lab": str(tmp_path / "data" / "lab")}
+    assert shown["debug"]["value"] is False
+
+
+def test_config_show_without_any():
+    """Without a config the defaults are shown, and how to write one."""
+    done = piped("config", "show")
+    assert done.code == 0
+    assert "There is no config here" in done.out
+
+
+def test_config_template(tmp_path):
+    """The file that is written can be used as it is, and is never overwritten."""
+    done = piped("config", "template")
+    assert done.code == 0
+    assert str(tmp_path / "gaitmap_results.json") in done.out
+    shown = piped("config", "show", "--json", GAITMAP_RESULTS_CONFIG=str(tmp_path / "gaitmap_results.json"))
+    assert json.loads(shown.out)["n_jobs"]["value"] == LocalConfig().n_jobs
+    done = piped("config", "template")
+    assert done.code == 1
+    assert "exists already and is left as it is" in done.err
+
+
+@pytest.mark.parametrize("command", [("config", "show"), ("list",)])
+def test_a_wrong_config_is_a_message(command, tmp_path):
+    """A config with a misspelt key is named with the key."""
+    (tmp_path / "c.json").write_text('{"reslts_dir": "x"}')
+    done = piped(*command, GAITMAP_RESULTS_CONFIG=str(tmp_path / "c.json"))
+    assert done.code == 1
+    assert "reslts_dir" in done.err
+    assert "Traceback" not in done.err
+
+
+def findings(*arguments, **environment):
+    """Return what the doctor found."""
+    done = piped("doctor", "--json", *arguments, **environment)
+    return done.code, {each["what"]: each for each in json.loads(done.out)}
+
+
+def test_doctor_where_a_run_would_be_official(config, tmp_path, monkeypatch):
+    """In a clean repository with a config that asks for official runs, all is well."""
+    repository = GitRepository(tmp_path / "repository")
+    repository.write("experiment.py", "print('run')\n")
+    repository.commit()
+    monkeypatch.chdir(tmp_path / "repository")
+    code, found = findings(**config)
+    assert code == 0
+    assert {each["verdict"] for each in found.values()} == {"good"}
+    assert found["a run now"]["lines"] == ["would be official"]
+    assert str(tmp_path / "results") in found["results folder"]["lines"][0]
+    assert not (tmp_path / "results").exists()
+    (tmp_path / "repository" / "experiment.py").write_text("changed\n")
+    code, found = findings(**config)
+    assert code == 0
+    assert found["a run now"]["verdict"] == "note"
+    assert "experiment.py" in found["a run now"]["lines"][1]
+
+
+def test_doctor_without_config_and_repository(tmp_path):
+    """Without a results folder no run could be recorded, which the exit code says; with one it could."""
+    code, found = findings()
+    assert code == 1
+    assert found["results folder"]["verdict"] == "bad"
+    code, found = findings(tmp_path)
+    assert code == 0
+    assert found["git"]["verdict"] == "note"
+    assert "is not inside a git repository" in found["git"]["lines"][0]
+    assert any("Nobody asked for an official run" in line for line in found["a run now"]["lines"])
+
+
+def test_doctor_without_git(tmp_path):
+    """Without git it says so, and that a run would be a debug run."""
+    (tmp_path / "bin").mkdir()
+    code, found = findings(tmp_path, PATH=str(tmp_path / "bin"))
+    assert code == 0
+    assert found["git"]["verdict"] == "note"
+    assert found["a run now"]["verdict"] == "note"
+
+
+def test_doctor_with_a_wrong_config(tmp_path):
+    """A wrong config is said once, and the rest is looked at nevertheless."""
+    place = {"GAITMAP_RESULTS_CONFIG": str(tmp_path / "nowhere.json")}
+    done = piped("doctor", tmp_path, **place)
+    assert done.code == 1
+    assert done.out.count("There is no config file") == 1
+    assert "see above" in done.out
+    assert "can be written" in done.out
+
+
+def test_doctor_with_a_closed_results_folder(tmp_path):
+    """A results folder that cannot be written is found by trying."""
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    closed.chmod(0o555)
+    program = "import sys; sys.argv = ['x', 'doctor', sys.argv[1]]; from gaitmap_results.cli import main; main()"
+    command = as_ordinary_user([sys.executable, "-c", program, str(closed / "results")])
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "cannot be written: Permission denied" in done.stdout
+
+
+def test_doctor_at_a_terminal(tmp_path):
+    """At a terminal every line fits, and nothing is left behind in the folder that was tried."""
+    results = tmp_path / "results"
+    results.mkdir()
+    done = at_terminal("doctor", results)
+    assert done.code == 0
+    assert all(len(line) <= 100 for line in done.lines if "/" not in line)
+    assert done.lines[0].startswith("ok    gaitmap_results")
+    assert list(results.iterdir()) == []
