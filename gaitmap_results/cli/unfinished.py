@@ -57,7 +57,9 @@ def recover(
     even_if_running: bool,
     as_json: bool,
 ) -> None:
-    """Publish an unfinished run whose core results are complete, as a debug run.
+    """Publish an unfinished run with complete core results.
+
+    It becomes a debug run: nobody saw its end. What is not known of it is stored as unknown.
 
     RUN_ID is what the command `unfinished` shows; its first characters are enough where no other run has them.
     """
@@ -125,7 +127,7 @@ def _described(run: UnfinishedRun) -> dict[str, Any]:
 def _paragraph(run: UnfinishedRun) -> str:
     """Return what there is to say of a run; lines, since paths and errors fit in no table."""
     entry = "/".join(run.entry_name) if isinstance(run.entry_name, tuple) else run.entry_name
-    started = "unknown" if run.started is None else f"{run.started.astimezone():%Y-%m-%d %H:%M:%S %z}"
+    started = "unknown" if run.started is None else run.started.astimezone().isoformat(sep=" ", timespec="seconds")
     sure = "" if run.certainty == run.status == "unknown" else f" ({run.certainty})"
     facts = {
         "entry": entry or "unknown",
@@ -150,7 +152,9 @@ def _say_what_next(runs: Sequence[UnfinishedRun], folder: Path) -> None:
     complete = [run for run in runs if run.core_results == "complete" and run.status != "running"]
     click.echo()
     if complete:
-        click.echo(f"{len(complete)} of them can be published as a debug run, the first with")
+        which = "It" if len(runs) == 1 else f"{len(complete)} of them"
+        first = "" if len(complete) == 1 else ", the first"
+        click.echo(f"{which} can be published as a debug run{first} with")
         click.echo(f"  gaitmap-results recover {complete[0].run_id} --results {folder}")
     click.echo("Nothing is deleted unless you ask for it, with")
     click.echo(f"  gaitmap-results discard RUN_ID --results {folder}")
