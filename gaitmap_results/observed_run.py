@@ -31,6 +31,7 @@ class ObservedRun:
         self._state: str | None = None
         self._finished: FinishedRun | None = None
         self.is_staged = False
+        self._was_interrupted = False
 
     @property
     def finished(self) -> FinishedRun:
@@ -64,11 +65,18 @@ class ObservedRun:
     def describe(
         self, plan: SavePlan, provenance: Provenance, custom_metadata: dict[str, Any], *, block_id: str | None
     ) -> None:
-        """Ask the challenge about itself, after its results are on the disk: its repr may raise, or take for ever."""
+        """Ask the challenge about itself, after its results are on the disk: its repr may raise, or take for ever.
+
+        If the user interrupts that, it is not tried again.
+        """
         run = self.finished
         write_draft(run, plan, provenance, custom_metadata, block_id=block_id)
+        if self._was_interrupted:
+            return
+        self._was_interrupted = True
         self._state = fingerprint(self.challenge)
         run.facts = ChallengeFacts.of(self.challenge, self._name, self._version)
+        self._was_interrupted = False
         write_draft(run, plan, provenance, custom_metadata, block_id=block_id)
 
     def discard(self) -> None:

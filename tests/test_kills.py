@@ -12,9 +12,16 @@ from pathlib import Path
 import pytest
 from faults import count_points, killed_at, run_in_child
 from processes import python_environment
-from stores import check_complete, leftovers_of, record, runs_of, save, unfinished_of
+from stores import TwoFiles, check_complete, leftovers_of, record, runs_of, save, unfinished_of
 
-from gaitmap_results import discard_run, load_run_custom_metadata, recover_run, unfinished_runs
+from gaitmap_results import (
+    discard_run,
+    load_run_custom_metadata,
+    recorded_run,
+    recover_run,
+    save_run,
+    unfinished_runs,
+)
 from gaitmap_results.exceptions import SaveError
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be forked and killed")
@@ -270,3 +277,44 @@ def test_what_was_known_of_a_lost_run_is_published_with_it(tmp_path):
     assert metadata["runtime"] > 0
     assert metadata["timing_source"] == "challenge"
     assert load_run_custom_metadata(path) == {"note": "kept"}
+
+
+class Slow(TwoFiles):
+    """Has a repr that takes for ever, until somebody loses patience."""
+
+    patience = "kill"
+
+    def __repr__(self) -> str:
+        if self.patience == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise KeyboardInterrupt
+
+
+def test_a_repr_that_hangs_until_the_program_is_killed(tmp_path):
+    """The results are on the disk before the challenge is asked about itself, with all else that is known."""
+
+    def run(tell):
+        with recorded_run("entry", path=tmp_path, use_git=False, custom_metadata={"note": "kept"}):
+            Slow().run(lambda: 42)
+
+    assert run_in_child(run) == ("", -signal.SIGKILL)
+    (lost,) = unfinished_of(tmp_path)
+    metadata = check_complete(recover_run(lost.run_id, tmp_path))
+    assert metadata["repr_challenge"] is None
+    assert metadata["runtime"] >= 0
+    assert metadata["system_info"]["python_version"]
+    assert "repr_challenge" in [error["what"] for error in metadata["collection_errors"]]
+
+
+def test_a_repr_that_hangs_until_ctrl_c(tmp_path, monkeypatch):
+    """Ctrl-C ends the waiting, not the run: that is published, without what could not be said."""
+    monkeypatch.setattr(Slow, "patience", "ctrl-c")
+    with pytest.raises(KeyboardInterrupt), recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        Slow().run(lambda: 42)
+    metadata = check_complete(recorder.path_)
+    assert metadata["repr_challenge"] is None
+    assert "block.raised" in [reason["code"] for reason in metadata["debug_reasons"]]
+    with pytest.raises(KeyboardInterrupt):
+        save_run(Slow().run(42), "entry", custom_metadata={}, path=tmp_path / "by_hand", use_git=False)
+    (run,) = unfinished_of(tmp_path / "by_hand")
+    assert run.core_results == "complete"
