@@ -20,6 +20,8 @@ from stores import TwoFiles, runs_of, unfinished_of
 from gaitmap_results import _open_blocks, current_recorder, record_run, recorded_run
 from gaitmap_results.exceptions import GaitmapResultsError
 
+pytestmark = pytest.mark.exhaustive
+
 
 class UserError(Exception):
     """An error of the user's own."""

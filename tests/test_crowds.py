@@ -17,6 +17,8 @@ from stores import TwoFiles, check_complete, foreign_reader, record, runs_of, un
 
 from gaitmap_results import recorded_run, save_run, unfinished_runs
 
+pytestmark = pytest.mark.exhaustive
+
 FORKS = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be forked")
 
 

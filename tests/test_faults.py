@@ -18,6 +18,8 @@ from stores import TwoFiles, check_complete, foreign_reader, record, runs_of, sa
 from gaitmap_results import recorded_run, recover_run, save_run
 from gaitmap_results.exceptions import CoreResultsError, GaitmapResultsError, ResultsFolderError, SaveError
 
+pytestmark = pytest.mark.exhaustive
+
 SCENARIOS = {
     "a block": record,
     "a block that changes the challenge": lambda store, tell: record(store, tell, change=True),

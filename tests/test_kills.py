@@ -24,7 +24,10 @@ from gaitmap_results import (
 )
 from gaitmap_results.exceptions import SaveError
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be forked and killed")
+pytestmark = [
+    pytest.mark.exhaustive,
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be forked and killed"),
+]
 
 
 @pytest.fixture(autouse=True)

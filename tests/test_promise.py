@@ -20,6 +20,8 @@ from stores import TwoFiles, foreign_reader, record, runs_of, save, unfinished_o
 from gaitmap_results import discard_run, recorded_run, recover_run
 from gaitmap_results.exceptions import GaitmapResultsError
 
+pytestmark = pytest.mark.exhaustive
+
 if not hasattr(os, "fork"):
     pytest.skip("needs processes that can be forked and killed", allow_module_level=True)
 

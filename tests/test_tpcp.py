@@ -23,6 +23,8 @@ from gaitmap_results.config import (
 )
 from gaitmap_results.exceptions import ConfigError
 
+pytestmark = pytest.mark.exhaustive
+
 START = """
 import os, sys
 from pathlib import Path
