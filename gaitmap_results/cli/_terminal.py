@@ -91,25 +91,26 @@ def echo_json(value: Any) -> None:
 
 
 @contextmanager
-def progress(description: str, total: float | None = None, *, unit: str = "runs") -> Iterator[Callable[..., None]]:
-    """Yield a function that moves a bar on the error stream by so much; only a terminal shows it.
+def progress(description: str, total: float | None = None) -> Iterator[Callable[..., None]]:
+    """Yield a function that moves a bar on the error stream by so many runs; only a terminal shows it.
 
     Parameters
     ----------
     description
         What takes so long.
     total
-        How much there is to do, if that is known.
-    unit
-        What is counted; ``"bytes"`` are shown as MB.
+        How many there are, if that is known.
     """
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda *_: None
+        return
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     output = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    counter = DownloadColumn() if unit == "bytes" else TextColumn(f"{{task.completed:.0f}} {unit}")
+    counter = TextColumn("{task.completed:.0f} runs")
     columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeElapsedColumn())
-    with Progress(*columns, console=output, transient=True, disable=not output.is_terminal) as bar:
+    with Progress(*columns, console=output, transient=True) as bar:
         task = bar.add_task(description, total=total)
 
         def advance(by: float = 1) -> None:
