@@ -69,7 +69,4 @@ class BlockStagings:
     def note(self, **changes: Any) -> None:
         """Change what the journals say of the runs that are neither published nor deleted."""
         for staging in self._all:
-            try:
-                staging.journal.write(**changes)
-            except OSError as error:
-                _logger.warning("The journal %s cannot be written: %s", staging.journal.path, error)
+            staging.note(**changes)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["Verdict", "judge"]
 
 _SAID: Final = {
-    "failed": "its program raised an error before a challenge had finished",
-    "interrupted": "it was interrupted (Ctrl-C or a cancelled task)",
+    "failed": "it ended with an error",
+    "interrupted": "it was interrupted (Ctrl-C, or a cancelled task)",
     "terminated": "a signal asked it to end",
     "save_failed": "saving it failed",
     "rescued": "its results folder could not be written any more; its results went to a rescue folder",

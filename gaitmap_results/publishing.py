@@ -175,25 +175,18 @@ def _stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
     except Exception:  # noqa: BLE001 - the challenge's own; the first error is the one to tell
         shutil.rmtree(rescued.results_folder, ignore_errors=True)
         raise _core_results_error(run, error) from error
-    _try_to_note(first, status="rescued", rescued_to=str(rescued.folder), error={"message": text})
+    first.note(status="rescued", rescued_to=str(rescued.folder), error={"message": text})
     run.staging = rescued
 
 
 def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
     text = f"{type(error).__name__}: {error}"
-    _try_to_note(run.staging, status="save_failed", error={"message": text})
+    run.staging.note(status="save_failed", error={"message": text})
     return CoreResultsError(
         f"save_core_results of {run.facts.name} failed with {text}. What it had written is in {run.staging.folder}. "
         "Mend the method and save the challenge again with save_run, while this program still has it.",
         path=run.staging.folder,
     )
-
-
-def _try_to_note(staging: Staging, **changes: Any) -> None:
-    try:
-        staging.journal.write(**changes)
-    except OSError as error:
-        _logger.warning("The journal %s cannot be written: %s", staging.journal.path, error)
 
 
 def write_draft(
@@ -287,7 +280,7 @@ def _publish_staged(
 
 def _publishing_failed(run: FinishedRun, failure: Exception) -> SaveError:
     text = f"{type(failure).__name__}: {failure}"
-    _try_to_note(run.staging, status="save_failed", error={"message": text})
+    run.staging.note(status="save_failed", error={"message": text})
     return SaveError(
         f"The run could not be published: {text}. Its core results are complete in {run.staging.folder}. "
         "When the cause is mended, publish them with\n"

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
-from gaitmap_results import _open_blocks, candidates
+from gaitmap_results import _html, _open_blocks, candidates
 from gaitmap_results._caller import Caller
 from gaitmap_results._signals import HandledSignals, check_signals
 from gaitmap_results._user_warnings import PendingWarnings, announce
@@ -40,7 +40,7 @@ _logger = logging.getLogger("gaitmap_results")
 _C = TypeVar("_C")
 
 
-class Recorder:
+class Recorder(_html.ShownRecorder):
     """Records every challenge that runs while its block is open; made by :func:`gaitmap_results.recorded_run`.
 
     Attributes
@@ -219,30 +219,32 @@ class Recorder:
             return runs + self._unobserved(runs)
         given = candidates.without(self._named.given, [run.challenge for run in runs] + self._saved_by_user)
         described = describe_failure(raised, self._plan.relative_to)
-        for run in self._keep([self._as_run(challenge) for challenge in given]):
-            run.finished.staging.journal.write(status=status_of(raised), error=described)
+        for run in self._keep(self._as_runs(given)):
+            run.finished.staging.note(status=status_of(raised), error=described)
         return runs
 
-    def _as_run(self, challenge: Any) -> ObservedRun:
-        try:
-            name, version = check_challenge(challenge)
-        except GaitmapResultsError as error:
-            raise self._refuse(challenge, error) from None
-        return ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or self._block_times)
+    def _as_runs(self, challenges: Iterable[Any]) -> list[ObservedRun]:
+        names = [(challenge, self._check(challenge)) for challenge in challenges]
+        times = self._block_times
+        return [ObservedRun(each, *name, RunTimes.of_challenge(each) or times) for each, name in names if name]
 
-    def _refuse(self, challenge: Any, error: GaitmapResultsError) -> GaitmapResultsError:
-        """Keep the results of something that ran and cannot be published, to tell so when the block ends."""
-        keep_results(challenge, self._plan.results_folder, error, entry_name=self._entry_name)
-        self._refused.append((challenge, error))
-        return error
+    def _check(self, challenge: Any) -> tuple[str, str] | None:
+        """Return name and version; without them keep the results, and tell so when the block ends."""
+        try:
+            return check_challenge(challenge)
+        except GaitmapResultsError as error:
+            keep_results(challenge, self._plan.results_folder, error, entry_name=self._entry_name)
+            self._refused.append((challenge, error))
+            _logger.warning("%s", error)
+            return None
 
     def _unobserved(self, runs: Iterable[ObservedRun]) -> list[ObservedRun]:
         """Return the challenges to save that were not seen running, by the ways in which they can be named."""
         own = [run.challenge for run in runs] + self._saved_by_user + [challenge for challenge, _ in self._refused]
         found = self._named.find(own, self._nested_saved, self._start)
         if found or own or self._nested_saved:
-            return [self._as_run(challenge) for challenge in found]
-        around = [self._as_run(challenge) for challenge in candidates.challenges_in_calling_frame(self._start)]
+            return self._as_runs(found)
+        around = self._as_runs(candidates.challenges_in_calling_frame(self._start))
         return around if len(around) < 2 else self._the_only_one(around)
 
     def _the_only_one(self, runs: Sequence[ObservedRun]) -> list[ObservedRun]:
@@ -327,13 +329,10 @@ class Recorder:
         """Take note that a challenge's ``run`` returned, and put its results on the disk at once."""
         if os.getpid() != self.owner_pid:
             return
-        try:
-            name, version = check_challenge(challenge)
-        except GaitmapResultsError as error:
-            # Told when the block ends, as an error that can be acted upon.
-            _logger.warning("%s", self._refuse(challenge, error))
+        name = self._check(challenge)
+        if name is None:
             return
-        run = ObservedRun(challenge, name, version, RunTimes.of_challenge(challenge) or times)
+        run = ObservedRun(challenge, *name, RunTimes.of_challenge(challenge) or times)
         with self._lock:
             is_late = self._is_leaving
             if not is_late:
@@ -353,7 +352,7 @@ class Recorder:
         message = f"{type(run.challenge).__qualname__}.run returned after the block of {self._entry_name!r} had ended"
         try:
             self._stage(run, self._stagings.another)
-            run.finished.staging.journal.write(status="failed", error={"message": message})
+            run.finished.staging.note(status="failed", error={"message": message})
             _logger.warning("%s. Its core results are kept in %s.", message, run.staging_folder)
         except Exception as error:  # noqa: BLE001 - raised here, it would end the user's thread
             _logger.error("%s. Its results could not be kept: %s", message, error)

@@ -19,6 +19,7 @@ from gaitmap_results.exceptions import (
     ResultsFolderError,
     SaveError,
 )
+from gaitmap_results.metadata import safe_text
 from gaitmap_results.record import unknown_metadata
 from gaitmap_results.rescued import MAX_JSON_BYTES, as_entry_name
 from gaitmap_results.staging import Staging
@@ -78,7 +79,7 @@ def recover_run(
     Examples
     --------
     >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, load_run_metadata, recorded_run, recover_run, unfinished_runs
+    >>> from gaitmap_results import BaseChallenge, load_run_metadata, recover_run, save_run, unfinished_runs
     >>> class CountSteps(BaseChallenge):
     ...     def run(self, optimizer):
     ...         self.n_steps_ = optimizer()
@@ -86,9 +87,10 @@ def recover_run(
     ...     def save_core_results(self, folder_path):
     ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
     >>> with tempfile.TemporaryDirectory() as folder:
+    ...     challenge = CountSteps()
+    ...     challenge.run(lambda: 12)
     ...     try:
-    ...         with recorded_run("constant", path=folder, use_git=False):
-    ...             CountSteps().run(lambda: 12)
+    ...         save_run(challenge, "constant", custom_metadata={}, path=folder, use_git=False)
     ...     except TypeError:  # the class has no VERSION
     ...         pass
     ...     run = unfinished_runs(folder)[0]
@@ -318,7 +320,7 @@ def _metadata(found: FoundRun, stored: dict[str, Any], custom_metadata: Any) -> 
     reason = DebugReason(
         "recovered",
         "The run was published by `recover`, not by the program that ran it. Run it again for an official one.",
-        {"status": found.run.status, "certainty": found.run.certainty, "evidence": found.run.evidence},
+        {"status": found.run.status, "certainty": found.run.certainty, "evidence": safe_text(found.run.evidence)},
     )
     metadata["debug_reasons"] = [*_list_of(metadata["debug_reasons"]), reason.to_json()]
     return {**metadata, "is_debug_run": True, "collection_errors": errors}

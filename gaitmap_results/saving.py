@@ -179,7 +179,7 @@ def _save(
     try:
         provenance = collect_provenance(plan, caller)
     except GaitmapResultsError as error:
-        run.staging.journal.write(status="save_failed", error={"message": str(error)})
+        run.staging.note(status="save_failed", error={"message": str(error)})
         error.path = run.staging.folder
         error.args = (f"{error}\nThe core results are kept in {run.staging.core_results}.",)
         raise

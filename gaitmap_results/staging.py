@@ -183,6 +183,13 @@ class Staging:
         self.journal.remove()
         _storage.remove_folder(self.folder)
 
+    def note(self, **changes: Any) -> None:
+        """Change what the journal says, if it can be written; what it is to say must not hide what happened."""
+        try:
+            self.journal.write(**changes)
+        except OSError as error:
+            _logger.warning("The journal %s cannot be written: %s", self.journal.path, error)
+
     def is_empty(self) -> bool:
         """Say whether there is nothing but the journal."""
         return all(path.name == JOURNAL_FILE for path in self.folder.iterdir())
