@@ -26,6 +26,8 @@ from git_repository import git_environment
 import gaitmap_results
 
 TOP = Path(__file__).parents[1]
+#: Why no page can be carried out here; empty where they can.
+NO_TERMINAL = "" if os.name == "posix" and all(map(shutil.which, ("bash", "sha256sum"))) else "the commands are Linux's"
 #: The home folder of the reader, as the pages show it.
 SHOWN_HOME = "/home/ana"
 _SHOWN_PACKAGES = f"{SHOWN_HOME}/venv/lib/python3.12/site-packages"

@@ -6,12 +6,11 @@ import ast
 import builtins
 import importlib
 import re
-import shutil
 from pathlib import Path
 
 import layers
 import pytest
-from documents import TOP, File, Page, Session, Shell, agree, problems_of
+from documents import NO_TERMINAL, TOP, File, Page, Session, Shell, agree, problems_of
 
 import gaitmap_results
 from gaitmap_results import exceptions
@@ -35,7 +34,7 @@ def name_of(page):
 # Examples
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are those of a Unix shell")
+@pytest.mark.skipif(bool(NO_TERMINAL), reason=NO_TERMINAL)
 @pytest.mark.parametrize("page", [page for page in SHOWING if page.name != "tutorial.md"], ids=name_of)
 def test_a_page_shows_what_happens(page, tmp_path):
     """Every file of a page can be written and every command typed, and then the output is the one that is shown."""
@@ -68,7 +67,7 @@ def test_the_comparison_sees_a_difference():
     assert not agree("defaced", "effaced")
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are those of a Unix shell")
+@pytest.mark.skipif(bool(NO_TERMINAL), reason=NO_TERMINAL)
 def test_a_page_that_shows_something_else_is_noticed(tmp_path):
     """A wrong output and a command that fails are reported; folder and variables last from one command to the next."""
     page = Page(

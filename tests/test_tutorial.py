@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 from importlib.util import find_spec
 
 import pytest
-from documents import TOP, Page, Shell, problems_of
+from documents import NO_TERMINAL, TOP, Page, Shell, problems_of
 
 pytestmark = [
     pytest.mark.timeout(900),
-    pytest.mark.skipif(shutil.which("bash") is None, reason="the commands are those of a Unix shell"),
+    pytest.mark.skipif(bool(NO_TERMINAL), reason=NO_TERMINAL),
     pytest.mark.skipif(
         find_spec("mobgap") is None or find_spec("pip") is None, reason="the extra 'demo' is not installed"
     ),
