@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gaitmap_results import _storage
+from gaitmap_results._html import run_html
 from gaitmap_results.challenge import challenge_name
 from gaitmap_results.exceptions import CorruptRunError, InvalidChallengeError, RunNotFoundError, WrongChallengeError
 from gaitmap_results.layout import CUSTOM_METADATA_FILE, METADATA_FILE, RESULTS_DIR
@@ -14,8 +15,16 @@ from gaitmap_results.legacy import repaired
 __all__ = ["LoadedRun", "load_run", "load_run_custom_metadata", "load_run_metadata"]
 
 
-class LoadedRun(NamedTuple):
-    """A run that was read back.
+class _Contents(NamedTuple):
+    """The three parts of a run, in the order in which they are unpacked."""
+
+    metadata: dict[str, Any]
+    results: Any
+    custom_metadata: Any
+
+
+class LoadedRun(_Contents):
+    """A run that was read back: a named tuple of three parts, which a notebook shows as a table.
 
     Attributes
     ----------
@@ -25,6 +34,8 @@ class LoadedRun(NamedTuple):
         What the challenge's ``load_core_results`` returns.
     custom_metadata
         What the author of the entry stored.
+    path
+        The run folder; ``None`` if the run was not loaded from one.
 
     Examples
     --------
@@ -34,9 +45,10 @@ class LoadedRun(NamedTuple):
     (1.5, 0.8)
     """
 
-    metadata: dict[str, Any]
-    results: Any
-    custom_metadata: Any
+    path: Path | None = None
+
+    def _repr_html_(self) -> str:
+        return run_html(self.metadata, self.custom_metadata, self.path)
 
 
 def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
@@ -101,7 +113,9 @@ def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
             f"The run in {folder} is of the challenge {metadata.get('challenge_name')}, not of {expected}. "
             "Load it with the class that wrote it."
         )
-    return LoadedRun(metadata, load(folder / RESULTS_DIR), load_run_custom_metadata(folder))
+    run = LoadedRun(metadata, load(folder / RESULTS_DIR), load_run_custom_metadata(folder))
+    run.path = folder
+    return run
 
 
 def load_run_metadata(folder_path: str | Path) -> dict[str, Any]:
