@@ -275,7 +275,8 @@ def test_what_was_known_of_a_lost_run_is_published_with_it(tmp_path):
     metadata = check_complete(path)
     normal = json.loads((record(tmp_path / "store") / "metadata.json").read_text())
     assert set(metadata) == set(normal)
-    for key in ("repr_challenge", "system_info", "command", "challenge_version", "entry_name"):
+    assert metadata["system_info"]["packages_info"] == normal["system_info"]["packages_info"]
+    for key in ("repr_challenge", "command", "challenge_version", "entry_name"):
         assert metadata[key] == normal[key]
     assert metadata["runtime"] > 0
     assert metadata["timing_source"] == "challenge"
