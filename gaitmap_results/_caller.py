@@ -83,8 +83,7 @@ def find_caller(offset: int = 0, *, entry: CodeType | None = None, entry_name: s
     frames = list(_user_frames(sys._getframe(1)))
     found = next(filter(None, map(_describe, frames[min(offset, len(frames) - 1) :])), None) if frames else None
     if found is None and entry is not None:
-        file = _existing(entry.co_filename)
-        found = Caller("file", file, entry.co_firstlineno, None, _hash(file)) if file else None
+        found = _describe_entry(entry)
     if found is None:
         found = next(filter(None, map(_describe, frames)), None) or _describe_program()
     if entry_name is None:
@@ -182,6 +181,20 @@ def _is_command(frame: FrameType) -> bool:
 def _is_spawned() -> bool:
     process = sys.modules.get("multiprocessing.process")
     return process is not None and process.parent_process() is not None
+
+
+def _describe_entry(code: CodeType) -> Caller | None:
+    """Return where a decorated function was written, as far as its code tells, or ``None``."""
+    name, line = code.co_filename, code.co_firstlineno
+    file = _existing(name)
+    if file is not None and not _is_cell(name):
+        return Caller("file", file, line, None, _hash(file))
+    # A worker process that a function of a cell was sent to knows neither IPython nor the kernel.
+    if Path(name).parent.name.startswith("ipykernel_"):
+        return Caller("notebook", None, line, None, None)
+    if name.startswith(("<ipython-input", "<stdin>", "<python-input", "<console>")):
+        return Caller("interactive", None, line, None, None)
+    return None
 
 
 def _describe_program() -> Caller:
