@@ -20,7 +20,17 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"_version", "exceptions"}),
     frozenset(
         {
-            *("_cpu", "_fingerprint", "_html", "_open_blocks", "_pandas", "_proc", "_settled_file", "_signals", "_slurm"),
+            *(
+                "_cpu",
+                "_fingerprint",
+                "_html",
+                "_open_blocks",
+                "_pandas",
+                "_proc",
+                "_settled_file",
+                "_signals",
+                "_slurm",
+            ),
             *("_storage", "_wrapping", "labels"),
         }
     ),
