@@ -261,7 +261,7 @@ def _facts(folder: str, metadata: dict[str, Any]) -> RunFacts:
         raise CorruptRunError(f"its {METADATA_FILE} is of something else: it has no {error.args[0]}") from error
     except TypeError as error:
         raise CorruptRunError(f"its {METADATA_FILE} is of something else: {error}") from error
-    if not entry or not all(isinstance(name, str) for name in names) or not isinstance(is_debug_run, bool):
+    if not (entry and isinstance(names[0], str) and isinstance(names[1], str) and isinstance(is_debug_run, bool)):
         raise CorruptRunError(f"its {METADATA_FILE} is of something else: a name or is_debug_run is of another kind")
     reasons = metadata.get("debug_reasons")
     return RunFacts(

@@ -169,7 +169,7 @@ def filter_results(
     )
     skipped: list[SkippedRun] = []
     selected = {
-        name: [facts.path for facts in _read_all(paths_of_entry(name, paths), skipped) if criteria.met_by(facts)]
+        name: [path for path, facts in _read_all(paths_of_entry(name, paths), skipped) if criteria.met_by(facts)]
         for name, paths in results.items()
     }
     warn_about_skipped(skipped)
@@ -203,21 +203,28 @@ def get_latest_result(results: Mapping[tuple[str, ...], Sequence[str | Path]]) -
     skipped: list[SkippedRun] = []
     latest = {}
     for entry, paths in results.items():
-        facts = max(_read_all(paths_of_entry(entry, paths), skipped), key=by_start, default=None)
-        if facts is not None:
-            latest[entry] = facts.path
+        runs = list(_read_all(paths_of_entry(entry, paths), skipped))
+        if runs:
+            latest[entry], _ = max(runs, key=lambda run: by_start(run[1]))
     warn_about_skipped(skipped)
     return latest
 
 
-def paths_of_entry(entry: object, paths: object) -> list[str]:
+def paths_of_entry(entry: object, paths: object) -> list[Path]:
     """Return the run folders of one entry as absolute paths."""
     if isinstance(paths, (str, os.PathLike)) or not isinstance(paths, Iterable):
         raise InvalidOptionError(
             f"The entry {entry!r} has {paths!r} where a list of run folders is expected. "
             "Give what get_all_result_paths returns; get_latest_result comes last."
         )
-    return [os.path.abspath(path) for path in paths]
+    return [_absolute(path) for path in paths]
+
+
+def _absolute(path: str | Path) -> Path:
+    text = os.fspath(path)
+    absolute = os.path.abspath(text)
+    # A path that knows its text already is cheaper than a new one, and there are thousands.
+    return path if isinstance(path, Path) and absolute == text else Path(absolute)
 
 
 def warn_about_skipped(skipped: Sequence[SkippedRun]) -> None:
@@ -230,10 +237,11 @@ def warn_about_skipped(skipped: Sequence[SkippedRun]) -> None:
     warn_user(f"{what} left out, since no run can be read there:{shown}{more}", SkippedRunWarning)
 
 
-def _read_all(folders: Iterable[str], skipped: list[SkippedRun]) -> Iterator[RunFacts]:
-    for folder in folders:
+def _read_all(paths: Iterable[Path], skipped: list[SkippedRun]) -> Iterator[tuple[Path, RunFacts]]:
+    for path in paths:
+        folder = str(path)
         try:
-            yield index.read_facts(folder)
+            yield path, index.read_facts(folder)
         except (RunNotFoundError, CorruptRunError, OSError) as error:
             skipped.append(SkippedRun(folder, str(error)))
 

@@ -150,8 +150,8 @@ def _checked_keys(keys: Sequence[str] | None) -> list[str]:
 def _folders(results: Results) -> Iterator[tuple[tuple[str, ...], str]]:
     for entry, paths in results.items():
         several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
-        for folder in paths_of_entry(entry, several):
-            yield entry, folder
+        for path in paths_of_entry(entry, several):
+            yield entry, str(path)
 
 
 def _row(
