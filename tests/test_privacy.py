@@ -168,7 +168,8 @@ def test_an_editable_install_below_home_is_stored_without_it(home: Home, tmp_pat
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-library\nVersion: 1.0\n")
     facts = {"url": "file://" + quote(str(package)), "dir_info": {"editable": True}}
     (info / "direct_url.json").write_text(json.dumps(facts))
-    paths = os.pathsep.join([str(info.parent), str(Path(__file__).parent), os.environ["PYTHONPATH"]])
+    already = filter(None, [os.environ.get("PYTHONPATH")])
+    paths = os.pathsep.join([str(info.parent), str(Path(__file__).parent), *already])
     for text in home.run(".", PYTHONPATH=paths):
         assert mentions(text, "alice") == []
         stored = json.loads(text)["system_info"]["packages_direct_url"]["my-library"]

@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from gaitmap_results._proc import PROC_READER
@@ -85,6 +86,12 @@ def burn_in_worker(seconds):
     return os.getpid()
 
 
+@pytest.fixture
+def others():
+    """Count the processes that other tests left behind, such as the idle workers of a pool."""
+    return len(psutil.Process().children(recursive=True))
+
+
 def open_files():
     """Count the files that this process has open."""
     return sum(1 for _ in Path("/proc/self/fd").iterdir())
@@ -97,13 +104,13 @@ def run_script(script):
 
 
 @each_reader
-def test_own_cpu_time_is_measured(reader):
+def test_own_cpu_time_is_measured(reader, others):
     """What this process computes between start and end is counted, and nothing else."""
     meter = ResourceMeter.start(reader)
     burn(0.3)
     result = meter.finish()
     assert 0.3 <= result["cpu_time_s"]["value"] < 0.3 + SLACK_S
-    assert (result["cpu_time_s"]["complete"], result["n_processes_seen"]) == (True, 1)
+    assert (result["cpu_time_s"]["complete"], result["n_processes_seen"]) == (True, 1 + others)
 
 
 @each_reader
@@ -121,14 +128,14 @@ def test_a_child_that_ended_is_counted(reader):
 
 
 @each_reader
-def test_only_the_run_of_a_child_from_before_counts(reader, worker):
+def test_only_the_run_of_a_child_from_before_counts(reader, others, worker):
     """A worker that computed before the start, as those of joblib do, is charged for the time since then."""
     worker.work(0.6)
     meter = ResourceMeter.start(reader)
     worker.work(0.2)
     result = meter.finish()
     assert 0.18 <= result["cpu_time_s"]["value"] < 0.5
-    assert result["n_processes_seen"] == 2
+    assert result["n_processes_seen"] == 2 + others
 
 
 @on_linux
@@ -147,7 +154,7 @@ def test_what_a_vanished_child_did_before_the_start_is_taken_off(reader):
 
 
 @each_reader
-def test_grandchildren_are_counted(reader):
+def test_grandchildren_are_counted(reader, others):
     """A worker that was started by a process in between belongs to the run."""
     meter = ResourceMeter.start(reader)
     one = Worker(START_WORKER)
@@ -155,7 +162,7 @@ def test_grandchildren_are_counted(reader):
     result = meter.finish()
     one.stop()
     assert 0.28 <= result["cpu_time_s"]["value"] < 0.3 + 2 * SLACK_S
-    assert result["n_processes_seen"] == 3
+    assert result["n_processes_seen"] == 3 + others
 
 
 @on_linux

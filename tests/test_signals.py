@@ -20,8 +20,11 @@ from gaitmap_results.exceptions import InvalidOptionError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs signals as POSIX has them")
 
+# A machine that runs tests without a terminal may ignore SIGHUP, and what is ignored is inherited.
 START = """
 import os, signal, sys, time
+for name in ("SIGHUP", "SIGTERM", "SIGUSR1", "SIGUSR2"):
+    signal.signal(getattr(signal, name), signal.SIG_DFL)
 from stores import TwoFiles
 from gaitmap_results import recorded_run, save_run
 def wait():
