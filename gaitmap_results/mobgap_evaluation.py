@@ -93,6 +93,13 @@ class EvaluationChallenge(BaseChallenge):
             setattr(challenge, name, times.get(measured))
         return challenge
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the evaluation and its parameters, with nested names as tpcp writes them."""
+        own = {"evaluation": self.evaluation, "raw_results": self.raw_results}
+        get_nested = getattr(self.evaluation, "get_params", None)
+        nested = get_nested() if deep and get_nested is not None else {}
+        return {**own, **{f"evaluation__{name}": value for name, value in nested.items()}}
+
     def run(self, optimizer: Any) -> EvaluationChallenge:
         """Run the evaluation with one entry: a pipeline for an ``Evaluation``, an optimizer for an ``EvaluationCV``.
 

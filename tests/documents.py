@@ -43,6 +43,8 @@ _VARYING = (
     (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,64}\b"), "<hash>"),
     (re.compile(r"(?:< *)?\b\d+(?:\.\d+)? *(?:s|seconds?)\b"), "<seconds>"),
     (re.compile(r"\bprocess \d+\b"), "process <number>"),
+    # Files that hold times are longer or shorter by a few digits.
+    (re.compile(r"\b\d+(?:\.\d+)? [kKMG]?i?B\b"), "<size>"),
     # What `show` says of the computer.
     (re.compile(r"^(Machine|Packages) .*$", re.MULTILINE), r"\1"),
     (re.compile(r"^ +Python \d.*$", re.MULTILINE), "Python"),

@@ -288,14 +288,17 @@ def test_demo_runs_are_complete_run_folders(first_run):
         assert metadata["timing_source"] == "challenge"
         assert metadata["system_info"]["packages_info"]["mobgap"] == "1.2.0"
         assert metadata["caller"]["file"].endswith("entries.py")
-        scores = json.loads((run / "results" / "scores.json").read_text(encoding="utf-8"))
-        assert [fold["participant"] for fold in scores["folds"]] == ["HA 001", "HA 002", "MS 001"]
+        table = json.loads((run / "results" / "aggregated_results.json").read_text(encoding="utf-8"))
+        assert "combined__f1_score" in table["columns"]
+        evaluation = json.loads((run / "results" / "evaluation.json").read_text(encoding="utf-8"))
+        held_out = [trials[0][:2] for trials in evaluation["folds"]["test__data_labels"]]
+        assert held_out == [["HA", "001"], ["HA", "002"], ["MS", "001"]]
         assert json.loads((run / "custom_metadata.json").read_text(encoding="utf-8"))["citation"]
         for line in (run / "MANIFEST.sha256").read_text(encoding="utf-8").splitlines():
             checksum, name = line.split("  ", 1)
             assert hashlib.sha256((run / name).read_bytes()).hexdigest() == checksum
-    tuned = json.loads((stored / "shin_improved_tuned" / runs[-1].name / "results" / "scores.json").read_text())
-    assert [fold["tuned_to"]["algo__axis"] for fold in tuned["folds"]] == ["is", "norm", "norm"]
+    tuned = json.loads((stored / "shin_improved_tuned" / runs[-1].name / "results" / "evaluation.json").read_text())
+    assert [fold["best_params"]["algo__axis"] for fold in tuned["optimization"]] == ["is", "norm", "norm"]
 
 
 @needs_demo_extra

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gaitmap_results import load_run
-from gaitmap_results.demo.challenge import InitialContactChallenge
+from gaitmap_results.demo.challenge import InitialContactChallenge, scores_by_person
 
 __all__ = ["ComparedRun", "read_run"]
 
@@ -44,12 +44,12 @@ class ComparedRun:
 def read_run(path: Path) -> ComparedRun:
     """Load one run of the demo from its run folder."""
     run = load_run(InitialContactChallenge, path)
-    mean = run.results["mean"]
+    scores = scores_by_person(run.results)
     return ComparedRun(
         entry_name=run.metadata["entry_name"],
-        f1_score={fold["participant"]: fold["f1_score"] for fold in run.results["folds"]},
-        mean_f1_score=mean["f1_score"],
-        mean_timing_error=mean["tp_absolute_timing_error_s"],
+        f1_score=scores["f1_score"].to_dict(),
+        mean_f1_score=float(scores["f1_score"].mean()),
+        mean_timing_error=float(scores["tp_absolute_timing_error_s"].mean()),
         runtime=run.metadata["runtime"],
         is_debug_run=run.metadata["is_debug_run"],
         debug_reasons=run.metadata["debug_reasons"],
