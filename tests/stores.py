@@ -34,6 +34,7 @@ class TwoFiles(ExampleChallenge):
 
     def run(self, optimizer: Any = None) -> TwoFiles:
         super().run(optimizer)
+        self.optimizer = None  # what can be pickled can be compared, and is not saved twice
         return self
 
     def save_core_results(self, folder_path: Path) -> None:
@@ -61,7 +62,6 @@ def record(
 
         challenge.run(entry)
         tell("s")
-        challenge.optimizer = None  # what can be pickled can be compared
         if change:
             challenge.result_ = 42.0
     tell("x")

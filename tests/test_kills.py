@@ -191,8 +191,24 @@ def test_a_kill_in_the_middle_of_recovering(tmp_path):
             check_recovery(store, run_id)
 
 
-def test_a_kill_in_the_middle_of_discarding(tmp_path):
+def test_a_kill_in_the_middle_of_discarding(tmp_path, monkeypatch):
     """What is left of a run that was being deleted is never published as if it were whole."""
+    scandir = os.scandir
+
+    class ResultsFirst(list):
+        """The content of a folder in the worst order; a file system has one of its own."""
+
+        def __init__(self, path="."):
+            with scandir(path) as entries:
+                super().__init__(sorted(entries, key=lambda entry: entry.name, reverse=True))
+
+        def __enter__(self):
+            return iter(self)
+
+        def __exit__(self, *_):
+            pass
+
+    monkeypatch.setattr(os, "scandir", ResultsFirst)
     for number in range(1, 40):
         store = tmp_path / str(number)
 
