@@ -213,7 +213,9 @@ def _run_ids(results_folder: Path) -> tuple[list[str], list[str]]:
         if path.is_symlink():
             skipped.append(f"{path} was skipped: it is a symbolic link.")
         elif match is None or (match["journal"] is None) != path.is_dir():
-            if not path.name.startswith("."):  # file servers and file managers keep such files everywhere
+            # A run that was published since the folder was listed is gone, and nothing to warn about; file servers and
+            # file managers keep files that start with a dot everywhere.
+            if path.exists() and not path.name.startswith("."):
                 skipped.append(f"{path} was skipped: it is no unfinished run.")
         elif not path.name.endswith(".new"):  # a journal that was being written when its run was killed
             run_ids[match["run_id"]] = None
