@@ -20,6 +20,9 @@ class OpenBlock(Protocol):
     owner_pid: int
     paused_in: int | None
 
+    def challenge_failed(self, challenge: Any) -> None:
+        """Take note that a challenge's ``run`` raised."""
+
     def challenge_starts(self, challenge: Any) -> None:
         """Refuse a challenge whose results could not be stored, before it is run."""
 

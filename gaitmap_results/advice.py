@@ -15,7 +15,7 @@ from gaitmap_results.exceptions import (
     UntrackedCallerWarning,
 )
 from gaitmap_results.plan import SavePlan
-from gaitmap_results.provenance import GitReading, Provenance
+from gaitmap_results.provenance import GitReading, Provenance, unwatched_files
 
 __all__ = [
     "advise_about_debug",
@@ -55,6 +55,13 @@ def git_reasons(reading: GitReading | None, *, changed: bool | None = False) -> 
             "not matter in git_dirty_ignore."
         )
         reasons.append(DebugReason("git.dirty", message, {"paths": paths}))
+    unwatched = unwatched_files(reading)
+    if unwatched:
+        message = (
+            f"git was told not to look for changes in {', '.join(unwatched[:5])}, so that nobody knows whether the "
+            "commit holds this code. Take that back with `git update-index --no-assume-unchanged --no-skip-worktree`."
+        )
+        reasons.append(DebugReason("git.unavailable", message, {"paths": unwatched}))
     if changed is None:
         reasons.append(
             DebugReason("git.unavailable", "The state of the repository could not be read at the end of the run.")

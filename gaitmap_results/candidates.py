@@ -79,8 +79,14 @@ def ambiguous(found: Iterable[Any], folder: Path, kept: Sequence[Path]) -> Ambig
     )
 
 
-def missing(entry_name: object) -> NoChallengeError:
-    """Return the error for a block without any challenge."""
+def missing(entry_name: object, failed: Sequence[Any] = ()) -> NoChallengeError:
+    """Return the error for a block without any challenge, or in which the ``run`` of every challenge raised."""
+    if failed:
+        names = ", ".join(dict.fromkeys(type(challenge).__qualname__ for challenge in failed))
+        return NoChallengeError(
+            f"The block of {entry_name!r} ended, but `run` raised in every challenge that ran in it ({names}); there "
+            "are no results to save."
+        )
     return NoChallengeError(f"The block of {entry_name!r} ended, but no challenge ran in it. {HOW_TO_NAME_A_CHALLENGE}")
 
 

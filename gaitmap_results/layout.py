@@ -38,6 +38,9 @@ UNFINISHED_DIR: Final = ".unfinished"
 #: A part of an entry's name may have this many bytes in UTF-8.
 MAX_NAME_BYTES: Final = 100
 
+# PATH_MAX of Linux is 4096 bytes; the rest is for the results folder, the challenge, and what is in the run folder.
+_MAX_ENTRY_CHARACTERS: Final = 500
+
 # A challenge's folder is made of a module path and a class, which have no such limit in Python; file systems have one.
 _MAX_CHALLENGE_BYTES = 255
 
@@ -159,6 +162,14 @@ def check_entry_name(entry_name: object) -> tuple[str, ...]:
             what="entry name",
             value=entry_name,
             reason="it has no part",
+        )
+    if sum(len(str(part)) for part in parts) > _MAX_ENTRY_CHARACTERS:
+        raise InvalidNameError(
+            f"The parts of the entry name have more than {_MAX_ENTRY_CHARACTERS} characters in all; no file system "
+            "holds such a path. Choose a shorter name; nothing was run or stored under it.",
+            what="entry name",
+            value=entry_name,
+            reason=f"it has more than {_MAX_ENTRY_CHARACTERS} characters in all",
         )
     what = "entry name" if len(parts) == 1 else "part of the entry name"
     checked = tuple(check_folder_name(part, what=what) for part in parts)

@@ -142,6 +142,8 @@ class _Observation:
         _running.set(self._before)
         if kind is None:
             self._block.challenge_finished(self._challenge, RunTimes(self._start, end, runtime, "observed"))
+        else:
+            self._block.challenge_failed(self._challenge)
 
     async def of_coroutine(self, coroutine: Any) -> Any:
         with self:

@@ -27,6 +27,8 @@ _MAX_DEPTH: Final = 12
 # What is longer is stored as its length and a hash: it would hide the parameters that people set by hand.
 _MAX_ITEMS: Final = 200
 _MAX_CHARACTERS: Final = 2000
+# Objects that refer to each other in many ways would be described once for each of them.
+_MAX_OBJECTS: Final = 5000
 
 
 def describe_parameters(item: Any) -> dict[str, Any]:
@@ -106,6 +108,7 @@ class _Description:
 
     def __init__(self) -> None:
         self._open: set[int] = set()
+        self._n_objects = 0
 
     def of_object(self, item: Any, depth: int) -> dict[str, Any]:
         parameters = _parameters(item)
@@ -122,7 +125,8 @@ class _Description:
     def of_value(self, value: Any, depth: int, *, limited: bool = True) -> Any:
         if value is None or isinstance(value, (bool, int, float, str)):
             return _scalar(value)
-        if id(value) in self._open or depth > _MAX_DEPTH:
+        self._n_objects += limited
+        if id(value) in self._open or depth > _MAX_DEPTH or self._n_objects > _MAX_OBJECTS:
             return {"class": full_class_name(type(value))}
         self._open.add(id(value))
         try:
@@ -152,7 +156,7 @@ class _Description:
         return described if described is not None else self._of_any(value, depth)
 
     def _of_item(self, name: str, value: Any, depth: int) -> Any:
-        return REDACTED if is_secret_name(name) and isinstance(value, str) else self.of_value(value, depth + 1)
+        return REDACTED if is_secret_name(name) and value is not None else self.of_value(value, depth + 1)
 
     def _of_function(self, value: Any, depth: int) -> dict[str, Any] | None:
         if isinstance(value, functools.partial):

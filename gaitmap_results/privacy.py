@@ -212,11 +212,17 @@ class Redactor:
         return paths.sub(lambda found: name.sub(_USER, found.group()), text)
 
     def tree(self, value: Any) -> Any:
-        """Return a JSON value with every string in it rewritten by :meth:`text`; keys are names and stay."""
+        """Return a JSON value with every string in it rewritten by :meth:`text`; keys stay, unless they are paths."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {key: self.tree(item) for key, item in value.items()}
+            shown: dict[str, Any] = {}
+            for key, item in value.items():
+                name = self.text(key) if "/" in key or "\\" in key else key
+                while name in shown:  # two paths may become one
+                    name += "_"
+                shown[name] = self.tree(item)
+            return shown
         if isinstance(value, (list, tuple)):
             return [self.tree(item) for item in value]
         return value

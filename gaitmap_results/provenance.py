@@ -131,12 +131,17 @@ def read_git(plan: SavePlan, caller: Caller | None) -> GitReading:
 
 
 def _note_hidden_files(collector: Collector, reading: GitReading | None) -> None:
+    paths = unwatched_files(reading)
+    if paths:
+        shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+        collector.note("git", f"git was told not to look for changes (assume-unchanged, skip-worktree) in {shown}.")
+
+
+def unwatched_files(reading: GitReading | None) -> list[str]:
+    """Return the files in which git was told not to look for changes; nobody knows whether they have any."""
     state = reading.state if reading else None
     # A file that a sparse checkout leaves out has the same mark, and cannot have been edited.
-    edited = [path for path in state.hidden if (state.base_dir / path).exists()] if state else []
-    if edited:
-        shown = ", ".join(edited[:5]) + (f" and {len(edited) - 5} more" if len(edited) > 5 else "")
-        collector.note("git", f"git was told not to look for changes (assume-unchanged, skip-worktree) in {shown}.")
+    return [path for path in state.hidden if (state.base_dir / path).exists()] if state else []
 
 
 def reread_git(plan: SavePlan, provenance: Provenance, collector: Collector) -> tuple[GitReading | None, bool | None]:
@@ -164,7 +169,9 @@ def _not_counted(plan: SavePlan, caller_file: Path | None) -> Path:
     What is unfinished never counts; it is there only while a run is recorded.
     """
     folder = plan.results_folder
-    holds_code = (folder / ".git").exists() or (caller_file is not None and caller_file.is_relative_to(folder))
+    # Code that was typed in, or stands in a notebook whose file is not known, belongs to the folder it runs in.
+    code = caller_file if caller_file is not None else Path.cwd()
+    holds_code = (folder / ".git").exists() or code.is_relative_to(folder)
     return folder / UNFINISHED_DIR if holds_code else folder
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
@@ -20,12 +19,12 @@ from gaitmap_results._signals import HandledSignals, check_signals
 from gaitmap_results._user_warnings import PendingWarnings, announce
 from gaitmap_results.advice import advise_about_debug, advise_about_unknowns, advise_before_start, git_reasons
 from gaitmap_results.block_stagings import BlockStagings
-from gaitmap_results.challenge import RunTimes, check_challenge
+from gaitmap_results.challenge import RunTimes, check_challenge, own_times
 from gaitmap_results.exceptions import GaitmapResultsError, RecorderStateError, SaveError
 from gaitmap_results.failure import describe_failure, is_clean_exit, raised_reason, status_of, tell_with
 from gaitmap_results.layout import UNFINISHED_DIR
 from gaitmap_results.metadata import encode_custom_metadata, own_copy
-from gaitmap_results.observed_run import ObservedRun
+from gaitmap_results.observed_run import ObservedRun, ObservedRuns
 from gaitmap_results.observing import observe_again
 from gaitmap_results.plan import SaveOptions, SavePlan, make_plan
 from gaitmap_results.provenance import Collector, Provenance, collect_provenance, reread_git, start_meter
@@ -86,12 +85,10 @@ class Recorder(_html.ShownRecorder):
         self._caller = caller
         self._named = candidates.NamedChallenges([] if challenge is None else [challenge])
         self._handle_signals = handle_signals
-        self._runs: list[ObservedRun] = []
+        self._runs = ObservedRuns()
         self._saved_by_user: list[Any] = []
         self._nested_saved: list[Any] = []
         self._refused: list[tuple[Any, GaitmapResultsError]] = []
-        self._is_leaving = False
-        self._lock = threading.RLock()
 
     @property
     def path_(self) -> Path | None:
@@ -208,16 +205,15 @@ class Recorder(_html.ShownRecorder):
             raise errors[0]
 
     def _runs_to_save(self, raised: BaseException | None) -> list[ObservedRun]:
-        with self._lock:
-            self._is_leaving = True
-            runs = list(self._runs)
+        runs = self._runs.close()
         for run in runs:
             if run.saved_by_user:
                 run.discard()
         runs = [run for run in runs if not run.saved_by_user]
         if raised is None:
             return runs + self._unobserved(runs)
-        given = candidates.without(self._named.given, [run.challenge for run in runs] + self._saved_by_user)
+        known = [run.challenge for run in runs] + self._saved_by_user + self._runs.failed
+        given = candidates.without(self._named.given, known)
         described = describe_failure(raised, self._plan.relative_to)
         for run in self._keep(self._as_runs(given)):
             run.finished.staging.note(status=status_of(raised), error=described)
@@ -241,6 +237,7 @@ class Recorder(_html.ShownRecorder):
     def _unobserved(self, runs: Iterable[ObservedRun]) -> list[ObservedRun]:
         """Return the challenges to save that were not seen running, by the ways in which they can be named."""
         own = [run.challenge for run in runs] + self._saved_by_user + [challenge for challenge, _ in self._refused]
+        own += self._runs.failed
         found = self._named.find(own, self._nested_saved, self._start)
         if found or own or self._nested_saved:
             return self._as_runs(found)
@@ -267,8 +264,7 @@ class Recorder(_html.ShownRecorder):
                 run.discard()
             else:
                 kept.append(run)
-        with self._lock:
-            self._runs.extend(kept)
+        self._runs.extend(kept)
         return kept
 
     def _nothing_to_save(self, error: BaseException | None) -> None:
@@ -284,7 +280,7 @@ class Recorder(_html.ShownRecorder):
             self.status_ = "published" if self._saved_by_user else "empty"
             self._stagings.withdraw_first()
         else:
-            missing = candidates.missing(self._entry_name)
+            missing = candidates.missing(self._entry_name, self._runs.failed)
             self._note_failure(missing)
             raise missing
 
@@ -324,6 +320,11 @@ class Recorder(_html.ShownRecorder):
     def challenge_starts(self, challenge: Any) -> None:
         """Refuse a challenge whose results could not be stored, before it is run."""
         check_challenge(challenge)
+        self._runs.begin(challenge)
+
+    def challenge_failed(self, challenge: Any) -> None:
+        """Take note that a challenge's ``run`` raised: what it holds is not saved, also if the block goes on."""
+        self._runs.fail(challenge)
 
     def challenge_finished(self, challenge: Any, times: RunTimes) -> None:
         """Take note that a challenge's ``run`` returned, and put its results on the disk at once."""
@@ -332,14 +333,8 @@ class Recorder(_html.ShownRecorder):
         name = self._check(challenge)
         if name is None:
             return
-        run = ObservedRun(challenge, *name, RunTimes.of_challenge(challenge) or times)
-        with self._lock:
-            is_late = self._is_leaving
-            if not is_late:
-                for other in self._runs:
-                    other.superseded = other.superseded or other.challenge is challenge
-                self._runs.append(run)
-        if is_late:
+        run = ObservedRun(challenge, *name, own_times(challenge, since=times.start) or times)
+        if not self._runs.add(run):
             self._keep_late(run)
             return
         try:
@@ -364,7 +359,7 @@ class Recorder(_html.ShownRecorder):
 
         What he saved is the challenge's latest run; earlier ones, and one that follows, are other results.
         """
-        runs = [run for run in self._runs if run.challenge is challenge]
+        runs = self._runs.of(challenge)
         for run in runs:
             run.saved_by_user = run.saved_by_user or not run.superseded
         if nested and not runs:
@@ -389,7 +384,7 @@ class Recorder(_html.ShownRecorder):
         """Keep in the journal why nothing was published."""
         if self.status_ != "terminated":
             self.status_ = status_of(error)
-        if any(run.is_staged for run in self._runs):
+        if self._runs.any_staged():
             self._stagings.withdraw_first()  # the others hold more than it does
         self._stagings.note(
             status=self.status_,

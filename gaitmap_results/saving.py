@@ -150,7 +150,11 @@ def save_run(
     if published.error is not None:
         pending.log("shown here because an error is raised")
         raise published.error
-    pending.show()
+    try:
+        pending.show()
+    except Warning as warning:  # the user made errors of warnings; the run is stored all the same
+        warning.path = published.path  # type: ignore[attr-defined]
+        raise
     return published.path
 
 

@@ -52,6 +52,8 @@ _OWN_SETTINGS = (
     *("-c", "core.quotePath=false"),
     # A monitor of the file system is a hook of the user or a process that stays; neither is needed here.
     *("-c", "core.fsmonitor=false"),
+    # Said on the command line, too, but only this reaches the status that git reads inside of submodules.
+    *("-c", "status.showUntrackedFiles=normal"),
 )
 _REFRESH = "GIT_PYTHON_REFRESH"
 _IMPORT_LOCK = threading.Lock()
