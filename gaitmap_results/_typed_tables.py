@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gaitmap_results._pandas import require_pandas
 
-__all__ = ["decode", "decode_values", "encode", "encode_scalar", "is_same", "is_table"]
+__all__ = ["decode", "decode_values", "encode", "encode_scalar", "encode_values", "is_same", "is_table"]
 
 # Return items as plain JSON with their notes, and the other way round.
 EncodeItems = Callable[[Sequence[Any]], tuple[list[Any], dict[str, Any]]]
@@ -47,12 +47,12 @@ def encode(table: Any, encode_items: EncodeItems) -> tuple[Any, dict[str, Any]]:
         return _encode_index(table, encode_items)
     index, index_note = _encode_index(table.index, encode_items)
     if isinstance(table, pd.Series):
-        data, note = _encode_values(table, encode_items)
+        data, note = encode_values(table, encode_items)
         name, name_note = encode_items([table.name])
         plain = {"name": name[0], "index": index, "data": data}
         return plain, {"kind": "Series", "index": index_note, "data": note, "name": name_note}
     columns, columns_note = _encode_index(table.columns, encode_items)
-    encoded = [_encode_values(table.iloc[:, number], encode_items) for number in range(table.shape[1])]
+    encoded = [encode_values(table.iloc[:, number], encode_items) for number in range(table.shape[1])]
     rows = [list(row) for row in zip(*(data for data, _ in encoded), strict=True)]
     plain = {"columns": columns, "index": index, "data": rows}
     notes = [note for _, note in encoded]
@@ -105,7 +105,8 @@ def is_same(first: Any, second: Any) -> bool:
     return True
 
 
-def _encode_values(series: Any, encode_items: EncodeItems) -> tuple[list[Any], dict[str, Any]]:
+def encode_values(series: Any, encode_items: EncodeItems) -> tuple[list[Any], dict[str, Any]]:
+    """Return one column of a table as plain JSON and its note."""
     dtype = str(series.dtype)
     plain, items = encode_items(series.tolist())
     note = {"dtype": dtype, **items}
@@ -144,11 +145,11 @@ def _encode_index(index: Any, encode_items: EncodeItems) -> tuple[Any, dict[str,
         return index.tolist(), {"kind": "RangeIndex", **limits, **about}
     if isinstance(index, pd.MultiIndex):
         levels = [
-            _encode_values(index.get_level_values(number).to_series(), encode_items) for number in range(index.nlevels)
+            encode_values(index.get_level_values(number).to_series(), encode_items) for number in range(index.nlevels)
         ]
         rows = [list(row) for row in zip(*(data for data, _ in levels), strict=True)]
         return rows, {"kind": "MultiIndex", "levels": [note for _, note in levels], **about}
-    plain, note = _encode_values(index.to_series(), encode_items)
+    plain, note = encode_values(index.to_series(), encode_items)
     return plain, {"kind": "Index", "values": note, **about}
 
 

@@ -8,6 +8,7 @@ It says what plain JSON loses, such as whether a list was an array, and what had
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -186,9 +187,14 @@ def save_cv_results(
     notes = []
     for number, name in enumerate(columns):
         series = cv_results.iloc[:, number]
-        values, items = encoder.encode_items(series.tolist(), name, 0)
+        n_left_out = len(encoder.left_out)
+        encode_items = functools.partial(encoder.encode_items, place=name, depth=0)
+        values, note = _typed_tables.encode_values(series, encode_items)
+        if len(encoder.left_out) > n_left_out:
+            # A repr is no period, interval or category; without its type the column can still be loaded.
+            note["dtype"] = "object"
         plain[name] = dict(zip(rows, values, strict=True))
-        notes.append({"dtype": str(series.dtype), **items})
+        notes.append(note)
     axes = {}
     for axis, labels in (("index", cv_results.index), ("columns", cv_results.columns)):
         axes[axis], axes[f"{axis}_note"] = encoder.encode(labels, axis)
@@ -308,7 +314,11 @@ def _unique_texts(labels: Sequence[Any]) -> list[str]:
 
 
 def _from_types(plain: Mapping[str, Any], types: Mapping[str, Any], pd: Any) -> Any:
-    index, columns = (decode(types[axis], types[f"{axis}_note"]) for axis in ("index", "columns"))
+    # Of an index that could not be stored there is only a repr; the texts of its labels are in the plain file.
+    texts = {"index": list(next(iter(plain.values()), ())), "columns": list(plain)}
+    index, columns = (
+        texts[axis] if types[f"{axis}_note"] is None else decode(types[axis], types[f"{axis}_note"]) for axis in texts
+    )
     series = [
         _typed_tables.decode_values(list(values.values()), note, decode_items, index=index)
         for values, note in zip(plain.values(), types["data"], strict=True)

@@ -438,3 +438,39 @@ def test_the_installed_tpcp(tmp_path):
     (score,) = (name for name in loaded if name.endswith("__score") and "single" not in name and "train" not in name)
     assert loaded[score].tolist() == [2 / 3] * 3
     assert load_opti_results(tmp_path) == [{"best_params": {"factor": 2}, "best_score": 2 / 3}] * 3
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_column_of_categories_comes_back(ordered, tmp_path):
+    """A column of categories keeps its categories, those that no fold has included, and their order."""
+    kind = pd.CategoricalDtype(["slow", "fast", "none"], ordered=ordered)
+    table = pd.DataFrame({"speed": pd.Series(["fast", None, "slow"], dtype=kind), "n": [1, 2, 3]})
+    save_cv_results(table, METADATA, tmp_path)
+    pd.testing.assert_frame_equal(load_cv_results(tmp_path)[0], table)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pd.Series(pd.period_range("2026-01", periods=2, freq="M")),
+        pd.Series(pd.interval_range(0, 2)),
+        pd.Series(pd.cut([0.5, 1.5], [0, 1, 2])),
+    ],
+    ids=lambda column: str(column.dtype),
+)
+def test_a_column_that_is_left_out_spares_the_others(column, tmp_path):
+    """Where only the repr of a column could be stored, the table is loaded with the repr in it."""
+    with pytest.warns(GaitmapResultsWarning, match="has no JSON form"):
+        save_cv_results(pd.DataFrame({"odd": column, "score": [0.25, 0.5]}), METADATA, tmp_path)
+    loaded = load_cv_results(tmp_path)[0]
+    assert loaded["score"].tolist() == [0.25, 0.5]
+    assert loaded["odd"].tolist() == [repr(value) for value in column]
+
+
+def test_an_index_that_is_left_out_spares_the_columns(tmp_path):
+    """Where an index could not be stored, the table is loaded with the texts of its labels."""
+    table = pd.DataFrame({"score": [0.25, 0.5]}, index=pd.period_range("2026-01", periods=2, freq="M"))
+    with pytest.warns(GaitmapResultsWarning, match="could not be stored"):
+        save_cv_results(table, METADATA, tmp_path)
+    loaded = load_cv_results(tmp_path)[0]
+    assert loaded["score"].to_dict() == {"2026-01": 0.25, "2026-02": 0.5}
