@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 import orjson
 
@@ -33,6 +33,7 @@ __all__ = [
     "parse_json_roughly",
     "read_foreign_json",
     "read_json",
+    "read_regular_file",
     "remove_file",
     "remove_folder",
     "replace_file",
@@ -90,7 +91,35 @@ def _parse_with_python(content: bytes) -> Any:
 
 def read_json(path: Path) -> Any:
     """Return what a JSON file says; see :func:`parse_json`."""
-    return parse_json(path.read_bytes())
+    return parse_json(read_regular_file(path))
+
+
+def read_regular_file(path: Path) -> bytes:
+    """Return the content of a file, or of the file that a link leads to.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    ValueError
+        If it is no regular file: a pipe would wait for ever.
+    """
+    with _open_regular(path) as file:
+        return file.read()
+
+
+def _open_regular(path: Path, *more_flags: str) -> BinaryIO:
+    flags = os.O_RDONLY
+    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY", *more_flags):
+        flags |= getattr(os, name, 0)
+    descriptor = os.open(path, flags)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise ValueError("it is no regular file")
 
 
 def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
@@ -106,15 +135,10 @@ def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
     """
     if path.is_symlink():
         raise ValueError("it is a symbolic link")
-    flags = os.O_RDONLY
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):
-        flags |= getattr(os, name, 0)
-    with open(os.open(path, flags), "rb") as file:
-        facts = os.fstat(file.fileno())
-        if not stat.S_ISREG(facts.st_mode):
-            raise ValueError("it is no regular file")
-        if facts.st_size > max_bytes:
-            raise ValueError(f"it has {facts.st_size} bytes; {max_bytes} are read at most")
+    with _open_regular(path, "O_NOFOLLOW") as file:
+        n_bytes = os.fstat(file.fileno()).st_size
+        if n_bytes > max_bytes:
+            raise ValueError(f"it has {n_bytes} bytes; {max_bytes} are read at most")
         return parse_json(file.read(max_bytes))
 
 

@@ -166,7 +166,7 @@ def _expected(folder: Path) -> dict[str, str] | None:
     try:
         if manifest.is_symlink():
             raise CorruptRunError(f"{manifest} is a link, which no run is saved with.", path=folder)
-        return dict(parse_manifest(manifest.read_bytes()))
+        return dict(parse_manifest(_storage.read_regular_file(manifest)))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

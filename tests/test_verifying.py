@@ -190,3 +190,14 @@ def test_published_runs():
     runs = [path.parent for path in PUBLISHED.rglob("metadata.json")]
     assert len(runs) == 17
     assert {verify_run(run).status for run in runs} == {"no manifest"}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.parametrize("name", ["MANIFEST.sha256", "metadata.json"])
+def test_a_pipe_is_not_waited_for(run, name):
+    """A named pipe in the place of the manifest, or of the metadata of a run without one, is refused at once."""
+    (run / "MANIFEST.sha256").unlink()
+    (run / name).unlink(missing_ok=True)
+    os.mkfifo(run / name)
+    with pytest.raises(CorruptRunError, match="it is no regular file"):
+        verify_run(run)
