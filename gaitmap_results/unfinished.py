@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -22,6 +23,7 @@ from gaitmap_results.staging import has_core_results
 
 __all__ = ["FoundRun", "UnfinishedRun", "find_unfinished_run", "is_complete", "list_unfinished", "unfinished_runs"]
 
+_START_S: Final = 0.02
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _NAME: Final = re.compile(rf"(?P<run_id>{_UUID})(?P<journal>\.{re.escape(JOURNAL_FILE)}(?:\.new)?)?")
 
@@ -125,7 +127,7 @@ def unfinished_runs(results: str | Path | None = None) -> list[UnfinishedRun]:
     ConfigError
         If there is no config to say where runs are stored, or it is wrong.
     RunNotFoundError
-        If there is no such results folder.
+        If there is no such results folder, or its ``.unfinished`` cannot be read.
 
     Warns
     -----
@@ -157,7 +159,7 @@ def list_unfinished(results_folder: Path) -> tuple[list[UnfinishedRun], list[str
     Raises
     ------
     RunNotFoundError
-        If there is no such results folder.
+        If there is no such results folder, or its ``.unfinished`` cannot be read.
     """
     run_ids, skipped = _run_ids(results_folder)
     slurm = Slurm()
@@ -205,7 +207,10 @@ def _run_ids(results_folder: Path) -> tuple[list[str], list[str]]:
     except FileNotFoundError:
         return [], []
     except OSError as error:
-        return [], [f"{folder} was skipped: it cannot be read ({error.strerror or error})."]
+        # Not an empty list: nobody would look for the runs that are in there.
+        raise RunNotFoundError(
+            f"Whether there are unfinished runs is not known: {folder} cannot be read ({error.strerror or error})."
+        ) from error
     run_ids: dict[str, None] = {}
     skipped = []
     for path in entries:
@@ -226,11 +231,16 @@ def _read(results_folder: Path, run_id: str, slurm: Slurm) -> Iterator[FoundRun]
     """Yield the run, or nothing if it was published or deleted just now."""
     folder = results_folder / UNFINISHED_DIR / run_id
     journal, problem, is_aside = _read_journal(folder)
+    if not journal and not is_aside and folder.is_dir():
+        # A run that is just starting writes its journal a moment after it has made its folder.
+        time.sleep(_START_S)
+        journal, problem, is_aside = _read_journal(folder)
     if not folder.is_dir() and not is_aside:
         return
     published = find_published(results_folder, run_id, journal) if is_aside else None
     verdict = judge(journal, slurm) if problem is None else Verdict("unknown", "unknown", problem)
     if published is None and is_aside and not folder.is_dir():
+        published = find_published(results_folder, run_id, journal)  # it may be there since a moment
         verdict = Verdict("unknown", "unknown", "It was just being published; its folder was moved or deleted since.")
     rescued = None if is_complete(folder, journal) else find_rescued(run_id, journal)
     if rescued is not None and rescued.parent.name != UNFINISHED_DIR:

@@ -103,7 +103,9 @@ def test_a_reader_never_sees_half_a_run_while_others_write(tmp_path):
             check_complete(path, value=json.loads((path / "results" / "result.json").read_text())["value"])
             n_seen += 1
         for run in unfinished_runs(tmp_path):
-            assert (run.status, run.certainty) == ("running", "certain") or run.core_results == "none"
+            # One that has no journal yet can say nothing.
+            assert run.status in ("running", "unknown")
+            assert run.status == "running" or run.core_results != "complete"
     thread.join()
     assert done == ["d"]
     assert n_seen > 40
