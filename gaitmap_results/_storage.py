@@ -26,6 +26,7 @@ __all__ = [
     "hash_file",
     "is_folder",
     "is_own_folder",
+    "is_real_folder",
     "list_files",
     "make_folder",
     "move_file",
@@ -178,6 +179,11 @@ def move_file(source: Path, target: Path) -> None:
 def is_folder(path: Path) -> bool:
     """Say whether there is a folder; one that cannot be looked at counts as none."""
     return os.path.isdir(path)
+
+
+def is_real_folder(path: Path) -> bool:
+    """Say whether there is a folder that is no link to one."""
+    return is_folder(path) and not path.is_symlink()
 
 
 def is_own_folder(path: Path) -> bool:

@@ -220,7 +220,7 @@ def is_rescue_folder(path: Path) -> bool:
 
 def has_core_results(folder: Path) -> bool:
     """Say whether an unfinished run has a folder with core results, or was killed while they were exchanged."""
-    return any(_storage.is_folder(folder / name) for name in (RESULTS_DIR, _OLD_RESULTS))
+    return any(_storage.is_real_folder(folder / name) for name in (RESULTS_DIR, _OLD_RESULTS))
 
 
 def _restore_interrupted_exchange(folder: Path) -> None:

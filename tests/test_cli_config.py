@@ -146,6 +146,14 @@ def test_doctor_with_a_closed_results_folder(tmp_path):
     assert "cannot be written: Permission denied" in done.stdout
 
 
+def test_doctor_where_runs_cannot_be_built(tmp_path):
+    """The folder in which runs are built is tried too."""
+    (tmp_path / ".unfinished").touch()
+    done = piped("doctor", tmp_path)
+    assert done.code == 1
+    assert f"cannot be written: Not a directory ({tmp_path / '.unfinished'})" in done.out
+
+
 def test_doctor_at_a_terminal(tmp_path):
     """At a terminal every line fits, and nothing is left behind in the folder that was tried."""
     results = tmp_path / "results"

@@ -18,7 +18,7 @@ from git_repository import GitRepository
 from stores import TwoFiles, check_complete, record, runs_of, unfinished_of
 
 from gaitmap_results import discard_run, recorded_run, recover_run, unfinished_runs, verify_run
-from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsError, SkippedRunWarning
+from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsError, RunNotFoundError, SkippedRunWarning
 from gaitmap_results.manifest import parse_manifest
 from gaitmap_results.unfinished import MAX_JSON_BYTES, list_unfinished
 
@@ -253,7 +253,7 @@ def test_a_rescue_folder_of_another_user_is_not_looked_at(store, tmp_path, monke
 
 @ON_POSIX
 def test_folders_without_permission():
-    """What may not be read is listed as unknown, or skipped and named; the rest is listed."""
+    """What may not be read is listed as unknown, the rest is listed; where nothing can be listed, that is an error."""
     with tempfile.TemporaryDirectory(dir="/tmp") as name:
         store = Path(name, "store")
         Path(name).chmod(0o777)
@@ -279,8 +279,8 @@ def test_folders_without_permission():
                     with pytest.raises(GaitmapResultsError):
                         recover_run(folder.name, store)
                 (store / ".unfinished").chmod(0)
-                _, skipped = list_unfinished(store)
-                assert "cannot be read" in skipped[0]
+                with pytest.raises(RunNotFoundError, match="cannot be read"):
+                    list_unfinished(store)
                 (store / ".unfinished").chmod(0o777)
             finally:
                 closed_run.chmod(0o777)

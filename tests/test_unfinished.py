@@ -19,6 +19,7 @@ from gaitmap_results._process import current_process
 from gaitmap_results._slurm import JobAnswer, Slurm
 from gaitmap_results.exceptions import NoResultsFolderError, RunNotFoundError
 from gaitmap_results.judging import judge
+from gaitmap_results.staging import has_core_results
 
 STARTED = 1_760_000_000.0
 
@@ -269,3 +270,23 @@ def test_the_journal_is_there_before_the_users_code(tmp_path):
         assert stored["started_utc"] > 1.7e9
         assert stored["run_id"] == file.parent.name
         TwoFiles().run(42)
+
+
+def test_a_file_in_the_place_of_the_unfinished_runs_is_an_error(tmp_path):
+    """Where it cannot be known whether there are unfinished runs, nobody is told that there are none."""
+    (tmp_path / ".unfinished").touch()
+    with pytest.raises(RunNotFoundError, match="cannot be read"):
+        unfinished_runs(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the right to create links")
+def test_results_behind_a_link_are_none(tmp_path):
+    """What a link named like the core results leads to is not taken for the results of an unfinished run."""
+    (tmp_path / "elsewhere").mkdir()
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "results").symlink_to(tmp_path / "elsewhere")
+    assert not has_core_results(folder)
+    (folder / "results").unlink()
+    (folder / "results").mkdir()
+    assert has_core_results(folder)

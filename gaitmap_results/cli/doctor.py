@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from gaitmap_results.cli._terminal import console, echo_json, print_labelled
 from gaitmap_results.cli.config import source_of
 from gaitmap_results.config import explain_config, find_results_folder
 from gaitmap_results.exceptions import GaitmapResultsError
+from gaitmap_results.layout import UNFINISHED_DIR
 
 __all__ = ["doctor"]
 
@@ -79,15 +81,18 @@ def _config() -> tuple[Verdict, list[str]]:
 def _results_folder(given: Path | None) -> tuple[Verdict, list[str]]:
     folder = find_results_folder(given)
     there = folder
-    while not there.exists() and there != there.parent:
+    while not os.path.lexists(there) and there != there.parent:
         there = there.parent
-    try:
-        # Permissions say less than trying: a disk may be full, or mounted for reading only.
-        with tempfile.NamedTemporaryFile(dir=there, prefix=".gaitmap_results_") as file:
-            file.write(b"can be written")
-            file.flush()
-    except OSError as error:
-        return "bad", [f"{folder} cannot be written: {error.strerror or error} ({there})"]
+    # Runs are built in .unfinished, which another user may have created.
+    unfinished = folder / UNFINISHED_DIR
+    for tried in (there, unfinished) if os.path.lexists(unfinished) else (there,):
+        try:
+            # Permissions say less than trying: a disk may be full, or mounted for reading only.
+            with tempfile.NamedTemporaryFile(dir=tried, prefix=".gaitmap_results_") as file:
+                file.write(b"can be written")
+                file.flush()
+        except OSError as error:
+            return "bad", [f"{folder} cannot be written: {error.strerror or error} ({tried})"]
     return "good", [f"{folder} can be written" if there == folder else f"{folder} can be created"]
 
 
