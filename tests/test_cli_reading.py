@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import os
 import subprocess
 import sys
 import time
@@ -14,9 +16,10 @@ import pytest
 from challenges import ExampleChallenge
 from command import START as COMMAND
 from command import at_terminal, in_process, piped
-from run_folders import CHALLENGE, PUBLISHED, START, needs_published, write_run
+from run_folders import CHALLENGE, PUBLISHED, START, as_ordinary_user, needs_published, write_run
 
 from gaitmap_results import save_run
+from gaitmap_results.cli._terminal import print_labelled
 
 HOUR = timedelta(hours=1)
 COMMANDS = ("list", "show", "verify", "export", "config", "config show", "config template", "doctor")
@@ -526,3 +529,89 @@ def test_published_runs():
         assert len(list(csv.DictReader(file))) == 17
     done = piped("show", "kluge_2017", "gaitmap/mad_classic/default", "--results", PUBLISHED)
     assert "20230707_083836_0" in done.out
+
+
+# What a file or folder may hold, or refuse.
+
+
+def no_constant(name):
+    """Fail at a number that JSON does not have."""
+    raise AssertionError(name)
+
+
+def test_numbers_that_json_does_not_have_are_null(tmp_path):
+    """NaN and infinity in a record become null, so that every program can read what is printed and exported."""
+    results = tmp_path / "results"
+    run = write_run(results, custom={"score": float("nan"), "limits": [1.5, float("inf")]})
+    shown = json.loads(in_process("show", run, "--json").out, parse_constant=no_constant)
+    assert shown["custom_metadata"] == {"score": None, "limits": [1.5, None]}
+    target = tmp_path / "runs.json"
+    assert in_process("export", results, "--to", target).code == 0
+    (row,) = json.loads(target.read_text(), parse_constant=no_constant)
+    assert (row["custom.score"], row["custom.limits"]) == (None, [1.5, None])
+
+
+def test_odd_values_in_a_record_do_not_end_the_command(tmp_path):
+    """A record with values of other types than expected is shown as far as it makes sense."""
+    run = write_run(tmp_path, repaired=5, system_info={"python_version": " "})
+    done = in_process("show", run)
+    assert done.code == 0
+    assert "took 12.5 s" in done.out
+    assert "Python" not in done.out
+
+
+def test_official_and_debug_exclude_each_other(results):
+    """Both options at once would mean no run at all, and are refused as wrong usage."""
+    done = in_process("list", results, "--official", "--debug")
+    assert done.code == 2
+    assert "both --official and --debug" in done.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the right to create links")
+def test_verify_names_what_was_not_looked_into(saved):
+    """Of an intact run, too, links are named, since nobody has compared what they lead to."""
+    (saved / "results" / "more").symlink_to(saved.parent)
+    done = in_process("verify", saved)
+    assert done.code == 0
+    assert "skipped: results/more, a link" in done.out
+    assert "1 run: 1 intact" in done.out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the right to create links")
+def test_files_behind_a_link_are_not_shown_as_results(tmp_path):
+    """A link in the place of the core results is not followed."""
+    run = write_run(tmp_path)
+    (run / "results").rename(tmp_path / "elsewhere")
+    (run / "results").symlink_to(tmp_path / "elsewhere")
+    assert json.loads(in_process("show", run, "--json").out)["core_results"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("list", "RUN"), 1), (("show", "RUN"), 1), (("verify", "RUN"), 2), (("export", "RUN", "--to", "RUN/x.csv"), 1)],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_closed_folders_are_an_error_without_traceback(arguments, code, tmp_path):
+    """A folder without permission ends a command with one message."""
+    closed = tmp_path / "closed"
+    run = write_run(closed)
+    program = f"import sys; {COMMAND}"
+    words = [word.replace("RUN", str(run)) for word in arguments]
+    command = as_ordinary_user([sys.executable, "-c", program, *words])
+    closed.chmod(0)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    finally:
+        closed.chmod(0o755)
+    assert done.returncode == code
+    assert "Permission denied" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_style_of_a_label_ends_with_it():
+    """Only the label is dim or coloured, not the line beside it."""
+    from rich.console import Console
+
+    output = Console(force_terminal=True, color_system="standard", width=80, file=io.StringIO())
+    print_labelled(output, [("When", "red", ["today"])])
+    assert output.file.getvalue() == "\x1b[31mWhen  \x1b[0mtoday\n"

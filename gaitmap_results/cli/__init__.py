@@ -5,6 +5,7 @@ Each command is a module of this package, imported only when it is asked for.
 
 from __future__ import annotations
 
+import errno
 from importlib import import_module
 from typing import Any
 
@@ -46,6 +47,11 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except GaitmapResultsError as error:
             # These messages are written for the user; a traceback would hide them.
+            raise click.ClickException(str(error)) from error
+        except OSError as error:
+            # Who closed the pipe, such as `head`, needs no message; click ends the command.
+            if error.errno == errno.EPIPE:
+                raise
             raise click.ClickException(str(error)) from error
 
 

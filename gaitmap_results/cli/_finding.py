@@ -100,7 +100,7 @@ def find_run(words: Sequence[str], results: Path | None) -> RunFacts:
 
 
 def _is_path(word: str) -> bool:
-    return Path(word).exists() or os.sep in word or (os.altsep is not None and os.altsep in word)
+    return os.sep in word or (os.altsep is not None and os.altsep in word) or Path(word).exists()
 
 
 def _run_at(path: Path) -> RunFacts:

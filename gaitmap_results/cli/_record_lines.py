@@ -66,8 +66,13 @@ def _list(record: dict[str, Any], key: str) -> list[Any]:
 def _when(facts: RunFacts, metadata: dict[str, Any]) -> Iterator[str]:
     took = duration(facts.runtime)
     yield f"{local_time(facts.start, seconds=True)}, took {took}"
-    if "run_start_datetime_utc" in (metadata.get("repaired") or {}):
+    if "run_start_datetime_utc" in _repaired(metadata):
         yield "(gaitmap_challenges stored a wrong time in UTC; this is the repaired one)"
+
+
+def _repaired(metadata: dict[str, Any]) -> Any:
+    repaired = metadata.get("repaired")
+    return repaired if isinstance(repaired, (dict, list)) else ()
 
 
 def _kind(metadata: dict[str, Any]) -> Iterator[str]:
@@ -123,9 +128,9 @@ def _machine(metadata: dict[str, Any]) -> Iterator[str]:
     ]
     if any(parts):
         yield ", ".join(str(part) for part in parts if part)
-    version = system.get("python_version")
+    version = str(system.get("python_version") or "").split()
     if version:
-        yield f"Python {str(version).split()[0]} ({system.get('python_implementation') or 'unknown implementation'})"
+        yield f"Python {version[0]} ({system.get('python_implementation') or 'unknown implementation'})"
 
 
 def _packages(metadata: dict[str, Any]) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,6 +29,7 @@ __all__ = [
     "progress",
     "report_skipped",
     "size",
+    "without_non_finite",
 ]
 
 _MAX_SKIPPED = 20
@@ -66,10 +68,10 @@ def print_labelled(output: Console, rows: Iterable[tuple[str, str, Iterable[str]
     indent = max((len(label) for label, _, _ in shown), default=0) + _GAP
     width = min(output.width, _MAX_WIDTH) - indent if output.is_terminal else _PLAIN_WIDTH
     for label, style, lines in shown:
-        start = Text(label.ljust(indent), style=style)
+        start = (label.ljust(indent), style)
         for line in itertools.chain.from_iterable(_wrapped(printable(line), width) for line in lines):
-            output.print(start + line, soft_wrap=True)
-            start = Text(" " * indent)
+            output.print(Text.assemble(start, line), soft_wrap=True)
+            start = (" " * indent, "")
 
 
 def _wrapped(text: str, width: int) -> list[str]:
@@ -86,8 +88,19 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def echo_json(value: Any) -> None:
-    """Print a value as JSON."""
-    click.echo(json.dumps(value, indent=2, default=str))
+    """Print a value as JSON; numbers that JSON does not have are null."""
+    click.echo(json.dumps(without_non_finite(value), indent=2, default=str, allow_nan=False))
+
+
+def without_non_finite(value: Any) -> Any:
+    """Return a value with ``None`` for NaN and infinity in it, which JSON does not have."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {without_non_finite(key): without_non_finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_non_finite(each) for each in value]
+    return value
 
 
 @contextmanager

@@ -15,7 +15,7 @@ import click
 from gaitmap_results import index
 from gaitmap_results._pandas import require_pandas
 from gaitmap_results.cli._finding import RESULTS_PATH, existing_results_folder, scan
-from gaitmap_results.cli._terminal import printable, progress, report_skipped
+from gaitmap_results.cli._terminal import printable, progress, report_skipped, without_non_finite
 from gaitmap_results.exceptions import CorruptRunError, MissingExtraError, ResultsFolderError, RunNotFoundError
 from gaitmap_results.index import RunFacts
 from gaitmap_results.layout import METADATA_FILE
@@ -141,7 +141,8 @@ def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def _json(rows: Sequence[dict[str, Any]]) -> bytes:
-    return (json.dumps(rows, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
+    text = json.dumps(without_non_finite(rows), indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
 def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:

@@ -31,7 +31,8 @@ _MIN_ENTRY = 20
 @click.option("--challenge", help="Only this challenge: its full name, or a part of it.")
 @click.option("--entry", help="Only this entry and those nested in it, for example gaitmap/shin.")
 @click.option("--version", "challenge_version", help="Only this version of a challenge.")
-@click.option("--official/--debug", "official", default=None, help="Only official runs, or only debug runs.")
+@click.option("--official", is_flag=True, help="Only official runs.")
+@click.option("--debug", is_flag=True, help="Only debug runs.")
 @click.option("--latest", is_flag=True, help="Of each entry only the run that started last.")
 @click.option("--since", help="Only runs that started at this date or time, or later.")
 @click.option("--until", help="Only runs that started before this time, or on this date at the latest.")
@@ -42,7 +43,8 @@ def list_runs(
     challenge: str | None,
     entry: str | None,
     challenge_version: str | None,
-    official: bool | None,
+    official: bool,
+    debug: bool,
     latest: bool,
     since: str | None,
     until: str | None,
@@ -55,10 +57,12 @@ def list_runs(
     an entry in the order of their start, which is shown in local time. A * at a commit says that there were changes
     which the commit does not hold. Run is the beginning of the run's id, or its folder where it has none.
     """
+    if official and debug:
+        raise click.UsageError("No run is both --official and --debug. Choose one, or none for all runs.")
     try:
         criteria = make_criteria(
             challenge_version=challenge_version,
-            is_debug_run=None if official is None else not official,
+            is_debug_run=debug if official or debug else None,
             entry=entry,
             since=since,
             until=until,

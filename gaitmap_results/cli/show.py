@@ -51,6 +51,9 @@ def _custom_metadata(path: Path) -> Any:
 
 
 def _files(folder: Path) -> Iterator[tuple[str, int]]:
+    # What a link leads to is no part of the run.
+    if folder.is_symlink():
+        return
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
             yield path.relative_to(folder).as_posix(), path.stat().st_size

@@ -47,7 +47,7 @@ def verify(run_or_results: str | None, as_json: bool) -> None:
     """
     try:
         folders = _folders(run_or_results)
-    except GaitmapResultsError as error:
+    except (GaitmapResultsError, OSError) as error:
         raise _NothingToCheckError(str(error)) from error
     if not folders:
         raise _NothingToCheckError(f"There is no run in {run_or_results or existing_results_folder(None)}.")
@@ -103,7 +103,7 @@ def _described(each: _Checked) -> dict[str, Any]:
 def _print(checked: Sequence[_Checked]) -> None:
     output = console()
     for each in checked:
-        if each.is_damaged:
+        if each.is_damaged or (each.verification is not None and each.verification.skipped):
             output.print(printable(str(each.path)), style="bold", soft_wrap=True)
             for line in _lines(each):
                 output.print(printable(f"  {line}"), soft_wrap=True)
