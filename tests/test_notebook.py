@@ -51,7 +51,8 @@ class Kernel:
         self.manager = jupyter_client.KernelManager(kernel_name="python3")
         # The Python of the tests, whichever one the machine calls by this name.
         self.manager.kernel_spec.argv[0] = sys.executable
-        self.manager.start_kernel(cwd=str(folder), env=python_environment())
+        # Without settings and history of the machine, which every kernel would write into.
+        self.manager.start_kernel(cwd=str(folder), env=python_environment({"IPYTHONDIR": str(folder / "ipython")}))
         self._connect()
 
     def _connect(self) -> None:

@@ -22,6 +22,9 @@ from gaitmap_results import recorded_run
 from gaitmap_results.exceptions import IncompleteProvenanceWarning
 from gaitmap_results.parameters import describe_dataset, describe_parameters
 
+# pandas 2.0 says this about its own use of NumPy.
+pytestmark = pytest.mark.filterwarnings("ignore:np.find_common_type is deprecated:DeprecationWarning")
+
 
 class Filter(Algorithm):
     """An algorithm inside of another one."""
