@@ -615,3 +615,15 @@ def test_the_style_of_a_label_ends_with_it():
     output = Console(force_terminal=True, color_system="standard", width=80, file=io.StringIO())
     print_labelled(output, [("When", "red", ["today"])])
     assert output.file.getvalue() == "\x1b[31mWhen  \x1b[0mtoday\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_the_place_of_the_custom_metadata_is_not_waited_for(tmp_path):
+    """Show and export say what cannot be read, and go on with the rest of the run."""
+    run = write_run(tmp_path)
+    (run / "custom_metadata.json").unlink()
+    os.mkfifo(run / "custom_metadata.json")
+    for arguments in (("show", run), ("export", tmp_path, "--to", tmp_path / "runs.csv")):
+        done = in_process(*arguments)
+        assert done.code == 0
+        assert "it is no regular file" in done.err
