@@ -137,6 +137,7 @@ def test_cells(tmp_path, kernel):
     assert runs["decorated"]["caller"]["function"] == "decorated"
 
 
+@pytest.mark.exhaustive
 def test_autoreload(tmp_path, kernel):
     """A challenge and an entry that are edited and reloaded stay recorded, as what they are now."""
     kernel.run("%load_ext autoreload\n%autoreload 2")
