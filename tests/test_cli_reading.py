@@ -612,7 +612,7 @@ def test_the_style_of_a_label_ends_with_it():
     """Only the label is dim or coloured, not the line beside it."""
     from rich.console import Console
 
-    output = Console(force_terminal=True, color_system="standard", width=80, file=io.StringIO())
+    output = Console(force_terminal=True, color_system="standard", no_color=False, width=80, file=io.StringIO())
     print_labelled(output, [("When", "red", ["today"])])
     assert output.file.getvalue() == "\x1b[31mWhen  \x1b[0mtoday\n"
 
