@@ -66,7 +66,7 @@ def test_unknown_command():
     process = run("dance")
     assert process.returncode == 2
     assert "No such command 'dance'" in process.stderr
-    assert "--help" in process.stderr
+    assert "for help" in process.stderr  # older versions of click name -h, newer ones --help
 
 
 def test_missing_extra_says_how_to_install_it():
@@ -86,6 +86,6 @@ def test_wrong_config_is_a_message(tmp_path, monkeypatch):
     everything_there = "import sys, types, importlib.util as u; u.find_spec = lambda name: name\n"
     process = run("demo", program=everything_there + START)
     assert process.returncode == 1
-    assert process.stderr.startswith("Error: ")
+    assert process.stderr.lstrip().startswith("Error: ")  # older versions of rich end a hidden bar with a line break
     assert "reslts_dir" in process.stderr
     assert "Traceback" not in process.stderr
