@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Collection, Iterator
@@ -10,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from gaitmap_results import _storage
 from gaitmap_results.layout import MANIFEST_FILE
 
-__all__ = ["manifest_content", "parse_manifest"]
+__all__ = ["manifest_content", "manifest_line", "parse_manifest"]
 
 _LINE = re.compile(rb"(?P<escaped>\\)?(?P<digest>[0-9a-f]{64}) [ *](?P<name>.+)", re.DOTALL)
 _ESCAPES = ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r"))
@@ -32,6 +33,11 @@ def manifest_content(folder: Path, *, exclude: Collection[str] = ()) -> bytes:
         if is_real and str(name) != MANIFEST_FILE and str(name) not in exclude:
             lines.append(_line(_storage.hash_file(path), os.fsencode(name.as_posix())))
     return b"".join(lines)
+
+
+def manifest_line(name: str, content: bytes) -> bytes:
+    """Return the line of a file directly in the run folder, of which the content is known."""
+    return _line(hashlib.sha256(content).hexdigest(), name.encode())
 
 
 def _line(digest: str, name: bytes) -> bytes:

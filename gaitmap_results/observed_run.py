@@ -10,10 +10,8 @@ from typing import Any
 from gaitmap_results._fingerprint import fingerprint
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.exceptions import GaitmapResultsError, SaveError
-from gaitmap_results.plan import SavePlan
-from gaitmap_results.provenance import Provenance
-from gaitmap_results.publishing import FinishedRun, stage, write_draft
-from gaitmap_results.record import ChallengeFacts
+from gaitmap_results.publishing import FinishedRun, draft_metadata, stage, write_draft
+from gaitmap_results.record import ChallengeFacts, RecordWriter
 from gaitmap_results.staging import Staging
 
 __all__ = ["ObservedRun", "ObservedRuns"]
@@ -63,34 +61,32 @@ class ObservedRun:
             return True
         return not self.superseded and (self._state is None or self._state != fingerprint(self.challenge))
 
-    def stage(self, plan: SavePlan, new_staging: Callable[[], Staging]) -> None:
+    def stage(self, writer: RecordWriter, new_staging: Callable[[], Staging]) -> None:
         """Put the results on the disk, into a new unfinished run the first time."""
+        facts = ChallengeFacts.not_asked(self._name, self._version)
         if self._finished is None:
-            facts = ChallengeFacts.not_asked(self._name, self._version)
             self._finished = FinishedRun(self.challenge, facts, self._times, new_staging())
+        draft = draft_metadata(self._finished.staging.run_id, writer, facts, self._times)
         try:
-            stage(self._finished, plan)
+            stage(self._finished, writer.plan, draft=draft)
         except GaitmapResultsError as error:
             self._failure = error
             raise
         self.is_staged = True
 
-    def describe(
-        self, plan: SavePlan, provenance: Provenance, custom_metadata: dict[str, Any], *, block_id: str | None
-    ) -> None:
+    def describe(self, writer: RecordWriter, custom_metadata: dict[str, Any]) -> None:
         """Ask the challenge about itself, after its results are on the disk: its repr may raise, or take for ever.
 
         If the user interrupts that, it is not tried again.
         """
         run = self.finished
-        write_draft(run, plan, provenance, custom_metadata, block_id=block_id)
         if self._was_interrupted:
             return
         self._was_interrupted = True
         self._state = fingerprint(self.challenge)
         run.facts = ChallengeFacts.of(self.challenge, self._name, self._version)
         self._was_interrupted = False
-        write_draft(run, plan, provenance, custom_metadata, block_id=block_id)
+        write_draft(run, writer, custom_metadata)
 
     def discard(self) -> None:
         """Delete what is on the disk; the user saved the challenge himself, or it has no results."""

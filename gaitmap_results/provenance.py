@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from gaitmap_results.privacy import redact_command
 
 if TYPE_CHECKING:
     from gaitmap_results._caller import Caller
-    from gaitmap_results._git import GitState
+    from gaitmap_results._git import GitState, GitUnreadableError, StateReading
     from gaitmap_results._packages import InstalledPackages
     from gaitmap_results._resources import ResourceMeter
     from gaitmap_results.plan import SavePlan
@@ -101,15 +102,21 @@ def collect_provenance(plan: SavePlan, caller: Caller | None) -> Provenance:
     """Return where a run that starts now comes from."""
     moment = datetime.now(timezone.utc)
     collector = Collector()
-    reading = collector.collect("git", read_git, plan, caller) if plan.use_git else None
+    with contextlib.ExitStack() as until_read:
+        # git works in processes of its own, hence all else is looked at while it does.
+        under_way = collector.collect("git", _start_git, until_read) if plan.use_git else None
+        system_info, packages = _system_info(collector)
+        reading = collector.collect("git", _finish_git, under_way, plan, caller) if under_way else None
     if plan.use_git and reading is None:
         reading = GitReading(None, DebugReason("git.unavailable", "The state of the repository could not be read."))
     _note_hidden_files(collector, reading)
+    if packages is not None:
+        system_info["packages_direct_url"] = _direct_urls(collector, packages, reading)
     return Provenance(
         moment=moment,
         caller=caller,
         git=reading,
-        system_info=_system_info(collector, reading),
+        system_info=system_info,
         config=collector.collect("config", _config),
         command=collector.collect("command", redact_command, sys.argv),
         errors=tuple(collector.errors),
@@ -118,16 +125,36 @@ def collect_provenance(plan: SavePlan, caller: Caller | None) -> Provenance:
 
 def read_git(plan: SavePlan, caller: Caller | None) -> GitReading:
     """Return the state of the repository that the current working directory is in."""
-    from gaitmap_results._git import GitUnreadableError, read_git_state
+    with contextlib.ExitStack() as until_read:
+        return _finish_git(_start_git(until_read), plan, caller)
 
+
+def _start_git(until_read: contextlib.ExitStack) -> StateReading | GitReading:
+    from gaitmap_results._git import GitUnreadableError, StateReading
+
+    try:
+        return until_read.enter_context(StateReading(Path.cwd()))
+    except GitUnreadableError as error:
+        return _unreadable(error)
+
+
+def _finish_git(under_way: StateReading | GitReading, plan: SavePlan, caller: Caller | None) -> GitReading:
+    from gaitmap_results._git import GitUnreadableError
+
+    if isinstance(under_way, GitReading):
+        return under_way
     file = None if caller is None else caller.file
     try:
-        state = read_git_state(
-            Path.cwd(), ignore=plan.git_dirty_ignore, results_folder=_not_counted(plan, file), caller_file=file
+        state = under_way.finish(
+            ignore=plan.git_dirty_ignore, results_folder=_not_counted(plan, file), caller_file=file
         )
     except GitUnreadableError as error:
-        return GitReading(None, DebugReason(error.code, error.message))
+        return _unreadable(error)
     return GitReading(state)
+
+
+def _unreadable(error: GitUnreadableError) -> GitReading:
+    return GitReading(None, DebugReason(error.code, error.message))
 
 
 def _note_hidden_files(collector: Collector, reading: GitReading | None) -> None:
@@ -180,7 +207,7 @@ def _config() -> dict[str, Any] | None:
     return None if found is None else found.to_json_dict()
 
 
-def _system_info(collector: Collector, reading: GitReading | None) -> dict[str, Any]:
+def _system_info(collector: Collector) -> tuple[dict[str, Any], InstalledPackages | None]:
     from gaitmap_results import _system
     from gaitmap_results._packages import installed_packages
 
@@ -188,11 +215,11 @@ def _system_info(collector: Collector, reading: GitReading | None) -> dict[str, 
     for problem in packages.problems if packages else ():
         collector.note("packages", problem)
     python = collector.collect("python", _system.python_info) or {}
-    return {
+    info = {
         "python_version": python.get("python_version"),
         "python_implementation": python.get("python_implementation"),
         "packages_info": packages.versions if packages else None,
-        "packages_direct_url": _direct_urls(collector, packages, reading) if packages else None,
+        "packages_direct_url": None,
         "packages_shadowed": packages.shadowed if packages else None,
         "cpu": collector.collect("cpu", _system.cpu_info),
         "os": collector.collect("os", _system.os_info),
@@ -200,6 +227,7 @@ def _system_info(collector: Collector, reading: GitReading | None) -> dict[str, 
         "limits": collector.collect("limits", _system.limits_info),
         "slurm": collector.collect("slurm", _system.slurm_info),
     }
+    return info, packages
 
 
 def _direct_urls(

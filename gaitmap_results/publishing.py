@@ -25,13 +25,14 @@ from gaitmap_results.metadata import encode_custom_metadata, encode_leniently
 from gaitmap_results.plan import SavePlan
 from gaitmap_results.privacy import Redactor
 from gaitmap_results.provenance import Collector, Provenance
-from gaitmap_results.record import ChallengeFacts, Outcome, build_metadata
+from gaitmap_results.record import ChallengeFacts, Outcome, RecordWriter
 from gaitmap_results.staging import Staging, rescue_folder
 
 __all__ = [
     "FinishedRun",
     "Published",
     "describe_saved",
+    "draft_metadata",
     "open_staging",
     "open_staging_somewhere",
     "publish",
@@ -136,10 +137,16 @@ def open_staging_somewhere(plan: SavePlan, provenance: Provenance | None, *, blo
         return Staging(rescue_folder(), journal_start(plan, provenance, block_id))
 
 
-def stage(run: FinishedRun, plan: SavePlan) -> None:
+def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = None) -> None:
     """Write a challenge's core results; signals that ask the process to end wait until that is done.
 
     Where the results folder cannot be written any more, they go to a rescue folder; ``run.staging`` is then that.
+
+    Parameters
+    ----------
+    draft
+        What metadata.json will say, as far as it is known; the journal keeps it with the word that the results are
+        complete.
 
     Raises
     ------
@@ -152,7 +159,7 @@ def stage(run: FinishedRun, plan: SavePlan) -> None:
         content.update(status="running", error=None)
     with deferred_signals():
         try:
-            run.staging.save_core_results(run.challenge)
+            run.staging.save_core_results(run.challenge, metadata=draft or content.get("metadata"))
         except OSError as error:
             _stage_elsewhere(run, plan, error)
         except Exception as error:
@@ -171,7 +178,7 @@ def _stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
     except OSError:
         raise _core_results_error(run, error) from error
     try:
-        rescued.save_core_results(run.challenge)
+        rescued.save_core_results(run.challenge, metadata=content["metadata"])
     except Exception:  # noqa: BLE001 - the challenge's own; the first error is the one to tell
         shutil.rmtree(rescued.results_folder, ignore_errors=True)
         raise _core_results_error(run, error) from error
@@ -189,30 +196,28 @@ def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
     )
 
 
-def write_draft(
-    run: FinishedRun, plan: SavePlan, provenance: Provenance, custom_metadata: Any, *, block_id: str | None
-) -> None:
-    """Leave in the journal what `recover` needs to publish a staged run; if that fails, it does with less."""
-    run_id = run.staging.run_id
+def draft_metadata(run_id: str, writer: RecordWriter, facts: ChallengeFacts, times: RunTimes) -> dict[str, Any] | None:
+    """Return what `recover` needs to publish a run whose end is not known; if that fails, it does with less."""
     try:
-        reasons = [reason for reason in (plan.setting.reason,) if reason] + git_reasons(provenance.git)
-        outcome = Outcome(reasons)
-        draft = build_metadata(plan, provenance, run.facts, run.times, outcome, run_id=run_id, block_id=block_id)
+        setting = writer.plan.setting.reason
+        reasons = [setting] if setting else []
+        return writer.write(facts, times, Outcome(reasons + git_reasons(writer.provenance.git)), run_id=run_id)
+    except Exception as error:  # noqa: BLE001 - the results come first; this only makes them easier to publish
+        _logger.warning("What is known of the run %s could not be put together: %s", run_id, error)
+        return None
+
+
+def write_draft(run: FinishedRun, writer: RecordWriter, custom_metadata: Any) -> None:
+    """Leave in the journal of a staged run what `recover` needs to publish it."""
+    draft = draft_metadata(run.staging.run_id, writer, run.facts, run.times)
+    try:
         encoded, _ = _encode(custom_metadata)
         run.staging.journal.write(durable=False, metadata=draft, custom_metadata=encoded)
-    except Exception as error:  # noqa: BLE001 - the results are on the disk; this only makes them easier to publish
+    except Exception as error:  # noqa: BLE001 - as above
         _logger.warning("The journal %s could not be completed: %s", run.staging.journal.path, error)
 
 
-def publish(
-    run: FinishedRun,
-    plan: SavePlan,
-    provenance: Provenance,
-    outcome: Outcome,
-    custom_metadata: Any,
-    *,
-    block_id: str | None = None,
-) -> Published:
+def publish(run: FinishedRun, writer: RecordWriter, outcome: Outcome, custom_metadata: Any) -> Published:
     """Write everything else into the folder of a staged run, and move it to its place.
 
     Signals that ask the process to end wait until that is done.
@@ -222,19 +227,20 @@ def publish(
     SaveError
         If that cannot be done; ``path`` says where the core results are.
     """
+    plan = writer.plan
     encoded, invalid = _encode(custom_metadata)
     if invalid is not None:
         outcome = replace(outcome, reasons=(*outcome.reasons, _invalid_custom_metadata(invalid)))
     with deferred_signals():
         try:
-            path, metadata = _publish_staged(run, plan, provenance, outcome, encoded, block_id)
+            path, metadata = _publish_staged(run, writer, outcome, encoded)
         except Exception as failure:
             if _storage.is_folder(run.staging.core_results):
                 raise _publishing_failed(run, failure) from failure
             # The results folder went away after the core results were written; the challenge still has them.
             _stage_elsewhere(run, plan, OSError(f"{type(failure).__name__}: {failure}"))
             try:
-                path, metadata = _publish_staged(run, plan, provenance, outcome, encoded, block_id)
+                path, metadata = _publish_staged(run, writer, outcome, encoded)
             except Exception as second:
                 raise _publishing_failed(run, second) from second
     if run.staging.results_folder != plan.results_folder:
@@ -262,20 +268,15 @@ def _invalid_custom_metadata(error: InvalidCustomMetadataError) -> DebugReason:
 
 
 def _publish_staged(
-    run: FinishedRun,
-    plan: SavePlan,
-    provenance: Provenance,
-    outcome: Outcome,
-    custom_metadata: Any,
-    block_id: str | None,
+    run: FinishedRun, writer: RecordWriter, outcome: Outcome, custom_metadata: Any
 ) -> tuple[Path, dict[str, Any]]:
-    metadata = build_metadata(
-        plan, provenance, run.facts, run.times, outcome, run_id=run.staging.run_id, block_id=block_id
-    )
-    run.staging.write_documents(metadata, custom_metadata)
-    parent = layout.entry_folder(run.staging.results_folder, run.facts.name, run.facts.version, plan.entry_parts)
-    start = run.times.start or provenance.moment
-    return run.staging.publish(parent, start, plan.prefix if outcome.reasons else ""), metadata
+    plan, staging = writer.plan, run.staging
+    hashed = staging.hash_core_results()
+    metadata = writer.write(run.facts, run.times, outcome, run_id=staging.run_id)
+    staging.write_documents(metadata, custom_metadata, hashed)
+    parent = layout.entry_folder(staging.results_folder, run.facts.name, run.facts.version, plan.entry_parts)
+    start = run.times.start or writer.provenance.moment
+    return staging.publish(parent, start, plan.prefix if outcome.reasons else ""), metadata
 
 
 def _publishing_failed(run: FinishedRun, failure: Exception) -> SaveError:

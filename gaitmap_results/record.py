@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 from gaitmap_results._caller import Caller
+from gaitmap_results._overhead import RecorderOverhead
 from gaitmap_results._version import __version__
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.debug_decision import DebugReason
@@ -17,7 +20,7 @@ from gaitmap_results.plan import SavePlan
 from gaitmap_results.privacy import Redactor
 from gaitmap_results.provenance import Collector, GitReading, Provenance
 
-__all__ = ["SCHEMA_VERSION", "ChallengeFacts", "Outcome", "build_metadata", "unknown_metadata"]
+__all__ = ["SCHEMA_VERSION", "ChallengeFacts", "Outcome", "RecordWriter", "unknown_metadata"]
 
 #: The version of the format of metadata.json; it grows when a key changes its meaning.
 SCHEMA_VERSION: Final = 1
@@ -115,7 +118,7 @@ _KEYS: Final = (
     *("runtime", "timing_source", "system_info", "config", "caller_file_path"),
     *("git_commit_hash", "git_dirty", "git_base_dir", "git_dirty_ignore"),
     *("schema_version", "run_id", "block_id", "recorder_version", "debug_reasons"),
-    *("git", "caller", "command", "parameters", "resources", "collection_errors"),
+    *("git", "caller", "command", "parameters", "resources", "recorder_overhead_s", "collection_errors"),
 )
 
 
@@ -125,48 +128,82 @@ def unknown_metadata(run_id: str) -> dict[str, Any]:
     return {**dict.fromkeys(_KEYS), **known, "debug_reasons": [], "collection_errors": []}
 
 
-def build_metadata(
-    plan: SavePlan,
-    provenance: Provenance,
-    facts: ChallengeFacts,
-    times: RunTimes,
-    outcome: Outcome,
-    *,
-    run_id: str,
-    block_id: str | None,
-) -> dict[str, Any]:
-    """Return the content of metadata.json; the keys of gaitmap_challenges first, with its names, places and types."""
-    redactor = Redactor.for_this_process(plan.relative_to)
-    content: dict[str, Any] = {
-        "entry_name": plan.entry_name,
-        "challenge_name": facts.name,
-        "challenge_version": facts.version,
-        "is_debug_run": bool(outcome.reasons),
-        "repr_challenge": facts.repr_challenge,
-        "repr_pipeline": facts.repr_pipeline,
-        "repr_dataset": facts.repr_dataset,
-        "dataset_name": facts.dataset_name,
-        "dataset_columns": facts.dataset_columns,
-        **_times(times),
-        "system_info": provenance.system_info,
-        "config": _config(provenance.config, redactor),
-        "caller_file_path": _caller_path(provenance.caller, redactor),
-        **_git_summary(plan, provenance.git, redactor),
-        "schema_version": SCHEMA_VERSION,
-        "run_id": run_id,
-        "block_id": block_id,
-        "recorder_version": __version__,
-        "debug_reasons": [reason.to_json() for reason in outcome.reasons],
-        "git": _git_details(provenance.git, outcome),
-        "caller": _caller(provenance.caller, redactor),
-        "command": provenance.command,
-        "parameters": facts.parameters,
-        "resources": outcome.resources,
-    }
+class RecordWriter:
+    """Says what metadata.json holds for each run of one block, or for the one that is saved.
+
+    Parameters
+    ----------
+    plan
+        What a save will do.
+    provenance
+        What was known at the start.
+    block_id
+        Identifier of the block.
+    overhead
+        What recording has cost so far.
+    """
+
+    def __init__(
+        self, plan: SavePlan, provenance: Provenance, *, block_id: str | None, overhead: RecorderOverhead
+    ) -> None:
+        self.plan = plan
+        self.provenance = provenance
+        self.block_id = block_id
+        self.overhead = overhead
+
+    @cached_property
+    def _known_at_start(self) -> tuple[dict[str, Any], list[dict[str, str]]]:
+        """What no run of the block can change, which is most of it, and what of it could not be stored."""
+        plan, provenance = self.plan, self.provenance
+        redactor = Redactor.for_this_process(plan.relative_to)
+        content = {
+            "system_info": provenance.system_info,
+            "config": _config(provenance.config, redactor),
+            "caller_file_path": _caller_path(provenance.caller, redactor),
+            **_git_summary(plan, provenance.git, redactor),
+            "caller": _caller(provenance.caller, redactor),
+            "command": provenance.command,
+        }
+        return _encoded(content, redactor)
+
+    def write(self, facts: ChallengeFacts, times: RunTimes, outcome: Outcome, *, run_id: str) -> dict[str, Any]:
+        """Return the content of metadata.json; the keys of gaitmap_challenges first, with its names, places, types."""
+        redactor = Redactor.for_this_process(self.plan.relative_to)
+        known, lossy_at_start = self._known_at_start
+        content: dict[str, Any] = {
+            "entry_name": self.plan.entry_name,
+            "challenge_name": facts.name,
+            "challenge_version": facts.version,
+            "is_debug_run": bool(outcome.reasons),
+            "repr_challenge": facts.repr_challenge,
+            "repr_pipeline": facts.repr_pipeline,
+            "repr_dataset": facts.repr_dataset,
+            "dataset_name": facts.dataset_name,
+            "dataset_columns": facts.dataset_columns,
+            **_times(times),
+            "schema_version": SCHEMA_VERSION,
+            "run_id": run_id,
+            "block_id": self.block_id,
+            "recorder_version": __version__,
+            "debug_reasons": [reason.to_json() for reason in outcome.reasons],
+            "git": _git_details(self.provenance.git, outcome),
+            "parameters": facts.parameters,
+            "resources": outcome.resources,
+        }
+        shown, lossy = _encoded(content, redactor)
+        errors = [*self.provenance.errors, *facts.errors, *outcome.errors, *lossy_at_start, *lossy]
+        shown |= copy.deepcopy(known) | {
+            "collection_errors": redactor.tree(errors),
+            "recorder_overhead_s": self.overhead.to_json(),
+        }
+        return {key: shown[key] for key in _KEYS}
+
+
+def _encoded(content: dict[str, Any], redactor: Redactor) -> tuple[dict[str, Any], list[dict[str, str]]]:
     encoded, problems = encode_leniently(content)
     lossy = [{"what": key_path, "error": reason} for key_path, reason in problems]
-    encoded["collection_errors"] = [*provenance.errors, *facts.errors, *outcome.errors, *lossy]
-    return {key: value if key in _IDENTITY else redactor.tree(value) for key, value in encoded.items()}
+    shown: Any = encoded
+    return {key: value if key in _IDENTITY else redactor.tree(value) for key, value in shown.items()}, lossy
 
 
 def _times(times: RunTimes) -> dict[str, Any]:

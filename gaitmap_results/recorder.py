@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
@@ -15,23 +15,22 @@ from uuid import uuid4
 
 from gaitmap_results import _html, _open_blocks, candidates
 from gaitmap_results._caller import Caller
+from gaitmap_results._overhead import RecorderOverhead
 from gaitmap_results._signals import HandledSignals, check_signals
 from gaitmap_results._user_warnings import PendingWarnings, announce
 from gaitmap_results.advice import advise_about_debug, advise_about_unknowns, advise_before_start, git_reasons
+from gaitmap_results.block_runs import BlockRuns
 from gaitmap_results.block_stagings import BlockStagings
 from gaitmap_results.challenge import RunTimes, check_challenge, own_times
-from gaitmap_results.exceptions import GaitmapResultsError, RecorderStateError, SaveError
+from gaitmap_results.exceptions import AmbiguousChallengeError, RecorderStateError, SaveError
 from gaitmap_results.failure import describe_failure, is_clean_exit, raised_reason, status_of, tell_with
-from gaitmap_results.layout import UNFINISHED_DIR
 from gaitmap_results.metadata import encode_custom_metadata, own_copy
-from gaitmap_results.observed_run import ObservedRun, ObservedRuns
+from gaitmap_results.observed_run import ObservedRun
 from gaitmap_results.observing import observe_again
 from gaitmap_results.plan import SaveOptions, SavePlan, make_plan
 from gaitmap_results.provenance import Collector, Provenance, collect_provenance, reread_git, start_meter
 from gaitmap_results.publishing import Published, describe_saved, publish
-from gaitmap_results.record import Outcome
-from gaitmap_results.saving import keep_results
-from gaitmap_results.staging import Staging
+from gaitmap_results.record import Outcome, RecordWriter
 
 __all__ = ["Recorder"]
 
@@ -83,12 +82,9 @@ class Recorder(_html.ShownRecorder):
         self._entry_name = entry_name
         self._options = options
         self._caller = caller
-        self._named = candidates.NamedChallenges([] if challenge is None else [challenge])
         self._handle_signals = handle_signals
-        self._runs = ObservedRuns()
-        self._saved_by_user: list[Any] = []
-        self._nested_saved: list[Any] = []
-        self._refused: list[tuple[Any, GaitmapResultsError]] = []
+        self._runs = BlockRuns(entry_name, [] if challenge is None else [challenge])
+        self._overhead = RecorderOverhead()
 
     @property
     def path_(self) -> Path | None:
@@ -114,15 +110,20 @@ class Recorder(_html.ShownRecorder):
         if self.status_ != "running":
             raise RecorderStateError(f"Attach a challenge while the block is open; this recorder is {self.status_!r}.")
         check_challenge(challenge)
-        self._named.given.append(challenge)
+        self._runs.named.given.append(challenge)
         return challenge
 
     def __enter__(self) -> Recorder:
+        with self._overhead.entering():
+            self._prepare()
+        return self
+
+    def _prepare(self) -> None:
         if self.status_ != "new":
             raise RecorderStateError(
                 "A recorder is used once; this one already was. Call recorded_run(...) again for another run."
             )
-        for challenge in self._named.given:
+        for challenge in self._runs.named.given:
             check_challenge(challenge)
         observe_again()
         encoded = encode_custom_metadata(self.custom_metadata)
@@ -130,8 +131,10 @@ class Recorder(_html.ShownRecorder):
         self._plan: SavePlan = make_plan(self._entry_name, self._options)
         self._provenance: Provenance = collect_provenance(self._plan, self._caller)
         self._known_reasons = advise_before_start(self._plan, self._provenance)
-        self._block_id = str(uuid4())
-        self._stagings = BlockStagings(self._plan, self._provenance, self._block_id, encoded)
+        block_id = str(uuid4())
+        self._writer = RecordWriter(self._plan, self._provenance, block_id=block_id, overhead=self._overhead)
+        self._stagings = BlockStagings(self._plan, self._provenance, block_id, encoded)
+        self._runs.open(self._writer, self._stagings)
         self._signals = HandledSignals(signals, self._note_signal)
         try:
             self._open()
@@ -140,7 +143,6 @@ class Recorder(_html.ShownRecorder):
             _open_blocks.close_block(self)
             self._stagings.withdraw_first()
             raise
-        return self
 
     def _open(self) -> None:
         self.owner_pid = os.getpid()
@@ -159,10 +161,11 @@ class Recorder(_html.ShownRecorder):
     ) -> Literal[False]:
         if os.getpid() != self.owner_pid:
             return False  # a forked child leaves the block of its parent
-        runtime = time.perf_counter() - self._clock
+        left = time.perf_counter()
+        self._overhead.leave(left)
         # Before anything else runs that would be measured, too.
         self._resources = self._ending.collect("resources", self._meter.finish) if self._meter else None
-        self._block_times = RunTimes(self._start, datetime.now(timezone.utc), runtime, "block")
+        self._block_times = RunTimes(self._start, datetime.now(timezone.utc), left - self._clock, "block")
         _open_blocks.close_block(self)
         pending = PendingWarnings()
         try:
@@ -186,101 +189,42 @@ class Recorder(_html.ShownRecorder):
             # Modules are being taken apart; what is staged can be recovered.
             self._note_failure(error)
             return
-        runs = self._runs_to_save(raised)
+        try:
+            runs = self._runs.close(raised, self._start, self._block_times, self.custom_metadata)
+        except AmbiguousChallengeError as ambiguous:
+            self._note_failure(ambiguous)
+            raise
         if not runs:
             self._nothing_to_save(error)
             return
         outcome = self._outcome(raised)
-        errors: list[Exception] = [refusal for _, refusal in self._refused]
+        errors: list[Exception] = [refusal for _, refusal in self._runs.refused]
         for run in runs:
             try:
                 self._publish(run, outcome, pending)
             except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
                 errors.append(failure)
         self._stagings.withdraw_first()
-        failed = bool(self._refused) or any(isinstance(failure, SaveError) for failure in errors)
+        failed = bool(self._runs.refused) or any(isinstance(failure, SaveError) for failure in errors)
         self.status_ = "save_failed" if failed else "published"
         if errors:
             pending.log("an error is raised")
             raise errors[0]
 
-    def _runs_to_save(self, raised: BaseException | None) -> list[ObservedRun]:
-        runs = self._runs.close()
-        for run in runs:
-            if run.saved_by_user:
-                run.discard()
-        runs = [run for run in runs if not run.saved_by_user]
-        if raised is None:
-            return runs + self._unobserved(runs)
-        known = [run.challenge for run in runs] + self._saved_by_user + self._runs.failed
-        given = candidates.without(self._named.given, known)
-        described = describe_failure(raised, self._plan.relative_to)
-        for run in self._keep(self._as_runs(given)):
-            run.finished.staging.note(status=status_of(raised), error=described)
-        return runs
-
-    def _as_runs(self, challenges: Iterable[Any]) -> list[ObservedRun]:
-        names = [(challenge, self._check(challenge)) for challenge in challenges]
-        times = self._block_times
-        return [ObservedRun(each, *name, RunTimes.of_challenge(each) or times) for each, name in names if name]
-
-    def _check(self, challenge: Any) -> tuple[str, str] | None:
-        """Return name and version; without them keep the results, and tell so when the block ends."""
-        try:
-            return check_challenge(challenge)
-        except GaitmapResultsError as error:
-            keep_results(challenge, self._plan.results_folder, error, entry_name=self._entry_name)
-            self._refused.append((challenge, error))
-            _logger.warning("%s", error)
-            return None
-
-    def _unobserved(self, runs: Iterable[ObservedRun]) -> list[ObservedRun]:
-        """Return the challenges to save that were not seen running, by the ways in which they can be named."""
-        own = [run.challenge for run in runs] + self._saved_by_user + [challenge for challenge, _ in self._refused]
-        own += self._runs.failed
-        found = self._named.find(own, self._nested_saved, self._start)
-        if found or own or self._nested_saved:
-            return self._as_runs(found)
-        around = self._as_runs(candidates.challenges_in_calling_frame(self._start))
-        return around if len(around) < 2 else self._the_only_one(around)
-
-    def _the_only_one(self, runs: Sequence[ObservedRun]) -> list[ObservedRun]:
-        """Return the only challenge that has results to save, or keep those of all and ask for its name."""
-        kept = self._keep(runs)
-        if len(kept) < 2:
-            return kept
-        folder = self._plan.results_folder / UNFINISHED_DIR
-        error = candidates.ambiguous([run.challenge for run in kept], folder, [run.staging_folder for run in kept])
-        self._note_failure(error)
-        raise error
-
-    def _keep(self, runs: Sequence[ObservedRun]) -> list[ObservedRun]:
-        """Put what can be saved on the disk; a challenge that has not run at all has no results, and is left out."""
-        kept = []
-        for run in runs:
-            try:
-                self._stage(run, self._stagings.another)
-            except GaitmapResultsError:
-                run.discard()
-            else:
-                kept.append(run)
-        self._runs.extend(kept)
-        return kept
-
     def _nothing_to_save(self, error: BaseException | None) -> None:
         if error is not None:
             self._note_failure(error)
-            for _, refusal in self._refused:
+            for _, refusal in self._runs.refused:
                 tell_with(error, f"gaitmap_results: {refusal}")
-        elif self._refused:
+        elif self._runs.refused:
             self.status_ = "save_failed"
             self._stagings.withdraw_first()
-            raise self._refused[0][1]
-        elif self._saved_by_user or self._nested_saved:
-            self.status_ = "published" if self._saved_by_user else "empty"
+            raise self._runs.refused[0][1]
+        elif self._runs.saved_by_user or self._runs.nested_saved:
+            self.status_ = "published" if self._runs.saved_by_user else "empty"
             self._stagings.withdraw_first()
         else:
-            missing = candidates.missing(self._entry_name, self._runs.failed)
+            missing = candidates.missing(self._entry_name, self._runs.observed.failed)
             self._note_failure(missing)
             raise missing
 
@@ -294,9 +238,8 @@ class Recorder(_html.ShownRecorder):
 
     def _publish(self, run: ObservedRun, outcome: Outcome, pending: PendingWarnings) -> None:
         if run.needs_staging():
-            self._stage(run, self._stagings.take)
-        given = self.custom_metadata
-        published = publish(run.finished, self._plan, self._provenance, outcome, given, block_id=self._block_id)
+            self._runs.stage(run, self._stagings.take, self.custom_metadata)
+        published = publish(run.finished, self._writer, outcome, self.custom_metadata)
         self._remember(published, run.challenge)
         announce(describe_saved(published))
         advise_about_unknowns(published.metadata["collection_errors"][len(self._provenance.errors) :], pending)
@@ -310,47 +253,24 @@ class Recorder(_html.ShownRecorder):
         self.metadata_ = published.metadata
         block = self.parent
         while isinstance(block, Recorder):
-            block._nested_saved.append(challenge)
+            block._runs.nested_saved.append(challenge)
             block = block.parent
-
-    def _stage(self, run: ObservedRun, new_staging: Callable[[], Staging]) -> None:
-        run.stage(self._plan, new_staging)
-        run.describe(self._plan, self._provenance, self.custom_metadata, block_id=self._block_id)
 
     def challenge_starts(self, challenge: Any) -> None:
         """Refuse a challenge whose results could not be stored, before it is run."""
         check_challenge(challenge)
-        self._runs.begin(challenge)
+        self._runs.observed.begin(challenge)
 
     def challenge_failed(self, challenge: Any) -> None:
         """Take note that a challenge's ``run`` raised: what it holds is not saved, also if the block goes on."""
-        self._runs.fail(challenge)
+        self._runs.observed.fail(challenge)
 
     def challenge_finished(self, challenge: Any, times: RunTimes) -> None:
         """Take note that a challenge's ``run`` returned, and put its results on the disk at once."""
         if os.getpid() != self.owner_pid:
             return
-        name = self._check(challenge)
-        if name is None:
-            return
-        run = ObservedRun(challenge, *name, own_times(challenge, since=times.start) or times)
-        if not self._runs.add(run):
-            self._keep_late(run)
-            return
-        try:
-            self._stage(run, self._stagings.take)
-        except Exception as error:  # noqa: BLE001 - tried again at the end of the block, and raised there
-            _logger.info("The results of %s could not be saved right after its run: %s", name, error)
-
-    def _keep_late(self, run: ObservedRun) -> None:
-        """Keep the results of a challenge whose ``run``, in another thread, returned after the block had ended."""
-        message = f"{type(run.challenge).__qualname__}.run returned after the block of {self._entry_name!r} had ended"
-        try:
-            self._stage(run, self._stagings.another)
-            run.finished.staging.note(status="failed", error={"message": message})
-            _logger.warning("%s. Its core results are kept in %s.", message, run.staging_folder)
-        except Exception as error:  # noqa: BLE001 - raised here, it would end the user's thread
-            _logger.error("%s. Its results could not be kept: %s", message, error)
+        with self._overhead.storing():
+            self._runs.finished(challenge, own_times(challenge, since=times.start) or times, self.custom_metadata)
 
     def challenge_was_saved(
         self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False
@@ -359,13 +279,7 @@ class Recorder(_html.ShownRecorder):
 
         What he saved is the challenge's latest run; earlier ones, and one that follows, are other results.
         """
-        runs = self._runs.of(challenge)
-        for run in runs:
-            run.saved_by_user = run.saved_by_user or not run.superseded
-        if nested and not runs:
-            self._nested_saved.append(challenge)
-        else:
-            self._saved_by_user.append(challenge)
+        if self._runs.was_saved(challenge, nested=nested):
             self.paths_.append(path)
             self.metadata_ = metadata
         if isinstance(self.parent, Recorder):
@@ -373,8 +287,8 @@ class Recorder(_html.ShownRecorder):
 
     def offer(self, *objects: Any, returned: Any = None) -> None:
         """Name objects among which the challenge may be, if none is seen running; what was returned counts first."""
-        self._named.offered.extend(objects)
-        self._named.returned = returned
+        self._runs.named.offered.extend(objects)
+        self._runs.named.returned = returned
 
     def _note_signal(self, name: str) -> None:
         self.status_ = "terminated"
@@ -384,7 +298,7 @@ class Recorder(_html.ShownRecorder):
         """Keep in the journal why nothing was published."""
         if self.status_ != "terminated":
             self.status_ = status_of(error)
-        if self._runs.any_staged():
+        if self._runs.observed.any_staged():
             self._stagings.withdraw_first()  # the others hold more than it does
         self._stagings.note(
             status=self.status_,

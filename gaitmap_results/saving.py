@@ -9,6 +9,7 @@ from typing import Any
 
 from gaitmap_results import _open_blocks
 from gaitmap_results._caller import Caller, find_caller
+from gaitmap_results._overhead import RecorderOverhead
 from gaitmap_results._signals import deferred_signals
 from gaitmap_results._user_warnings import PendingWarnings, announce
 from gaitmap_results.advice import advise_about_debug, advise_about_start, advise_about_unknowns, git_reasons
@@ -27,7 +28,7 @@ from gaitmap_results.publishing import (
     stage,
     write_draft,
 )
-from gaitmap_results.record import ChallengeFacts, Outcome
+from gaitmap_results.record import ChallengeFacts, Outcome, RecordWriter
 from gaitmap_results.staging import Staging, rescue_folder
 
 __all__ = ["check_offset", "keep_results", "save_run"]
@@ -177,6 +178,8 @@ def _save(
     challenge: Any, name: str, version: str, plan: SavePlan, caller: Caller, custom_metadata: Any
 ) -> tuple[Published, PendingWarnings]:
     """Stage the core results first; everything after that is best effort for them."""
+    overhead = RecorderOverhead()
+    overhead.leave()
     times = RunTimes.of_challenge(challenge) or RunTimes(None, None, None, None)
     run = FinishedRun(challenge, ChallengeFacts.not_asked(name, version), times, open_staging_somewhere(plan, None))
     stage(run, plan)
@@ -187,10 +190,11 @@ def _save(
         error.path = run.staging.folder
         error.args = (f"{error}\nThe core results are kept in {run.staging.core_results}.",)
         raise
-    write_draft(run, plan, provenance, custom_metadata, block_id=None)
+    writer = RecordWriter(plan, provenance, block_id=None, overhead=overhead)
+    write_draft(run, writer, custom_metadata)
     run.facts = ChallengeFacts.of(challenge, name, version)
     reasons = [reason for reason in (plan.setting.reason,) if reason] + git_reasons(provenance.git)
-    published = publish(run, plan, provenance, Outcome(reasons, provenance.git, False), custom_metadata)
+    published = publish(run, writer, Outcome(reasons, provenance.git, False), custom_metadata)
     pending = PendingWarnings()
     advise_about_start(plan, provenance, pending)
     advise_about_unknowns(published.metadata["collection_errors"], pending)

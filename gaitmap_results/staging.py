@@ -24,7 +24,7 @@ from gaitmap_results.layout import (
     UNFINISHED_DIR,
     run_folder_name,
 )
-from gaitmap_results.manifest import manifest_content
+from gaitmap_results.manifest import manifest_content, manifest_line
 
 __all__ = ["Staging", "has_core_results", "is_rescue_folder", "rescue_folder", "rescue_folders"]
 
@@ -33,6 +33,8 @@ _logger = logging.getLogger("gaitmap_results")
 # Written beside the results that are there already, then exchanged with them.
 _NEW_RESULTS: Final = f"{RESULTS_DIR}.new"
 _OLD_RESULTS: Final = f"{RESULTS_DIR}.old"
+# In the order of the manifest.
+_DOCUMENTS: Final = (CUSTOM_METADATA_FILE, METADATA_FILE)
 _RESCUE_PREFIX: Final = "gaitmap_results_rescue_"
 
 
@@ -106,31 +108,58 @@ class Staging:
         """The folder with the core results."""
         return self.folder / RESULTS_DIR
 
-    def save_core_results(self, challenge: Any) -> None:
+    def save_core_results(self, challenge: Any, **known: Any) -> None:
         """Let a challenge write its core results, and wait until they are on the disk.
 
         Results that are there already are replaced only when the new ones are complete.
+        A journal that knows of no results, beside a folder of some, means that they are being written.
+
+        Parameters
+        ----------
+        challenge
+            The challenge.
+        **known
+            What else the journal is to say when they are complete.
         """
         again = self.core_results.exists()
         target = self.folder / (_NEW_RESULTS if again else RESULTS_DIR)
         _storage.remove_folder(target)
         _storage.make_folder(target)
-        if not again:
-            self.journal.write(durable=False, core_results="partial")
-        challenge.save_core_results(target)
-        _storage.sync_tree(target)
+        try:
+            challenge.save_core_results(target)
+            _storage.sync_tree(target)
+        except BaseException:
+            if not again:
+                self.journal.content["core_results"] = "partial"
+                self.note()
+            raise
         if again:
             old = self.folder / _OLD_RESULTS
             _storage.move_file(self.core_results, old)
             _storage.move_file(target, self.core_results)
             _storage.remove_folder(old)
-        self.journal.write(core_results="complete")
+        self.journal.write(core_results="complete", **known)
 
-    def write_documents(self, metadata: dict[str, Any], custom_metadata: Any) -> None:
-        """Write everything beside the core results; the manifest last."""
-        _storage.write_file(self.folder / CUSTOM_METADATA_FILE, _storage.dump_json(custom_metadata))
-        _storage.write_file(self.folder / METADATA_FILE, _storage.dump_json(metadata))
-        _storage.write_file(self.folder / MANIFEST_FILE, manifest_content(self.folder, exclude={JOURNAL_FILE}))
+    def hash_core_results(self) -> bytes:
+        """Return the lines of the manifest that do not depend on what else is known."""
+        return manifest_content(self.folder, exclude={JOURNAL_FILE, *_DOCUMENTS})
+
+    def write_documents(self, metadata: dict[str, Any], custom_metadata: Any, hashed: bytes) -> None:
+        """Write everything beside the core results; the manifest last.
+
+        Parameters
+        ----------
+        metadata, custom_metadata
+            What these files say.
+        hashed
+            The lines of the manifest for all other files.
+        """
+        lines = []
+        for name, content in zip(_DOCUMENTS, (custom_metadata, metadata), strict=True):
+            document = _storage.dump_json(content)
+            _storage.write_file(self.folder / name, document)
+            lines.append(manifest_line(name, document))
+        _storage.write_file(self.folder / MANIFEST_FILE, b"".join(lines) + hashed)
         _storage.sync_folder(self.folder)
 
     def publish(self, parent: Path, start: datetime, prefix: str) -> Path:
@@ -146,7 +175,8 @@ class Staging:
             What the folder's name starts with.
         """
         self._refuse_inside_a_run(parent)
-        self.journal.write(durable=False, status="publishing")
+        if self.journal.content.get("status") != "running":  # it told of an attempt that failed, or of a signal
+            self.journal.write(durable=False, status="publishing")
         self.journal.set_aside()
         try:
             target = publish_folder(self.folder, _names(start, prefix), parent, is_ours=self._is_ours)

@@ -289,6 +289,8 @@ def _core_results(folder: Path, journal: dict[str, Any], rescued: Path | None) -
         return "unknown" if has_core_results(folder) else "none"
     if stated == "complete" and not is_complete(folder, journal):
         return "none"
+    if stated == "none" and has_core_results(folder):
+        return "partial"  # the program ended while it wrote them
     return str(stated)
 
 

@@ -25,6 +25,7 @@ ROWS: tuple[frozenset[str], ...] = (
                 "_fingerprint",
                 "_html",
                 "_open_blocks",
+                "_overhead",
                 "_pandas",
                 "_proc",
                 "_settled_file",
@@ -42,8 +43,8 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"advice", "record", "staging"}),
     frozenset({"cross_validation", "index", "loading", "publishing", "rescued", "verifying"}),
     frozenset({"block_stagings", "criteria", "mobgap_evaluation", "observed_run", "observing", "saving", "unfinished"}),
-    frozenset({"recorder", "recovering", "selecting"}),
-    frozenset({"table"}),
+    frozenset({"block_runs", "recovering", "selecting"}),
+    frozenset({"recorder", "table"}),
     frozenset({"_integrations", "recording"}),
     frozenset({ROOT}),
     frozenset({"demo"}),
@@ -54,7 +55,7 @@ ROWS: tuple[frozenset[str], ...] = (
 WRITING = frozenset(
     {
         *("advice", "observed_run", "observing", "plan", "provenance", "publishing", "record", "recorder", "recording"),
-        *("block_stagings", "saving", "staging"),
+        *("block_runs", "block_stagings", "saving", "staging"),
     }
 )
 READING = frozenset({"criteria", "index", "legacy", "loading", "renaming", "selecting", "table", "verifying"})

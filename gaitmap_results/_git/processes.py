@@ -100,6 +100,10 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop what still runs."""
         for process, _ in self._started:
             _stop(process)
 

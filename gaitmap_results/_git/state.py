@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from gaitmap_results._git.ignoring import (
 from gaitmap_results._git.processes import GitProcesses
 from gaitmap_results._git.remote import remote_url
 
-__all__ = ["GitState", "read_git_state", "reread_git_state"]
+__all__ = ["GitState", "StateReading", "read_git_state", "reread_git_state"]
 
 
 _COUNTED = ("staged", "unstaged", "untracked", "conflicted", "submodules")
@@ -115,33 +116,68 @@ def read_git_state(
         If ``ignore`` has an entry that :func:`check_git_dirty_ignore` refuses, or an absolute one that does not lie
         inside the work tree.
     """
-    entries = check_git_dirty_ignore(ignore)
-    with GitProcesses(timeout) as processes:
-        # Side by side: in a large repository the status alone takes nearly all of the time.
-        status = start_status(processes, folder)
-        place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
-        listing = processes.start(folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)")
-        settings = processes.start(folder, "config", "-z", "--get-regexp", r"^(remote\..*\.url|branch\..*\.remote)$")
-        describe = processes.start(folder, "describe", "--tags", "--always")
+    check_git_dirty_ignore(ignore)
+    with StateReading(folder, timeout=timeout) as reading:
+        return reading.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
 
-        shallow, _, top = processes.answer(place)[0].partition(b"\n")
+
+class StateReading(contextlib.AbstractContextManager["StateReading"]):
+    """A reading of the state of a repository that is under way, so that other things can be done meanwhile.
+
+    Parameters
+    ----------
+    folder
+        A folder inside the work tree.
+    timeout
+        Seconds that all of it may take.
+    """
+
+    def __init__(self, folder: Path, *, timeout: float = 30.0) -> None:
+        self._processes = processes = GitProcesses(timeout)
+        try:
+            # Side by side: in a large repository the status alone takes nearly all of the time.
+            self._status = start_status(processes, folder)
+            self._place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
+            self._listing = processes.start(
+                folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)"
+            )
+            self._settings = processes.start(
+                folder, "config", "-z", "--get-regexp", r"^(remote\..*\.url|branch\..*\.remote)$"
+            )
+            self._describe = processes.start(folder, "describe", "--tags", "--always")
+        except BaseException:
+            processes.close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._processes.close()
+
+    def finish(
+        self,
+        *,
+        ignore: Sequence[str | Path] = (),
+        results_folder: Path | None = None,
+        caller_file: Path | None = None,
+    ) -> GitState:
+        """Wait for git and return what it said; parameters and errors are those of :func:`read_git_state`."""
+        entries = check_git_dirty_ignore(ignore)
+        processes = self._processes
+        shallow, _, top = processes.answer(self._place)[0].partition(b"\n")
         base_dir = Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n"))))
-        files = processes.answer_or_none(listing)
-        hidden, caller_tracked = _hidden(files or b"", base_dir), _is_tracked(caller_file, files, base_dir)
-        counted = _status_fields(
-            processes, status, base_dir, entries, results_entries(results_folder, caller_file, base_dir)
+        files = processes.answer_or_none(self._listing)
+        results = results_entries(results_folder, caller_file, base_dir)
+        counted = _status_fields(processes, self._status, base_dir, entries, results)
+        description = processes.answer_or_none(self._describe)
+        remotes = processes.answer_or_none(self._settings)
+        return GitState(
+            base_dir=base_dir,
+            describe=_text(description.strip()) if description else None,
+            remote=remote_url(remotes or b"", counted["branch"]),
+            shallow=shallow == b"true",
+            hidden=_hidden(files or b"", base_dir),
+            caller_tracked=_is_tracked(caller_file, files, base_dir),
+            **counted,
         )
-        description = processes.answer_or_none(describe)
-        remotes = processes.answer_or_none(settings)
-    return GitState(
-        base_dir=base_dir,
-        describe=_text(description.strip()) if description else None,
-        remote=remote_url(remotes or b"", counted["branch"]),
-        shallow=shallow == b"true",
-        hidden=hidden,
-        caller_tracked=caller_tracked,
-        **counted,
-    )
 
 
 def reread_git_state(
