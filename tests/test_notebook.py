@@ -138,6 +138,31 @@ def test_cells(tmp_path, kernel):
     assert runs["decorated"]["caller"]["function"] == "decorated"
 
 
+def test_what_a_script_defines(tmp_path, kernel):
+    """A challenge of a script that %run has read has one name, in the script and in the cells that come after it."""
+    script = """
+        from gait import Steps
+        from gaitmap_results import record_run
+
+        class OfTheScript(Steps):
+            def run(self, optimizer):
+                return super().run(optimizer)
+
+        @record_run(path="results", use_git=False)
+        def of_the_script():
+            OfTheScript().run(1)
+
+        of_the_script()
+    """
+    (tmp_path / "script.py").write_text(textwrap.dedent(script))
+    kernel.run("%run script.py")
+    kernel.run("of_the_script()")
+
+    runs = stored_runs(tmp_path / "results")
+    assert [run["challenge_name"] for run in runs] == ["script.OfTheScript"] * 2
+    assert sorted(run["caller"]["kind"] for run in runs) == ["file", "notebook"]
+
+
 @pytest.mark.exhaustive
 def test_autoreload(tmp_path, kernel):
     """A challenge and an entry that are edited and reloaded stay recorded, as what they are now."""
