@@ -9,10 +9,17 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-from gaitmap_results._wrapping import BoundWrapped, WrappedFunction, is_wrapped, wrap_method
+from gaitmap_results._wrapping import (
+    BoundWrapped,
+    WrappedFunction,
+    is_wrapped,
+    reduced_by,
+    wrap_function,
+    wrap_method,
+)
 from gaitmap_results.config import config_for_workers
 
-__all__ = ["CLOUDPICKLES", "prepare_cloudpickle", "prepare_multiprocessing"]
+__all__ = ["CLOUDPICKLES", "prepare_cloudpickle", "prepare_dask", "prepare_multiprocessing"]
 
 _logger = logging.getLogger("gaitmap_results")
 
@@ -37,8 +44,8 @@ def prepare_multiprocessing(module: Any) -> None:
     module
         ``multiprocessing.reduction``.
     """
-    module.ForkingPickler.register(WrappedFunction, _reduce_for_multiprocessing)
-    module.ForkingPickler.register(BoundWrapped, _reduce_bound_for_multiprocessing)
+    for kind in (WrappedFunction, BoundWrapped):
+        module.ForkingPickler.register(kind, _reduce_for_the_standard_library)
 
 
 def prepare_cloudpickle(module: Any) -> None:
@@ -53,28 +60,58 @@ def prepare_cloudpickle(module: Any) -> None:
         The module of cloudpickle, or of a copy, that defines its pickler.
     """
     pickler = getattr(module, "CloudPickler", None)
-    if pickler is None or not hasattr(pickler, "_function_reduce"):
+    if pickler is None:
+        return  # earlier versions have it in the other module
+    needed = [(pickler, name) for name in ("_function_reduce", "_dispatch_table")]
+    needed += [(module, name) for name in ("_should_pickle_by_reference", "dumps")]
+    missing = [name for owner, name in needed if not hasattr(owner, name)]
+    if missing:
+        # Before anything is changed: half of it would break the user's pickles.
+        _logger.warning(
+            "gaitmap_results does not know this version of %s, which has no %s. Recorded functions of scripts and "
+            "notebooks that are sent to worker processes with it run there, but they are NOT recorded. Put them into a "
+            "module that the workers can import, and give them a path.",
+            module.__name__,
+            " and no ".join(missing),
+        )
         return
     wrap_method(pickler, "_function_reduce", _leave_to_the_table)
     pickler._dispatch_table[WrappedFunction] = lambda item: _reduce_for_cloudpickle(item, module)
     pickler._dispatch_table[BoundWrapped] = lambda item: _reduce_bound(item, module.dumps)
 
 
+def prepare_dask(module: Any) -> None:
+    """Let dask carry the config with a recorded function that the workers import.
+
+    It sends what can be imported by its name, as the standard library pickles it, and all else with cloudpickle.
+
+    Parameters
+    ----------
+    module
+        ``distributed.protocol.pickle``.
+    """
+    if not is_wrapped(module.dumps):
+        module.dumps = wrap_function(module.dumps, _dumps_of_dask)
+
+
+def _dumps_of_dask(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    with reduced_by(_reduce_for_the_standard_library):
+        return wrapped(*args, **kwargs)
+
+
 def _leave_to_the_table(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return NotImplemented if args and is_wrapped(args[0]) else wrapped(*args, **kwargs)
 
 
-def _reduce_for_multiprocessing(item: Any) -> _Reduced:
+def _reduce_for_the_standard_library(item: Any) -> _Reduced:
+    if isinstance(item, BoundWrapped):
+        return _reduce_bound(item, pickle.dumps)
     # pickle says better than we could why a function of this name cannot be found.
     return _by_name(item, pickle.dumps) if _is_importable(item) else str(item.__qualname__)
 
 
-def _reduce_bound_for_multiprocessing(item: Any) -> _Reduced:
-    return _reduce_bound(item, pickle.dumps)
-
-
 def _reduce_bound(item: Any, dumps: Callable[[Any], bytes]) -> _Reduced:
-    lookup, (owner, name) = item.__reduce__()
+    lookup, (owner, name) = item.__reduce__()  # not __reduce_ex__, which may have led here
     return _restore_bound, (lookup, owner, name, _tell(dumps))
 
 
@@ -114,12 +151,18 @@ def _tell(dumps: Callable[[Any], bytes]) -> bytes | None:
 
 def _listen(told: bytes | None) -> None:
     # A file with a pickled function changes nothing for the program that opens it.
-    if told is None or multiprocessing.parent_process() is None:
+    if told is None or not _is_worker():
         return
     try:
         config_for_workers()[1](pickle.loads(told))  # noqa: S301 - part of a pickle that is being loaded already
     except Exception:
         _logger.warning("The config did not reach this worker process; it looks for one itself.", exc_info=True)
+
+
+def _is_worker() -> bool:
+    # A process that is being spawned to run one function loads that before it knows its parent.
+    is_being_spawned = getattr(multiprocessing.current_process(), "_inheriting", False)
+    return is_being_spawned or multiprocessing.parent_process() is not None
 
 
 def _restore_by_name(module: str, qualified_name: str, told: bytes | None) -> Any:

@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 import wrapt
 
-__all__ = ["BoundWrapped", "WrappedFunction", "is_wrapped", "when_imported", "wrap_function", "wrap_method"]
+__all__ = [
+    "BoundWrapped",
+    "WrappedFunction",
+    "is_wrapped",
+    "reduced_by",
+    "when_imported",
+    "wrap_function",
+    "wrap_method",
+]
 
 _logger = logging.getLogger("gaitmap_results")
 
 #: What runs in the place of a function: called with the function, its instance (or ``None``), and its arguments.
 Wrapper: TypeAlias = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+
+# How wrapped functions are pickled here and now, where that is not by their name alone.
+_reduce: ContextVar[Callable[[Any], Any] | None] = ContextVar("gaitmap_results_reduce", default=None)
 
 
 class BoundWrapped(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # no generic at run time
@@ -25,7 +38,8 @@ class BoundWrapped(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # no 
         return getattr, (owner, self.__name__)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__reduce__()
+        reduce = _reduce.get()
+        return self.__reduce__() if reduce is None else reduce(self)
 
     def __copy__(self) -> Any:
         return self
@@ -47,7 +61,8 @@ class WrappedFunction(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # no ge
         return self.__qualname__
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return self.__reduce__()
+        reduce = _reduce.get()
+        return self.__reduce__() if reduce is None else reduce(self)
 
     def __copy__(self) -> Any:
         return self
@@ -59,6 +74,16 @@ class WrappedFunction(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # no ge
 def wrap_function(function: Any, wrapper: Wrapper) -> Any:
     """Return ``function`` (or a class method, static method, or any other callable) wrapped by ``wrapper``."""
     return WrappedFunction(function, wrapper)
+
+
+@contextmanager
+def reduced_by(reduce: Callable[[Any], Any]) -> Iterator[None]:
+    """Let pickles that are made inside of the block have what ``reduce`` returns for a wrapped function."""
+    token = _reduce.set(reduce)
+    try:
+        yield
+    finally:
+        _reduce.reset(token)
 
 
 def is_wrapped(function: Any) -> bool:

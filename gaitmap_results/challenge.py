@@ -241,7 +241,8 @@ def _namespace_of(kind: type) -> dict[str, Any]:
     for member in vars(kind).values():
         function = inspect.unwrap(getattr(member, "__func__", member)) if callable(member) else None
         namespace = getattr(function, "__globals__", {})
-        if namespace.get("__name__") == kind.__module__:
+        # IPython's %run takes the name away when the script has ended, and leaves all else.
+        if namespace and namespace.get("__name__", kind.__module__) == kind.__module__:
             return dict(namespace)
     program = sys.modules.get(kind.__module__)
     return {} if program is None else vars(program)

@@ -111,7 +111,10 @@ def _observed_run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, .
     if inspect.iscoroutinefunction(wrapped):
         return observation.of_coroutine(wrapped(*args, **kwargs))
     with observation:
-        return wrapped(*args, **kwargs)
+        returned = wrapped(*args, **kwargs)
+        # A plain function around an asynchronous one, as many decorators make it, has only begun.
+        observation.goes_on = inspect.iscoroutine(returned)
+    return observation.of_coroutine(returned) if observation.goes_on else returned
 
 
 def _warn_if_ambiguous(instance: Any) -> None:
@@ -129,6 +132,7 @@ class _Observation:
     def __init__(self, block: Any, challenge: Any) -> None:
         self._block = block
         self._challenge = challenge
+        self.goes_on = False
 
     def __enter__(self) -> None:
         self._before = _running.get()
@@ -140,12 +144,15 @@ class _Observation:
         runtime = time.perf_counter() - self._clock
         end = datetime.now(timezone.utc)
         _running.set(self._before)
+        if self.goes_on:
+            return
         if kind is None:
             self._block.challenge_finished(self._challenge, RunTimes(self._start, end, runtime, "observed"))
         else:
             self._block.challenge_failed(self._challenge)
 
     async def of_coroutine(self, coroutine: Any) -> Any:
+        self.goes_on = False
         with self:
             return await coroutine
 

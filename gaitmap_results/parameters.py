@@ -20,7 +20,7 @@ from gaitmap_results.challenge import full_class_name
 from gaitmap_results.metadata import safe_repr, safe_text
 from gaitmap_results.privacy import REDACTED, is_secret_name
 
-__all__ = ["describe_dataset", "describe_parameters"]
+__all__ = ["dataset_columns", "describe_dataset", "describe_parameters"]
 
 _ADDRESS: Final = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+")
 _MAX_DEPTH: Final = 12
@@ -80,7 +80,7 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
     Parameters
     ----------
     dataset
-        A dataset of tpcp, or any object.
+        A dataset of tpcp, a table, or any object.
 
     Returns
     -------
@@ -88,19 +88,36 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
         ``class`` and ``parameters`` as from :func:`describe_parameters`, and of its index ``columns``,
         ``n_data_points`` (as the dataset is grouped) and ``index_sha256``.
         The hash is another one if a row, a column, or their order is.
+        A table is taken for a dataset of its rows; the hash of its content is part of ``value``.
         These are ``None`` for a dataset without an index.
     """
     index: Any = getattr(dataset, "index", None)
-    if not hasattr(index, "columns"):
+    columns = dataset_columns(dataset)
+    if columns is None:
         facts: dict[str, Any] = {"columns": None, "n_data_points": None, "index_sha256": None}
     else:
-        columns = [str(column) for column in index.columns]
-        rows = [list(row) for row in index.itertuples(index=False, name=None)]
+        rows = (
+            [list(row) if isinstance(row, tuple) else [row] for row in index]
+            if _is_table(dataset)
+            else [list(row) for row in index.itertuples(index=False, name=None)]
+        )
         described = _Description().of_value([columns, rows], 0, limited=False)
         # Only a dataset of tpcp knows that it is grouped; any other one has as many points as rows.
         n_data_points = len(dataset) if hasattr(type(dataset), "__len__") else len(rows)
         facts = {"columns": columns, "n_data_points": n_data_points, "index_sha256": _hash_json(described)}
     return {**describe_parameters(dataset), **facts}
+
+
+def dataset_columns(dataset: Any) -> list[str] | None:
+    """Return the names of the columns of a dataset's index, or of a table itself; ``None`` where there are none."""
+    columns = dataset.columns if _is_table(dataset) else getattr(getattr(dataset, "index", None), "columns", None)
+    return None if columns is None else [str(column) for column in columns]
+
+
+def _is_table(item: Any) -> bool:
+    """Say whether this is a table of pandas or one like it, whose index names its rows."""
+    has_rows = all(hasattr(item, name) for name in ("columns", "itertuples", "index"))
+    return has_rows and not hasattr(item.index, "columns")
 
 
 class _Description:

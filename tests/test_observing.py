@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import abc
+import asyncio
+import contextlib
 import dataclasses
+import functools
 import inspect
 import textwrap
 import time
@@ -444,3 +447,63 @@ def test_challenges_of_tpcp(results: Path) -> None:
     record(challenge.clone(), 1)
     (run,) = stored_runs(results)
     assert run["repr_challenge"] == "TpcpChallenge(a=3, b=[1])"
+
+
+def is_stored(results: Path) -> bool:
+    """Say whether results of any challenge are on the disk, published or not."""
+    return any(results.rglob("value.txt"))
+
+
+class TestAsynchronousRun:
+    """A run that has to be awaited has ended when it was, not when it was called."""
+
+    @staticmethod
+    def challenge_class(how: Any) -> Any:
+        class Slow(Saving, BaseChallenge):
+            async def run(self, optimizer: Any) -> Any:
+                await asyncio.sleep(0.05)
+                self.value = optimizer()
+                return self
+
+        Slow.run = how(Slow.run)  # type: ignore[method-assign]
+        return Slow
+
+    @staticmethod
+    def plain_around(function: Any) -> Any:
+        @functools.wraps(function)
+        def wrapper(*args: Any) -> Any:
+            return function(*args)
+
+        return wrapper
+
+    @pytest.mark.parametrize("how", [lambda function: function, plain_around], ids=["async def", "def around it"])
+    def test_it_is_timed_until_it_was_awaited(self, results: Path, how: Any) -> None:
+        """The observed times and the results are those of the awaited run, also where a plain function returns it."""
+        challenge = self.challenge_class(how)()
+
+        async def main() -> Any:
+            with recorded_run("entry") as recorder:
+                pending = challenge.run(lambda: 7)
+                assert not is_stored(results)
+                assert await pending is challenge
+            return recorder
+
+        recorder = asyncio.run(main())
+
+        (metadata,) = stored_runs(results)
+        assert metadata["timing_source"] == "observed"
+        assert metadata["runtime"] >= 0.05
+        assert (recorder.path_ / "results" / "value.txt").read_text() == "7"
+
+    def test_one_that_raises_when_awaited_is_no_result(self, results: Path) -> None:
+        """Half a result of a plain function that returns a coroutine is not published."""
+        challenge = self.challenge_class(self.plain_around)()
+
+        async def main() -> None:
+            with recorded_run("entry"):
+                with contextlib.suppress(ZeroDivisionError):
+                    await challenge.run(lambda: 1 / 0)
+
+        with pytest.raises(NoChallengeError, match="`run` raised"):
+            asyncio.run(main())
+        assert stored_runs(results) == []

@@ -162,6 +162,21 @@ class TestDataset:
         """An index of any length is hashed as a whole."""
         assert describe_dataset(Walks(500))["index_sha256"] != describe_dataset(Walks(501))["index_sha256"]
 
+    @pytest.mark.parametrize("names", [["a", "b"], [("a", 1), ("b", 2)]], ids=["index", "multi-index"])
+    def test_a_table(self, names):
+        """A table that is used as the dataset has its columns, rows and a hash of its index, and one of its content."""
+        index = pd.MultiIndex.from_tuples(names) if isinstance(names[0], tuple) else pd.Index(names)
+        table = pd.DataFrame({"acc_x": [1.0, 2.0], 3: ["p", "q"]}, index=index)
+
+        described = describe_dataset(table)
+
+        assert (described["columns"], described["n_data_points"]) == (["acc_x", "3"], 2)
+        assert described["index_sha256"] == describe_dataset(table.copy())["index_sha256"]
+        assert described["index_sha256"] != describe_dataset(table.iloc[::-1])["index_sha256"]
+        other = describe_dataset(table.assign(acc_x=[1.0, 2.5]))
+        assert described["index_sha256"] == other["index_sha256"]
+        assert described["value"]["sha256"] != other["value"]["sha256"]
+
     def test_no_dataset(self):
         """An object without an index is described by its parameters alone."""
         assert describe_dataset(Filter())["columns"] is None

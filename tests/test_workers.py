@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import multiprocessing
 import os
 import pickle
 import sys
@@ -121,6 +122,65 @@ Path("pids.txt").write_text(" ".join(str(pid) for _, pid in answers))
     assert {Path(run["caller_file_path"]).name for run in runs} == {"my_entries.py"}
     recorded_in = {path.read_text() for path in (tmp_path / "results").rglob("pid.txt")}
     assert recorded_in == set((tmp_path / "pids.txt").read_text().split())
+
+
+# The functions are in a module that the workers import, and a folder for results that nobody wants lies in wait.
+IMPORTED = {
+    "dask": """
+with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    answers = [client.submit(task, number).result() for number, task in enumerate(tasks())]
+""",
+    "loky": LOKY,
+    "executor": BACKENDS["executor"],
+    "forkserver": BACKENDS["pool, spawned"].replace("spawn", "forkserver"),
+}
+
+
+@pytest.mark.parametrize(
+    ("backend", "first"), [("dask", "distributed"), *((backend, "my_module") for backend in IMPORTED)]
+)
+def test_functions_of_a_module_record_where_the_parent_says(tmp_path, backend, first):
+    """Workers that could find another config take the parent's, whichever package was imported first."""
+    if backend == "dask":
+        pytest.importorskip("distributed", reason="needs dask.distributed: tox environment integrations")
+    if backend == "forkserver" and sys.platform == "win32":
+        pytest.skip("Windows cannot fork")
+    imports = ["from my_module import *", "from distributed import Client, LocalCluster" if backend == "dask" else ""]
+    (tmp_path / "my_module.py").write_text(SCRIPT.replace('if __name__ == "__main__":', "if False:"))
+    (tmp_path / "pyproject.toml").write_text("[tool.gaitmap_results]\nresults_dir = 'others'\n")
+    lines = imports[:: -1 if first == "distributed" else 1]
+    main = 'set_config(LocalConfig(results_dir=Path("results").resolve()), debug=False)\n' + IMPORTED[backend]
+    script = "\n".join([*lines, 'if __name__ == "__main__":', textwrap.indent(main, "    ")])
+    (tmp_path / "script.py").write_text(script)
+
+    run_python("script.py", cwd=tmp_path)
+
+    runs = stored_runs(tmp_path / "results")
+    assert {run["entry_name"] for run in runs} == {"function", "method", "class_method", "static_method"}
+    assert [run["is_debug_run"] for run in runs] == [False] * 4
+    assert not (tmp_path / "others").exists()
+
+
+@pytest.mark.parametrize("start", ["spawn", "forkserver"])
+def test_a_process_for_one_call(tmp_path, start):
+    """A process that is started with a decorated function records it, too, in the parent's results folder."""
+    if start not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system cannot start processes so")
+    runs, _ = run_script(
+        tmp_path,
+        f"""
+import multiprocessing
+process = multiprocessing.get_context({start!r}).Process(target=function, args=(1,))
+process.start()
+process.join()
+assert process.exitcode == 0
+Path("pids.txt").write_text(str(process.pid))
+""",
+    )
+
+    assert [run["entry_name"] for run in runs] == ["function"]
+    recorded_in = [path.read_text() for path in (tmp_path / "results").rglob("pid.txt")]
+    assert recorded_in == [(tmp_path / "pids.txt").read_text()]
 
 
 def test_recorder_counts_its_workers(tmp_path):
@@ -273,3 +333,23 @@ def test_cloudpickle_of_others_is_unchanged():
     assert cloudpickle.loads(cloudpickle.dumps(os.path.join)) is os.path.join
     assert cloudpickle.loads(cloudpickle.dumps(decorated)) is decorated
     assert cloudpickle.loads(cloudpickle.dumps(json.dumps)) is json.dumps
+
+
+@pytest.mark.parametrize("gone", ["_function_reduce", "_dispatch_table", "_should_pickle_by_reference"])
+def test_a_cloudpickle_that_has_changed(tmp_path, gone):
+    """A cloudpickle that has another name for what is needed works as ever, and the log says what is not recorded."""
+    (tmp_path / "cloudpickle").mkdir()
+    for file in Path(cloudpickle.__file__).parent.glob("*.py"):
+        (tmp_path / "cloudpickle" / file.name).write_text(file.read_text().replace(gone, f"{gone}_now"))
+    code = """
+import cloudpickle, my_module
+number = 3
+function = cloudpickle.loads(cloudpickle.dumps(my_module.function))
+print(cloudpickle.loads(cloudpickle.dumps(lambda: number))(), function is my_module.function)
+"""
+    (tmp_path / "my_module.py").write_text(SCRIPT)
+    done = run_python("-c", code, cwd=tmp_path)
+
+    assert done.stdout.split() == ["3", "True"]
+    assert f"does not know this version of cloudpickle.cloudpickle, which has no {gone}." in done.stderr
+    assert "they are NOT recorded" in done.stderr
