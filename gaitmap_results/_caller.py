@@ -152,7 +152,8 @@ def _describe(frame: FrameType) -> Caller | None:
         kind = "interactive" if hasattr(sys, "ps1") or name != "<stdin>" else "stdin"
         return Caller(kind, None, frame.f_lineno, function, None)
     loaded_from = frame.f_globals.get("__file__")
-    if not name.startswith("<") and isinstance(loaded_from, str):  # only the compiled file is there
+    # Only the compiled file is there, or cloudpickle (since 3.1.3) sent the code without the name of its file.
+    if (not name.startswith("<") or name == "<dynamic-code>") and isinstance(loaded_from, str):
         file = _existing(loaded_from)
         if file is not None:
             return Caller("file", file, frame.f_lineno, function, _hash(file))
@@ -202,7 +203,8 @@ def _describe_program() -> Caller:
     main = sys.modules.get("__main__")
     name = getattr(main, "__file__", None)
     file = _existing(name) if isinstance(name, str) else None
-    if file is not None:
+    module = getattr(getattr(main, "__spec__", None), "name", "__main__")
+    if file is not None and not _is_plumbing(str(name), module):
         return Caller("file", file, None, None, _hash(file))
     if getattr(sys, "frozen", False):
         return Caller("frozen", Path(sys.executable), None, None, None)

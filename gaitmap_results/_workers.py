@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import logging
 import multiprocessing
 import pickle
@@ -119,7 +120,8 @@ def _reduce_for_cloudpickle(item: Any, module: Any) -> _Reduced:
     is_function = not isinstance(item.__wrapped__, (classmethod, staticmethod))
     if is_function and module._should_pickle_by_reference(item):
         return _by_name(item, module.dumps)
-    return _restore_by_value, (type(item), item.__wrapped__, item._self_wrapper, _tell(module.dumps))
+    place = getattr(getattr(inspect.unwrap(item), "__code__", None), "co_filename", None)
+    return _restore_by_value, (type(item), item.__wrapped__, item._self_wrapper, _tell(module.dumps), place)
 
 
 def _by_name(item: Any, dumps: Callable[[Any], bytes]) -> _Reduced:
@@ -172,9 +174,14 @@ def _restore_by_name(module: str, qualified_name: str, told: bytes | None) -> An
     return found
 
 
-def _restore_by_value(kind: type, function: Any, wrapper: Any, told: bytes | None) -> Any:
+def _restore_by_value(kind: type, function: Any, wrapper: Any, told: bytes | None, place: str | None) -> Any:
     _listen(told)
-    return kind(function, wrapper)
+    restored = kind(function, wrapper)
+    inner = inspect.unwrap(restored)
+    # Since cloudpickle 3.1.3, code that was sent by its content does not know any more where it was written.
+    if place is not None and inner.__code__.co_filename != place:
+        inner.__code__ = inner.__code__.replace(co_filename=place)
+    return restored
 
 
 def _restore_bound(lookup: Callable[[Any, str], Any], owner: Any, name: str, told: bytes | None) -> Any:

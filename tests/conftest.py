@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "default"))
 
+_ENDING_SIGNALS = frozenset(
+    number for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2") if (number := getattr(signal, name, None))
+)
 _GIT_IDENTITY = {"NAME": "Test Person", "EMAIL": "test@example.org"}
 
 
@@ -34,6 +38,14 @@ def _hermetic_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
                 patch.setenv(f"GIT_{role}_{key}", value)
         _let_children_import_the_same_package(patch)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_ignored_signals() -> None:
+    """Take back that signals are ignored, as `nohup` and the background of a shell want it; children inherit that."""
+    for number in signal.valid_signals():
+        if signal.getsignal(number) is signal.SIG_IGN and number in _ENDING_SIGNALS:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
 def _let_children_import_the_same_package(patch: pytest.MonkeyPatch) -> None:

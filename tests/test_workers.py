@@ -124,6 +124,26 @@ Path("pids.txt").write_text(" ".join(str(pid) for _, pid in answers))
     assert recorded_in == set((tmp_path / "pids.txt").read_text().split())
 
 
+@pytest.mark.parametrize("backend", ["loky", "executor"])
+def test_a_block_in_a_function_that_is_sent(tmp_path, backend):
+    """A block inside of a plain function of a script names the script as its caller, in any worker."""
+    block = """
+def plain(number):
+    with recorded_run("plain", use_git=False):
+        StepCounting().run(number)
+    return number
+
+def tasks():
+    return [plain]
+"""
+    script = SCRIPT.replace("\ndef tasks():", block + "\ndef decorated_tasks():")
+    (tmp_path / "my_entries.py").write_text(script + textwrap.indent(textwrap.dedent(BACKENDS[backend]), "    "))
+    run_python("my_entries.py", cwd=tmp_path)
+    (run,) = stored_runs(tmp_path / "results")
+    assert (run["caller"]["kind"], Path(run["caller_file_path"]).name) == ("file", "my_entries.py")
+    assert run["caller"]["function"] == "plain"
+
+
 # The functions are in a module that the workers import, and a folder for results that nobody wants lies in wait.
 IMPORTED = {
     "dask": """
