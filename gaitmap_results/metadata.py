@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from gaitmap_results.exceptions import InvalidCustomMetadataError
@@ -97,7 +97,8 @@ def own_copy(custom_metadata: dict[str, Any] | None) -> dict[str, Any]:
 
 def safe_text(text: str) -> str:
     """Return ``text`` with lone surrogates written as escapes, so that it can be stored as UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    plain = str.__str__(text)  # not an instance of a class that inherits from it
+    return plain if plain.isascii() else plain.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _describe(error: BaseException) -> str:
@@ -105,6 +106,10 @@ def _describe(error: BaseException) -> str:
         return safe_text(f"{type(error).__name__}: {error}")
     except Exception:  # noqa: BLE001 - even the text of an error is foreign code
         return type(error).__name__
+
+
+# The name of what is encoded, then keys and indices; it is written out only where something is refused.
+_KeyPath: TypeAlias = tuple[object, ...]
 
 
 class _Encoder:
@@ -118,19 +123,19 @@ class _Encoder:
         if must_be_mapping and not isinstance(value, Mapping):
             self.problems.append(("custom_metadata", f"a dictionary is expected, not {type(value).__name__}"))
             return {"value": safe_repr(value)}
-        return self._encode(value, "custom_metadata", 0)
+        return self._encode(value, ("custom_metadata",), 0)
 
-    def _encode(self, value: object, key_path: str, depth: int) -> JsonValue:
+    def _encode(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
         try:
             return self._convert(value, key_path, depth)
         except _RefusedError as refusal:
             reason = str(refusal)
         except Exception as error:  # noqa: BLE001 - the value's own methods are foreign code
             reason = f"reading it failed with {_describe(error)}"
-        self.problems.append((key_path, reason))
+        self.problems.append((_written(key_path), reason))
         return safe_repr(value)
 
-    def _convert(self, value: object, key_path: str, depth: int) -> JsonValue:
+    def _convert(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
         if value is None or value is True or value is False:
             return value
         for kind, convert in _SCALARS:
@@ -146,29 +151,30 @@ class _Encoder:
         finally:
             self._open.discard(id(value))
 
-    def _convert_container(self, value: object, key_path: str, depth: int) -> JsonValue:
+    def _convert_container(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
         if isinstance(value, Enum):
             return self._encode(value.value, key_path, depth + 1)
         if isinstance(value, Mapping):
             return dict(self._items(value, key_path, depth))
         if isinstance(value, (list, tuple)):
-            return [self._encode(item, f"{key_path}[{index}]", depth + 1) for index, item in enumerate(value)]
+            return [self._encode(item, (*key_path, index), depth + 1) for index, item in enumerate(value)]
         numbers = _from_numpy(value)
         if numbers is not value:
             return self._encode(numbers, key_path, depth + 1)
         raise _RefusedError(_hint(value))
 
-    def _items(self, value: Mapping[Any, Any], key_path: str, depth: int) -> Iterator[tuple[str, JsonValue]]:
+    def _items(self, value: Mapping[Any, Any], key_path: _KeyPath, depth: int) -> Iterator[tuple[str, JsonValue]]:
         seen: set[str] = set()
         for key, item in value.items():
-            inner = f"{key_path}[{safe_repr(key)}]"
+            inner = (*key_path, key)
             if not isinstance(key, str) or isinstance(key, Enum):
-                self.problems.append((inner, f"the key is of type {type(key).__name__}; keys are strings in JSON"))
+                reason = f"the key is of type {type(key).__name__}; keys are strings in JSON"
+                self.problems.append((_written(inner), reason))
                 text = safe_repr(key)
             else:
                 text = safe_text(key)
                 if text != key:
-                    self.problems.append((inner, "the key contains a lone surrogate, which is no valid text"))
+                    self.problems.append((_written(inner), "the key contains a lone surrogate, which is no valid text"))
             # Only refused keys can meet another one; neither of the two values may get lost.
             while text in seen:
                 text += "_"
@@ -176,11 +182,17 @@ class _Encoder:
             yield text, self._encode(item, inner, depth + 1)
 
 
+def _written(key_path: _KeyPath) -> str:
+    """Return a path of keys and indices as one would write it in Python."""
+    root, *keys = key_path
+    return f"{root}{''.join(f'[{safe_repr(key)}]' for key in keys)}"
+
+
 def _text(value: str) -> str:
     if isinstance(value, Enum):
         return _text(value.value)
     plain = str.__str__(value)
-    if safe_text(plain) != plain:
+    if not plain.isascii() and safe_text(plain) != plain:
         raise _RefusedError("the text contains a lone surrogate, which is no valid text")
     return plain
 

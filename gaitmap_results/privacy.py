@@ -36,6 +36,8 @@ _NAMED_IN_QUERY = re.compile(r"(?P<name>[?&][\w.-]+=)(?P<value>[^\s&#'\"]+)")
 _AUTHORIZATION = re.compile(
     r"(?P<name>\bbearer\s+|\bauthorization[\"']?\s*[:=]\s*[\"']?(?:\w+\s+)?)[\w.~+/=-]{8,}", re.IGNORECASE
 )
+# What at least one of the patterns above needs.
+_MAY_BE_PRIVATE = re.compile(r"[=:]|bearer", re.IGNORECASE)
 # Where an absolute path, or one that goes up, begins in a text, and all of it up to a blank or a bracket.
 _PATH_OUTSIDE = re.compile(r"(?:(?<![\w.%-])|(?<=\.\.))[/\\][^\s'\",;()\[\]{}|]*|%(?:2f|5c)[^\s'\"]*", re.IGNORECASE)
 _ANY_PATH = re.compile(
@@ -199,6 +201,8 @@ class Redactor:
         """Return ``text`` without secrets and, with ``relative_to``, without private paths."""
         for secret in self._secrets:
             text = text.replace(secret, REDACTED)
+        if self.relative_to is None and _MAY_BE_PRIVATE.search(text) is None:
+            return text  # names and versions of packages, for the most part
         text = _NAMED_TEXT.sub(_without_secret, text)
         text = _URL_IN_TEXT.sub(rf"\g<scheme>{REDACTED}@", text)
         text = _NAMED_IN_QUERY.sub(_without_secret, text)
