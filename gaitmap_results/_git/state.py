@@ -19,6 +19,7 @@ from gaitmap_results._git.ignoring import (
     path_in_repository,
     results_entries,
 )
+from gaitmap_results._git.plain import PlainRepository, find_plain_repository
 from gaitmap_results._git.processes import GitProcesses
 from gaitmap_results._git.remote import remote_url
 
@@ -133,18 +134,23 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
     """
 
     def __init__(self, folder: Path, *, timeout: float = 30.0) -> None:
-        self._processes = processes = GitProcesses(timeout)
+        self._plain = plain = find_plain_repository(folder)
+        # git must not answer for another repository than the one that was found.
+        ceiling = None if plain is None else plain.base_dir.parent
+        folder = folder if plain is None else plain.base_dir
+        self._processes = processes = GitProcesses(timeout, ceiling=ceiling)
         try:
             # Side by side: in a large repository the status alone takes nearly all of the time.
             self._status = start_status(processes, folder)
-            self._place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
             self._listing = processes.start(
                 folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)"
             )
-            self._settings = processes.start(
-                folder, "config", "-z", "--get-regexp", r"^(remote\..*\.url|branch\..*\.remote)$"
-            )
             self._describe = processes.start(folder, "describe", "--tags", "--always")
+            if plain is None:
+                self._place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
+                self._settings = processes.start(
+                    folder, "config", "-z", "--get-regexp", r"^(remote\..*\.url|branch\..*\.remote)$"
+                )
         except BaseException:
             processes.close()
             raise
@@ -162,22 +168,27 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
         """Wait for git and return what it said; parameters and errors are those of :func:`read_git_state`."""
         entries = check_git_dirty_ignore(ignore)
         processes = self._processes
-        shallow, _, top = processes.answer(self._place)[0].partition(b"\n")
-        base_dir = Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n"))))
+        repository = self._plain or self._ask_git()
+        base_dir = repository.base_dir
         files = processes.answer_or_none(self._listing)
         results = results_entries(results_folder, caller_file, base_dir)
         counted = _status_fields(processes, self._status, base_dir, entries, results)
         description = processes.answer_or_none(self._describe)
-        remotes = processes.answer_or_none(self._settings)
         return GitState(
             base_dir=base_dir,
             describe=_text(description.strip()) if description else None,
-            remote=remote_url(remotes or b"", counted["branch"]),
-            shallow=shallow == b"true",
+            remote=remote_url(repository.settings, counted["branch"]),
+            shallow=repository.shallow,
             hidden=_hidden(files or b"", base_dir),
             caller_tracked=_is_tracked(caller_file, files, base_dir),
             **counted,
         )
+
+    def _ask_git(self) -> PlainRepository:
+        shallow, _, top = self._processes.answer(self._place)[0].partition(b"\n")
+        settings = self._processes.answer_or_none(self._settings) or b""
+        base_dir = Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n"))))
+        return PlainRepository(base_dir, shallow == b"true", settings)
 
 
 def reread_git_state(
