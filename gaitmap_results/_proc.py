@@ -6,12 +6,14 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 __all__ = [
     "PROC_READER",
+    "ProcessKey",
     "ProcessReader",
     "ProcessSample",
     "descendants_of",
@@ -22,6 +24,13 @@ __all__ = [
     "sample",
     "select_descendants",
 ]
+
+
+# More than the line of a process ever has.
+_STAT_BYTES: Final = 8192
+
+#: Number and start of a process, which together no other one has.
+ProcessKey = tuple[int, float]
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,8 @@ class ProcessSample:
         CPU time of the process itself in seconds.
     waited_cpu_s
         CPU time in seconds of those of its children that ended and were waited for; None where the system does not say.
+    resident_bytes
+        Its resident memory in bytes; None where that is not known.
     """
 
     pid: int
@@ -45,6 +56,7 @@ class ProcessSample:
     is_zombie: bool
     cpu_s: float
     waited_cpu_s: float | None
+    resident_bytes: int | None = None
 
 
 @dataclass(frozen=True)
@@ -104,12 +116,23 @@ def parse_stat(content: bytes) -> ProcessSample:
         is_zombie=fields[0] in (b"Z", b"X", b"x"),
         cpu_s=user + system,
         waited_cpu_s=waited_user + waited_system,
+        resident_bytes=int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
     )
 
 
 def _read_stat(pid: int) -> ProcessSample | None:
+    content = _stat_content(pid)
+    return None if content is None else parse_stat(content)
+
+
+def _stat_content(pid: int) -> bytes | None:
     try:
-        return parse_stat(Path(f"/proc/{pid}/stat").read_bytes())
+        # All processes of the machine are read in one go: a file object would take twice the time.
+        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.read(descriptor, _STAT_BYTES)
+        finally:
+            os.close(descriptor)
     except (FileNotFoundError, ProcessLookupError):
         return None
 
@@ -141,18 +164,18 @@ def sample(pid: int) -> ProcessSample | None:
     return found
 
 
-def select_descendants(samples: Iterable[ProcessSample], pid: int) -> list[ProcessSample]:
-    """Pick the processes that come from ``pid``, directly or through others."""
-    children: dict[int, list[ProcessSample]] = {}
-    for one in samples:
-        children.setdefault(one.parent_pid, []).append(one)
-    found: list[ProcessSample] = []
+def select_descendants(parents: Mapping[int, int], pid: int) -> list[int]:
+    """Pick the processes that come from ``pid``, directly or through others, from the parent of each process."""
+    children: dict[int, list[int]] = {}
+    for one, parent in parents.items():
+        children.setdefault(parent, []).append(one)
+    found: list[int] = []
     pending = [pid]
     while pending:
         # Taking the children out ends the walk even if process numbers were given anew while they were being read.
         of_this = children.pop(pending.pop(), [])
         found += of_this
-        pending += [child.pid for child in of_this]
+        pending += of_this
     return found
 
 
@@ -181,13 +204,18 @@ def descendants_of(pid: int) -> list[ProcessSample]:
     if pid == os.getpid() and _this_process_has_no_children():
         return []
     _check_readable()
-    samples = []
-    with os.scandir("/proc") as listing:
-        for item in listing:
-            if item.name.isdigit():
-                with contextlib.suppress(OSError):  # a process of somebody else that the system hides
-                    samples.append(_read_stat(int(item.name)))
-    return select_descendants((one for one in samples if one is not None), pid)
+    contents = {}
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):  # a process of somebody else that the system hides
+                contents[int(name)] = _stat_content(int(name))
+    parents = {one: _parent_pid(content) for one, content in contents.items() if content}
+    return [parse_stat(contents[one] or b"") for one in select_descendants(parents, pid)]
+
+
+def _parent_pid(content: bytes) -> int:
+    """Read only that from the content of a ``stat`` file."""
+    return int(content[content.rfind(b")") + 2 :].split(b" ", 2)[1])
 
 
 def peak_memory(pid: int) -> int | None:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from gaitmap_results._limits import slurm_job_peak_memory
-from gaitmap_results._proc import ProcessReader, ProcessSample
+from gaitmap_results._proc import ProcessKey, ProcessReader, ProcessSample
+from gaitmap_results._sampling import Sampled, Sampler
 from gaitmap_results._system import process_reader
+from gaitmap_results.heartbeat import Heart, heartbeat_interval
 
 __all__ = ["ResourceMeter"]
 
@@ -18,15 +20,15 @@ __all__ = ["ResourceMeter"]
 _TICKS_TOLERANCE_S = 0.04
 # Where one of these is loaded, work can be done by processes that this one did not start.
 _OTHER_MACHINES = ("distributed", "pyspark", "ray")
-
-_Key = tuple[int, float]
+_ENDED = "Processes ended during the run; their memory is not known."
+_ENDED_UNSEEN = "Processes ended during the run; their memory is known only as far as it was looked at."
 
 
 @dataclass(frozen=True)
 class _Snapshot:
     own_cpu_s: float
     own_waited_cpu_s: float | None
-    descendants: dict[_Key, ProcessSample]
+    descendants: dict[ProcessKey, ProcessSample]
     problems: tuple[str, ...]
 
 
@@ -36,6 +38,7 @@ class ResourceMeter:
 
     It looks twice, and needs no thread in between.
     What a process that ended meanwhile needed is known from its parent, which is told the CPU time, not the memory.
+    With a sampler, which is a thread, what was last seen of such a process is known too.
 
     Examples
     --------
@@ -49,19 +52,38 @@ class ResourceMeter:
     _pid: int
     _reader: ProcessReader
     _before: _Snapshot
+    _sampler: Sampler | None = None
 
     @classmethod
-    def start(cls, reader: ProcessReader | None = None) -> ResourceMeter:
+    def start(
+        cls, reader: ProcessReader | None = None, *, interval_s: float | None = None, heart: Heart | None = None
+    ) -> ResourceMeter:
         """Begin to measure.
 
         Parameters
         ----------
         reader
             How to look at processes; by default through ``/proc`` where there is one, else through psutil.
+        interval_s
+            Look at the processes in between, too, with pauses of so many seconds.
+        heart
+            Gives signs of life meanwhile.
         """
         if reader is None:
             reader = process_reader()
-        return cls(os.getpid(), reader, _look(reader))
+        before = _look(reader)
+        sampler = None
+        if interval_s is not None:
+            beat = None if heart is None else heart.beat
+            sampler = Sampler(reader, interval_s, beat=beat, beat_interval_s=heartbeat_interval(interval_s))
+            if not sampler.start() and heart is not None:
+                heart.note(heartbeat_s=None)  # else the run would be taken for lost
+        return cls(os.getpid(), reader, before, sampler)
+
+    def stop(self) -> None:
+        """Stop looking at the processes, without a result."""
+        if self._sampler is not None:
+            self._sampler.stop()
 
     def finish(self) -> dict[str, Any]:
         """Return what was needed since the start.
@@ -76,21 +98,30 @@ class ResourceMeter:
             A peak is that of the whole life of a process, so it ``includes_before_start``.
             Both have ``value``, ``source``, ``complete`` and ``why_incomplete`` (sentences).
             Where ``complete`` is False, the value covers only the processes that could be measured.
-            ``n_processes_seen``: this process and those that were there at the start or at the end.
+            ``peak_memory_bytes`` has ``sampled``, too: None, or what was seen in between, see :func:`_sampled_memory`.
+            The value is then the highest sum of the peaks of those that were alive in one look.
+            ``n_processes_seen``: this process and those that were there whenever processes were looked at.
         """
         if os.getpid() != self._pid:
             return _nothing("The process that measures is not the one in which measuring began.")
+        seen = None if self._sampler is None else self._sampler.finish()
         after = _look(self._reader)
         left, vanished = _missing(self._before, after, self._reader)
-        alive = after.descendants | left
+        alive = (left if seen is None else seen.strays | left) | after.descendants
+        gone = {} if seen is None else _gone(seen, alive)
         elsewhere = [
             f"{name} is loaded, which can compute on other machines." for name in _OTHER_MACHINES if name in sys.modules
         ]
         problems = [*self._before.problems, *after.problems, *elsewhere]
-        cpu_s, ended, cpu_problems = _cpu_time(self._before, after, alive, vanished)
-        peak = _peak_memory(self._reader, alive.values())
-        if ended or vanished:
-            peak["why_incomplete"].append("Processes ended during the run; their memory is not known.")
+        cpu_s, ended, cpu_problems = _cpu_time(self._before, after, alive, vanished, gone)
+        strays = {} if seen is None else seen.ended_strays
+        if strays:
+            cpu_s += _since_the_start(self._before, strays)
+            cpu_problems.append("Processes outlived the one that had started them; what was seen of them last counts.")
+        peak = _peak_memory(self._reader, alive.values(), 0 if seen is None else seen.highest_peaks)
+        peak["sampled"] = None if seen is None else _sampled_memory(seen)
+        if ended or vanished or gone:
+            peak["why_incomplete"].append(_ENDED if seen is None else _ENDED_UNSEEN)
         why_incomplete = [*problems, *cpu_problems]
         peak["why_incomplete"] += problems
         peak["complete"] = peak["value"] is not None and not peak["why_incomplete"]
@@ -102,13 +133,13 @@ class ResourceMeter:
                 "why_incomplete": why_incomplete,
             },
             "peak_memory_bytes": peak,
-            "n_processes_seen": 1 + len(alive.keys() | vanished.keys()),
+            "n_processes_seen": 1 + len(alive.keys() | vanished.keys() | gone.keys() | strays.keys()),
         }
 
 
 def _nothing(reason: str) -> dict[str, Any]:
     unknown = {"value": None, "source": None, "complete": False, "why_incomplete": [reason]}
-    peak = {**unknown, "includes_before_start": True, "main_process": None, "slurm_job": None}
+    peak = {**unknown, "includes_before_start": True, "main_process": None, "slurm_job": None, "sampled": None}
     return {"cpu_time_s": unknown, "peak_memory_bytes": peak, "n_processes_seen": 0}
 
 
@@ -137,7 +168,7 @@ def _own_waited_cpu_s() -> float | None:
 
 def _missing(
     before: _Snapshot, after: _Snapshot, reader: ProcessReader
-) -> tuple[dict[_Key, ProcessSample], dict[_Key, ProcessSample]]:
+) -> tuple[dict[ProcessKey, ProcessSample], dict[ProcessKey, ProcessSample]]:
     """Split the processes that no longer come from this one: alive under another parent, and vanished."""
     left, vanished = {}, {}
     for key, old in before.descendants.items():
@@ -154,9 +185,16 @@ def _missing(
 
 
 def _cpu_time(
-    before: _Snapshot, after: _Snapshot, alive: dict[_Key, ProcessSample], vanished: dict[_Key, ProcessSample]
+    before: _Snapshot,
+    after: _Snapshot,
+    alive: dict[ProcessKey, ProcessSample],
+    vanished: dict[ProcessKey, ProcessSample],
+    gone: dict[ProcessKey, ProcessSample],
 ) -> tuple[float, bool, list[str]]:
     """Add up the CPU time since the start.
+
+    What ended processes needed is told by those that had started them; what was last seen of them (``gone``) is less,
+    but counts where nothing was told.
 
     Returns
     -------
@@ -182,8 +220,11 @@ def _cpu_time(
             problems.append("A process ended without telling its parent what it had needed.")
     if {old.parent_pid for old in vanished.values()} & {old.pid for old in vanished.values()}:
         problems.append("A process ended together with the one that had started it, perhaps after it.")
-    for pid, gain_s in taken_over.items():
-        cpu_s += max(0.0, (gain_s or 0.0) - from_before.get(pid, 0.0))
+    told_s = sum(max(0.0, (gain_s or 0.0) - from_before.get(pid, 0.0)) for pid, gain_s in taken_over.items())
+    seen_s = _since_the_start(before, gone)
+    if told_s + _TICKS_TOLERANCE_S * len(taken_over) < seen_s:
+        problems.append("A process ended without telling its parent what it had needed.")
+    cpu_s += max(told_s, seen_s)
     return cpu_s, any(gain_s for gain_s in taken_over.values()), list(dict.fromkeys(problems))
 
 
@@ -191,7 +232,18 @@ def _difference(after: float | None, before: float | None) -> float | None:
     return None if after is None or before is None else after - before
 
 
-def _from_before_the_start(vanished: dict[_Key, ProcessSample]) -> dict[int, float]:
+def _gone(seen: Sampled, alive: dict[ProcessKey, ProcessSample]) -> dict[ProcessKey, ProcessSample]:
+    """Return what ended below the one that had started it, as it was seen last."""
+    return seen.ended | {key: last for key, last in seen.alive.items() if key not in alive}
+
+
+def _since_the_start(before: _Snapshot, last_seen: dict[ProcessKey, ProcessSample]) -> float:
+    """Add up the CPU time of each process itself, from the start of the run to when it was seen last."""
+    earlier = before.descendants
+    return sum(last.cpu_s - (earlier[key].cpu_s if key in earlier else 0.0) for key, last in last_seen.items())
+
+
+def _from_before_the_start(vanished: dict[ProcessKey, ProcessSample]) -> dict[int, float]:
     """Add up what vanished processes had needed before the start, for each process that took it over.
 
     It is in the sum that their parent tells, but it is no part of the run.
@@ -206,21 +258,41 @@ def _from_before_the_start(vanished: dict[_Key, ProcessSample]) -> dict[int, flo
     return earlier
 
 
-def _peak_memory(reader: ProcessReader, descendants: Any) -> dict[str, Any]:
+def _peak_memory(reader: ProcessReader, descendants: Any, highest_in_a_look: int) -> dict[str, Any]:
     own, source = reader.peak_memory(os.getpid()), reader.peak_memory_name
     if own is None:
         own, source = _own_peak_from_rusage(), "rusage"
     peaks = [None if sample.is_zombie else reader.peak_memory(sample.pid) for sample in descendants]
-    known = [peak for peak in [own, *peaks] if peak is not None]
+    known = [peak for peak in peaks if peak is not None]
+    is_incomplete = own is None or len(known) < len(peaks)
     job_id = os.environ.get("SLURM_JOB_ID")
     return {
-        "value": sum(known) if own is not None else None,
+        "value": own + max(sum(known), highest_in_a_look) if own is not None else None,
         "source": source,
         "complete": False,
-        "why_incomplete": ["The memory of a process could not be read."] if len(known) <= len(peaks) else [],
+        "why_incomplete": ["The memory of a process could not be read."] if is_incomplete else [],
         "includes_before_start": True,
         "main_process": own,
         "slurm_job": slurm_job_peak_memory(job_id) if job_id else None,
+    }
+
+
+def _sampled_memory(seen: Sampled) -> dict[str, Any]:
+    """Describe the memory that was seen in between.
+
+    Returns
+    -------
+    sampled
+        ``value``: the highest sum of the resident memory of all processes in one look, in bytes.
+        ``n_looks``, ``interval_s`` (the pause that was asked for) and ``longest_gap_s`` (that there was), in seconds.
+        ``why_incomplete``: sentences; it is always less than the peak, or equal to it.
+    """
+    return {
+        "value": seen.highest_sum,
+        "n_looks": seen.n_looks,
+        "interval_s": seen.interval_s,
+        "longest_gap_s": seen.longest_gap_s,
+        "why_incomplete": ["The memory between two looks may have been higher.", *seen.problems],
     }
 
 

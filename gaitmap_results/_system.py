@@ -239,6 +239,7 @@ def _sample(process: psutil.Process) -> ProcessSample:
             is_zombie=process.status() == psutil.STATUS_ZOMBIE,
             cpu_s=times.user + times.system,
             waited_cpu_s=waited,
+            resident_bytes=process.memory_info().rss,
         )
 
 

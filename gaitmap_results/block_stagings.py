@@ -6,6 +6,7 @@ import logging
 import threading
 from typing import Any
 
+from gaitmap_results.heartbeat import beat
 from gaitmap_results.plan import SavePlan
 from gaitmap_results.provenance import Provenance
 from gaitmap_results.publishing import open_staging, open_staging_somewhere
@@ -65,6 +66,11 @@ class BlockStagings:
                 self._first = None
         except OSError as error:
             _logger.warning("The folder %s is not needed, but could not be removed: %s", first and first.folder, error)
+
+    def beat(self) -> None:
+        """Give a sign of life of all of them; their journals may be moved or deleted meanwhile."""
+        for staging in list(self._all):
+            beat(staging.journal.path)
 
     def note(self, **changes: Any) -> None:
         """Change what the journals say of the runs that are neither published nor deleted."""

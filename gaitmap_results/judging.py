@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gaitmap_results._slurm import Slurm
+from gaitmap_results._slurm import JobAnswer, Slurm
+from gaitmap_results.heartbeat import SignOfLife, last_sign_of_life
 
 if TYPE_CHECKING:
     from gaitmap_results._process import ProcessIdentity
@@ -41,10 +43,11 @@ class Verdict:
     evidence: str
 
 
-def judge(journal: dict[str, Any], slurm: Slurm) -> Verdict:
+def judge(journal: dict[str, Any], slurm: Slurm, file: Path | None = None) -> Verdict:
     """Return what became of a run.
 
-    What its program wrote about its end counts; while it says "running", its process is looked for, then its Slurm job.
+    What its program wrote about its end counts; while it says "running", its process is looked for, then its Slurm job
+    and its heartbeat.
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ def judge(journal: dict[str, Any], slurm: Slurm) -> Verdict:
         Nothing in it is taken for granted.
     slurm
         Whom to ask about Slurm jobs.
+    file
+        The journal's file, whose time stamp is the heartbeat of runs that have one.
     """
     # Here, since psutil comes with it.
     from gaitmap_results._process import ProcessIdentity, process_is_gone
@@ -75,16 +80,28 @@ def judge(journal: dict[str, Any], slurm: Slurm) -> Verdict:
     if identity.slurm_job_id is not None:
         known_start = float(started) if isinstance(started, (int, float)) else None
         answer = slurm.ask(identity.slurm_job_id, started=known_start)
-    if answer is not None:
+    sign = None if file is None else last_sign_of_life(file, journal.get("heartbeat_s"))
+    return _from_elsewhere(answer, sign, who) or Verdict("unknown", "unknown", _why_unknown(identity, who, journal))
+
+
+def _from_elsewhere(answer: JobAnswer | None, sign: SignOfLife | None, who: str) -> Verdict | None:
+    """Judge a run whose process cannot be seen; a job that goes on may have other programs to run."""
+    if answer is not None and (answer.is_over or sign is None):
         return Verdict("lost" if answer.is_over else "running", "probable", f"{answer.words}.")
-    return Verdict("unknown", "unknown", _why_unknown(identity, who, journal))
+    if sign is None:
+        return None
+    but = "" if answer is None else f" {answer.words}."
+    if not sign.is_overdue:
+        return Verdict("running", "probable", f"Its {who} cannot be seen from here, but {sign.words}.{but}")
+    ended = f"Its {who} has probably ended: {sign.words}. It cannot be seen from here; it may also be held up.{but}"
+    return Verdict("lost", "probable", ended)
 
 
 def _why_unknown(identity: ProcessIdentity, who: str, journal: dict[str, Any]) -> str:
     asked = (
         "" if identity.slurm_job_id is None else f", and nothing was learned about Slurm job {identity.slurm_job_id}"
     )
-    # No thread keeps a heartbeat: one would make every fork of the user's program unsafe.
+    # Only runs whose processes are looked at have a heartbeat: its thread makes forks of the user's program less safe.
     silence = " A journal is written only when something changes; its silence does not mean that the run has ended."
     return f"Its {who} cannot be seen from here{asked}.{_last_sign(journal)}{silence}"
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 
 from gaitmap_results import config
@@ -17,7 +19,7 @@ __all__ = ["SaveOptions", "SavePlan", "make_plan"]
 
 @dataclass(frozen=True)
 class SaveOptions:
-    """The options of :func:`gaitmap_results.save_run`, as they were passed."""
+    """The options of :func:`gaitmap_results.save_run` and of a block, as they were passed."""
 
     path: str | Path | None = None
     debug_run: bool | None = None
@@ -26,6 +28,7 @@ class SaveOptions:
     git_dirty_ignore: Sequence[str | Path] = ()
     debug_folder_prefix: str = "_"
     force_config_setting: bool = False
+    sample_resources_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class SavePlan:
         The folder that stored paths are relative to, absolute.
     use_git, git_dirty_ignore, prefix
         The options of :func:`gaitmap_results.save_run` with these names.
+    sample_resources_s
+        Seconds between two looks at the processes of the run; ``None`` for no looks in between.
     """
 
     entry_name: str | tuple[str, ...]
@@ -56,6 +61,7 @@ class SavePlan:
     use_git: bool
     git_dirty_ignore: tuple[str, ...]
     prefix: str
+    sample_resources_s: float | None = None
 
 
 def make_plan(entry_name: object, options: SaveOptions) -> SavePlan:
@@ -86,7 +92,21 @@ def make_plan(entry_name: object, options: SaveOptions) -> SavePlan:
         use_git=options.use_git,
         git_dirty_ignore=check_git_dirty_ignore(options.git_dirty_ignore),
         prefix=check_prefix(options.debug_folder_prefix),
+        sample_resources_s=_seconds(options.sample_resources_s, "sample_resources_s"),
     )
+
+
+def _seconds(value: object, name: str) -> float | None:
+    if value is None:
+        return None
+    try:
+        # NumPy's numbers are such numbers, too.
+        seconds = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
+    except OverflowError:
+        seconds = math.inf
+    if not 0 < seconds < math.inf:
+        raise InvalidOptionError(f"{name} is {value!r}; it takes a number of seconds above 0, or None.")
+    return seconds
 
 
 def _folder(value: object, name: str) -> Path | None:

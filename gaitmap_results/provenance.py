@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gaitmap_results._git import GitState, GitUnreadableError, StateReading
     from gaitmap_results._packages import InstalledPackages
     from gaitmap_results._resources import ResourceMeter
+    from gaitmap_results.heartbeat import Heart
     from gaitmap_results.plan import SavePlan
 
 __all__ = ["Collector", "GitReading", "Provenance", "collect_provenance", "read_git", "reread_git", "start_meter"]
@@ -266,8 +267,8 @@ def _local_folder(facts: dict[str, object]) -> Path | None:
     return Path(url2pathname(unquote(parts.path))) if parts.scheme == "file" else None
 
 
-def start_meter() -> ResourceMeter:
-    """Start to measure CPU time and memory."""
+def start_meter(interval_s: float | None = None, heart: Heart | None = None) -> ResourceMeter:
+    """Start to measure CPU time and memory; with an interval, also in between, with signs of life meanwhile."""
     from gaitmap_results._resources import ResourceMeter
 
-    return ResourceMeter.start()
+    return ResourceMeter.start(interval_s=interval_s, heart=heart)

@@ -21,6 +21,7 @@ from gaitmap_results.exceptions import (
     ResultsFolderError,
     SaveError,
 )
+from gaitmap_results.heartbeat import heartbeat_interval
 from gaitmap_results.metadata import encode_custom_metadata, encode_leniently
 from gaitmap_results.plan import SavePlan
 from gaitmap_results.privacy import Redactor
@@ -103,6 +104,7 @@ def journal_start(
         "started": now.astimezone().isoformat(),
         "started_utc": now.timestamp(),
         "process": None if process is None else process.to_json(),
+        "heartbeat_s": heartbeat_interval(plan.sample_resources_s),
         "caller": None if caller is None or caller.file is None else redactor.path(caller.file),
         "debug_folder_prefix": plan.prefix,
         "metadata": None,

@@ -79,6 +79,7 @@ class Recorder(_html.ShownRecorder):
         self.parent: _open_blocks.OpenBlock | None = None
         self.owner_pid = os.getpid()
         self.paused_in: int | None = None
+        self._meter: Any = None
         self._entry_name = entry_name
         self._options = options
         self._caller = caller
@@ -139,6 +140,8 @@ class Recorder(_html.ShownRecorder):
         try:
             self._open()
         except BaseException:
+            if self._meter:
+                self._meter.stop()
             self._signals.restore()
             _open_blocks.close_block(self)
             self._stagings.withdraw_first()
@@ -149,7 +152,7 @@ class Recorder(_html.ShownRecorder):
         self.parent = _open_blocks.enclosing_block()
         self._signals.install()
         self._ending = Collector()
-        self._meter = self._ending.collect("resources", start_meter)
+        self._meter = self._ending.collect("resources", start_meter, self._plan.sample_resources_s, self._stagings)
         self.status_ = "running"
         self._start = datetime.now(timezone.utc)
         self._clock = time.perf_counter()

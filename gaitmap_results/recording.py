@@ -34,6 +34,7 @@ def recorded_run(
     git_dirty_ignore: Sequence[str] = (),
     debug_folder_prefix: str = "_",
     handle_signals: Sequence[str | int] = (),
+    sample_resources_s: float | None = None,
     _force_local_debug_run_setting: bool = False,
     _caller_file_path_stack_offset: int = 0,
 ) -> Recorder:
@@ -62,6 +63,12 @@ def recorded_run(
         Names of signals that end the block in order, as an exception would, for example ``("SIGTERM",)`` for the time
         limit of a Slurm job.
         Only in the main thread.
+    sample_resources_s
+        Look at the memory and the CPU time of the run's processes every so many seconds, for example ``1``, in a thread
+        that needs at most 0.5 % of a processor.
+        ``resources`` in metadata.json then tells also about processes that ended during the run, and the run gives
+        signs of life that can be seen from other computers.
+        By default there is no thread, and processes are looked at on entering and on leaving.
     _force_local_debug_run_setting, _caller_file_path_stack_offset
         As in :func:`gaitmap_results.save_run`.
 
@@ -107,6 +114,7 @@ def recorded_run(
         use_git=use_git,
         git_dirty_ignore=git_dirty_ignore,
         debug_folder_prefix=debug_folder_prefix,
+        sample_resources_s=sample_resources_s,
         force_config_setting=_force_local_debug_run_setting,
     )
     caller = find_caller(check_offset(_caller_file_path_stack_offset))
@@ -153,6 +161,7 @@ def record_run(
     git_dirty_ignore: Sequence[str] = (),
     debug_folder_prefix: str = "_",
     handle_signals: Sequence[str | int] = (),
+    sample_resources_s: float | None = None,
     _force_local_debug_run_setting: bool = False,
     _caller_file_path_stack_offset: int = 0,
 ) -> Callable[[_F], _F]: ...

@@ -109,7 +109,8 @@ class FoundRun:
 def unfinished_runs(results: str | Path | None = None) -> list[UnfinishedRun]:
     """Return the runs below a results folder that were started and not published, oldest first.
 
-    What became of each is derived now, from its journal, its process and its Slurm job; see :class:`UnfinishedRun`.
+    What became of each is derived now, from its journal, its process, its Slurm job and its heartbeat; see
+    :class:`UnfinishedRun`.
 
     Parameters
     ----------
@@ -238,7 +239,8 @@ def _read(results_folder: Path, run_id: str, slurm: Slurm) -> Iterator[FoundRun]
     if not folder.is_dir() and not is_aside:
         return
     published = find_published(results_folder, run_id, journal) if is_aside else None
-    verdict = judge(journal, slurm) if problem is None else Verdict("unknown", "unknown", problem)
+    file = Journal.aside_path(folder) if is_aside else folder / JOURNAL_FILE
+    verdict = judge(journal, slurm, file) if problem is None else Verdict("unknown", "unknown", problem)
     if published is None and is_aside and not folder.is_dir():
         published = find_published(results_folder, run_id, journal)  # it may be there since a moment
         verdict = Verdict("unknown", "unknown", "It was just being published; its folder was moved or deleted since.")

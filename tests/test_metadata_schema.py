@@ -131,6 +131,11 @@ def test_a_commit_during_the_run(repository):
     assert check(recorder.path_)["git"]["changed_during_run"] is True
 
 
+def test_sampled_resources(repository):
+    """A record of a run whose processes were looked at in between keeps to the schema."""
+    assert check(record_one(sample_resources_s=0.01))["resources"]["peak_memory_bytes"]["sampled"]["n_looks"] >= 1
+
+
 def test_save_run_and_nested_entry(repository):
     """A record of save_run, which has seen neither start nor resources, keeps to the schema."""
     folder = save_run(ExampleChallenge().run(1), ("group", "entry"), custom_metadata={}, path="results")
