@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,9 @@ def normalised_architecture(machine: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=1)
 def _of_this_system() -> dict[str, Any]:
+    # The processor of a running program stays what it is.
     readers = {"linux": _of_linux, "darwin": _of_macos, "win32": _of_windows}
     return readers.get(sys.platform, _of_other_systems)()
 

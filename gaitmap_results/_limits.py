@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from gaitmap_results.metadata import safe_text
 
@@ -108,6 +108,10 @@ def _ulimits() -> dict[str, int | None] | None:
     return limits
 
 
+# Version of the control groups, controllers, the group that is mounted, and where.
+_Mount: TypeAlias = tuple[int, list[str], str, Path]
+
+
 def cgroup_limits(proc: Path = Path("/proc/self")) -> dict[str, Any] | None:
     """Return the limits of the control group this process is in, as containers and Slurm set them.
 
@@ -123,7 +127,7 @@ def cgroup_limits(proc: Path = Path("/proc/self")) -> dict[str, Any] | None:
     limits
         ``version``, ``cpu_quota`` and ``memory_limit``; None where there are no control groups.
     """
-    cpu, memory = _group_folders(proc, "cpu"), _group_folders(proc, "memory")
+    cpu, memory = _group_folders(proc, "cpu", "memory")
     if cpu is None and memory is None:
         return None
     quotas = [_cpu_quota(folder) for folder in cpu[1]] if cpu else []
@@ -140,7 +144,7 @@ def slurm_job_peak_memory(job_id: str, proc: Path = Path("/proc/self")) -> int |
 
     All processes of the job are in it, and the files that the kernel keeps in memory for them.
     """
-    found = _group_folders(proc, "memory")
+    (found,) = _group_folders(proc, "memory")
     for folder in found[1] if found else ():
         if folder.name == f"job_{job_id}":
             for name in ("memory.peak", "memory.max_usage_in_bytes"):
@@ -150,13 +154,17 @@ def slurm_job_peak_memory(job_id: str, proc: Path = Path("/proc/self")) -> int |
     return None
 
 
-def _group_folders(proc: Path, controller: str) -> tuple[int, list[Path]] | None:
+def _group_folders(proc: Path, *controllers: str) -> list[tuple[int, list[Path]] | None]:
     """Find the folders of the process's control group and of those above it, innermost first, and their version."""
     try:
         groups = (proc / "cgroup").read_text(errors="surrogateescape").splitlines()
         mounts = list(_cgroup_mounts((proc / "mountinfo").read_text(errors="surrogateescape")))
     except OSError:
-        return None
+        return [None] * len(controllers)
+    return [_folders_of_controller(groups, mounts, controller) for controller in controllers]
+
+
+def _folders_of_controller(groups: list[str], mounts: list[_Mount], controller: str) -> tuple[int, list[Path]] | None:
     paths = {names: path for _, names, path in (line.split(":", 2) for line in groups)}
     # Version 1 has a tree of groups for each controller; version 2 has one tree for all, which has no name.
     for names, path in paths.items():
@@ -169,7 +177,7 @@ def _group_folders(proc: Path, controller: str) -> tuple[int, list[Path]] | None
     return None
 
 
-def _cgroup_mounts(mountinfo: str) -> Iterator[tuple[int, list[str], str, Path]]:
+def _cgroup_mounts(mountinfo: str) -> Iterator[_Mount]:
     """Read ``mountinfo`` (proc(5)): version, controllers, the group that is mounted, and where."""
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - ")

@@ -43,7 +43,10 @@ def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours:
         Where the folder is now.
     """
     _make_folder_durably(parent)
+    taken: set[str] = set()
     for name in names:
+        if name in taken:
+            continue
         target = parent / name
         try:
             _rename_folder(source, target)
@@ -51,6 +54,8 @@ def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours:
             if error.errno == errno.ENOENT and target.is_dir() and is_ours(target):
                 pass
             elif _is_taken(error, target):
+                # Many runs of one second: their names need not be tried one by one.
+                taken = taken or set(os.listdir(parent))
                 continue
             elif error.errno == errno.EXDEV:
                 source = _copy_beside(source, parent)

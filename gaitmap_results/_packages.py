@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
+from gaitmap_results import _settled_file
 from gaitmap_results.metadata import safe_text
 from gaitmap_results.privacy import redact_url
 
@@ -79,6 +80,11 @@ class _Findings:
     egg_links: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
+    def add(self, other: _Findings) -> None:
+        self.distributions += other.distributions
+        self.egg_links |= other.egg_links
+        self.problems += other.problems
+
 
 def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
     """List the packages that can be imported.
@@ -108,7 +114,7 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
             real = os.path.normcase(os.path.realpath(entry))
             if real not in seen:
                 seen.add(real)
-                _read_path_entry(entry, findings)
+                _look_at(entry, findings)
         except FileNotFoundError:
             continue  # usual: Python puts folders on the path that need not exist
         except (OSError, ValueError) as error:
@@ -189,6 +195,27 @@ def _direct_url_of(
 def _path_of_url(url: str) -> str:
     path = unquote(urlsplit(url).path)
     return path[1:] if re.match(r"/[A-Za-z]:", path) else path
+
+
+# What was found in folders of installed packages, with their signatures: {folder: (signature, distributions)}.
+# Whatever installs or removes a package changes the list of names in its folder, and with it the signature.
+_known: dict[str, tuple[tuple[int, ...], tuple[_Distribution, ...]]] = {}
+
+
+def _look_at(entry: str, findings: _Findings) -> None:
+    status = Path(entry).stat()
+    seen = _settled_file.signature(status)
+    known = _known.get(entry)
+    if known is not None and known[0] == seen and os.path.isabs(entry):
+        findings.distributions += known[1]
+        return
+    found = _Findings()
+    _read_path_entry(entry, found)
+    findings.add(found)
+    # Not where something could not be read, nor where metadata lie in folders of source code, which change in place.
+    installed = all(each.folder_name[-9:].lower() == "dist-info" for each in found.distributions)
+    if installed and not found.problems and not found.egg_links and _settled_file.is_settled(status):
+        _known[entry] = (seen, tuple(found.distributions))
 
 
 def _read_path_entry(entry: str, findings: _Findings) -> None:

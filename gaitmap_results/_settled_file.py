@@ -6,7 +6,7 @@ import os
 import time
 from typing import Final
 
-__all__ = ["read_settled", "signature"]
+__all__ = ["is_settled", "read_settled", "signature"]
 
 _CHUNK_BYTES: Final = 1 << 20
 # How long a file system may take until it gives a change another time stamp.
@@ -44,6 +44,11 @@ def read_settled(path: str) -> tuple[bytes, tuple[int, ...], bool]:
     finally:
         os.close(descriptor)
     return content, seen, settled
+
+
+def is_settled(status: os.stat_result) -> bool:
+    """Say whether every change from now on will change the :func:`signature`, without waiting for it."""
+    return time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _COARSE_TICK_NS
 
 
 def _wait_until_settled(changed_ns: int) -> bool:

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePath
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -48,6 +48,7 @@ _MIN_SECRET_LENGTH = 8
 _IGNORES_CASE = sys.platform in ("win32", "darwin")
 
 
+@lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Say whether something of this name is likely to be a secret.
 
@@ -107,7 +108,7 @@ def redact_command(argv: Sequence[str]) -> list[str]:
 def secret_values(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values that the command line and the environment give to secret-looking names, longest first."""
     # SSH_AUTH_SOCK and the like hold a path; a secret may have slashes in it, too, but is no file.
-    found = {value for name, value in environment.items() if _SECRET_NAME.search(name) and not _is_path(value)}
+    found = {value for name, value in environment.items() if is_secret_name(name) and not _is_path(value)}
     is_value = False
     for argument in argv:
         name, equals, value = argument.partition("=")

@@ -274,8 +274,8 @@ def _publish_staged(
 ) -> tuple[Path, dict[str, Any]]:
     plan, staging = writer.plan, run.staging
     hashed = staging.hash_core_results()
-    metadata = writer.write(run.facts, run.times, outcome, run_id=staging.run_id)
-    staging.write_documents(metadata, custom_metadata, hashed)
+    record = writer.write(run.facts, run.times, outcome, run_id=staging.run_id)
+    metadata = staging.write_documents(record, custom_metadata, hashed)
     parent = layout.entry_folder(staging.results_folder, run.facts.name, run.facts.version, plan.entry_parts)
     start = run.times.start or writer.provenance.moment
     return staging.publish(parent, start, plan.prefix if outcome.reasons else ""), metadata

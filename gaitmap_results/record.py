@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gaitmap_results._caller import Caller
 from gaitmap_results._overhead import RecorderOverhead
@@ -24,11 +23,6 @@ __all__ = ["SCHEMA_VERSION", "ChallengeFacts", "Outcome", "RecordWriter", "unkno
 
 #: The version of the format of metadata.json; it grows when a key changes its meaning.
 SCHEMA_VERSION: Final = 1
-
-# Names that identify a run are stored as they are; they hold no paths.
-_IDENTITY: Final = frozenset(
-    {"entry_name", "challenge_name", "challenge_version", "dataset_name", "dataset_columns", "run_id", "block_id"}
-)
 
 
 @dataclass(frozen=True)
@@ -150,60 +144,101 @@ class RecordWriter:
         self.provenance = provenance
         self.block_id = block_id
         self.overhead = overhead
-
-    @cached_property
-    def _known_at_start(self) -> tuple[dict[str, Any], list[dict[str, str]]]:
-        """What no run of the block can change, which is most of it, and what of it could not be stored."""
-        plan, provenance = self.plan, self.provenance
-        redactor = Redactor.for_this_process(plan.relative_to)
-        content = {
-            "system_info": provenance.system_info,
-            "config": _config(provenance.config, redactor),
-            "caller_file_path": _caller_path(provenance.caller, redactor),
-            **_git_summary(plan, provenance.git, redactor),
-            "caller": _caller(provenance.caller, redactor),
-            "command": provenance.command,
-        }
-        return _encoded(content, redactor)
+        self._facts: tuple[ChallengeFacts, _Part] | None = None
 
     def write(self, facts: ChallengeFacts, times: RunTimes, outcome: Outcome, *, run_id: str) -> dict[str, Any]:
-        """Return the content of metadata.json; the keys of gaitmap_challenges first, with its names, places, types."""
+        """Return the content of metadata.json; the keys of gaitmap_challenges first, with its names, places, types.
+
+        What is in it is shared with the records of other runs; it is there to be written, not to be changed.
+        """
         redactor = Redactor.for_this_process(self.plan.relative_to)
-        known, lossy_at_start = self._known_at_start
-        content: dict[str, Any] = {
-            "entry_name": self.plan.entry_name,
+        known, described = self._known_at_start, self._described(facts, redactor)
+        ended = _part(
+            {
+                "debug_reasons": [reason.to_json() for reason in outcome.reasons],
+                "git": _git_details(self.provenance.git, outcome),
+                "resources": outcome.resources,
+            },
+            redactor,
+        )
+        lossy = [*known.lossy, *described.lossy, *ended.lossy]
+        errors = [*self.provenance.errors, *facts.errors, *outcome.errors, *lossy]
+        record = {
+            **known.content,
+            **described.content,
+            **ended.content,
+            # Names that identify a run are stored as they are; they hold no paths.
+            "entry_name": list(self.plan.entry_parts)
+            if isinstance(self.plan.entry_name, tuple)
+            else self.plan.entry_name,
             "challenge_name": facts.name,
             "challenge_version": facts.version,
             "is_debug_run": bool(outcome.reasons),
-            "repr_challenge": facts.repr_challenge,
-            "repr_pipeline": facts.repr_pipeline,
-            "repr_dataset": facts.repr_dataset,
-            "dataset_name": facts.dataset_name,
-            "dataset_columns": facts.dataset_columns,
             **_times(times),
             "schema_version": SCHEMA_VERSION,
             "run_id": run_id,
             "block_id": self.block_id,
             "recorder_version": __version__,
-            "debug_reasons": [reason.to_json() for reason in outcome.reasons],
-            "git": _git_details(self.provenance.git, outcome),
-            "parameters": facts.parameters,
-            "resources": outcome.resources,
-        }
-        shown, lossy = _encoded(content, redactor)
-        errors = [*self.provenance.errors, *facts.errors, *outcome.errors, *lossy_at_start, *lossy]
-        shown |= copy.deepcopy(known) | {
             "collection_errors": redactor.tree(errors),
             "recorder_overhead_s": self.overhead.to_json(),
         }
-        return {key: shown[key] for key in _KEYS}
+        return {key: record[key] for key in _KEYS}
+
+    @cached_property
+    def _known_at_start(self) -> _Part:
+        """Return what no run of the block can change, which is most of it."""
+        plan, provenance = self.plan, self.provenance
+        redactor = Redactor.for_this_process(plan.relative_to)
+        system_info = dict(provenance.system_info)
+        # Names and versions of hundreds of packages; nothing in them is private, and all of it is text already.
+        packages = system_info.pop("packages_info", None)
+        part = _part(
+            {
+                "system_info": system_info,
+                "config": _config(provenance.config, redactor),
+                "caller_file_path": _caller_path(provenance.caller, redactor),
+                **_git_summary(plan, provenance.git, redactor),
+                "caller": _caller(provenance.caller, redactor),
+                "command": provenance.command,
+            },
+            redactor,
+        )
+        part.content["system_info"]["packages_info"] = packages
+        return part
+
+    def _described(self, facts: ChallengeFacts, redactor: Redactor) -> _Part:
+        """Return what the challenge says about itself, which is asked once and stands in a draft and in the record."""
+        if self._facts is None or self._facts[0] is not facts:
+            part = _part(
+                {
+                    "repr_challenge": facts.repr_challenge,
+                    "repr_pipeline": facts.repr_pipeline,
+                    "repr_dataset": facts.repr_dataset,
+                    "parameters": facts.parameters,
+                },
+                redactor,
+            )
+            names, lossy = encode_leniently([facts.dataset_name, facts.dataset_columns])
+            part.content["dataset_name"], part.content["dataset_columns"] = names
+            part.lossy.extend(_lossy(lossy))
+            self._facts = facts, part
+        return self._facts[1]
 
 
-def _encoded(content: dict[str, Any], redactor: Redactor) -> tuple[dict[str, Any], list[dict[str, str]]]:
+class _Part(NamedTuple):
+    """Keys of a record, and what of them could not be stored."""
+
+    content: dict[str, Any]
+    lossy: list[dict[str, str]]
+
+
+def _part(content: dict[str, Any], redactor: Redactor) -> _Part:
     encoded, problems = encode_leniently(content)
-    lossy = [{"what": key_path, "error": reason} for key_path, reason in problems]
-    shown: Any = encoded
-    return {key: value if key in _IDENTITY else redactor.tree(value) for key, value in shown.items()}, lossy
+    return _Part(redactor.tree(encoded), _lossy(problems))
+
+
+def _lossy(problems: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"what": key_path, "error": reason} for key_path, reason in problems]
 
 
 def _times(times: RunTimes) -> dict[str, Any]:

@@ -144,8 +144,8 @@ class Staging:
         """Return the lines of the manifest that do not depend on what else is known."""
         return manifest_content(self.folder, exclude={JOURNAL_FILE, *_DOCUMENTS})
 
-    def write_documents(self, metadata: dict[str, Any], custom_metadata: Any, hashed: bytes) -> None:
-        """Write everything beside the core results; the manifest last.
+    def write_documents(self, metadata: dict[str, Any], custom_metadata: Any, hashed: bytes) -> dict[str, Any]:
+        """Write everything beside the core results, the manifest last; return what metadata.json says then.
 
         Parameters
         ----------
@@ -161,6 +161,8 @@ class Staging:
             lines.append(manifest_line(name, document))
         _storage.write_file(self.folder / MANIFEST_FILE, b"".join(lines) + hashed)
         _storage.sync_folder(self.folder)
+        written: dict[str, Any] = _storage.parse_json(document)
+        return written
 
     def publish(self, parent: Path, start: datetime, prefix: str) -> Path:
         """Move the complete folder to its place and return that.

@@ -107,13 +107,14 @@ def path_in_repository(path: str | Path, base_dir: Path, *, follow: bool = True)
     Links on the way are followed, so that every way to a file gives the same path; a link at the end only with
     ``follow``.
     """
-    path = Path(os.path.abspath(path))
-    real = os.path.realpath(path) if follow else os.path.join(os.path.realpath(path.parent), path.name)
-    try:
-        inside = Path(real).relative_to(os.path.realpath(base_dir))
-    except ValueError:
+    absolute = os.path.abspath(path)
+    folder, name = os.path.split(absolute)
+    real = os.path.realpath(absolute) if follow else os.path.join(os.path.realpath(folder), name)
+    base = os.path.join(os.path.realpath(base_dir), "")
+    if not os.path.normcase(real).startswith(os.path.normcase(base)):
         return None
-    return os.fsencode(inside.as_posix()) if inside.parts else None
+    inside = real[len(base) :]
+    return os.fsencode(inside.replace(os.sep, "/")) if inside else None
 
 
 def covers(entries: Iterable[bytes], path: bytes) -> bool:
