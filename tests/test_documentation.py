@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import doctest
 import importlib
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import layers
 import pytest
 from documents import NO_TERMINAL, TOP, File, Page, Session, Shell, agree, problems_of
+from test_docstring_examples import MODULES
 
 import gaitmap_results
 from gaitmap_results import exceptions
@@ -22,6 +24,8 @@ PAGES = [
     TOP / "README.md",
     *sorted(page for page in DOCS.rglob("*.md") if not {"_build", "generated"} & set(page.parts)),
 ]
+# The modules whose names the reference lists.
+PUBLIC = re.findall(r"^   (gaitmap_results[\w.]*)$", (DOCS / "reference" / "api.md").read_text("utf-8"), re.MULTILINE)
 # The tutorial needs the extra `demo`; a test of its own carries it out.
 SHOWING = [page for page in PAGES if any(isinstance(step, Session) for step in Page.read(page).steps())]
 
@@ -43,12 +47,13 @@ def test_a_page_shows_what_happens(page, tmp_path):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_on_a_page_is_python(page):
-    """Every Python block is valid, and imports from this package only what is there."""
+    """Every Python block is valid, and imports from this package only what is there and public."""
     for code in Page.read(page).fragments("python"):
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "gaitmap_results":
                 if node.module.startswith("gaitmap_results.demo"):
                     continue  # needs the extra `demo`; the tutorial is carried out there
+                assert node.module in PUBLIC
                 module = importlib.import_module(node.module)
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
 
@@ -103,11 +108,20 @@ def test_every_error_and_warning_is_explained():
 
 
 def test_every_public_name_has_an_example():
-    """Whatever can be imported from the package shows how it is used, in an example that is run."""
-    objects = {name: getattr(gaitmap_results, name) for name in gaitmap_results.__all__}
-    without = [name for name, item in objects.items() if callable(item) and ">>>" not in (item.__doc__ or "")]
-    # The roots of errors and warnings; `GaitmapResultsError` has one.
-    assert without == ["GaitmapResultsWarning"]
+    """Every public function and class has an example among those that are run; an error has cause and remedy instead."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    run = {
+        test.name
+        for module in MODULES
+        for test in finder.find(importlib.import_module(module), module)
+        if test.examples
+    }
+    without = []
+    for module in map(importlib.import_module, PUBLIC):
+        for item in (getattr(module, name) for name in module.__all__):
+            if callable(item) and item.__name__ not in exceptions.__all__:
+                without += {f"{item.__module__}.{item.__qualname__}"} - run
+    assert without == []
 
 
 def test_every_debug_reason_is_explained():
