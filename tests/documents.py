@@ -35,12 +35,15 @@ _SHOWN_PACKAGES = f"{SHOWN_HOME}/venv/lib/python3.12/site-packages"
 _BLOCK = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 _CAPTION = re.compile(r"\A:caption: *(?P<name>\S+)\n(?::[^\n]*\n)*\n?")
 _INSTALL = re.compile(r"^python -m pip install ")
+_HASH = re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,64}\b")
+_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_FOLDER = re.compile(r"(?<!\d)\d{8}_\d{6}(?:_\d+)?(?!\d)")
 # In this order: a part of an id or a date looks like a hash or a number.
 _VARYING = (
-    (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<id>"),
-    (re.compile(r"(?<!\d)\d{8}_\d{6}(?:_\d+)?(?!\d)"), "<time>"),
+    (_ID, "<id>"),
+    (_FOLDER, "<time>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[+-]\d\d:\d\d|Z)?"), "<date>"),
-    (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,64}\b"), "<hash>"),
+    (_HASH, "<hash>"),
     (re.compile(r"(?:< *)?\b\d+(?:\.\d+)? *(?:s|seconds?)\b"), "<seconds>"),
     (re.compile(r"\bprocess \d+\b"), "process <number>"),
     # Files that hold times are longer or shorter by a few digits.
@@ -189,7 +192,9 @@ class Shell:
         """Return the output as it would be for the reader: at home, with the package in an environment of their own."""
         packages = str(Path(gaitmap_results.__file__).parents[1])
         shown = output.replace(str(self.home), SHOWN_HOME).replace(packages, _SHOWN_PACKAGES)
-        shown = shown.replace(f" on {platform.node()} ", " on anas-laptop ")
+        shown = shown.replace(f" on {platform.node()} ", " on anas-laptop ").replace(
+            platform.release(), "6.8.0-45-generic"
+        )
         return "\n".join(line.rstrip() for line in shown.splitlines()) + ("\n" if shown else "")
 
 
@@ -222,8 +227,20 @@ def agree(shown: str, real: str) -> bool:
     return True
 
 
+def names_in(output: str) -> list[str]:
+    """Return the hashes, ids and folders of runs in an output; of a hash what its short form shows, too."""
+    found = sorted((match.start(), match[0]) for pattern in (_ID, _FOLDER) for match in pattern.finditer(output))
+    rest = _FOLDER.sub("", _ID.sub("", output))
+    return [name for _, name in found] + [match[0][:7] for match in _HASH.finditer(rest)]
+
+
 def problems_of(page: Page, shell: Shell) -> Iterator[str]:
-    """Carry out a page, and say where something else happens than it shows."""
+    """Carry out a page, and say where something else happens than it shows.
+
+    What has another name each time (a commit, a run) must have one name on the whole page.
+    """
+    real_names: dict[str, str] = {}
+    shown_names: dict[str, str] = {}
     for step in page.steps():
         if isinstance(step, File):
             shell.write(step)
@@ -234,10 +251,17 @@ def problems_of(page: Page, shell: Shell) -> Iterator[str]:
                 yield f"{page.path.name}: `{command.strip()}` ends with code {code}:\n{real}"
             elif not agree(shown, real):
                 yield f"{page.path.name}: `{command.strip()}` shows\n{real}\nand not\n{shown}"
+            elif len(names_in(shown)) == len(names_in(real)):
+                for one, other in zip(names_in(shown), names_in(real), strict=True):
+                    if real_names.setdefault(one, other) != other or shown_names.setdefault(other, one) != one:
+                        yield f"{page.path.name}: {one} below `{command.strip()}` has another name elsewhere"
 
 
 def renewed(page: Page, shell: Shell) -> str:
-    """Return the text of a page with the outputs as they are now; those with left-out lines stay if they agree."""
+    """Return the text of a page with the outputs as they are now; those with left-out lines stay if they agree.
+
+    All others are renewed, so that a commit or a run has the same name wherever it is shown.
+    """
     pieces, done = [], 0
     for step in page.steps():
         if isinstance(step, File):
@@ -248,9 +272,8 @@ def renewed(page: Page, shell: Shell) -> str:
             real, code = shell.type(command)
             if code != 0:
                 sys.exit(f"{command}ends with code {code}:\n{real}")
-            written.append(
-                "$ " + "> ".join(command.splitlines(keepends=True)) + (shown if agree(shown, real) else real)
-            )
+            keeps = "\n...\n" in f"\n{shown}" and agree(shown, real)
+            written.append("$ " + "> ".join(command.splitlines(keepends=True)) + (shown if keeps else real))
         pieces += [page.text[done : step.start], *written]
         done = step.start + len(step.text)
     return "".join([*pieces, page.text[done:]])

@@ -6,6 +6,8 @@ import ast
 import builtins
 import doctest
 import importlib
+import inspect
+import json
 import re
 from pathlib import Path
 
@@ -47,7 +49,7 @@ def test_a_page_shows_what_happens(page, tmp_path):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_on_a_page_is_python(page):
-    """Every Python block is valid, and imports from this package only what is there and public."""
+    """Every Python block is valid, imports only what is there and public, and passes only options that there are."""
     for code in Page.read(page).fragments("python"):
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "gaitmap_results":
@@ -56,6 +58,11 @@ def test_python_on_a_page_is_python(page):
                 assert node.module in PUBLIC
                 module = importlib.import_module(node.module)
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in gaitmap_results.__all__:
+                # `record_run` hands its options on.
+                name = ast.unparse(node.func).replace("record_run", "recorded_run")
+                known = inspect.signature(getattr(gaitmap_results, name)).parameters
+                assert [option.arg for option in node.keywords if option.arg and option.arg not in known] == []
 
 
 def test_the_comparison_sees_a_difference():
@@ -86,6 +93,16 @@ def test_a_page_that_shows_something_else_is_noticed(tmp_path):
     assert "`false` ends with code 1" in failed
 
 
+@pytest.mark.skipif(bool(NO_TERMINAL), reason=NO_TERMINAL)
+def test_a_commit_with_two_names_is_noticed(tmp_path):
+    """What is called otherwise each time, such as a commit, has one name on a page, short or in full."""
+    commit = "$ echo 64a13f63419e600a\n64a13f63419e600a\n"
+    page = Page(tmp_path / "page.md", f"```console\n{commit}$ echo 64a13f6\n64a13f6\n$ echo 64a13f6\n41aa490\n```\n")
+    assert list(problems_of(page, Shell(tmp_path))) == [
+        "page.md: 41aa490 below `echo 64a13f6` has another name elsewhere"
+    ]
+
+
 # Completeness
 
 
@@ -99,7 +116,10 @@ def sections(page, level="###"):
 def test_every_error_and_warning_is_explained():
     """The page of errors has each class of the module with the builtin it is, a cause and a remedy; and no other."""
     explained = sections("reference/errors.md")
-    assert sorted(explained) == sorted(exceptions.__all__)
+    defined = [
+        name for name, item in vars(exceptions).items() if getattr(item, "__module__", "") == exceptions.__name__
+    ]
+    assert sorted(explained) == sorted(defined) == sorted(exceptions.__all__)
     for name, text in explained.items():
         stated = re.match(r"\nAn? `(\w+)`\.\n: \*\*Cause:\*\* .+?\n: \*\*Remedy:\*\* .+", text, re.DOTALL)
         assert stated, f"{name}: write which error it is, its cause and its remedy"
@@ -108,7 +128,7 @@ def test_every_error_and_warning_is_explained():
 
 
 def test_every_public_name_has_an_example():
-    """Every public function and class has an example among those that are run; an error has cause and remedy instead."""
+    """Every public function and class has an example among those that are run; an error has its remedy instead."""
     finder = doctest.DocTestFinder(exclude_empty=True)
     run = {
         test.name
@@ -148,6 +168,15 @@ def test_every_key_of_the_config_is_explained():
     variables = re.findall(r'_VARIABLE = "(\w+)"', lookup)
     assert sorted(rows) == sorted([*LocalConfig.__dataclass_fields__, "debug", *variables])
     assert rows["n_jobs"].endswith(f"| {LocalConfig().n_jobs}")
+
+
+def test_every_key_of_the_metadata_is_in_a_table():
+    """The page of the run folder shows each key of the schema, in a table of several or in one of its own."""
+    text = (DOCS / "reference" / "run_folder.md").read_text(encoding="utf-8")
+    schema = json.loads((DOCS / "reference" / "metadata.schema.json").read_text(encoding="utf-8"))
+    tables = re.findall(r"^```\{schema-table\} ?(\S*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    shown = {key for name, content in tables for key in ([name.partition(".")[0]] if name else content.split())}
+    assert set(schema["properties"]) - shown == set()
 
 
 def test_every_word_of_the_design_is_in_the_glossary():
