@@ -44,8 +44,8 @@ class _Finding:
 def doctor(results: Path | None, as_json: bool) -> None:
     """Check whether a run could be recorded here, and whether it would be official.
 
-    RESULTS is the results folder; without it, the config's is used. Looked at are git, the repository of the working
-    directory, the config and the results folder. Nothing is changed. The exit code is 1 if no run could be recorded.
+    RESULTS is the results folder; without it, the config's is used. It checks the config, the results folder, git and
+    the repository of the working directory, and changes nothing. The exit code is 1 if no run could be recorded.
     """
     findings = [
         _Finding("gaitmap_results", "good", (f"{__version__}, Python {platform.python_version()}, {sys.platform}",)),
