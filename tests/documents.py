@@ -228,10 +228,12 @@ def agree(shown: str, real: str) -> bool:
 
 
 def names_in(output: str) -> list[str]:
-    """Return the hashes, ids and folders of runs in an output; of a hash what its short form shows, too."""
-    found = sorted((match.start(), match[0]) for pattern in (_ID, _FOLDER) for match in pattern.finditer(output))
-    rest = _FOLDER.sub("", _ID.sub("", output))
-    return [name for _, name in found] + [match[0][:7] for match in _HASH.finditer(rest)]
+    """Return the ids and hashes in an output, cut to what their short form shows.
+
+    The time in a run folder's name is no such name: two runs may start in one second.
+    """
+    rest = _FOLDER.sub("", output)
+    return [match[0] for match in _ID.finditer(rest)] + [match[0][:7] for match in _HASH.finditer(_ID.sub("", rest))]
 
 
 def problems_of(page: Page, shell: Shell) -> Iterator[str]:
