@@ -77,6 +77,7 @@ def test_the_comparison_sees_a_difference():
     assert not agree("one\n...\nthree\n...\n", "one\ntwo\n")
     assert agree("commit 0123abc", "commit fedcba9")
     assert not agree("defaced", "effaced")
+    assert agree("commit 0123abc", "commit defaced")
 
 
 @pytest.mark.skipif(bool(NO_TERMINAL), reason=NO_TERMINAL)
