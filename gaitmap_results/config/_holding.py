@@ -344,7 +344,7 @@ def _without_problem(lookup: Lookup) -> Lookup:
 
 def _nothing_found(lookup: Lookup) -> str:
     places = "".join(f"\n- {place}" for place in lookup.places)
-    return f"There is no config. {_WAYS_TO_CONFIGURE} Looked at were:\n- set_config: not called{places}"
+    return f"There is no config. {_WAYS_TO_CONFIGURE} Places that were searched:\n- set_config: not called{places}"
 
 
 def _debug(held: _Held) -> ConfigValue:
