@@ -23,14 +23,15 @@ _WORKER_PROGRAMS: Final = ("joblib", "loky")
 class BaseChallenge:
     """What every challenge has: a version, a run, and core results that can be saved and loaded.
 
-    A challenge is a class of its own that sets ``VERSION`` and writes the four methods below.
-    It may be a dataclass, and it may inherit from other classes, tpcp's among them; this one asks for nothing.
+    A challenge is a subclass that sets ``VERSION`` and implements the four methods below.
+    It may be a dataclass, and it may inherit from other classes, tpcp's among them; this one has no requirements of its
+    own.
 
     Attributes
     ----------
     VERSION
         The version of the challenge (class constant).
-        Increase it whenever results of before and after cannot be compared any more.
+        Increase it whenever new results can no longer be compared with old ones.
     optimizer
         What was given to ``run``; its repr is stored with the results.
     dataset_
@@ -40,7 +41,7 @@ class BaseChallenge:
     run_start_datetime_, run_end_datetime_
         The same in ISO 8601 with the local offset from UTC.
     runtime_
-        How long ``run`` took, in seconds of a clock that never jumps.
+        The duration of ``run`` in seconds, by a monotonic clock.
 
     Examples
     --------
@@ -85,7 +86,7 @@ class BaseChallenge:
         raise NotImplementedError(f"{type(self).__name__} has to write the method `get_core_results()`.")
 
     def save_core_results(self, folder_path: Path) -> None:
-        """Write the main results into a folder that is there and empty."""
+        """Write the main results into an existing, empty folder."""
         raise NotImplementedError(f"{type(self).__name__} has to write the method `save_core_results(folder_path)`.")
 
     @classmethod

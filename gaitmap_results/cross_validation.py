@@ -47,6 +47,12 @@ class CvMetadata(TypedDict):
         The name of its class.
     dataset_columns
         The names of the columns of its index.
+
+    Examples
+    --------
+    >>> from gaitmap_results.cross_validation import CvMetadata
+    >>> CvMetadata(dataset_name="LabDataset", dataset_columns=["participant", "trial"])
+    {'dataset_name': 'LabDataset', 'dataset_columns': ['participant', 'trial']}
     """
 
     dataset_name: str
@@ -177,6 +183,17 @@ def save_cv_results(
     GaitmapResultsWarning
         If something had to be left out, with the place and the reason; ``left_out`` in the file that ends in
         ``.types.json`` names it too.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from gaitmap_results.cross_validation import collect_cv_results, save_cv_results
+    >>> results = collect_cv_results({"test__agg__f1": [0.75, 0.5]})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_cv_results(results, {"dataset_name": "Lab", "dataset_columns": ["trial"]}, folder)
+    ...     sorted(file.name for file in Path(folder).iterdir())
+    ['cv_metadata.json', 'cv_results.json', 'cv_results.types.json']
     """
     require_pandas(_WHAT)
     folder = Path(folder_path)
@@ -220,6 +237,15 @@ def save_opti_results(
     -----
     GaitmapResultsWarning
         If something had to be left out, for example a parameter that is an object.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results.cross_validation import load_opti_results, save_opti_results
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_opti_results([{"best_params": {"axis": "z"}, "best_score": 0.9}], folder)
+    ...     load_opti_results(folder)
+    [{'best_params': {'axis': 'z'}, 'best_score': 0.9}]
     """
     if opti_results is None:
         return
@@ -299,6 +325,16 @@ def load_opti_results(folder_path: str | Path, filename: str = "opti_results.jso
     ------
     CorruptRunError
         If the file is not what it should be.
+
+    Examples
+    --------
+    A challenge without tuning has no such file:
+
+    >>> import tempfile
+    >>> from gaitmap_results.cross_validation import load_opti_results
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     print(load_opti_results(folder))
+    None
     """
     path = Path(folder_path) / filename
     if not path.is_file():

@@ -121,7 +121,7 @@ def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
 def load_run_metadata(folder_path: str | Path) -> dict[str, Any]:
     """Return what the metadata.json of a run folder says.
 
-    In a record of gaitmap_challenges the UTC time stamps are wrong by the offset from UTC; they are put right, and the
+    In a record of gaitmap_challenges the UTC time stamps are wrong by the offset from UTC; they are corrected, and the
     key ``repaired`` names what was changed.
 
     Parameters

@@ -20,9 +20,9 @@ _EVALUATION_FILE: Final = "evaluation.json"
 
 
 class EvaluationChallenge(BaseChallenge):
-    """Makes a challenge of an ``Evaluation`` or ``EvaluationCV`` of mobgap.
+    """Turns an ``Evaluation`` or ``EvaluationCV`` of mobgap into a challenge.
 
-    Write a class for each benchmark: its name and ``VERSION`` are those under which the runs are stored and compared.
+    Write a class for each benchmark: its runs are stored and compared under its name and ``VERSION``.
 
     Parameters
     ----------

@@ -40,12 +40,12 @@ def recorded_run(
 ) -> Recorder:
     """Record every challenge that runs in a ``with`` block.
 
-    Entering checks everything that can be wrong before anything is computed, and looks at the code, the machine and the
-    packages.
-    Leaving saves each challenge that ran, as :func:`gaitmap_results.save_run` does.
+    When the block begins, before anything is computed, all arguments are checked, and the state of the code, the
+    machine and the packages is recorded.
+    When it ends, each challenge that ran is saved, as by :func:`gaitmap_results.save_run`.
     If the block raises before a challenge has finished, nothing is published, and the journal in ``.unfinished`` says
-    why; after one has finished, that is saved as a debug run.
-    The exception goes on in both cases.
+    why; a challenge that had already finished is saved as a debug run.
+    The exception is raised in both cases.
 
     Parameters
     ----------
@@ -173,7 +173,7 @@ def record_run(entry_name: Any = None, **options: Any) -> Any:
     ``@record_run``, ``@record_run("entry")`` and ``@record_run(entry_name=..., path=..., ...)`` all work; without a
     name, the entry has the function's.
     Functions, methods, class methods and static methods can be decorated, plain ones, ``async`` ones and generators;
-    they return (or yield) what they did, and keep name, signature and docstring.
+    they return (or yield) the same as before, and keep name, signature and docstring.
     Each call is recorded on its own.
 
     Parameters

@@ -48,9 +48,9 @@ def save_run(
     _force_local_debug_run_setting: bool = False,
     _caller_file_path_stack_offset: int = 0,
 ) -> Path:
-    """Save a challenge on which ``run`` was already called, with everything that says where its results come from.
+    """Save a challenge on which ``run`` was already called, together with its provenance.
 
-    Prefer :func:`gaitmap_results.recorded_run` or :func:`gaitmap_results.record_run`: they look at the code before the
+    Prefer :func:`gaitmap_results.recorded_run` or :func:`gaitmap_results.record_run`: they check the code before the
     run and refuse bad input before anything is computed.
 
     The run is stored in ``{challenge_module}.{challenge_class}/{challenge_version}/{entry_name}/{timestamp}`` below

@@ -38,11 +38,11 @@ class UnfinishedRun:
         Its identifier (UUID).
     status
         What became of it: ``running``, ``failed``, ``interrupted``, ``terminated``, ``save_failed``, ``lost`` (its
-        process ended without a word) or ``unknown``.
+        process ended without recording why) or ``unknown``.
     certainty
         How sure that is: ``certain``, ``probable`` or ``unknown``.
     evidence
-        What it rests on, in words.
+        What that is based on, in words.
     entry_name
         The name of the entry; ``None`` if it cannot be read.
     started

@@ -18,7 +18,7 @@ __all__ = ["RunVerification", "verify_run"]
 
 @dataclass(frozen=True)
 class RunVerification:
-    """What a run folder has in common with its manifest.
+    """How a run folder compares with its manifest.
 
     Attributes
     ----------
@@ -29,7 +29,7 @@ class RunVerification:
     missing
         Files that the manifest names and that are not there.
     changed
-        Files whose content is another one than when the run was saved.
+        Files whose content differs from when the run was saved.
     extra
         Files that the manifest does not name.
     skipped

@@ -35,12 +35,16 @@ _SHOWN_PACKAGES = f"{SHOWN_HOME}/venv/lib/python3.12/site-packages"
 _BLOCK = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 _CAPTION = re.compile(r"\A:caption: *(?P<name>\S+)\n(?::[^\n]*\n)*\n?")
 _INSTALL = re.compile(r"^python -m pip install ")
+_HASH = re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,64}\b")
+_WORD_HASH = re.compile(r"[a-f]{7,64}\*?\Z")
+_ID = re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b")
+_FOLDER = re.compile(r"(?<!\d)\d{8}_\d{6}(?:_\d+)?(?!\d)")
 # In this order: a part of an id or a date looks like a hash or a number.
 _VARYING = (
-    (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<id>"),
-    (re.compile(r"(?<!\d)\d{8}_\d{6}(?:_\d+)?(?!\d)"), "<time>"),
+    (_ID, "<id>"),
+    (_FOLDER, "<time>"),
     (re.compile(r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:[+-]\d\d:\d\d|Z)?"), "<date>"),
-    (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,64}\b"), "<hash>"),
+    (_HASH, "<hash>"),
     (re.compile(r"(?:< *)?\b\d+(?:\.\d+)? *(?:s|seconds?)\b"), "<seconds>"),
     (re.compile(r"\bprocess \d+\b"), "process <number>"),
     # Files that hold times are longer or shorter by a few digits.
@@ -189,7 +193,9 @@ class Shell:
         """Return the output as it would be for the reader: at home, with the package in an environment of their own."""
         packages = str(Path(gaitmap_results.__file__).parents[1])
         shown = output.replace(str(self.home), SHOWN_HOME).replace(packages, _SHOWN_PACKAGES)
-        shown = shown.replace(f" on {platform.node()} ", " on anas-laptop ")
+        shown = shown.replace(f" on {platform.node()} ", " on anas-laptop ").replace(
+            platform.release(), "6.8.0-45-generic"
+        )
         return "\n".join(line.rstrip() for line in shown.splitlines()) + ("\n" if shown else "")
 
 
@@ -208,13 +214,13 @@ def agree(shown: str, real: str) -> bool:
     first, *others = (comparable(part) for part in re.split(r"^\.\.\.$", shown, flags=re.MULTILINE))
     rest = comparable(real)
     if not others:
-        return rest == first
+        return _same(first, rest)
     *between, last = others
-    if rest[: len(first)] != first or (last and rest[-len(last) :] != last):
+    if not _same(first, rest[: len(first)]) or (last and not _same(last, rest[-len(last) :])):
         return False
     rest = rest[len(first) : len(rest) - len(last)]
     for part in between:
-        places = (n for n in range(len(rest) - len(part) + 1) if rest[n : n + len(part)] == part)
+        places = (n for n in range(len(rest) - len(part) + 1) if _same(part, rest[n : n + len(part)]))
         place = next(places, None)
         if place is None:
             return False
@@ -222,8 +228,28 @@ def agree(shown: str, real: str) -> bool:
     return True
 
 
+def _same(shown: list[str], real: list[str]) -> bool:
+    """Say whether words are the same; one real hash in a thousand has no digit, and looks like a word."""
+    pairs = zip(shown, real, strict=False)
+    return len(shown) == len(real) and all(a == b or (a[:6] == "<hash>" and _WORD_HASH.match(b)) for a, b in pairs)
+
+
+def names_in(output: str) -> list[str]:
+    """Return the ids and hashes in an output, cut to what their short form shows.
+
+    The time in a run folder's name is no such name: two runs may start in one second.
+    """
+    rest = _FOLDER.sub("", output)
+    return [match[0] for match in _ID.finditer(rest)] + [match[0][:7] for match in _HASH.finditer(_ID.sub("", rest))]
+
+
 def problems_of(page: Page, shell: Shell) -> Iterator[str]:
-    """Carry out a page, and say where something else happens than it shows."""
+    """Carry out a page, and say where something else happens than it shows.
+
+    What has another name each time (a commit, a run) must have one name on the whole page.
+    """
+    real_names: dict[str, str] = {}
+    shown_names: dict[str, str] = {}
     for step in page.steps():
         if isinstance(step, File):
             shell.write(step)
@@ -234,10 +260,17 @@ def problems_of(page: Page, shell: Shell) -> Iterator[str]:
                 yield f"{page.path.name}: `{command.strip()}` ends with code {code}:\n{real}"
             elif not agree(shown, real):
                 yield f"{page.path.name}: `{command.strip()}` shows\n{real}\nand not\n{shown}"
+            elif len(names_in(shown)) == len(names_in(real)):
+                for one, other in zip(names_in(shown), names_in(real), strict=True):
+                    if real_names.setdefault(one, other) != other or shown_names.setdefault(other, one) != one:
+                        yield f"{page.path.name}: {one} below `{command.strip()}` has another name elsewhere"
 
 
 def renewed(page: Page, shell: Shell) -> str:
-    """Return the text of a page with the outputs as they are now; those with left-out lines stay if they agree."""
+    """Return the text of a page with the outputs as they are now; those with left-out lines stay if they agree.
+
+    All others are renewed, so that a commit or a run has the same name wherever it is shown.
+    """
     pieces, done = [], 0
     for step in page.steps():
         if isinstance(step, File):
@@ -248,9 +281,8 @@ def renewed(page: Page, shell: Shell) -> str:
             real, code = shell.type(command)
             if code != 0:
                 sys.exit(f"{command}ends with code {code}:\n{real}")
-            written.append(
-                "$ " + "> ".join(command.splitlines(keepends=True)) + (shown if agree(shown, real) else real)
-            )
+            keeps = "\n...\n" in f"\n{shown}" and agree(shown, real)
+            written.append("$ " + "> ".join(command.splitlines(keepends=True)) + (shown if keeps else real))
         pieces += [page.text[done : step.start], *written]
         done = step.start + len(step.text)
     return "".join([*pieces, page.text[done:]])

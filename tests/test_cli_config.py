@@ -134,6 +134,18 @@ def test_doctor_with_a_wrong_config(tmp_path):
     assert "can be written" in done.out
 
 
+def test_doctor_without_any_results_folder():
+    """The refusal that stands in the way of two checks is said once, each place that was looked at on a line."""
+    shown = piped("doctor").out
+    assert shown.count("no path was given") == 1
+    places = [line.strip() for line in shown.splitlines() if line.strip().startswith("- ")]
+    assert [place.partition(":")[0] for place in places[:2]] == [
+        "- set_config",
+        "- environment variable GAITMAP_RESULTS_CONFIG",
+    ]
+    assert shown.rstrip().endswith("see above")
+
+
 def test_doctor_with_a_closed_results_folder(tmp_path):
     """A results folder that cannot be written is found by trying."""
     closed = tmp_path / "closed"

@@ -419,7 +419,7 @@ def test_without_any_config_the_places_are_listed(write, tmp_path):
     message = str(caught.value)
     for part in ("set_config", "GAITMAP_RESULTS_CONFIG: not set", str(tmp_path / "pyproject.toml"), "folders above"):
         assert part in message
-    with pytest.raises(ConfigError, match="Looked at were"):
+    with pytest.raises(ConfigError, match="Places that were searched"):
         set_config()
 
 
@@ -698,7 +698,7 @@ def test_the_results_folder(monkeypatch, tmp_path):
 
 def test_no_results_folder(write):
     """Without a results folder the error names both ways to give one."""
-    with pytest.raises(NoResultsFolderError, match=r"(?s)path=.*results_dir.*Looked at were"):
+    with pytest.raises(NoResultsFolderError, match=r"(?s)path=.*results_dir.*Places that were searched"):
         find_results_folder()
     file = write("config.json", {"n_jobs": 2})
     set_config(file)

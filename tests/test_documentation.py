@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import builtins
+import doctest
 import importlib
+import inspect
+import json
 import re
 from pathlib import Path
 
 import layers
 import pytest
 from documents import NO_TERMINAL, TOP, File, Page, Session, Shell, agree, problems_of
+from test_docstring_examples import MODULES
 
 import gaitmap_results
 from gaitmap_results import exceptions
@@ -22,6 +26,8 @@ PAGES = [
     TOP / "README.md",
     *sorted(page for page in DOCS.rglob("*.md") if not {"_build", "generated"} & set(page.parts)),
 ]
+# The modules whose names the reference lists.
+PUBLIC = re.findall(r"^   (gaitmap_results[\w.]*)$", (DOCS / "reference" / "api.md").read_text("utf-8"), re.MULTILINE)
 # The tutorial needs the extra `demo`; a test of its own carries it out.
 SHOWING = [page for page in PAGES if any(isinstance(step, Session) for step in Page.read(page).steps())]
 
@@ -43,14 +49,20 @@ def test_a_page_shows_what_happens(page, tmp_path):
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_python_on_a_page_is_python(page):
-    """Every Python block is valid, and imports from this package only what is there."""
+    """Every Python block is valid, imports only what is there and public, and passes only options that there are."""
     for code in Page.read(page).fragments("python"):
         for node in ast.walk(ast.parse(code)):
             if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "gaitmap_results":
                 if node.module.startswith("gaitmap_results.demo"):
                     continue  # needs the extra `demo`; the tutorial is carried out there
+                assert node.module in PUBLIC
                 module = importlib.import_module(node.module)
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in gaitmap_results.__all__:
+                # `record_run` hands its options on.
+                name = ast.unparse(node.func).replace("record_run", "recorded_run")
+                known = inspect.signature(getattr(gaitmap_results, name)).parameters
+                assert [option.arg for option in node.keywords if option.arg and option.arg not in known] == []
 
 
 def test_the_comparison_sees_a_difference():
@@ -65,6 +77,7 @@ def test_the_comparison_sees_a_difference():
     assert not agree("one\n...\nthree\n...\n", "one\ntwo\n")
     assert agree("commit 0123abc", "commit fedcba9")
     assert not agree("defaced", "effaced")
+    assert agree("commit 0123abc", "commit defaced")
 
 
 @pytest.mark.skipif(bool(NO_TERMINAL), reason=NO_TERMINAL)
@@ -81,6 +94,16 @@ def test_a_page_that_shows_something_else_is_noticed(tmp_path):
     assert "`false` ends with code 1" in failed
 
 
+@pytest.mark.skipif(bool(NO_TERMINAL), reason=NO_TERMINAL)
+def test_a_commit_with_two_names_is_noticed(tmp_path):
+    """What is called otherwise each time, such as a commit, has one name on a page, short or in full."""
+    commit = "$ echo 64a13f63419e600a\n64a13f63419e600a\n"
+    page = Page(tmp_path / "page.md", f"```console\n{commit}$ echo 64a13f6\n64a13f6\n$ echo 64a13f6\n41aa490\n```\n")
+    assert list(problems_of(page, Shell(tmp_path))) == [
+        "page.md: 41aa490 below `echo 64a13f6` has another name elsewhere"
+    ]
+
+
 # Completeness
 
 
@@ -94,7 +117,10 @@ def sections(page, level="###"):
 def test_every_error_and_warning_is_explained():
     """The page of errors has each class of the module with the builtin it is, a cause and a remedy; and no other."""
     explained = sections("reference/errors.md")
-    assert sorted(explained) == sorted(exceptions.__all__)
+    defined = [
+        name for name, item in vars(exceptions).items() if getattr(item, "__module__", "") == exceptions.__name__
+    ]
+    assert sorted(explained) == sorted(defined) == sorted(exceptions.__all__)
     for name, text in explained.items():
         stated = re.match(r"\nAn? `(\w+)`\.\n: \*\*Cause:\*\* .+?\n: \*\*Remedy:\*\* .+", text, re.DOTALL)
         assert stated, f"{name}: write which error it is, its cause and its remedy"
@@ -103,11 +129,20 @@ def test_every_error_and_warning_is_explained():
 
 
 def test_every_public_name_has_an_example():
-    """Whatever can be imported from the package shows how it is used, in an example that is run."""
-    objects = {name: getattr(gaitmap_results, name) for name in gaitmap_results.__all__}
-    without = [name for name, item in objects.items() if callable(item) and ">>>" not in (item.__doc__ or "")]
-    # The roots of errors and warnings; `GaitmapResultsError` has one.
-    assert without == ["GaitmapResultsWarning"]
+    """Every public function and class has an example among those that are run; an error has its remedy instead."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    run = {
+        test.name
+        for module in MODULES
+        for test in finder.find(importlib.import_module(module), module)
+        if test.examples
+    }
+    without = []
+    for module in map(importlib.import_module, PUBLIC):
+        for item in (getattr(module, name) for name in module.__all__):
+            if callable(item) and item.__name__ not in exceptions.__all__:
+                without += {f"{item.__module__}.{item.__qualname__}"} - run
+    assert without == []
 
 
 def test_every_debug_reason_is_explained():
@@ -136,6 +171,15 @@ def test_every_key_of_the_config_is_explained():
     assert rows["n_jobs"].endswith(f"| {LocalConfig().n_jobs}")
 
 
+def test_every_key_of_the_metadata_is_in_a_table():
+    """The page of the run folder shows each key of the schema, in a table of several or in one of its own."""
+    text = (DOCS / "reference" / "run_folder.md").read_text(encoding="utf-8")
+    schema = json.loads((DOCS / "reference" / "metadata.schema.json").read_text(encoding="utf-8"))
+    tables = re.findall(r"^```\{schema-table\} ?(\S*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    shown = {key for name, content in tables for key in ([name.partition(".")[0]] if name else content.split())}
+    assert set(schema["properties"]) - shown == set()
+
+
 def test_every_word_of_the_design_is_in_the_glossary():
     """The glossary explains the words that all pages use."""
     text = (DOCS / "reference" / "glossary.md").read_text(encoding="utf-8")
@@ -154,7 +198,7 @@ def test_the_picture_of_the_layers_is_true():
     """Every module in the picture exists, stands on its side, and above those that it may import."""
     picture = (DOCS / "explanation" / "layers.svg").read_text(encoding="utf-8")
     boxes = re.findall(r'class="mono small" x="(\d+)" y="(\d+)">([^<]+)<', picture)
-    place = {name: (int(x) > 400, int(y)) for x, y, names in boxes for name in names.split()}
+    place = {name: (int(x) > 250, int(y)) for x, y, names in boxes for name in names.split()}
     place[layers.ROOT] = place.pop("gaitmap_results")
     drawn = set(place)
     assert drawn - {layers.unit(module) for module in layers.modules_of(PACKAGE)} == set()

@@ -1,4 +1,7 @@
-"""Groups the public names by what they are for, so that the reference is complete without a list kept by hand."""
+"""Decides what the reference shows: all public names, in groups, without what only the package itself calls.
+
+The groups are made from ``__all__``, so that the reference is complete without a list kept by hand.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,11 @@ _GROUPS = {
     "Config": ("config",),
     "Errors and warnings": ("exceptions",),
     "More": (),
+}
+# How the package tells a recorder what it observes. No user calls these.
+_NOT_FOR_USERS = {
+    f"Recorder.{name}"
+    for name in ("challenge_failed", "challenge_finished", "challenge_starts", "challenge_was_saved", "offer")
 }
 
 
@@ -35,7 +43,21 @@ def _title(package: str, name: str) -> str:
     return next(known, list(_GROUPS)[-1])
 
 
+def _skip(_app: Sphinx, _kind: str, _name: str, item: object, skip: bool, _options: object) -> bool | None:
+    return True if getattr(item, "__qualname__", "") in _NOT_FOR_USERS else (skip or None)
+
+
+def _signature(
+    _app: Sphinx, kind: str, _name: str, item: object, _options: object, signature: str | None, _returned: object
+) -> tuple[str, None] | None:
+    """Leave out how an object is made where its docstring explains no parameters: users are given such objects."""
+    explained = "\n    Parameters\n" in (item.__doc__ or "")
+    return ("", None) if kind == "class" and signature and not explained else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Let the templates of autosummary call :func:`groups`."""
+    """Let the templates of autosummary call :func:`groups`, and leave out what no user calls."""
     app.config.autosummary_context = {"groups": groups}
+    app.connect("autodoc-skip-member", _skip)
+    app.connect("autodoc-process-signature", _signature)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

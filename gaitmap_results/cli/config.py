@@ -18,7 +18,7 @@ _DEFAULT_FILE = "gaitmap_results.json"
 
 @click.group(epilog="Example: gaitmap-results config show")
 def config() -> None:
-    """Show the config that counts here, or write a file to be filled in."""
+    """Show the config that applies here, or write a template."""
 
 
 @config.command(epilog="Example: gaitmap-results config show --json")
@@ -26,7 +26,7 @@ def config() -> None:
 def show(as_json: bool) -> None:
     """Show each value of the config, and where it comes from.
 
-    Looked for is the file named by the environment variable GAITMAP_RESULTS_CONFIG, then the table
+    The config is the file named by the environment variable GAITMAP_RESULTS_CONFIG, or else the table
     [tool.gaitmap_results] in the nearest pyproject.toml.
     """
     values = explain_config()
@@ -49,7 +49,7 @@ def show(as_json: bool) -> None:
 def template(path: Path) -> None:
     """Write a config file with every key, to be filled in.
 
-    PATH is the file to create, gaitmap_results.json if it is not given. A file that is there already is left as it is.
+    PATH is the file to create, by default gaitmap_results.json. An existing file is not changed.
     """
     target = create_config_template(path)
     click.echo(printable(f"Wrote {target}"))

@@ -44,8 +44,8 @@ _PLAIN_WIDTH = 100  # characters, where the output goes to a file or another pro
 def demo(results: Path | None, cache: Path | None, as_json: bool) -> None:
     """Record four real gait algorithms and compare them.
 
-    The algorithms look for initial contacts in recordings of three people, which are downloaded once (10 MB).
-    Each of them becomes a recorded run below the folder RESULTS: the results folder of the config where there is one,
+    The algorithms detect initial contacts in recordings of three people, which are downloaded once (10 MB).
+    The run of each is recorded in the folder RESULTS, by default the results folder of the config if there is one,
     or else ./gaitmap_results_demo. It takes about half a minute.
     """
     _check_extra()

@@ -44,8 +44,8 @@ class _Finding:
 def doctor(results: Path | None, as_json: bool) -> None:
     """Check whether a run could be recorded here, and whether it would be official.
 
-    RESULTS is the results folder; without it, the config's is used. Looked at are git, the repository of the working
-    directory, the config and the results folder. Nothing is changed. The exit code is 1 if no run could be recorded.
+    RESULTS is the results folder; without it, the config's is used. It checks the config, the results folder, git and
+    the repository of the working directory, and changes nothing. The exit code is 1 if no run could be recorded.
     """
     findings = [
         _Finding("gaitmap_results", "good", (f"{__version__}, Python {platform.python_version()}, {sys.platform}",)),
@@ -66,7 +66,7 @@ def _checked(what: str, look: Callable[[], tuple[Verdict, list[str]]]) -> _Findi
     try:
         verdict, lines = look()
     except GaitmapResultsError as error:
-        return _Finding(what, "bad", (str(error),))
+        return _Finding(what, "bad", tuple(str(error).splitlines()))
     return _Finding(what, verdict, tuple(lines))
 
 
@@ -128,7 +128,7 @@ def _print(findings: list[_Finding]) -> None:
     for each in findings:
         mark, style = _MARKS[each.verdict]
         # A wrong config stands in the way of every other check.
-        lines = [line if line not in said else "see above" for line in each.lines]
+        lines = ["see above"] if said.issuperset(each.lines) else each.lines
         rows.append((f"{mark:<5} {each.what:<{width}}", style, lines))
         said.update(each.lines)
     print_labelled(console(), rows)

@@ -52,14 +52,14 @@ _ENDINGS = (".csv", ".parquet", ".json")
     type=click.Path(dir_okay=False, path_type=Path),
     help="The file to write; its name ends in .csv, .parquet or .json.",
 )
-@click.option("--overwrite", is_flag=True, help="Replace the file if it is there.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 def export(results: Path | None, target: Path, overwrite: bool) -> None:
     """Write a table with one row for each run.
 
     RESULTS is the results folder; without it, the config's is used. The columns say which run it is, when it ran, from
-    which code, and whether it is official and why not; what its author stored follows in columns that start with
-    "custom.". Lists are written as JSON where the format has none. Parquet needs pandas and pyarrow:
-    pip install "gaitmap_results[parquet]".
+    which code, and whether it is official and why not; custom metadata follow in columns that start with
+    `custom.`. Lists are written as JSON if the format has none. Parquet needs pandas and pyarrow:
+    `pip install "gaitmap_results[parquet]"`.
     """
     ending = target.suffix.lower()
     if ending not in _ENDINGS:

@@ -33,10 +33,10 @@ _MIN_ENTRY = 20
 @click.option("--version", "challenge_version", help="Only this version of a challenge.")
 @click.option("--official", is_flag=True, help="Only official runs.")
 @click.option("--debug", is_flag=True, help="Only debug runs.")
-@click.option("--latest", is_flag=True, help="Of each entry only the run that started last.")
-@click.option("--since", help="Only runs that started at this date or time, or later.")
-@click.option("--until", help="Only runs that started before this time, or on this date at the latest.")
-@click.option("--commit", help="Only runs of this commit, by the first characters of its hash.")
+@click.option("--latest", is_flag=True, help="Only the last run of each entry.")
+@click.option("--since", help="Only runs that started at or after this date or time.")
+@click.option("--until", help="Only runs that started before this time, or not later than this date.")
+@click.option("--commit", help="Only runs of this commit; the first characters of its hash are enough.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def list_runs(
     results: Path | None,
@@ -53,9 +53,9 @@ def list_runs(
 ) -> None:
     """List the runs in a results folder.
 
-    RESULTS is the results folder; without it, the config's is used. Runs of one challenge stand together, the runs of
-    an entry in the order of their start, which is shown in local time. A * at a commit says that there were changes
-    which the commit does not hold. Run is the beginning of the run's id, or its folder where it has none.
+    RESULTS is the results folder; without it, the config's is used. Runs are grouped by challenge and sorted by entry
+    and start, which is shown in local time. A * after a commit stands for uncommitted changes. Run is the beginning of
+    the run's id, or its folder if it has none.
     """
     if official and debug:
         raise click.UsageError("No run is both --official and --debug. Choose one, or none for all runs.")

@@ -22,13 +22,14 @@ __all__ = ["show"]
 @click.command(epilog="Example: gaitmap-results show 7f3a91c2    or: gaitmap-results show CountSteps shin/tuned")
 @click.argument("run", nargs=-1, required=True)
 @click.option("--results", type=RESULTS_PATH, help="The results folder; without it, the config's is used.")
-@click.option("--json", "as_json", is_flag=True, help="Print all that is stored about the run as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything that is stored about the run as JSON.")
 def show(run: tuple[str, ...], results: Path | None, as_json: bool) -> None:
     """Show what is known about one run.
 
-    That is what ran, when and how long, whether it is official or why not, code, machine, packages, pipeline and files.
-    RUN is the path of a run folder, its name, a run's id or the beginning of one (the command `list` shows them), or a
-    challenge and an entry, which means the latest run of this entry. A part of the challenge's name is enough.
+    That is what ran, when and for how long, whether it is official or why not, code, machine, packages, pipeline and
+    files. RUN is the path of a run folder, its name, a run's id or the beginning of one (the command `list` shows
+    them), or a challenge and an entry, which means the latest run of this entry. A part of the challenge's name is
+    enough.
     """
     facts = find_run(run, results)
     metadata = load_run_metadata(facts.path)

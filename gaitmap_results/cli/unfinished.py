@@ -24,8 +24,8 @@ _RESULTS = click.Path(file_okay=False, path_type=Path)
 def unfinished(results: Path | None, as_json: bool) -> None:
     """List the runs that were started and not published.
 
-    RESULTS is the results folder; without it, the config's is used. What became of a run is derived now, from its
-    journal, its process and its Slurm job, and the list says how sure that is. Nothing is changed.
+    RESULTS is the results folder; without it, the config's is used. What became of a run is derived from its journal,
+    its process and its Slurm job, and the list says how sure that is. Nothing is changed.
     """
     folder = find_results_folder(results)
     runs, skipped = list_unfinished(folder)
@@ -59,7 +59,7 @@ def recover(
 ) -> None:
     """Publish an unfinished run with complete core results.
 
-    It becomes a debug run: nobody saw its end. What is not known of it is stored as unknown.
+    It becomes a debug run: nobody saw its end. What is not known about it is stored as unknown.
 
     RUN_ID is what the command `unfinished` shows; its first characters are enough where no other run has them.
     """
@@ -91,7 +91,7 @@ def recover(
 @click.option("--yes", is_flag=True, help="Delete it without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was deleted as JSON.")
 def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None:
-    """Delete an unfinished run with all that it has stored.
+    """Delete an unfinished run and everything that it has stored.
 
     RUN_ID is what the command `unfinished` shows; its first characters are enough where no other run has them.
     """

@@ -40,10 +40,11 @@ class _Checked:
 def verify(run_or_results: str | None, as_json: bool) -> None:
     """Compare the files of runs with their manifests.
 
-    A manifest says what each file was when the run was saved. RUN_OR_RESULTS is a run folder, a run's id or the
-    beginning of one, or a folder with any number of runs; without it, the config's results folder is used. The exit
-    code is 0 if no file is missing, changed or extra, 1 if there is such a file or one that cannot be read, and 2 if
-    there is nothing to check. Runs that gaitmap_challenges saved have no manifest; they are counted, and do not fail.
+    A manifest holds the checksum of each file from when the run was saved. RUN_OR_RESULTS is a run folder, a run's id
+    or the beginning of one, or a folder with any number of runs; without it, the config's results folder is used. The
+    exit code is 0 if no file is missing, changed or extra, 1 if there is such a file or one that cannot be read, and 2
+    if there is nothing to check. Runs that gaitmap_challenges saved have no manifest; they are counted, but are no
+    failure.
     """
     try:
         folders = _folders(run_or_results)

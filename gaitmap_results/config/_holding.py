@@ -75,10 +75,10 @@ def set_config(config_obj_or_path: str | Path | LocalConfig | None = None, debug
     config_obj_or_path
         The config, or the path of a config file (JSON, or TOML if its name ends with ``.toml``).
         If not given, the config is looked up as :func:`get_config` does, and kept.
-        Where none is found and ``debug`` is given, all else keeps its default.
+        If none is found and ``debug`` is given, everything else keeps its default.
     debug
         Whether runs are debug runs.
-        It counts more than a ``debug`` key of the config file, and less than the environment variable
+        It overrides a ``debug`` key of the config file, and is overridden by the environment variable
         ``GAITMAP_RESULTS_DEBUG``.
 
     Returns
@@ -128,13 +128,13 @@ def set_config(config_obj_or_path: str | Path | LocalConfig | None = None, debug
 def get_config() -> LocalConfig:
     """Return the config that is set, else the one that is found.
 
-    Looked for is, each time anew, the file named by ``GAITMAP_RESULTS_CONFIG``, then the table
+    Each call looks it up anew: first the file named by ``GAITMAP_RESULTS_CONFIG``, then the table
     ``[tool.gaitmap_results]`` in a ``pyproject.toml`` of the working directory or the nearest folder above it.
 
     Raises
     ------
     ConfigError
-        If there is none, with the places looked at, or if the one there is is wrong.
+        If there is none (the message lists the places that were searched), or if it is wrong.
 
     Examples
     --------
@@ -190,11 +190,11 @@ def is_config_set() -> bool:
 
 
 def is_debug_run() -> bool | None:
-    """Return whether runs are debug runs according to the global config; ``None`` where nothing says.
+    """Return whether runs are debug runs according to the global config; ``None`` if nothing says so.
 
-    The environment variable ``GAITMAP_RESULTS_DEBUG`` counts most, then ``set_config(debug=...)``, then the ``debug``
+    The environment variable ``GAITMAP_RESULTS_DEBUG`` comes first, then ``set_config(debug=...)``, then the ``debug``
     key of the config file or of ``[tool.gaitmap_results]``.
-    A run whose setting is said nowhere is a debug run; gaitmap_challenges returned ``True`` here in that case.
+    Without any setting a run is a debug run; gaitmap_challenges returned ``True`` here in that case.
 
     Raises
     ------
@@ -344,7 +344,7 @@ def _without_problem(lookup: Lookup) -> Lookup:
 
 def _nothing_found(lookup: Lookup) -> str:
     places = "".join(f"\n- {place}" for place in lookup.places)
-    return f"There is no config. {_WAYS_TO_CONFIGURE} Looked at were:\n- set_config: not called{places}"
+    return f"There is no config. {_WAYS_TO_CONFIGURE} Places that were searched:\n- set_config: not called{places}"
 
 
 def _debug(held: _Held) -> ConfigValue:

@@ -31,11 +31,11 @@ class LocalConfig:
     results_dir
         The results folder, where runs are stored.
     cache_dir
-        A folder for what challenges and algorithms want to keep between runs.
+        A folder for files that challenges and algorithms keep between runs.
     tmp_dir
-        A folder for what they do not want to keep.
+        A folder for their temporary files.
     n_jobs
-        How many parallel jobs this computer can take; -1 for as many as it has processors.
+        The number of parallel jobs on this computer; -1 for as many as it has processors.
     datasets
         Where the data sets are: a mapping of names to folders, or the ``DatasetsConfig`` of gaitmap_datasets.
 
