@@ -124,6 +124,39 @@ Path("pids.txt").write_text(" ".join(str(pid) for _, pid in answers))
     assert recorded_in == set((tmp_path / "pids.txt").read_text().split())
 
 
+def test_who_called_in_a_worker(tmp_path):
+    """A worker knows where a function, or a block in a plain one, was written, whatever cloudpickle tells of it."""
+    runs, _ = run_script(
+        tmp_path,
+        """
+import functools
+from joblib import Parallel, delayed
+
+def plain(number):
+    with recorded_run("block", path=Path("results").resolve(), use_git=False):
+        StepCounting().run(number)
+
+def around(function):
+    return functools.wraps(function)(lambda *args: function(*args))
+
+@record_run("again", use_git=False)
+@around
+def again(number):
+    StepCounting().run(number)
+    return again(number - 1) if number else None
+
+Parallel(n_jobs=2)(delayed(task)(1) for task in (plain, function, again))
+""",
+    )
+
+    assert sorted(run["entry_name"] for run in runs) == ["again", "again", "block", "function"]
+    assert {Path(run["caller_file_path"]).name for run in runs} == {"my_entries.py"}
+    source = (tmp_path / "my_entries.py").read_text().splitlines()
+    (block,) = [run for run in runs if run["entry_name"] == "block"]
+    assert block["caller"]["function"].endswith("plain")
+    assert 'recorded_run("block"' in source[block["caller"]["line"] - 1]
+
+
 # The functions are in a module that the workers import, and a folder for results that nobody wants lies in wait.
 IMPORTED = {
     "dask": """
@@ -208,6 +241,37 @@ with recorded_run("parent", use_git=False):
     assert resources["n_processes_seen"] >= 3
     peak = resources["peak_memory_bytes"]
     assert peak["value"] > peak["main_process"] > 0
+
+
+def test_recorder_counts_the_workers_of_a_local_dask_cluster(tmp_path):
+    """The CPU time of a local cluster is counted, and said to be incomplete, since dask may compute elsewhere."""
+    pytest.importorskip("distributed", reason="needs dask.distributed: tox environment integrations")
+    runs, _ = run_script(
+        tmp_path,
+        """
+from distributed import Client, LocalCluster
+
+def work(seconds):
+    import time
+    start = time.process_time()
+    while time.process_time() - start < seconds:
+        pass
+
+with LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+    client.submit(work, 3.0).result()
+    with recorded_run("parent", use_git=False):
+        client.submit(work, 1.0).result()
+        StepCounting().run(None)
+""",
+    )
+
+    (resources,) = [run["resources"] for run in runs]
+    assert resources["n_processes_seen"] >= 2
+    for figure in (resources["cpu_time_s"], resources["peak_memory_bytes"]):
+        assert figure["complete"] is False
+        assert "distributed is loaded, which can compute on other machines." in figure["why_incomplete"]
+    # What the worker did before the block does not count.
+    assert 1.0 <= resources["cpu_time_s"]["value"] < 3.0
 
 
 def test_unrecorded_run_in_a_worker_is_told(tmp_path):
