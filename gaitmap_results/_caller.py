@@ -27,6 +27,8 @@ _PLUMBING_PACKAGES: Final = frozenset(
 _OWN_PACKAGE: Final = __name__.partition(".")[0]
 # The demo's entries stand for the user's.
 _OWN_EXAMPLES: Final = f"{_OWN_PACKAGE}.demo"
+# What cloudpickle 3.1.3 and later call the file of all code that they send by its content.
+_SENT_CODE: Final = "<dynamic-code>"
 _MAX_HASHED_BYTES: Final = 50_000_000
 
 
@@ -152,13 +154,15 @@ def _describe(frame: FrameType) -> Caller | None:
         kind = "interactive" if hasattr(sys, "ps1") or name != "<stdin>" else "stdin"
         return Caller(kind, None, frame.f_lineno, function, None)
     loaded_from = frame.f_globals.get("__file__")
-    # Only the compiled file is there, or cloudpickle (since 3.1.3) sent the code without the name of its file.
-    if (not name.startswith("<") or name == "<dynamic-code>") and isinstance(loaded_from, str):
+    # Only the compiled file is there, or the code came to a worker process without its file.
+    if (name == _SENT_CODE or not name.startswith("<")) and isinstance(loaded_from, str):
         file = _existing(loaded_from)
         if file is not None:
             return Caller("file", file, frame.f_lineno, function, _hash(file))
-    if name == "<string>" and _is_command(frame):
-        return Caller("command", None, frame.f_lineno, function, None)
+    if name == _SENT_CODE or (name == "<string>" and _is_command(frame)):
+        # What was sent and has no file comes from a notebook or a prompt.
+        kind = "interactive" if name == _SENT_CODE else "command"
+        return Caller(kind, None, frame.f_lineno, function, None)
     if getattr(sys, "frozen", False) and not name.startswith("<"):
         return Caller("frozen", Path(sys.executable), frame.f_lineno, function, None)
     return None

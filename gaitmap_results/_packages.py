@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -144,6 +145,7 @@ def _sorted(values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in sorted(values, key=lambda name: (name.lower(), name))}
 
 
+@lru_cache(maxsize=4096)
 def _normalised(name: str) -> str:
     """Return the form in which all spellings of a package's name are equal (PEP 503)."""
     return _SEPARATORS.sub("-", name).lower()

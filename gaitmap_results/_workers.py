@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import pickle
 from collections.abc import Callable
+from types import CodeType
 from typing import Any
 
 from gaitmap_results._wrapping import (
@@ -120,8 +121,8 @@ def _reduce_for_cloudpickle(item: Any, module: Any) -> _Reduced:
     is_function = not isinstance(item.__wrapped__, (classmethod, staticmethod))
     if is_function and module._should_pickle_by_reference(item):
         return _by_name(item, module.dumps)
-    place = getattr(getattr(inspect.unwrap(item), "__code__", None), "co_filename", None)
-    return _restore_by_value, (type(item), item.__wrapped__, item._self_wrapper, _tell(module.dumps), place)
+    function = item.__wrapped__
+    return _restore_by_value, (type(item), function, item._self_wrapper, _tell(module.dumps), _file_of_code(function))
 
 
 def _by_name(item: Any, dumps: Callable[[Any], bytes]) -> _Reduced:
@@ -174,14 +175,22 @@ def _restore_by_name(module: str, qualified_name: str, told: bytes | None) -> An
     return found
 
 
-def _restore_by_value(kind: type, function: Any, wrapper: Any, told: bytes | None, place: str | None) -> Any:
+def _restore_by_value(kind: type, function: Any, wrapper: Any, told: bytes | None, file: str | None) -> Any:
     _listen(told)
-    restored = kind(function, wrapper)
-    inner = inspect.unwrap(restored)
-    # Since cloudpickle 3.1.3, code that was sent by its content does not know any more where it was written.
-    if place is not None and inner.__code__.co_filename != place:
-        inner.__code__ = inner.__code__.replace(co_filename=place)
-    return restored
+    inner = _innermost(function)
+    if file is not None and isinstance(getattr(inner, "__code__", None), CodeType):
+        # cloudpickle 3.1.3 and later leave out where a function was written; a record tells it.
+        inner.__code__ = inner.__code__.replace(co_filename=file)
+    return kind(function, wrapper)
+
+
+def _innermost(function: Any) -> Any:
+    return inspect.unwrap(getattr(function, "__func__", function))
+
+
+def _file_of_code(function: Any) -> str | None:
+    code = getattr(_innermost(function), "__code__", None)
+    return code.co_filename if isinstance(code, CodeType) else None
 
 
 def _restore_bound(lookup: Callable[[Any, str], Any], owner: Any, name: str, told: bytes | None) -> Any:

@@ -184,21 +184,55 @@ class _Description:
         if not inspect.isroutine(value):
             return None
         name = f"{value.__module__}.{value.__qualname__}"
-        # Many functions have such a name; the source tells them apart.
-        return {"function": name, **(_source_hash(value) if "<" in name else {})}
+        if "<" not in name:
+            return {"function": name}
+        # Many functions have such a name; the source tells them apart, and what each of them holds.
+        held = {key: self._of_item(key, item, depth) for key, item in _held_by(value)}
+        return {"function": name, **_source_hash(value), **({"values": held} if held else {})}
 
     def _of_any(self, value: Any, depth: int) -> dict[str, Any]:
         if _has_parameters(value) or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
             return self.of_object(value, depth)
         kind = full_class_name(type(value))
-        state = getattr(getattr(value, "bit_generator", None), "state", None)  # a random generator of NumPy
+        state = _state_of_generator(value)
         if state is not None:
             return {"class": kind, "state": self.of_value(state, depth + 1)}
-        attributes = getattr(value, "__dict__", None)
+        attributes = _attributes(value)
         if "__repr__" not in _written_by_hand(value) and isinstance(attributes, dict):
             return {"class": kind, "attributes": self.of_value(attributes, depth + 1)}
         text = _ADDRESS.sub("", safe_repr(value))
         return {"class": kind, "repr": _shortened(text, len(text), _MAX_CHARACTERS)}
+
+
+def _state_of_generator(value: Any) -> Any:
+    """Return the state of a random generator of NumPy, of today's kind or the older one; anything else is ``None``."""
+    if type(value).__module__.startswith("numpy.random") and hasattr(value, "get_state"):
+        return value.get_state(legacy=False)
+    return getattr(getattr(value, "bit_generator", None), "state", None)
+
+
+def _held_by(function: Any) -> Iterator[tuple[str, Any]]:
+    """Return the defaults of a function, and the variables that it has taken from the function around it."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return
+    defaults = function.__defaults__ or ()
+    yield from zip(code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount], defaults, strict=True)
+    yield from (function.__kwdefaults__ or {}).items()
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # the variable has no value yet
+            continue
+
+
+def _attributes(value: Any) -> dict[str, Any] | None:
+    """Return the attributes of an object, those in ``__slots__``, too; ``None`` if it can have none."""
+    slots = [vars(kind).get("__slots__", ()) for kind in type(value).__mro__]
+    names = [name for each in slots for name in ([each] if isinstance(each, str) else each)]
+    held = {name: getattr(value, name) for name in names if name[:2] != "__" and hasattr(value, name)}
+    own = getattr(value, "__dict__", None)
+    return {**held, **own} if isinstance(own, dict) else held or None
 
 
 def _written_by_hand(value: Any) -> set[str]:

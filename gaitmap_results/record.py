@@ -14,7 +14,7 @@ from gaitmap_results._version import __version__
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.debug_decision import DebugReason
 from gaitmap_results.metadata import encode_leniently, safe_repr
-from gaitmap_results.parameters import describe_dataset, describe_parameters
+from gaitmap_results.parameters import dataset_columns, describe_dataset, describe_parameters
 from gaitmap_results.plan import SavePlan
 from gaitmap_results.privacy import Redactor
 from gaitmap_results.provenance import Collector, GitReading, Provenance
@@ -58,7 +58,7 @@ class ChallengeFacts:
             repr_pipeline=None if pipeline is None else safe_repr(pipeline),
             repr_dataset=None if dataset is None else safe_repr(dataset),
             dataset_name=None if dataset is None else type(dataset).__name__,
-            dataset_columns=None if dataset is None else collector.collect("dataset_columns", _columns, dataset),
+            dataset_columns=None if dataset is None else collector.collect("dataset_columns", dataset_columns, dataset),
             parameters=_parameters(collector, challenge, pipeline, dataset),
             errors=tuple(collector.errors),
         )
@@ -72,12 +72,6 @@ def _parameters(collector: Collector, challenge: Any, pipeline: Any, dataset: An
     ):
         described[name] = None if item is None else collector.collect(f"parameters of the {name}", describe, item)
     return described
-
-
-def _columns(dataset: Any) -> list[str] | None:
-    index = getattr(dataset, "index", None)
-    columns = getattr(index, "columns", None)
-    return None if columns is None else [str(column) for column in columns]
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, overload
@@ -272,8 +273,12 @@ class _RecordedCall:
             return _named_like(wrapped, _iterate_async(recorder, wrapped(*args, **kwargs)))
         if inspect.isgeneratorfunction(wrapped):
             return _named_like(wrapped, _iterate(recorder, wrapped(*args, **kwargs)))
-        with recorder:
+        with contextlib.ExitStack() as until_done:
+            until_done.enter_context(recorder)
             returned = wrapped(*args, **kwargs)
+            if inspect.iscoroutine(returned):  # a plain function around an asynchronous one has only begun
+                _open_blocks.leave(recorder)
+                return _named_like(wrapped, _await_rest(recorder, until_done.pop_all(), returned))
             recorder.offer(returned=returned)
         return returned
 
@@ -305,6 +310,14 @@ async def _await(
     with recorder:
         # Not before entering: a coroutine that is made and then refused would be told as never awaited.
         returned = await function(*args, **kwargs)
+        recorder.offer(returned=returned)
+    return returned
+
+
+async def _await_rest(recorder: Recorder, until_done: contextlib.ExitStack, coroutine: Coroutine[Any, Any, Any]) -> Any:
+    with until_done:
+        with _open_blocks.entered(recorder):
+            returned = await coroutine
         recorder.offer(returned=returned)
     return returned
 

@@ -56,6 +56,26 @@ def record(challenge: Any, *arguments: Any, **options: Any) -> Any:
 
 
 class TestBaseChallenge:
+    def test_a_class_made_while_the_block_is_open(self, results: Path) -> None:
+        """A subclass needs not be there when the block begins; it is seen from its first run on."""
+
+        def define_and_run() -> None:
+            class Late(Saving, BaseChallenge):
+                def run(self, optimizer: Any) -> Any:
+                    self.value = optimizer
+                    return self
+
+            class Later(Late):
+                def run(self, optimizer: Any) -> Any:
+                    return super().run(optimizer + 1)
+
+            Later().run(1)
+
+        with recorded_run("entry") as recorder:
+            define_and_run()
+        assert (recorder.path_ / "results" / "value.txt").read_text() == "2"
+        assert len(stored_runs(results)) == 1
+
     def test_every_subclass(self, results: Path) -> None:
         """A class that inherits directly, one that inherits from that, and one that overrides nothing."""
 

@@ -316,3 +316,51 @@ def test_parameters_that_raise_cost_only_themselves(tmp_path, monkeypatch):
     assert metadata["parameters"]["challenge"] is None
     assert metadata["parameters"]["dataset"]["n_data_points"] == 6
     assert metadata["collection_errors"] == [{"what": "parameters", "error": "RuntimeError: no parameters today"}]
+
+
+def made_with(value: Any) -> Any:
+    """Return a function that holds a value, as factories of scoring functions do."""
+
+    def scoring(error: float) -> bool:
+        return error < value
+
+    return scoring
+
+
+class InSlots:
+    """An object without a dictionary."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        made_with,
+        lambda value: lambda error, tolerance=value: error < tolerance,
+        lambda value: lambda error, *, tolerance=value: error < tolerance,
+        InSlots,
+        np.random.RandomState,
+        np.random.default_rng,
+    ],
+    ids=["closure", "default", "keyword", "slots", "RandomState", "Generator"],
+)
+def test_what_an_object_holds_tells_it_apart(make):
+    """Objects that are equal but for a value that neither name nor repr tell differ in that; equal ones do not."""
+    assert value_of(make(1)) == value_of(make(1))
+    assert value_of(make(1)) != value_of(make(2))
+
+
+def test_a_function_that_refers_to_itself():
+    """A local function that is its own variable, or that has none yet, is described all the same."""
+
+    def countdown(number: int) -> int:
+        return countdown(number - 1) if number else later
+
+    described = value_of(countdown)
+    later = 0
+    assert described["values"] == {"countdown": {"class": "builtins.function"}}
+    assert value_of(countdown)["values"]["later"] == later

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -289,3 +291,52 @@ class TestTasks:
 
         with pytest.raises(NoChallengeError, match="entry"):
             asyncio.run(entry())
+
+
+def plain_around(function: Any) -> Any:
+    """Wrap an asynchronous function in a plain one, as decorators do that know of none."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        return function(*args)
+
+    return wrapper
+
+
+def test_a_plain_function_that_returns_a_coroutine(results: Path) -> None:
+    """The block is open until the coroutine was awaited, and what runs side by side is not nested."""
+
+    @record_run
+    @plain_around
+    async def entry(value: int) -> Any:
+        assert current_recorder() is not None
+        await asyncio.sleep(PAUSE)
+        return await AsyncChallenge().run(value)
+
+    async def main() -> list[Any]:
+        first, second = entry(1), entry(2)
+        assert current_recorder() is None
+        return await asyncio.gather(first, second)
+
+    returned = asyncio.run(main())
+    assert [challenge.result_ for challenge in returned] == [1, 2]
+    runs = stored_runs(results)
+    assert [run["entry_name"] for run in runs] == ["entry", "entry"]
+    assert all(run["runtime"] >= PAUSE for run in runs)
+    assert len({run["block_id"] for run in runs}) == 2
+
+
+def test_a_plain_function_whose_coroutine_raises(results: Path) -> None:
+    """What the coroutine raises goes on, and nothing is published."""
+
+    @record_run
+    @plain_around
+    async def entry() -> None:
+        await asyncio.sleep(0)
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        asyncio.run(entry())
+    assert stored_runs(results) == []
+    (journal,) = results.glob(".unfinished/*/journal.json")
+    assert json.loads(journal.read_text())["status"] == "failed"

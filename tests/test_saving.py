@@ -201,6 +201,16 @@ def test_a_data_set_is_described(tmp_path: Path) -> None:
     assert metadata["repr_dataset"] == "Walks [1 row]"
 
 
+def test_a_table_as_data_set_has_its_columns(tmp_path: Path) -> None:
+    """A DataFrame that is used as the data set itself is described by its own columns."""
+    import pandas as pd
+
+    challenge = finished()
+    challenge.dataset_ = pd.DataFrame({"participant": ["a"], "cadence": [1.8]})
+    metadata = read(save(tmp_path, challenge) / "metadata.json")
+    assert (metadata["dataset_name"], metadata["dataset_columns"]) == ("DataFrame", ["participant", "cadence"])
+
+
 # Telling the user
 
 

@@ -23,8 +23,6 @@ from gaitmap_results.config import (
 )
 from gaitmap_results.exceptions import ConfigError
 
-pytestmark = pytest.mark.exhaustive
-
 START = """
 import os, sys
 from pathlib import Path
@@ -111,6 +109,7 @@ def test_workers_see_the_config_and_never_an_old_one(run):
     )
 
 
+@pytest.mark.exhaustive
 @needs_tpcp
 def test_workers_see_what_their_sender_finds(run):
     """What was not set but found counts in workers too, though they keep the folder and variables of their start."""
@@ -134,6 +133,7 @@ def test_workers_see_what_their_sender_finds(run):
     )
 
 
+@pytest.mark.exhaustive
 @needs_tpcp
 def test_tasks_in_the_same_process_change_nothing(run):
     """Where tasks run in threads or one after the other, a config that was changed meanwhile is not set back."""
@@ -151,6 +151,7 @@ def test_tasks_in_the_same_process_change_nothing(run):
     )
 
 
+@pytest.mark.exhaustive
 @needs_tpcp
 def test_registering_again_after_a_reload(run):
     """Tpcp forgets its callbacks when it is reloaded; the next registration puts ours back, and only once."""
