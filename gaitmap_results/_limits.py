@@ -180,9 +180,9 @@ def _folders_of_controller(groups: list[str], mounts: list[_Mount], controller: 
 def _cgroup_mounts(mountinfo: str) -> Iterator[_Mount]:
     """Read ``mountinfo`` (proc(5)): version, controllers, the group that is mounted, and where."""
     for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
-        system = right.partition(" ")[0]
-        if system in ("cgroup", "cgroup2"):
+        left, _, right = line.partition(" - cgroup")
+        if right.startswith((" ", "2 ")):
+            system = f"cgroup{right.partition(' ')[0]}"
             # Blanks in a path are written as octal numbers.
             root, mount_point = (
                 re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), part) for part in left.split()[3:5]

@@ -108,7 +108,8 @@ def redact_command(argv: Sequence[str]) -> list[str]:
 def secret_values(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values that the command line and the environment give to secret-looking names, longest first."""
     # SSH_AUTH_SOCK and the like hold a path; a secret may have slashes in it, too, but is no file.
-    found = {value for name, value in environment.items() if is_secret_name(name) and not _is_path(value)}
+    values = (environment[name] for name in environment if is_secret_name(name))
+    found = {value for value in values if not _is_path(value)}
     is_value = False
     for argument in argv:
         name, equals, value = argument.partition("=")

@@ -99,13 +99,25 @@ class Provenance:
     errors: tuple[dict[str, str], ...]
 
 
-def collect_provenance(plan: SavePlan, caller: Caller | None) -> Provenance:
-    """Return where a run that starts now comes from."""
+def collect_provenance(plan: SavePlan, caller: Caller | None, *, will_be_reread: bool = False) -> Provenance:
+    """Return where a run that starts now comes from.
+
+    Parameters
+    ----------
+    plan
+        What a save will do.
+    caller
+        Who asked for it.
+    will_be_reread
+        Leave to :func:`reread_git` what cannot change until then.
+    """
     moment = datetime.now(timezone.utc)
     collector = Collector()
     with contextlib.ExitStack() as until_read:
         # git works in processes of its own, hence all else is looked at while it does.
-        under_way = collector.collect("git", _start_git, until_read) if plan.use_git else None
+        under_way = (
+            collector.collect("git", _start_git, until_read, describe=not will_be_reread) if plan.use_git else None
+        )
         system_info, packages = _system_info(collector)
         reading = collector.collect("git", _finish_git, under_way, plan, caller) if under_way else None
     if plan.use_git and reading is None:
@@ -130,11 +142,11 @@ def read_git(plan: SavePlan, caller: Caller | None) -> GitReading:
         return _finish_git(_start_git(until_read), plan, caller)
 
 
-def _start_git(until_read: contextlib.ExitStack) -> StateReading | GitReading:
+def _start_git(until_read: contextlib.ExitStack, *, describe: bool = True) -> StateReading | GitReading:
     from gaitmap_results._git import GitUnreadableError, StateReading
 
     try:
-        return until_read.enter_context(StateReading(Path.cwd()))
+        return until_read.enter_context(StateReading(Path.cwd(), describe=describe))
     except GitUnreadableError as error:
         return _unreadable(error)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gaitmap_results._caller import Caller
 from gaitmap_results._overhead import RecorderOverhead
@@ -18,6 +18,9 @@ from gaitmap_results.parameters import dataset_columns, describe_dataset, descri
 from gaitmap_results.plan import SavePlan
 from gaitmap_results.privacy import Redactor
 from gaitmap_results.provenance import Collector, GitReading, Provenance
+
+if TYPE_CHECKING:
+    from gaitmap_results._git import GitState
 
 __all__ = ["SCHEMA_VERSION", "ChallengeFacts", "Outcome", "RecordWriter", "unknown_metadata"]
 
@@ -304,7 +307,7 @@ def _git_details(reading: GitReading | None, outcome: Outcome) -> dict[str, Any]
         return {"problem": None if problem is None else problem.to_json(), "changed_during_run": outcome.git_changed}
     return {
         "branch": state.branch,
-        "describe": state.describe,
+        "describe": _description(state, outcome.git),
         "remote": state.remote,
         "shallow": state.shallow,
         "caller_tracked": state.caller_tracked,
@@ -319,6 +322,11 @@ def _git_details(reading: GitReading | None, outcome: Outcome) -> dict[str, Any]
         "end": _git_end(outcome.git),
         "changed_during_run": outcome.git_changed,
     }
+
+
+def _description(start: GitState, end: GitReading | None) -> str | None:
+    later = end.state.describe if end is not None and end.state is not None else None
+    return start.describe if start.describe is not None else later
 
 
 def _git_end(reading: GitReading | None) -> dict[str, Any] | None:

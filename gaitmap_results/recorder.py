@@ -130,7 +130,7 @@ class Recorder(_html.ShownRecorder):
         encoded = encode_custom_metadata(self.custom_metadata)
         signals = check_signals(self._handle_signals)
         self._plan: SavePlan = make_plan(self._entry_name, self._options)
-        self._provenance: Provenance = collect_provenance(self._plan, self._caller)
+        self._provenance: Provenance = collect_provenance(self._plan, self._caller, will_be_reread=True)
         self._known_reasons = advise_before_start(self._plan, self._provenance)
         block_id = str(uuid4())
         self._writer = RecordWriter(self._plan, self._provenance, block_id=block_id, overhead=self._overhead)

@@ -131,9 +131,11 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
         A folder inside the work tree.
     timeout
         Seconds that all of it may take.
+    describe
+        Whether to describe the commit as well; it stays the same, hence :func:`reread_git_state` can do that later.
     """
 
-    def __init__(self, folder: Path, *, timeout: float = 30.0) -> None:
+    def __init__(self, folder: Path, *, timeout: float = 30.0, describe: bool = True) -> None:
         self._plain = plain = find_plain_repository(folder)
         # git must not answer for another repository than the one that was found.
         ceiling = None if plain is None else plain.base_dir.parent
@@ -145,7 +147,7 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
             self._listing = processes.start(
                 folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)"
             )
-            self._describe = processes.start(folder, "describe", "--tags", "--always")
+            self._describe = _start_describe(processes, folder) if describe else None
             if plain is None:
                 self._place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
                 self._settings = processes.start(
@@ -173,10 +175,9 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
         files = processes.answer_or_none(self._listing)
         results = results_entries(results_folder, caller_file, base_dir)
         counted = _status_fields(processes, self._status, base_dir, entries, results)
-        description = processes.answer_or_none(self._describe)
         return GitState(
             base_dir=base_dir,
-            describe=_text(description.strip()) if description else None,
+            describe=_description(processes, self._describe),
             remote=remote_url(repository.settings, counted["branch"]),
             shallow=repository.shallow,
             hidden=_hidden(files or b"", base_dir),
@@ -203,20 +204,27 @@ def reread_git_state(
 
     Parameters and errors are those of :func:`read_git_state`.
     The remote, the hidden files and whether the caller's file is tracked are those of ``state``; so is the description,
-    unless there is another commit now.
+    unless ``state`` has none or there is another commit now.
     """
     entries = check_git_dirty_ignore(ignore)
     base_dir = state.base_dir
     # If the repository is gone, git must not answer for another one that this one lay in.
     with GitProcesses(timeout, ceiling=base_dir.parent) as processes:
-        counted = _status_fields(
-            processes,
-            start_status(processes, base_dir),
-            base_dir,
-            entries,
-            results_entries(results_folder, caller_file, base_dir),
-        )
-    return replace(state, describe=state.describe if counted["commit"] == state.commit else None, **counted)
+        status = start_status(processes, base_dir)
+        describe = _start_describe(processes, base_dir) if state.describe is None and state.commit else None
+        results = results_entries(results_folder, caller_file, base_dir)
+        counted = _status_fields(processes, status, base_dir, entries, results)
+        description = state.describe if describe is None else _description(processes, describe)
+    return replace(state, describe=description if counted["commit"] == state.commit else None, **counted)
+
+
+def _start_describe(processes: GitProcesses, folder: Path) -> int:
+    return processes.start(folder, "describe", "--tags", "--always")
+
+
+def _description(processes: GitProcesses, number: int | None) -> str | None:
+    output = None if number is None else processes.answer_or_none(number)
+    return _text(output.strip()) if output else None
 
 
 def _status_fields(
