@@ -216,6 +216,7 @@ def _memory_limit(folder: Path) -> int | None:
 
 def _content(file: Path) -> str:
     try:
-        return file.read_text().strip()
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            return opened.read().strip()
     except OSError:
         return ""

@@ -120,7 +120,24 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
             continue  # usual: Python puts folders on the path that need not exist
         except (OSError, ValueError) as error:
             findings.problems.append(f"A folder that packages are imported from cannot be read: {_reason(error)}.")
-    return _summary(findings)
+    return _summary_of_known(findings) or _summary(findings)
+
+
+# The distributions of the last listing, and what they came to.
+_last: tuple[list[_Distribution], InstalledPackages] | None = None
+
+
+def _summary_of_known(findings: _Findings) -> InstalledPackages | None:
+    """Return the summary of a usual environment, in which nothing is installed twice; often it is the last one."""
+    global _last  # noqa: PLW0603
+    if findings.problems or findings.egg_links:
+        return None
+    if _last is None or _last[0] != findings.distributions:
+        summary = _summary(findings)
+        if summary.problems or summary.shadowed:  # then it also depends on when packages were installed
+            return summary
+        _last = findings.distributions, summary
+    return _last[1]
 
 
 def _summary(findings: _Findings) -> InstalledPackages:

@@ -112,6 +112,9 @@ def _describe(error: BaseException) -> str:
 _KeyPath: TypeAlias = tuple[object, ...]
 
 
+_PLAIN_CONTAINERS: Final = frozenset({dict, list, tuple})
+
+
 class _Encoder:
     """One pass over a value; collects what it had to refuse."""
 
@@ -138,9 +141,10 @@ class _Encoder:
     def _convert(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
         if value is None or value is True or value is False:
             return value
-        for kind, convert in _SCALARS:
-            if isinstance(value, kind):
-                return convert(value)
+        if type(value) not in _PLAIN_CONTAINERS:  # which are most of what is no text
+            for kind, convert in _SCALARS:
+                if isinstance(value, kind):
+                    return convert(value)
         if depth >= _MAX_DEPTH:
             raise _RefusedError(f"it is nested more than {_MAX_DEPTH} levels deep")
         if id(value) in self._open:

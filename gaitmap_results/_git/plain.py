@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gaitmap_results._git.index_file import list_tracked
+
 __all__ = ["PlainRepository", "find_plain_repository"]
 
 _MAX_BYTES = 1 << 20
@@ -15,7 +17,7 @@ _MAX_BYTES = 1 << 20
 _SECTION = re.compile(rb"\[(?P<name>[A-Za-z0-9-]+)(?: \"(?P<part>[^\"\\\n]*)\")?\]")
 _SETTING = re.compile(rb"(?P<key>[A-Za-z][A-Za-z0-9-]*) *= *(?P<value>[^\"\\#;\s](?:[^\"\\#;\n]*[^\"\\#;\s])?)")
 # Sections and settings that send git to other files or another work tree.
-_ELSEWHERE = re.compile(rb"include(if)?\..*|core\.worktree|extensions\.worktreeconfig")
+_ELSEWHERE = re.compile(rb"include(if)?\..*|core\.worktree|extensions\..*")
 _WANTED = re.compile(rb"remote\..*\.url|branch\..*\.remote", re.DOTALL)
 _COMMIT = re.compile(rb"[0-9a-f]{40}(?:[0-9a-f]{24})?\n?")
 # Settings that come from the environment count like those of a file.
@@ -34,11 +36,14 @@ class PlainRepository:
         Whether the history is cut off.
     settings
         The URLs of remotes and the remotes of branches, as ``git config -z --get-regexp`` lists them.
+    tracked
+        The tracked files, as ``git ls-files -z -v`` lists them; ``None`` if git is to be asked for them.
     """
 
     base_dir: Path
     shallow: bool
     settings: bytes
+    tracked: bytes | None
 
 
 def find_plain_repository(folder: Path) -> PlainRepository | None:
@@ -53,10 +58,11 @@ def find_plain_repository(folder: Path) -> PlainRepository | None:
         if base_dir is None or not _is_repository(base_dir / ".git"):
             return None
         settings = _settings(_read(base_dir / ".git" / "config"))
-        shallow = (base_dir / ".git" / "shallow").exists()
+        shallow = os.path.lexists(base_dir / ".git" / "shallow")
+        tracked = list_tracked(base_dir / ".git" / "index")
     except (OSError, ValueError):
         return None
-    return None if settings is None else PlainRepository(base_dir, shallow, settings)
+    return None if settings is None else PlainRepository(base_dir, shallow, settings, tracked)
 
 
 def _top_folder(folder: Path) -> Path | None:

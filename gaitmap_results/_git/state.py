@@ -144,9 +144,10 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
         try:
             # Side by side: in a large repository the status alone takes nearly all of the time.
             self._status = start_status(processes, folder)
-            self._listing = processes.start(
-                folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)"
-            )
+            if plain is None or plain.tracked is None:
+                self._listing = processes.start(
+                    folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)"
+                )
             self._describe = _start_describe(processes, folder) if describe else None
             if plain is None:
                 self._place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
@@ -172,7 +173,9 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
         processes = self._processes
         repository = self._plain or self._ask_git()
         base_dir = repository.base_dir
-        files = processes.answer_or_none(self._listing)
+        files = repository.tracked
+        if files is None:
+            files = processes.answer_or_none(self._listing)
         results = results_entries(results_folder, caller_file, base_dir)
         counted = _status_fields(processes, self._status, base_dir, entries, results)
         return GitState(
@@ -189,7 +192,7 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
         shallow, _, top = self._processes.answer(self._place)[0].partition(b"\n")
         settings = self._processes.answer_or_none(self._settings) or b""
         base_dir = Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n"))))
-        return PlainRepository(base_dir, shallow == b"true", settings)
+        return PlainRepository(base_dir, shallow == b"true", settings, None)
 
 
 def reread_git_state(
