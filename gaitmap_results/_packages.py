@@ -144,10 +144,12 @@ def _summary(findings: _Findings) -> InstalledPackages:
     by_name: dict[str, list[_Distribution]] = {}
     for distribution in findings.distributions:
         by_name.setdefault(_normalised(distribution.name), []).append(distribution)
-    chosen = {key: _imported_one(found, findings.problems) for key, found in by_name.items()}
     versions, direct_urls, shadowed = {}, {}, {}
-    for key in sorted(chosen):
-        winner, hidden = chosen[key]
+    for key, found in sorted(by_name.items()):
+        if len(found) == 1 and found[0].direct_url is None and key not in findings.egg_links:
+            versions[found[0].name] = found[0].version
+            continue
+        winner, hidden = _imported_one(found, findings.problems)
         versions[winner.name] = winner.version
         url = _direct_url_of(winner, hidden, findings.egg_links.get(key))
         if url is not None:
@@ -251,10 +253,30 @@ def _read_path_entry(entry: str, findings: _Findings) -> None:
         # pip renames what it is about to remove: "~umpy" is no package, although its metadata still say numpy.
         if name.startswith(("~", "-")):
             continue
-        if name[-9:].lower() == ".egg-link":
+        usual = _usual_distribution(entry, name)
+        if usual is not None:
+            findings.distributions.append(usual)
+        elif name[-9:].lower() == ".egg-link":
             _add_egg_link(entry, name, findings)
         else:
             _add(entry, name, f"{entry}/{name}", findings)
+
+
+def _usual_distribution(entry: str, folder_name: str) -> _Distribution | None:
+    """Return a package from an index whose metadata begin as nearly all do; an environment has hundreds of them."""
+    folder = f"{entry}/{folder_name}"
+    try:
+        descriptor = os.open(f"{folder}/METADATA", _OPEN_FLAGS)
+    except OSError:
+        return None
+    try:
+        usual = _USUAL_HEADER.match(os.read(descriptor, _HEADER_BYTES))
+    finally:
+        os.close(descriptor)
+    if usual is None or os.access(f"{folder}/direct_url.json", os.F_OK):
+        return None
+    name, version = usual.groups()
+    return _Distribution(name.decode("utf-8", "replace"), version.decode("utf-8", "replace"), entry, folder_name, True)
 
 
 def _add(entry: str, folder_name: str, folder: str, findings: _Findings) -> None:
