@@ -88,7 +88,7 @@ class Session(contextlib.AbstractContextManager["Session"]):
             )
 
     def ask(self, way: str) -> dict[str, Any]:
-        """Go a way of the experiment once, and return its ``seconds`` and the ``value`` that it returned.
+        """Go a way of the experiment once, and return the answer, see :func:`answering.answer`.
 
         Raises
         ------

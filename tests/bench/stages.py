@@ -15,7 +15,7 @@ __all__ = ["INSIDE", "STAGES", "measure"]
 # In the order in which they begin. What a stage calls that has a row of its own counts there alone.
 STAGES = {
     "checking names, options and folders": ["gaitmap_results.plan:make_plan"],
-    "git at the start": ["gaitmap_results.provenance:read_git"],
+    "git at the start": [f"gaitmap_results.provenance:{name}" for name in ("read_git", "_start_git", "_finish_git")],
     "installed packages": ["gaitmap_results._packages:installed_packages"],
     "machine, limits and process": [
         *(f"gaitmap_results._system:{name}_info" for name in ("python", "cpu", "os", "memory", "limits", "slurm")),
@@ -30,9 +30,12 @@ STAGES = {
         "gaitmap_results._fingerprint:fingerprint",
     ],
     "git at the end": ["gaitmap_results.provenance:reread_git"],
-    "putting the metadata together": ["gaitmap_results.record:build_metadata"],
+    "putting the metadata together": [
+        "gaitmap_results.record:RecordWriter.__init__",
+        "gaitmap_results.record:RecordWriter.write",
+    ],
     "writing the documents": ["gaitmap_results.staging:Staging.write_documents"],
-    "hashing every file": ["gaitmap_results.manifest:manifest_content"],
+    "hashing every file": [f"gaitmap_results.manifest:{name}" for name in ("manifest_content", "manifest_line")],
     "rename, and clearing up": ["gaitmap_results.staging:Staging.publish"],
 }
 # These lie across the stages.
@@ -78,6 +81,11 @@ def _spread(values: Sequence[float], total: float) -> list[str]:
     return [show_amount(middle), f"{show_amount(low)} … {show_amount(high)}", f"{100 * middle / total:.0f} %"]
 
 
+def _lost(missing: Sequence[str]) -> list[str]:
+    """Return the stages of which nothing could be found, and which therefore count as everything else."""
+    return [stage for stage, places in {**STAGES, **INSIDE}.items() if set(places) <= set(missing)]
+
+
 def _remarks(blocks: Sequence[Mapping[str, Any]]) -> list[str]:
     remarks = []
     if isinstance(blocks[0]["own"], dict):
@@ -85,8 +93,9 @@ def _remarks(blocks: Sequence[Mapping[str, Any]]) -> list[str]:
         own = {part: statistics.median(block["own"][part] for block in blocks) for part in parts}
         said = ", ".join(f"{part} {show_amount(value)}" for part, value in own.items())
         remarks.append(f"The record itself says in `recorder_overhead_s`: {said}.")
-    if blocks[0]["missing"]:
-        remarks.append(f"Not measured, as it has another name now: {', '.join(blocks[0]['missing'])}.")
+    lost = _lost(blocks[0]["missing"])
+    if lost:
+        remarks.append(f"NOT measured, as what does it has another name now: {', '.join(lost)}.")
     return remarks
 
 

@@ -49,7 +49,11 @@ class Stored:
     @property
     def has_provenance(self) -> bool:
         """Say whether anything was stored that the user did not hand over."""
-        return any(fact != "–" for fact in (self.commit, self.changes, self.packages, self.machine, self.caller))
+        return any(fact != "–" for fact in self.facts())
+
+    def facts(self) -> tuple[str, ...]:
+        """Return the words for the table."""
+        return self.commit, self.changes, self.packages, self.machine, self.caller
 
 
 def make_dirty(repository: Path) -> None:
