@@ -18,7 +18,19 @@ import start
 import upstream
 from running import run
 
-TOPICS = (block, upstream, others, start, large_repository, environments, large_results, memory, effect, reading, stages)
+TOPICS = (
+    block,
+    upstream,
+    others,
+    start,
+    large_repository,
+    environments,
+    large_results,
+    memory,
+    effect,
+    reading,
+    stages,
+)
 
 if __name__ == "__main__":
     run({topic.__name__: topic.measure for topic in TOPICS}, __doc__)

@@ -31,7 +31,7 @@ def measure(plan: Plan) -> list[Table]:
     is_noise = low <= statistics.median(effect) <= high
     rows = [
         _row("a loop in Python, in an open block", seconds["inside"], outside, effect, "within the noise", is_noise),
-        _row("the noise: the same loop again, without a block", seconds["outside_again"], outside, noise, "–", None),
+        _row("the noise: the same loop again, without a block", seconds["outside_again"], outside, noise, "-", None),
     ]
     if sampler:
         sampled = _percent(seconds["sampled"], seconds["inside"])
@@ -52,13 +52,13 @@ def _row(
     what: str, values: Sequence[float], beside: Sequence[float], percent: list[float], must: str, good: bool | None
 ) -> list[str]:
     low, middle, high = (_signed(each) for each in statistics.quantiles(percent, n=4, method="inclusive"))
-    reached = "–" if good is None else "yes" if good else "**no**"
+    reached = "-" if good is None else "yes" if good else "**no**"
     takes, least = show_amount(statistics.median(values)), show_amount(statistics.median(beside))
     return [what, takes, "the loop without a block", least, middle, f"{low} … {high}", must, reached]
 
 
 def _signed(percent: float) -> str:
-    return f"{'+' if percent >= 0 else '−'} {abs(percent):.2f} %"
+    return f"{'+' if percent >= 0 else '-'} {abs(percent):.2f} %"
 
 
 if __name__ == "__main__":

@@ -35,8 +35,8 @@ def measure(plan: Plan) -> list[Table]:
         ways = {"block": block, "floor": lambda: session.seconds("floor")}
         seconds = in_turn(ways, rounds, warm_up=1, pause=lambda: session.ask("clean"))
     middle, highest = statistics.median(growth), max(growth)
-    memory = ["memory of the process meanwhile", "+ " + show_amount(middle, "B"), "before the block", "–"]
-    memory += [f"+ {show_amount(highest, 'B')} at most", "–", f"flat (≤ + {show_amount(_FLAT_BYTES, 'B')})"]
+    memory = ["memory of the process meanwhile", "+ " + show_amount(middle, "B"), "before the block", "-"]
+    memory += [f"+ {show_amount(highest, 'B')} at most", "-", f"flat (≤ + {show_amount(_FLAT_BYTES, 'B')})"]
     memory.append("yes" if highest <= _FLAT_BYTES else "**no**")
     rows = [less_is_better(what, seconds["block"], _BESIDE, seconds["floor"], at_most=1.2), memory]
     note = (

@@ -69,4 +69,6 @@ def _disk(folder: Path) -> str:
 
 
 def _lies_in(path: str, folder: str) -> bool:
-    return os.path.commonpath([path, folder]) == folder if os.path.splitdrive(path)[0] == "" else path.startswith(folder)
+    return (
+        os.path.commonpath([path, folder]) == folder if os.path.splitdrive(path)[0] == "" else path.startswith(folder)
+    )

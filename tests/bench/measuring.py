@@ -109,10 +109,8 @@ def less_is_better(
     """Return the row of something that may take ``at_most`` times as long as something else."""
     ratios = _paired(values, floor)
     is_reached = statistics.median(ratios) <= at_most
-    return _row(what, values, beside, floor, [show_times(each, digits) for each in _spread(ratios)], [
-        f"≤ {at_most:g} ×",
-        _verdict(is_reached),
-    ])  # fmt: skip
+    spread = [show_times(each, digits) for each in _spread(ratios)]
+    return _row(what, values, beside, floor, spread, [f"≤ {at_most:g} x", _verdict(is_reached)])
 
 
 def more_is_better(
@@ -121,11 +119,9 @@ def more_is_better(
     """Return the row of something that has to be ``at_least`` times as fast as something else."""
     ratios = _paired(slow, values)
     is_reached = statistics.median(ratios) >= at_least
-    limit = f"≥ {at_least:g} × faster" if at_least > 1 else "faster"
-    return _row(what, values, beside, slow, [show_times(each) for each in _spread(ratios)], [
-        limit,
-        _verdict(is_reached),
-    ])  # fmt: skip
+    limit = f"≥ {at_least:g} x faster" if at_least > 1 else "faster"
+    spread = [show_times(each) for each in _spread(ratios)]
+    return _row(what, values, beside, slow, spread, [limit, _verdict(is_reached)])
 
 
 def added_row(
@@ -134,15 +130,14 @@ def added_row(
     """Return the row of something that may take ``at_most`` more than something else, in seconds or bytes."""
     added = [value - least for value, least in zip(values, floor, strict=True)]
     is_reached = statistics.median(added) <= at_most
-    return _row(what, values, beside, floor, [_signed(each, unit) for each in _spread(added)], [
-        f"≤ {_signed(at_most, unit)}",
-        _verdict(is_reached),
-    ], unit=unit)  # fmt: skip
+    spread = [_signed(each, unit) for each in _spread(added)]
+    end = [f"≤ {_signed(at_most, unit)}", _verdict(is_reached)]
+    return _row(what, values, beside, floor, spread, end, unit=unit)
 
 
 def missing_row(what: str, reason: str) -> list[str]:
     """Return the row of something that cannot be measured here."""
-    return [what, "–", "–", "–", "–", "–", "–", f"not measured: {reason}"]
+    return [what, "-", "-", "-", "-", "-", "-", f"not measured: {reason}"]
 
 
 def show_amount(value: float, unit: str = "s") -> str:
@@ -154,11 +149,11 @@ def show_amount(value: float, unit: str = "s") -> str:
 
 def show_times(ratio: float, digits: int = 2) -> str:
     """Return a ratio with as many digits as mean something."""
-    return f"{ratio:.0f} ×" if abs(ratio) >= 20 else f"{ratio:.{digits}f} ×"
+    return f"{ratio:.0f} x" if abs(ratio) >= 20 else f"{ratio:.{digits}f} x"
 
 
 def _signed(value: float, unit: str) -> str:
-    return ("+ " if value >= 0 else "− ") + show_amount(abs(value), unit)
+    return ("+ " if value >= 0 else "- ") + show_amount(abs(value), unit)
 
 
 def _paired(values: Sequence[float], floor: Sequence[float]) -> list[float]:

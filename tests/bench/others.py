@@ -60,10 +60,8 @@ def measure(plan: Plan) -> list[Table]:
         "A recorder that copies a file finds it written. Nothing reaches a network."
         + (f" {settings[0].upper()}{settings[1:]}." if settings else "")
     )
-    looked = [
-        [name, *each.facts(), str(syncs[name]), _median(seconds[name])] for name, each in stored.items()
-    ]
-    looked.append([f"({_FLOOR})", *["–"] * 6, _median(seconds["floor"])])
+    looked = [[name, *each.facts(), str(syncs[name]), _median(seconds[name])] for name, each in stored.items()]
+    looked.append([f"({_FLOOR})", *["-"] * 6, _median(seconds["floor"])])
     return [
         Table("Beside other recorders", COLUMNS, rows, [note]),
         Table("What each of them stored", _LOOKED_FOR, looked, [_how_looked(stored)]),

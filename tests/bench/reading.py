@@ -112,7 +112,16 @@ def _memory_row(memory: dict[str, list[int]]) -> list[str]:
     shown = [show_amount(value, "B") for value in (ours, floor, min(memory["ours"]), ours)]
     reached = "yes" if ours <= _MOST_BYTES else "**no**"
     must_be = f"≤ {show_amount(_MOST_BYTES, 'B')}"
-    return ["memory of that process at most", shown[0], _BESIDE, shown[1], "–", f"{shown[2]} … {shown[3]}", must_be, reached]
+    return [
+        "memory of that process at most",
+        shown[0],
+        _BESIDE,
+        shown[1],
+        "-",
+        f"{shown[2]} … {shown[3]}",
+        must_be,
+        reached,
+    ]
 
 
 def _upstream_row(what: str, seconds: dict[str, list[float]]) -> list[str]:
@@ -120,7 +129,7 @@ def _upstream_row(what: str, seconds: dict[str, list[float]]) -> list[str]:
     if "theirs" not in seconds:
         return missing_row(name, "gaitmap_challenges is not installed")
     row = less_is_better(name, seconds["theirs"], _BESIDE, seconds["floor"], at_most=1)
-    return [*row[:-2], "–", "–"]
+    return [*row[:-2], "-", "-"]
 
 
 if __name__ == "__main__":

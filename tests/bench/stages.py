@@ -58,7 +58,7 @@ def measure(plan: Plan) -> list[Table]:
     names = [name for stage in STAGES for name in dict.fromkeys(seen) if name.startswith(stage)]
     rows = [_row(name, blocks, total) for name in names]
     rest = [block["total"] - sum(block["seconds"].get(name, 0.0) for name in STAGES) for block in blocks]
-    rows.append(["everything else", "–", *_spread(rest, total)])
+    rows.append(["everything else", "-", *_spread(rest, total)])
     rows.append(["**all of it**", "1", *_spread([block["total"] for block in blocks], total)])
     across = [_row(name, blocks, total) for name in INSIDE if name in seen]
     return [

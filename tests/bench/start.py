@@ -33,7 +33,10 @@ def measure(plan: Plan) -> list[Table]:
             seconds[_FOUR],
             at_most=0.150,
         ),
-        *(added_row(f"`{code}`", seconds[code], f"`{_TWO}`", seconds[_TWO], at_most=0.040) for code in (_PACKAGE, _NAMES)),
+        *(
+            added_row(f"`{code}`", seconds[code], f"`{_TWO}`", seconds[_TWO], at_most=0.040)
+            for code in (_PACKAGE, _NAMES)
+        ),
     ]
     note = f"Each is a new process, from its start to its end; {rounds} of each in turn; everything is compiled."
     return [Table("A fresh process", COLUMNS, rows, [note])]

@@ -49,7 +49,7 @@ class Stored:
     @property
     def has_provenance(self) -> bool:
         """Say whether anything was stored that the user did not hand over."""
-        return any(fact != "–" for fact in self.facts())
+        return any(fact != "-" for fact in self.facts())
 
     def facts(self) -> tuple[str, ...]:
         """Return the words for the table."""
@@ -80,11 +80,11 @@ def look(folders: Iterable[Path], repository: Path) -> Stored:
     if not any(file.stat().st_size == N_BYTES and file.read_bytes() == CONTENT for file in written):
         missing.append("the result file")
     return Stored(
-        commit="yes" if commit in text else "–",
-        changes="their lines" if _EDIT in text else "that there are some" if _DIRTY.search(text) else "–",
+        commit="yes" if commit in text else "-",
+        changes="their lines" if _EDIT in text else "that there are some" if _DIRTY.search(text) else "-",
         packages=_packages(text),
         machine=_machine(text),
-        caller="yes" if "gait_entry.py" in text else "–",
+        caller="yes" if "gait_entry.py" in text else "-",
         missing=tuple(missing),
     )
 
@@ -126,7 +126,7 @@ def _packages(text: str) -> str:
     for name, version in installed.items():
         spelling = re.sub(r"[-_.]+", "[-_.]+", name)
         found += bool(re.search(rf"(?<![\w-]){spelling}\W{{1,6}}{re.escape(version)}", text, re.IGNORECASE))
-    return f"{found} of {len(installed)}" if found else "–"
+    return f"{found} of {len(installed)}" if found else "-"
 
 
 def _machine(text: str) -> str:
@@ -142,4 +142,4 @@ def _machine(text: str) -> str:
         "cores": rf"(?:cpu|core)\w*\W{{1,6}}(?:count\W{{1,6}})?{os.cpu_count()}\b",
     }
     found += [word for word, pattern in beside.items() if re.search(pattern, text, re.IGNORECASE)]
-    return ", ".join(found) or "–"
+    return ", ".join(found) or "-"

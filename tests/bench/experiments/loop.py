@@ -11,7 +11,9 @@ from answering import STORE, answer
 from gaitmap_results import BaseChallenge, recorded_run
 
 N_STEPS = int(sys.argv[2])
-SAMPLER = next((name for name in inspect.signature(recorded_run).parameters if name.startswith("sample_resources")), None)
+SAMPLER = next(
+    (name for name in inspect.signature(recorded_run).parameters if name.startswith("sample_resources")), None
+)
 
 
 def compute():
