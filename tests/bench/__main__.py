@@ -19,17 +19,9 @@ import upstream
 from running import run
 
 TOPICS = (
-    block,
-    upstream,
-    others,
-    start,
-    large_repository,
-    environments,
-    large_results,
-    memory,
-    effect,
-    reading,
-    stages,
+    *(block, upstream, others),
+    *(start, large_repository, environments, large_results, memory, effect),
+    *(reading, stages),
 )
 
 if __name__ == "__main__":

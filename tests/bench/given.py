@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-__all__ = ["CONTENT", "N_BYTES", "NUMBERS", "PARAMETERS", "write_result"]
+__all__ = ["CONTENT", "NUMBERS", "N_BYTES", "PARAMETERS", "write_result"]
 
 N_BYTES = 200_000
 _RANDOM = random.Random(6)

@@ -69,6 +69,4 @@ def _disk(folder: Path) -> str:
 
 
 def _lies_in(path: str, folder: str) -> bool:
-    return (
-        os.path.commonpath([path, folder]) == folder if os.path.splitdrive(path)[0] == "" else path.startswith(folder)
-    )
+    return Path(path).is_relative_to(folder)

@@ -104,12 +104,12 @@ def in_turn(
 
 
 def less_is_better(
-    what: str, values: Sequence[float], beside: str, floor: Sequence[float], *, at_most: float, digits: int = 2
+    what: str, values: Sequence[float], beside: str, floor: Sequence[float], *, at_most: float
 ) -> list[str]:
     """Return the row of something that may take ``at_most`` times as long as something else."""
     ratios = _paired(values, floor)
     is_reached = statistics.median(ratios) <= at_most
-    spread = [show_times(each, digits) for each in _spread(ratios)]
+    spread = [show_times(each) for each in _spread(ratios)]
     return _row(what, values, beside, floor, spread, [f"≤ {at_most:g} x", _verdict(is_reached)])
 
 
@@ -147,9 +147,9 @@ def show_amount(value: float, unit: str = "s") -> str:
     return f"{value:.2f} s" if abs(value) >= 1 else f"{1e3 * value:.1f} ms"
 
 
-def show_times(ratio: float, digits: int = 2) -> str:
+def show_times(ratio: float) -> str:
     """Return a ratio with as many digits as mean something."""
-    return f"{ratio:.0f} x" if abs(ratio) >= 20 else f"{ratio:.{digits}f} x"
+    return f"{ratio:.0f} x" if abs(ratio) >= 20 else f"{ratio:.2f} x"
 
 
 def _signed(value: float, unit: str) -> str:

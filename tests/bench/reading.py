@@ -70,7 +70,7 @@ _MOST_BYTES = 100e6
 
 def measure(plan: Plan) -> list[Table]:
     """Measure each in a process of its own."""
-    n_runs, rounds = plan.size(full=10_000, quick=800), plan.size(full=9, quick=2)
+    n_runs, rounds = plan.size(full=10_000, quick=400), plan.size(full=9, quick=2)
     store = plan.folder / "store"
     write_store(store, n_runs)
     sources = {"floor": _FLOOR, "ours": _OURS, "again": _AGAIN}
@@ -109,18 +109,16 @@ def _read(plan: Plan, store: Path, way: str) -> dict[str, float]:
 
 def _memory_row(memory: dict[str, list[int]]) -> list[str]:
     ours, floor = max(memory["ours"]), statistics.median(memory["floor"])
-    shown = [show_amount(value, "B") for value in (ours, floor, min(memory["ours"]), ours)]
-    reached = "yes" if ours <= _MOST_BYTES else "**no**"
-    must_be = f"≤ {show_amount(_MOST_BYTES, 'B')}"
+    spread = f"{show_amount(min(memory['ours']), 'B')} … {show_amount(ours, 'B')}"
+    end = [f"≤ {show_amount(_MOST_BYTES, 'B')}", "yes" if ours <= _MOST_BYTES else "**no**"]
     return [
         "memory of that process at most",
-        shown[0],
+        show_amount(ours, "B"),
         _BESIDE,
-        shown[1],
+        show_amount(floor, "B"),
         "-",
-        f"{shown[2]} … {shown[3]}",
-        must_be,
-        reached,
+        spread,
+        *end,
     ]
 
 

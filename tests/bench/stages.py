@@ -61,14 +61,15 @@ def measure(plan: Plan) -> list[Table]:
     rows.append(["everything else", "-", *_spread(rest, total)])
     rows.append(["**all of it**", "1", *_spread([block["total"] for block in blocks], total)])
     across = [_row(name, blocks, total) for name in INSIDE if name in seen]
+    note = (
+        f"The empty block of the first table, {rounds} times in one warm process, with a clock around each stage. "
+        "A stage that is called by another one counts for itself alone."
+    )
+    columns = ("stage", "calls", "takes", "quartiles", "share")
     return [
-        Table("Where a recorded block spends its time", ("stage", "calls", "takes", "quartiles", "share"), rows, [
-            f"The empty block of the first table, {rounds} times in one warm process, with a clock around each stage. "
-            "A stage that is called by another one counts for itself alone.",
-            *_remarks(blocks),
-        ]),
-        Table("What lies across the stages", ("what", "calls", "takes", "quartiles", "share"), across),
-    ]  # fmt: skip
+        Table("Where a recorded block spends its time", columns, rows, [note, *_remarks(blocks)]),
+        Table("What lies across the stages", ("what", *columns[1:]), across),
+    ]
 
 
 def _row(name: str, blocks: Sequence[Mapping[str, Any]], total: float) -> list[str]:

@@ -58,7 +58,7 @@ class Stored:
 
 def make_dirty(repository: Path) -> None:
     """Edit a tracked file without committing it."""
-    edited = sorted(repository.glob("part_*/*.py"))[0]
+    edited = min(repository.glob("part_*/*.py"))
     with edited.open("a", encoding="utf-8") as file:
         file.write(_EDIT + "\n")
 

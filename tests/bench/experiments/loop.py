@@ -11,9 +11,8 @@ from answering import STORE, answer
 from gaitmap_results import BaseChallenge, recorded_run
 
 N_STEPS = int(sys.argv[2])
-SAMPLER = next(
-    (name for name in inspect.signature(recorded_run).parameters if name.startswith("sample_resources")), None
-)
+OPTIONS = inspect.signature(recorded_run).parameters
+SAMPLER = next((name for name in OPTIONS if name.startswith("sample_resources")), None)
 
 
 def compute():
@@ -54,7 +53,7 @@ def outside():
 
 def sampled():
     """Compute while a block is open that samples what the process uses."""
-    default = inspect.signature(recorded_run).parameters[SAMPLER].default
+    default = OPTIONS[SAMPLER].default
     return inside(**{SAMPLER: True if isinstance(default, bool) else 1.0})
 
 
