@@ -17,7 +17,7 @@ from surroundings import run_git
 
 from gaitmap_results import _system
 
-__all__ = ["Stored", "look", "make_dirty"]
+__all__ = ["Stored", "commit_edit", "look", "make_dirty"]
 
 # What is written into a tracked file before the run that is looked at.
 _EDIT = "EDITED_BUT_NOT_COMMITTED = 731"
@@ -33,6 +33,8 @@ class Stored:
     ----------
     commit, packages, machine, caller
         Words for the table; a dash for nothing.
+    anew
+        Whether a second run of the process stored another commit that was made in between.
     changes
         What it says about the edit that was not committed: the lines, that there is one, or nothing.
     missing
@@ -44,6 +46,7 @@ class Stored:
     packages: str
     machine: str
     caller: str
+    anew: str
     missing: tuple[str, ...]
 
     @property
@@ -53,7 +56,7 @@ class Stored:
 
     def facts(self) -> tuple[str, ...]:
         """Return the words for the table."""
-        return self.commit, self.changes, self.packages, self.machine, self.caller
+        return self.commit, self.changes, self.packages, self.machine, self.caller, self.anew
 
 
 def make_dirty(repository: Path) -> None:
@@ -63,8 +66,13 @@ def make_dirty(repository: Path) -> None:
         file.write(_EDIT + "\n")
 
 
+def commit_edit(repository: Path) -> None:
+    """Commit that edit, and nothing of what a recorder may have put into the repository."""
+    run_git(repository, "commit", "--quiet", "--message", "the edit", "--", "part_000")
+
+
 def look(folders: Iterable[Path], repository: Path) -> Stored:
-    """Look through everything that a recorder wrote for a run in an edited repository.
+    """Look through everything that a recorder wrote for a run before and a run after the edit was committed.
 
     Parameters
     ----------
@@ -75,7 +83,7 @@ def look(folders: Iterable[Path], repository: Path) -> Stored:
     """
     written = [*_files(folders), *_added_files(repository)]
     text = "\n".join([*map(_text, written), *_new_commits(repository)])
-    commit = run_git(repository, "rev-parse", "HEAD").strip()
+    commit, later = (run_git(repository, "rev-parse", name).strip() for name in ("HEAD~1", "HEAD"))
     missing = [name for name, value in {**PARAMETERS, **NUMBERS}.items() if str(value) not in text]
     if not any(file.stat().st_size == N_BYTES and file.read_bytes() == CONTENT for file in written):
         missing.append("the result file")
@@ -85,6 +93,7 @@ def look(folders: Iterable[Path], repository: Path) -> Stored:
         packages=_packages(text),
         machine=_machine(text),
         caller="yes" if "gait_entry.py" in text else "-",
+        anew="yes" if later in text else "-",
         missing=tuple(missing),
     )
 
