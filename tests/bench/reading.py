@@ -1,4 +1,4 @@
-"""Measures listing, filtering and finding the latest of many runs; run it with ``tox -e bench``.
+"""Measures listing, filtering and finding the latest of many runs, beside what nobody can do without.
 
 Each way runs in a process of its own, in turn, so that none profits from another and a slow minute of the machine
 meets all of them.
@@ -7,19 +7,23 @@ The floor is what nobody can do without: to scan the folders, and to read and pa
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
 import statistics
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
+from measuring import COLUMNS, Plan, Table, in_turn, less_is_better, missing_row, show_amount
+from running import run_alone
 from store import CHALLENGES, write_store
+from surroundings import environment
+
+__all__ = ["measure"]
 
 _FLOOR = """
 import os, orjson
+start()
 n = 0
 for folder, subfolders, files in os.walk(sys.argv[1]):
     if "metadata.json" in files:
@@ -37,15 +41,14 @@ for challenge in CHALLENGES:
     latest = get_latest_result(official)
     assert len(latest) == 20
 """
-_IMPORT = "from {}import filter_results, get_all_result_paths, get_latest_result\n"
-_OURS = _IMPORT.format("gaitmap_results ") + "start()\n" + _STEPS
-_AGAIN = _IMPORT.format("gaitmap_results ") + _STEPS + "start()\n" + _STEPS
-_THEIRS = _IMPORT.format("gaitmap_challenges.results ") + "start()\n" + _STEPS
+_IMPORT = "from {} import filter_results, get_all_result_paths, get_latest_result\n"
+_OURS = _IMPORT.format("gaitmap_results") + "start()\n" + _STEPS
+_AGAIN = _IMPORT.format("gaitmap_results") + _STEPS + "start()\n" + _STEPS
+_THEIRS = _IMPORT.format("gaitmap_challenges.results") + "start()\n" + _STEPS
 # Imports are not measured, memory is that of the whole process.
 _AROUND = """
 import json, sys, time
 CHALLENGES = {challenges!r}
-started = time.perf_counter()
 def start():
     global started
     started = time.perf_counter()
@@ -61,58 +64,71 @@ except OSError:
     memory = None
 json.dump({{"seconds": seconds, "memory": memory, "n": n}}, sys.stdout)
 """
+_BESIDE = "scanning the folders, reading and parsing each metadata.json once"
+_MOST_BYTES = 100e6
 
 
-def main() -> int:
-    """Measure, print the table, and say by the exit code whether the limits are kept."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=10_000)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--store", type=Path, help="use this results folder instead of writing one")
-    parser.add_argument("--other-python", help="a Python with gaitmap_challenges")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        store = options.store or Path(folder)
-        if options.store is None or not store.exists():
-            print(f"Writing {options.runs} runs ...", flush=True)
-            write_store(store, options.runs)
-        return _measure(store, options)
+def measure(plan: Plan) -> list[Table]:
+    """Measure each in a process of its own."""
+    n_runs, rounds = plan.size(full=10_000, quick=400), plan.size(full=9, quick=2)
+    store = plan.folder / "store"
+    write_store(store, n_runs)
+    sources = {"floor": _FLOOR, "ours": _OURS, "again": _AGAIN}
+    if importlib.util.find_spec("gaitmap_challenges"):
+        sources["theirs"] = _THEIRS
+    memory: dict[str, list[int]] = {name: [] for name in sources}
+
+    def read(name: str) -> float:
+        measured = _read(plan, store, sources[name])
+        assert measured["n"] == n_runs, measured
+        memory[name].append(measured["memory"] or 0)
+        return measured["seconds"]
+
+    seconds = in_turn({name: lambda name=name: read(name) for name in sources}, rounds, warm_up=1)
+    what = f"listing, filtering and finding the latest of {n_runs:,} runs"
+    rows = [
+        less_is_better(what, seconds["ours"], _BESIDE, seconds["floor"], at_most=1.5),
+        less_is_better("the same again in that process", seconds["again"], _BESIDE, seconds["floor"], at_most=1.5),
+        _memory_row(memory),
+        _upstream_row(what, seconds),
+    ]
+    note = f"{rounds} rounds, each a new process; imports are not counted."
+    return [Table("Reading many runs", COLUMNS, rows, [note])]
 
 
-def _measure(store: Path, options: argparse.Namespace) -> int:
-    ways = {
-        "floor: scan, read, parse": (sys.executable, "start()\n" + _FLOOR),
-        "gaitmap_results: list, filter, latest": (sys.executable, _OURS),
-        "gaitmap_results: the same again": (sys.executable, _AGAIN),
-    }
-    if options.other_python or importlib.util.find_spec("gaitmap_challenges"):
-        ways["gaitmap_challenges: list, filter, latest"] = (options.other_python or sys.executable, _THEIRS)
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    memory: dict[str, int] = {}
-    for _ in range(options.repeats):
-        for name, (python, way) in ways.items():
-            done = subprocess.run(
-                [python, "-c", _AROUND.format(challenges=CHALLENGES, way=way), str(store)],
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            measured = json.loads(done.stdout)
-            seconds[name].append(measured["seconds"])
-            memory[name] = max(memory.get(name, 0), measured["memory"] or 0)
-            assert measured["n"] == options.runs, measured
-    floor = statistics.median(next(iter(seconds.values())))
-    print(f"{options.runs} runs, median of {options.repeats} interleaved repeats")
-    print(f"{'':42}{'time':>10}{'times the floor':>18}{'peak memory':>14}")
-    for name, values in seconds.items():
-        ratio = statistics.median(values) / floor
-        print(f"{name:42}{statistics.median(values):>8.2f} s{ratio:>18.2f}{memory[name] / 1e6:>11.0f} MB")
-    ours = "gaitmap_results: list, filter, latest"
-    ratio = statistics.median(seconds[ours]) / floor
-    is_good = ratio <= 1.5 and memory[ours] <= 100e6
-    print("Within 1.5 times the floor and 100 MB." if is_good else "MORE than 1.5 times the floor or 100 MB.")
-    return 0 if is_good else 1
+def _read(plan: Plan, store: Path, way: str) -> dict[str, float]:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", _AROUND.format(challenges=CHALLENGES, way=way), str(store)],
+        env=environment(plan.folder),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def _memory_row(memory: dict[str, list[int]]) -> list[str]:
+    ours, floor = max(memory["ours"]), statistics.median(memory["floor"])
+    spread = f"{show_amount(min(memory['ours']), 'B')} … {show_amount(ours, 'B')}"
+    end = [f"≤ {show_amount(_MOST_BYTES, 'B')}", "yes" if ours <= _MOST_BYTES else "**no**"]
+    return [
+        "memory of that process at most",
+        show_amount(ours, "B"),
+        _BESIDE,
+        show_amount(floor, "B"),
+        "-",
+        spread,
+        *end,
+    ]
+
+
+def _upstream_row(what: str, seconds: dict[str, list[float]]) -> list[str]:
+    name = "the same with gaitmap_challenges 0.1.0"
+    if "theirs" not in seconds:
+        return missing_row(name, "gaitmap_challenges is not installed")
+    row = less_is_better(name, seconds["theirs"], _BESIDE, seconds["floor"], at_most=1)
+    return [*row[:-2], "-", "-"]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_alone(measure)
