@@ -43,8 +43,8 @@ GROW = "b = b'x' * 200_000_000; print('grown', flush=True); import sys; sys.stdi
 # Starts a worker that computes for a while and outlives it.
 ABANDON = """
 import subprocess, sys
-work = "import time\\nwhile time.process_time() < 0.5: pass\\nprint('done', flush=True); time.sleep(0.6)"
-child = subprocess.Popen([sys.executable, "-c", work], stdout=-1)
+work = "import time\\nwhile time.process_time() < 0.5: pass\\ntime.sleep(3)"
+child = subprocess.Popen([sys.executable, "-c", work], stdout=subprocess.DEVNULL)
 sys.stdin.read()
 """
 BURN = "import time\nwhile time.process_time() < 0.5: pass\nprint('done', flush=True); import sys; sys.stdin.read()"
@@ -179,11 +179,13 @@ def test_a_worker_that_outlived_its_parent_and_ended():
     meter = ResourceMeter.start(interval_s=0.02)
     seen = meter._sampler._seen
     worker = Worker(ABANDON)
-    wait_for(lambda: len(seen.alive) >= 2)
-    worker.end()
-    wait_for(lambda: seen.strays)
-    wait_for(lambda: seen.ended_strays)
-    result = meter.finish()
+    try:
+        wait_for(lambda: len(seen.alive) >= 2)
+        worker.end()
+        wait_for(lambda: seen.strays)
+        wait_for(lambda: seen.ended_strays)
+    finally:
+        result = meter.finish()  # also ends its thread
     assert result["cpu_time_s"]["value"] >= 0.45
     assert result["cpu_time_s"]["complete"] is False
     assert any("outlived" in why for why in result["cpu_time_s"]["why_incomplete"])

@@ -5,6 +5,7 @@ The format is that of gitformat-index(5), https://git-scm.com/docs/index-format.
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from pathlib import Path
 
@@ -41,7 +42,9 @@ def list_tracked(index: Path) -> bytes | None:
 
 def _listing(content: bytes) -> bytes | None:
     signature, version, n_entries = _HEADER.unpack_from(content)
-    if signature != b"DIRC" or version not in (2, 3):
+    # The hash at the end tells a whole index; repositories with other hashes are left to git, too.
+    whole = hashlib.sha1(content[:-_HASH_BYTES], usedforsecurity=False).digest() == content[-_HASH_BYTES:]
+    if not whole or signature != b"DIRC" or version not in (2, 3):
         return None
     lines = []
     start = _HEADER.size
