@@ -674,6 +674,34 @@ def test_any_head(repository: GitRepository, head: list[bytes]) -> None:
     assert found is None or said_by_git(found, repository.path)
 
 
+NESTED: dict[str, Callable[[Path, Path], object]] = {
+    "repository": lambda model, folder: shutil.copytree(model, folder / ".git"),
+    "bare": lambda model, folder: shutil.copytree(model, folder, dirs_exist_ok=True),
+    "no HEAD": lambda model, folder: shutil.copytree(model, folder / ".git", ignore=lambda *_: ["HEAD"]),
+    "no refs": lambda model, folder: shutil.copytree(model, folder / ".git", ignore=lambda *_: ["refs"]),
+    "only HEAD": lambda model, folder: shutil.copy(model / "HEAD", folder),
+    "empty folder": lambda _, folder: (folder / ".git").mkdir(),
+    "nonsense": lambda _, folder: (folder / ".git").write_text("nonsense"),
+    "elsewhere": lambda model, folder: (folder / ".git").write_text(f"gitdir: {model}\n"),
+}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(levels=st.lists(st.sampled_from(["", *NESTED]), min_size=1, max_size=3))
+def test_any_nesting(repository: GitRepository, tmp_path: Path, levels: list[str]) -> None:
+    """Whatever lies in the folders above, of repositories and of what only looks like one, it is git's choice."""
+    shutil.rmtree(tmp_path / "top", ignore_errors=True)
+    folder = tmp_path
+    for name, kind in zip(("top", "middle", "inner"), levels, strict=False):
+        folder = folder / name
+        folder.mkdir()
+        if kind:
+            NESTED[kind](repository.path / ".git", folder)
+    found = find_plain_repository(folder)
+    if found is not None:
+        assert said_by_git(found, folder)
+
+
 # Permissions and mounts
 
 
