@@ -724,8 +724,10 @@ def _limited() -> list[str]:
 
 
 @ON_POSIX
-def test_without_permission(repository: GitRepository) -> None:
+def test_without_permission(repository: GitRepository, tmp_path: Path) -> None:
     """A folder or file that may not be read, or not be entered, changes nothing: the same state or the same error."""
+    # What git passes over makes it go on to this one.
+    GitRepository(tmp_path).git("commit", "--quiet", "--allow-empty", "--message", "around")
     script = (
         "from test_plain_repository import agreed\n"
         "top = Path(sys.argv[1])\n"
