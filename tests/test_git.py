@@ -40,6 +40,13 @@ def _git_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, value)
 
 
+@pytest.fixture(autouse=True, params=["from its files", "by git"])
+def _way_to_find_the_repository(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every rule hold for both ways: the files of the repository are read, or git itself is asked."""
+    if request.param == "by git":
+        monkeypatch.setattr("gaitmap_results._git.state.find_plain_repository", lambda _: None)
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> GitRepository:
     """Give a repository with one commit."""

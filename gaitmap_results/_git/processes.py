@@ -202,7 +202,7 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def _not_started(folder: Path, error: OSError) -> GitUnreadableError:
-    if not folder.is_dir():
+    if not os.path.isdir(folder) and not isinstance(error, PermissionError):
         return GitUnreadableError(
             "git.not_a_repository", f"There is no folder {folder}, hence no git repository. Start from a folder of it."
         )
