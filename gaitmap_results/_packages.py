@@ -267,12 +267,12 @@ def _usual_distribution(entry: str, folder_name: str) -> _Distribution | None:
     folder = f"{entry}/{folder_name}"
     try:
         descriptor = os.open(f"{folder}/METADATA", _OPEN_FLAGS)
+        try:
+            usual = _USUAL_HEADER.match(os.read(descriptor, _HEADER_BYTES))
+        finally:
+            os.close(descriptor)
     except OSError:
         return None
-    try:
-        usual = _USUAL_HEADER.match(os.read(descriptor, _HEADER_BYTES))
-    finally:
-        os.close(descriptor)
     if usual is None or os.access(f"{folder}/direct_url.json", os.F_OK):
         return None
     name, version = usual.groups()

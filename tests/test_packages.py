@@ -5,14 +5,18 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
+import shutil
 import subprocess
 import sys
+import time
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gaitmap_results import _packages
 from gaitmap_results._packages import _header_fields, installed_packages
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux allows any byte in a file name")
@@ -388,3 +392,42 @@ def test_a_real_editable_installation(tmp_path):
     packages = packages_of(target)
     assert packages.versions == {"Gait-Lab": "1.0"}
     assert packages.direct_urls == {"Gait-Lab": {"url": project.as_uri(), "editable": True}}
+
+
+def later():
+    """Return a time at which everything that there is now has been there for long."""
+    return time.time_ns() + 10_000_000_000
+
+
+def test_what_is_installed_meanwhile_is_seen(tmp_path, monkeypatch):
+    """What is remembered of a folder never hides a package that was installed, updated or removed since."""
+    # The time of the last change of a folder cannot be set back, hence the clock goes on instead.
+    monkeypatch.setattr("gaitmap_results._settled_file.time", SimpleNamespace(time_ns=later))
+    add(tmp_path, "one", "1.0")
+    assert packages_of(tmp_path).versions == {"one": "1.0"}
+    assert str(tmp_path) in _packages._known
+    assert packages_of(tmp_path).versions == {"one": "1.0"}
+    add(tmp_path, "two", "2.0")
+    assert packages_of(tmp_path).versions == {"one": "1.0", "two": "2.0"}
+    (tmp_path / "one-1.0.dist-info").rename(tmp_path / "one-1.1.dist-info")
+    (tmp_path / "one-1.1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: one\nVersion: 1.1\n\n")
+    assert packages_of(tmp_path).versions == {"one": "1.1", "two": "2.0"}
+    shutil.rmtree(tmp_path / "two-2.0.dist-info")
+    assert packages_of(tmp_path).versions == {"one": "1.1"}
+
+
+def test_a_folder_that_was_just_changed_is_read_again(tmp_path):
+    """Within the tick of a file system's clock two changes look alike, hence nothing is remembered then."""
+    add(tmp_path, "one", "1.0")
+    packages_of(tmp_path)
+    assert str(tmp_path) not in _packages._known
+
+
+def test_metadata_among_source_code_are_read_each_time(tmp_path, monkeypatch):
+    """An egg-info folder is rewritten in place, so that its folder looks unchanged."""
+    monkeypatch.setattr("gaitmap_results._settled_file.time", SimpleNamespace(time_ns=later))
+    (tmp_path / "one.egg-info").mkdir()
+    (tmp_path / "one.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: one\nVersion: 1.0\n\n")
+    assert packages_of(tmp_path).versions == {"one": "1.0"}
+    (tmp_path / "one.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: one\nVersion: 1.1\n\n")
+    assert packages_of(tmp_path).versions == {"one": "1.1"}

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,10 @@ def asked(folder: Path) -> PlainRepository | None:
             return None
         pattern = r"^(remote\..*\.url|branch\..*\.remote)$"
         answer = processes.answer_or_none(processes.start(folder, "config", "-z", "--get-regexp", pattern))
-    return PlainRepository(
-        Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n")))), shallow == b"true", answer or b""
-    )
+        listing = ("ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)")
+        tracked = processes.answer_or_none(processes.start(folder, *listing))
+    base_dir = Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n"))))
+    return PlainRepository(base_dir, shallow == b"true", answer or b"", tracked)
 
 
 def git_folder(folder: Path, ceiling: Path | None = None) -> bytes:
@@ -72,7 +74,8 @@ def said_by_git(found: PlainRepository, folder: Path) -> bool:
         # The status fails then as well, hence nothing that was found is ever used.
         assert isinstance(state_or_error(folder), str)
         return False
-    assert found == answer
+    assert replace(found, tracked=None) == replace(answer, tracked=None)
+    assert found.tracked in (None, answer.tracked)
     return True
 
 
@@ -105,7 +108,7 @@ def test_found_from_everywhere(repository: GitRepository, tmp_path: Path, way: s
     if way == "link":
         start.symlink_to(repository.path, target_is_directory=True)
     remote = b"remote.origin.url\nhttps://example.org/group/repository.git\0branch.main.remote\norigin\0"
-    expected = PlainRepository(Path(os.path.realpath(repository.path)), False, remote)
+    expected = PlainRepository(Path(os.path.realpath(repository.path)), False, remote, asked(repository.path).tracked)
     assert [agreed(start / below) for below in (".", "folder", "folder/inner")] == [expected] * 3
 
 
