@@ -165,7 +165,7 @@ class Redactor:
         self.relative_to = None if relative_to is None else Path(os.path.abspath(relative_to))
         self._home = home
         self._names = tuple(names)
-        self._secrets = tuple(secrets)
+        self.secrets = tuple(secrets)
 
     @classmethod
     def for_this_process(cls, relative_to: Path | None) -> Redactor:
@@ -201,7 +201,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return ``text`` without secrets and, with ``relative_to``, without private paths."""
-        for secret in self._secrets:
+        for secret in self.secrets:
             text = text.replace(secret, REDACTED)
         if self.relative_to is None and _MAY_BE_PRIVATE.search(text) is None:
             return text  # names and versions of packages, for the most part

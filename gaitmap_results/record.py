@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gaitmap_results._caller import Caller
@@ -141,7 +140,7 @@ class RecordWriter:
         self.provenance = provenance
         self.block_id = block_id
         self.overhead = overhead
-        self._facts: tuple[ChallengeFacts, _Part] | None = None
+        self._parts: dict[str, tuple[object, tuple[str, ...], _Part]] = {}
 
     def write(self, facts: ChallengeFacts, times: RunTimes, outcome: Outcome, *, run_id: str) -> dict[str, Any]:
         """Return the content of metadata.json; the keys of gaitmap_challenges first, with its names, places, types.
@@ -149,7 +148,8 @@ class RecordWriter:
         What is in it is shared with the records of other runs; it is there to be written, not to be changed.
         """
         redactor = Redactor.for_this_process(self.plan.relative_to)
-        known, described = self._known_at_start, self._described(facts, redactor)
+        known = self._once("start", None, redactor, self._known_at_start)
+        described = self._once("challenge", facts, redactor, lambda redactor: _described(facts, redactor))
         ended = _part(
             {
                 "debug_reasons": [reason.to_json() for reason in outcome.reasons],
@@ -181,11 +181,16 @@ class RecordWriter:
         }
         return {key: record[key] for key in _KEYS}
 
-    @cached_property
-    def _known_at_start(self) -> _Part:
+    def _once(self, name: str, source: object, redactor: Redactor, build: Callable[[Redactor], _Part]) -> _Part:
+        """Return a part that was built before, unless it is about something else or more is known to be secret now."""
+        known = self._parts.get(name)
+        if known is None or known[0] is not source or known[1] != redactor.secrets:
+            known = self._parts[name] = (source, redactor.secrets, build(redactor))
+        return known[2]
+
+    def _known_at_start(self, redactor: Redactor) -> _Part:
         """Return what no run of the block can change, which is most of it."""
         plan, provenance = self.plan, self.provenance
-        redactor = Redactor.for_this_process(plan.relative_to)
         system_info = dict(provenance.system_info)
         # Names and versions of hundreds of packages; nothing in them is private, and all of it is text already.
         packages = system_info.pop("packages_info", None)
@@ -203,24 +208,6 @@ class RecordWriter:
         part.content["system_info"]["packages_info"] = packages
         return part
 
-    def _described(self, facts: ChallengeFacts, redactor: Redactor) -> _Part:
-        """Return what the challenge says about itself, which is asked once and stands in a draft and in the record."""
-        if self._facts is None or self._facts[0] is not facts:
-            part = _part(
-                {
-                    "repr_challenge": facts.repr_challenge,
-                    "repr_pipeline": facts.repr_pipeline,
-                    "repr_dataset": facts.repr_dataset,
-                    "parameters": facts.parameters,
-                },
-                redactor,
-            )
-            names, lossy = encode_leniently([facts.dataset_name, facts.dataset_columns])
-            part.content["dataset_name"], part.content["dataset_columns"] = names
-            part.lossy.extend(_lossy(lossy))
-            self._facts = facts, part
-        return self._facts[1]
-
 
 class _Part(NamedTuple):
     """Keys of a record, and what of them could not be stored."""
@@ -232,6 +219,23 @@ class _Part(NamedTuple):
 def _part(content: dict[str, Any], redactor: Redactor) -> _Part:
     encoded, problems = encode_leniently(content)
     return _Part(redactor.tree(encoded), _lossy(problems))
+
+
+def _described(facts: ChallengeFacts, redactor: Redactor) -> _Part:
+    """Return what the challenge says about itself, which is asked once and stands in a draft and in the record."""
+    part = _part(
+        {
+            "repr_challenge": facts.repr_challenge,
+            "repr_pipeline": facts.repr_pipeline,
+            "repr_dataset": facts.repr_dataset,
+            "parameters": facts.parameters,
+        },
+        redactor,
+    )
+    names, lossy = encode_leniently([facts.dataset_name, facts.dataset_columns])
+    part.content["dataset_name"], part.content["dataset_columns"] = names
+    part.lossy.extend(_lossy(lossy))
+    return part
 
 
 def _lossy(problems: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

@@ -12,11 +12,13 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from challenges import ExampleChallenge
 from git_repository import GitRepository
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from processes import run_python
 
+from gaitmap_results import recorded_run
 from gaitmap_results.privacy import REDACTED, Redactor, redact_command, redact_url, secret_values, user_names
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="plays a home folder of POSIX")
@@ -393,3 +395,19 @@ def test_names_of_the_user_are_found_wherever_the_system_tells_them() -> None:
     """The variables of every system, and the name of the home folder, tell who the user is."""
     names = user_names({"USER": "ada", "USERNAME": "Ada Lovelace", "SLURM_JOB_USER": "alovelace"}, Path("/home/ada2"))
     assert {"ada", "Ada Lovelace", "alovelace", "ada2"} <= set(names)
+
+
+def test_a_secret_that_becomes_known_during_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a variable of the environment holds only after the challenge has described itself is taken out, too."""
+
+    class Challenge(ExampleChallenge):
+        def __repr__(self) -> str:
+            return f"Challenge(key {TOKEN})"
+
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        Challenge().run(lambda: 1)
+        monkeypatch.setenv("LAB_TOKEN", TOKEN)
+    assert recorder.path_ is not None
+    content = (recorder.path_ / "metadata.json").read_text(encoding="utf-8")
+    assert TOKEN not in content
+    assert json.loads(content)["repr_challenge"] == "Challenge(key <redacted>)"
