@@ -131,6 +131,26 @@ def test_a_clean_repository_earns_an_official_run(project: Project, way: str) ->
 
 
 @pytest.mark.parametrize("way", WAYS)
+def test_the_commit_is_described_by_its_tag(project: Project, way: str) -> None:
+    """The record has the words of `git describe --tags --always` for the commit of the start."""
+    assert project.commit.startswith(project.save(way)["git"]["describe"])
+    project.repository.git("tag", "v1.0")
+    assert project.save(way)["git"]["describe"] == "v1.0"
+
+
+def test_another_commit_at_the_end_describes_nothing(project: Project) -> None:
+    """After a commit during the run the description would be that of other code; it is unknown then."""
+
+    def commit() -> None:
+        project.repository.git("commit", "--quiet", "--allow-empty", "--message", "later")
+        project.repository.git("tag", "v2.0")
+
+    metadata, _ = project.save_quietly(during=commit)
+    assert metadata["git_commit_hash"] == project.commit
+    assert metadata["git"]["describe"] is None
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("asked", [None, True])
 def test_a_run_that_nobody_asked_to_be_official_is_debug(project: Project, way: str, asked: bool | None) -> None:
     """A clean repository alone does not make a run official."""
