@@ -71,7 +71,7 @@ class Journal:
             return _storage.dump_json(encode_leniently(self.content)[0])
 
     def set_aside(self) -> None:
-        """Move the journal out of the run's folder, which is about to be published."""
+        """Move the journal out of the run's folder; that it lies beside it says that the run is being published."""
         aside = self.aside_path(self.path.parent)
         _storage.move_file(self.path, aside)
         self.path = aside

@@ -177,8 +177,6 @@ class Staging:
             What the folder's name starts with.
         """
         self._refuse_inside_a_run(parent)
-        if self.journal.content.get("status") != "running":  # it told of an attempt that failed, or of a signal
-            self.journal.write(durable=False, status="publishing")
         self.journal.set_aside()
         try:
             target = publish_folder(self.folder, _names(start, prefix), parent, is_ours=self._is_ours)

@@ -301,6 +301,26 @@ def test_what_was_known_of_a_lost_run_is_published_with_it(tmp_path):
     assert load_run_custom_metadata(path) == {"note": "kept"}
 
 
+def test_a_kill_while_core_results_are_written(tmp_path):
+    """A part of the core results is called a part, although the program could not say so, and is not published."""
+
+    class Dies(TwoFiles):
+        def save_core_results(self, folder_path):
+            (folder_path / "first.txt").write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def run(tell):
+        with recorded_run("entry", path=tmp_path, use_git=False):
+            Dies().run(42)
+
+    assert run_in_child(run) == ("", -signal.SIGKILL)
+    (lost,) = unfinished_of(tmp_path)
+    assert (lost.status, lost.core_results) == ("lost", "partial")
+    assert (lost.path / "results" / "first.txt").read_text() == "half"
+    with pytest.raises(SaveError, match="only a part"):
+        recover_run(lost.run_id, tmp_path)
+
+
 class Slow(TwoFiles):
     """Has a repr that takes for ever, until somebody loses patience."""
 
