@@ -61,7 +61,8 @@ class Staging:
         self.journal = Journal(self.folder, {"run_id": self.run_id, **journal})
         try:
             _storage.make_folder(self.folder)
-            self.journal.write()
+            # A kill leaves it; a power failure could take it along as long as there is no result that it tells of.
+            self.journal.write(durable=False)
         except OSError as error:
             self._withdraw()
             raise ResultsFolderError(
