@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gaitmap_results._git.changes import parse_status, shown_changes, start_status
+from gaitmap_results._git.describing import Description
 from gaitmap_results._git.ignoring import (
     check_git_dirty_ignore,
     covers,
@@ -148,7 +149,7 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
                 self._listing = processes.start(
                     folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)"
                 )
-            self._describe = _start_describe(processes, folder) if describe else None
+            self._description = Description(processes, folder) if describe else None
             if plain is None:
                 self._place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
                 self._settings = processes.start(
@@ -180,7 +181,7 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
         counted = _status_fields(processes, self._status, base_dir, entries, results)
         return GitState(
             base_dir=base_dir,
-            describe=_description(processes, self._describe),
+            describe=None if self._description is None else self._description.text(),
             remote=remote_url(repository.settings, counted["branch"]),
             shallow=repository.shallow,
             hidden=_hidden(files or b"", base_dir),
@@ -214,20 +215,11 @@ def reread_git_state(
     # If the repository is gone, git must not answer for another one that this one lay in.
     with GitProcesses(timeout, ceiling=base_dir.parent) as processes:
         status = start_status(processes, base_dir)
-        describe = _start_describe(processes, base_dir) if state.describe is None and state.commit else None
+        described = Description(processes, base_dir, state.commit) if state.describe is None and state.commit else None
         results = results_entries(results_folder, caller_file, base_dir)
         counted = _status_fields(processes, status, base_dir, entries, results)
-        description = state.describe if describe is None else _description(processes, describe)
+        description = state.describe if described is None else described.text()
     return replace(state, describe=description if counted["commit"] == state.commit else None, **counted)
-
-
-def _start_describe(processes: GitProcesses, folder: Path) -> int:
-    return processes.start(folder, "describe", "--tags", "--always")
-
-
-def _description(processes: GitProcesses, number: int | None) -> str | None:
-    output = None if number is None else processes.answer_or_none(number)
-    return _text(output.strip()) if output else None
 
 
 def _status_fields(
