@@ -140,6 +140,8 @@ class RecordWriter:
         self.provenance = provenance
         self.block_id = block_id
         self.overhead = overhead
+        # A program may take a secret out of the environment as soon as it has read it; it stays one.
+        self._secrets = Redactor.for_this_process(plan.relative_to).secrets
         self._parts: dict[str, tuple[object, tuple[str, ...], _Part]] = {}
 
     def write(self, facts: ChallengeFacts, times: RunTimes, outcome: Outcome, *, run_id: str) -> dict[str, Any]:
@@ -147,7 +149,8 @@ class RecordWriter:
 
         What is in it is shared with the records of other runs; it is there to be written, not to be changed.
         """
-        redactor = Redactor.for_this_process(self.plan.relative_to)
+        redactor = Redactor.for_this_process(self.plan.relative_to, secrets=self._secrets)
+        self._secrets = redactor.secrets
         known = self._once("start", None, redactor, self._known_at_start)
         described = self._once("challenge", facts, redactor, lambda redactor: _described(facts, redactor))
         ended = _part(
