@@ -208,7 +208,8 @@ class RecordWriter:
             },
             redactor,
         )
-        part.content["system_info"]["packages_info"] = packages
+        described = {**part.content["system_info"], "packages_info": packages}
+        part.content["system_info"] = {key: described[key] for key in provenance.system_info}  # in the same order
         return part
 
 

@@ -724,3 +724,10 @@ def test_warnings_are_all_of_our_own_classes(project: Project) -> None:
     _, shown = project.save_quietly(git_dirty_ignore=["nothing"])
     assert shown
     assert all(isinstance(warning, GaitmapResultsWarning) for warning in shown)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_system_info_has_its_order(project: Project, way: str) -> None:
+    """Who reads or compares the file finds the versions of Python and of the packages first, as ever."""
+    keys = list(project.save(way)["system_info"])
+    assert keys[:3] == ["python_version", "python_implementation", "packages_info"]
