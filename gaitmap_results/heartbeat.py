@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from gaitmap_results.layout import JOURNAL_FILE
+
 __all__ = ["Heart", "SignOfLife", "beat", "heartbeat_interval", "last_sign_of_life"]
 
 # More often would be work for a file server, and tell nothing more.
@@ -109,7 +111,8 @@ def last_sign_of_life(journal: Path, expected_every_s: Any) -> SignOfLife | None
         facts = os.lstat(journal)
     except OSError:
         return None
-    now = _file_system_time(journal.parent)
+    # Not in the run's folder, whose program may be about to publish all that is in there, nor beside published runs.
+    now = _file_system_time(journal.parents[journal.name == JOURNAL_FILE])
     age_s = (time.time() if now is None else now) - facts.st_mtime
     sign = SignOfLife(max(_SHORTEST_S, float(expected_every_s)), age_s, now is not None)
     # A time far in the future would let a run seem alive for years.

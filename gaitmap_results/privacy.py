@@ -168,14 +168,23 @@ class Redactor:
         self.secrets = tuple(secrets)
 
     @classmethod
-    def for_this_process(cls, relative_to: Path | None) -> Redactor:
-        """Return a redactor that knows this process' home folder, user, command line and environment."""
+    def for_this_process(cls, relative_to: Path | None, *, secrets: Sequence[str] = ()) -> Redactor:
+        """Return a redactor that knows this process' home folder, user, command line and environment.
+
+        Parameters
+        ----------
+        relative_to
+            The folder that stored paths are relative to.
+        secrets
+            What else is secret.
+        """
         try:
             home: Path | None = Path.home()
         except RuntimeError:  # a container may run under an id without a home
             home = None
         names = user_names(os.environ, home or Path()) if relative_to is not None else ()
-        return cls(relative_to, home=home, names=names, secrets=secret_values(sys.argv, os.environ))
+        known = sorted({*secrets, *secret_values(sys.argv, os.environ)}, key=lambda value: (-len(value), value))
+        return cls(relative_to, home=home, names=names, secrets=known)
 
     def path(self, path: str | PurePath) -> str:
         """Return the text under which a path is stored."""

@@ -140,6 +140,8 @@ class RecordWriter:
         self.provenance = provenance
         self.block_id = block_id
         self.overhead = overhead
+        # A program may take a secret out of the environment as soon as it has read it; it stays one.
+        self._secrets = Redactor.for_this_process(plan.relative_to).secrets
         self._parts: dict[str, tuple[object, tuple[str, ...], _Part]] = {}
 
     def write(self, facts: ChallengeFacts, times: RunTimes, outcome: Outcome, *, run_id: str) -> dict[str, Any]:
@@ -147,7 +149,8 @@ class RecordWriter:
 
         What is in it is shared with the records of other runs; it is there to be written, not to be changed.
         """
-        redactor = Redactor.for_this_process(self.plan.relative_to)
+        redactor = Redactor.for_this_process(self.plan.relative_to, secrets=self._secrets)
+        self._secrets = redactor.secrets
         known = self._once("start", None, redactor, self._known_at_start)
         described = self._once("challenge", facts, redactor, lambda redactor: _described(facts, redactor))
         ended = _part(
@@ -205,7 +208,8 @@ class RecordWriter:
             },
             redactor,
         )
-        part.content["system_info"]["packages_info"] = packages
+        described = {**part.content["system_info"], "packages_info": packages}
+        part.content["system_info"] = {key: described[key] for key in provenance.system_info}  # in the same order
         return part
 
 

@@ -32,11 +32,11 @@ ROWS: tuple[frozenset[str], ...] = (
                 "_signals",
                 "_slurm",
             ),
-            *("_storage", "_wrapping", "heartbeat", "labels"),
+            *("_storage", "_wrapping", "labels"),
         }
     ),
     frozenset({"_moving", "_typed_tables", "debug_decision", "layout", "metadata", "privacy", "renaming"}),
-    frozenset({"_limits", "_sampling", "_typed_json", "challenge", "config", "failure", "manifest"}),
+    frozenset({"_limits", "_sampling", "_typed_json", "challenge", "config", "failure", "heartbeat", "manifest"}),
     frozenset({"_caller", "_git", "_packages", "_system", "_tpcp", "_workers", "legacy", "parameters"}),
     frozenset({"_process", "_resources", "_user_warnings", "candidates", "plan"}),
     frozenset({"_typed_files", "journal", "judging", "provenance"}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -80,3 +81,95 @@ def test_a_challenge_that_changes_after_its_run_is_stored_again(tmp_path: Path) 
         challenge = ExampleChallenge().run(lambda: 42)
         challenge.result_ = 43
     assert ExampleChallenge.load_core_results(recorder.path_ / "results")["result"] == 43
+
+
+THRESHOLD = 1
+SETTINGS = ModuleType("settings")
+
+
+def a_local_class() -> Any:
+    """Return a class that cannot be imported."""
+
+    class Local:
+        threshold = 1
+
+        @property
+        def doubled(self) -> int:
+            return 2 * self.threshold
+
+        def show(self) -> str:
+            return super().__repr__()
+
+    return Local
+
+
+def function_of(module: str, value: int) -> Any:
+    """Return a function that has the same code in every module."""
+    namespace = {"__name__": module, "value": value}
+    exec("def function():\n    return value", namespace)
+    return namespace["function"]
+
+
+HIDDEN_CHANGES = {
+    "a global that a lambda reads": (lambda: lambda: THRESHOLD, lambda _: globals().update(THRESHOLD=2)),
+    "a setting that a lambda reads": (
+        lambda: lambda: SETTINGS.threshold,
+        lambda _: setattr(SETTINGS, "threshold", object),
+    ),
+    "a module": (lambda: SETTINGS, lambda _: setattr(SETTINGS, "threshold", 2)),
+    "a local class": (a_local_class, lambda holder: setattr(holder.item, "threshold", 2)),
+    "the class of a local object": (lambda: a_local_class()(), lambda h: setattr(type(h.item), "threshold", 2)),
+    "a method of a local class": (a_local_class, lambda holder: setattr(holder.item, "show", lambda _: "")),
+    "a property of a local class": (a_local_class, lambda holder: setattr(holder.item, "doubled", property(id))),
+    "a function of another module": (
+        lambda: function_of("one", 1),
+        lambda holder: setattr(holder, "item", function_of("other", 1)),
+    ),
+    "what a generated function reads": (
+        lambda: function_of("one", 1),
+        lambda holder: setattr(holder, "item", function_of("one", 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "change"), HIDDEN_CHANGES.values(), ids=HIDDEN_CHANGES)
+def test_a_change_of_what_is_found_by_a_name(make: Any, change: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A correction is never taken for nothing: what may have changed has another fingerprint, or none."""
+    monkeypatch.setitem(globals(), "THRESHOLD", 1)
+    monkeypatch.setattr(SETTINGS, "threshold", 1, raising=False)
+    holder = Holder(make())
+    before = fingerprint(holder)
+    change(holder)
+    assert before is None or fingerprint(holder) != before
+
+
+def test_local_classes_have_a_fingerprint() -> None:
+    """An object of a class with methods and properties, defined in a function, is not written twice."""
+    holder = Holder(a_local_class()())
+    assert fingerprint(holder) == fingerprint(holder) is not None
+
+
+def test_an_attribute_with_a_slot() -> None:
+    """What a class keeps in slots is an attribute like any other."""
+
+    class Slotted(Holder):
+        __slots__ = ("result_",)
+        result_: int
+
+    slotted = Slotted(None)
+    before = fingerprint(slotted)
+    slotted.result_ = 1
+    after = fingerprint(slotted)
+    slotted.result_ = 2
+    assert len({before, after, fingerprint(slotted)}) == 3
+
+
+def test_a_small_change_beside_much_data() -> None:
+    """What is small is looked into also where the challenge holds more than is hashed."""
+    holder = Holder([1])
+    holder.data = bytes(40_000_000)  # type: ignore[attr-defined]
+    before = fingerprint(holder)
+    assert before is not None
+    assert fingerprint(holder) == before
+    holder.item.append(2)
+    assert fingerprint(holder) != before

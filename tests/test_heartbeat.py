@@ -157,6 +157,15 @@ def test_the_clock_is_that_of_the_file_system(journal, monkeypatch):
     assert judge(content, FixedSlurm(), file).status == "lost"
 
 
+def test_who_asks_for_the_time_leaves_the_folder_of_the_run_alone(journal, monkeypatch):
+    """A file with a name, as on file servers, must not be in a folder that its program publishes at that moment."""
+    monkeypatch.setattr(tempfile, "_O_TMPFILE_WORKS", False, raising=False)
+    content, file = journal(0)
+    before = file.parent.stat().st_mtime_ns
+    assert judge(content, FixedSlurm(), file).status == "running"
+    assert file.parent.stat().st_mtime_ns == before
+
+
 @pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
 def test_where_nothing_may_be_written_the_words_say_whose_clock_it_is(code, journal, monkeypatch):
     """Without a file just written, this computer's clock must do, and it is said that it may be wrong."""

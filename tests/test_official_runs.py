@@ -138,8 +138,9 @@ def test_the_commit_is_described_by_its_tag(project: Project, way: str) -> None:
     assert project.save(way)["git"]["describe"] == "v1.0"
 
 
-def test_another_commit_at_the_end_describes_nothing(project: Project) -> None:
-    """After a commit during the run the description would be that of other code; it is unknown then."""
+def test_another_commit_at_the_end_is_not_the_one_described(project: Project) -> None:
+    """After a commit during the run the description is still that of the code that ran."""
+    project.repository.git("tag", "v1.0")
 
     def commit() -> None:
         project.repository.git("commit", "--quiet", "--allow-empty", "--message", "later")
@@ -147,7 +148,7 @@ def test_another_commit_at_the_end_describes_nothing(project: Project) -> None:
 
     metadata, _ = project.save_quietly(during=commit)
     assert metadata["git_commit_hash"] == project.commit
-    assert metadata["git"]["describe"] is None
+    assert metadata["git"]["describe"] == "v1.0"
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -723,3 +724,10 @@ def test_warnings_are_all_of_our_own_classes(project: Project) -> None:
     _, shown = project.save_quietly(git_dirty_ignore=["nothing"])
     assert shown
     assert all(isinstance(warning, GaitmapResultsWarning) for warning in shown)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_system_info_has_its_order(project: Project, way: str) -> None:
+    """Who reads or compares the file finds the versions of Python and of the packages first, as ever."""
+    keys = list(project.save(way)["system_info"])
+    assert keys[:3] == ["python_version", "python_implementation", "packages_info"]

@@ -411,3 +411,20 @@ def test_a_secret_that_becomes_known_during_the_block(tmp_path: Path, monkeypatc
     content = (recorder.path_ / "metadata.json").read_text(encoding="utf-8")
     assert TOKEN not in content
     assert json.loads(content)["repr_challenge"] == "Challenge(key <redacted>)"
+
+
+def test_a_secret_that_leaves_the_environment_during_the_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program may take a token out of the environment when it has read it; it is as secret as before."""
+
+    class Challenge(ExampleChallenge):
+        def __repr__(self) -> str:
+            return f"Challenge(key {TOKEN})"
+
+    monkeypatch.setenv("LAB_TOKEN", TOKEN)
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        monkeypatch.delenv("LAB_TOKEN")
+        Challenge().run(lambda: 1)
+    assert recorder.path_ is not None
+    content = (recorder.path_ / "metadata.json").read_text(encoding="utf-8")
+    assert TOKEN not in content
+    assert json.loads(content)["repr_challenge"] == "Challenge(key <redacted>)"

@@ -85,7 +85,8 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
     Parameters
     ----------
     timeout
-        Seconds that all of them may take together.
+        Seconds that all of them may take together, from when the first answer is waited for: what the program does
+        before, while they work, is no fault of theirs.
     ceiling
         A folder in which, and above which, git does not look for a repository.
     """
@@ -94,7 +95,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
         self._git = _import_git()
         self._environment = _environment(ceiling)
         self._timeout = timeout
-        self._deadline = time.monotonic() + timeout
+        self._deadline: float | None = None
         self._started: list[tuple[subprocess.Popen[bytes], Path]] = []
 
     def __exit__(
@@ -138,6 +139,8 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
             If the command failed or the time is over.
         """
         process, folder = self._started[number]
+        if self._deadline is None:
+            self._deadline = time.monotonic() + self._timeout
         try:
             output, messages = process.communicate(timeout=max(0.0, self._deadline - time.monotonic()))
         except subprocess.TimeoutExpired:

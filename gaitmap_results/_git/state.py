@@ -133,7 +133,7 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
     timeout
         Seconds that all of it may take.
     describe
-        Whether to describe the commit as well; it stays the same, hence :func:`reread_git_state` can do that later.
+        Whether to describe the commit as well; :func:`reread_git_state` can do that later for the same commit.
     """
 
     def __init__(self, folder: Path, *, timeout: float = 30.0, describe: bool = True) -> None:
@@ -207,8 +207,8 @@ def reread_git_state(
     """Read again, with a single ``git status``, what can have changed since ``state`` was read.
 
     Parameters and errors are those of :func:`read_git_state`.
-    The remote, the hidden files and whether the caller's file is tracked are those of ``state``; so is the description,
-    unless ``state`` has none or there is another commit now.
+    The remote, the hidden files and whether the caller's file is tracked are those of ``state``; so is the description
+    if there is one, and else it is that of the commit of ``state``, whatever the commit is now.
     """
     entries = check_git_dirty_ignore(ignore)
     base_dir = state.base_dir
@@ -219,7 +219,7 @@ def reread_git_state(
         results = results_entries(results_folder, caller_file, base_dir)
         counted = _status_fields(processes, status, base_dir, entries, results)
         description = state.describe if described is None else described.text()
-    return replace(state, describe=description if counted["commit"] == state.commit else None, **counted)
+    return replace(state, describe=description, **counted)
 
 
 def _status_fields(
