@@ -65,6 +65,6 @@ def test_strides_of_a_real_recording(tmp_path):
     loaded, computed = (results["cv_results"][SCORES] for results in (ours, unrecorded))
     # gaitmap_challenges stores ten digits, and 1.0 comes back as 1.
     pd.testing.assert_frame_equal(loaded, computed, check_dtype=False, rtol=1e-9)
-    assert [fold["best_params"] for fold in ours["opti_results"]] == [{"segmentation__max_cost": 4.0}] * 2
-    # Seen: 1.0 and 0.98; strides of the wrong foot, walk or axis are hardly ever within 0.03 s of the marked ones.
+    # Seen: 1.0 and 0.98, and 0 with the strides or the axes of the wrong foot.
     assert (loaded["test_f1_score"] > 0.9).all()
+    assert [fold["best_params"] for fold in ours["opti_results"]] == [{"segmentation__max_cost": 4.0}] * 2
