@@ -13,10 +13,8 @@ from typing import Any, Final
 
 __all__ = ["fingerprint"]
 
-# A challenge that holds more than this is compared attribute by attribute, and large ones of these only by which object
-# they are: hashing them would cost as much as saving them.
-_MAX_BYTES: Final = 32_000_000
-_MAX_BYTES_OF_ATTRIBUTE: Final = 1_000_000
+# A challenge that holds more than this is taken for changed; to look through it would take longer than to store it.
+_MAX_BYTES: Final = 1_000_000_000
 # What every class has; it cannot be pickled, and tells nothing.
 _OF_EVERY_CLASS: Final = frozenset({"_abc_impl", "__dict__", "__weakref__"})
 # Classes that are made while the program runs have this flag (CPython: Py_TPFLAGS_HEAPTYPE).
@@ -30,9 +28,9 @@ class _TooLargeError(Exception):
 class _HashingFile:
     """A file that only hashes what is written into it."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self) -> None:
         self._digest = hashlib.sha256()
-        self._bytes_left = max_bytes
+        self._bytes_left = _MAX_BYTES
 
     def write(self, content: Any) -> int:
         size = memoryview(content).nbytes
@@ -123,33 +121,12 @@ def fingerprint(item: Any) -> str | None:
     ``None`` means that it cannot be told; the object must then be taken for changed.
     Of what can be imported by its name, as most classes, it is not asked what it holds.
     """
+    file = _HashingFile()
     try:
-        attributes = {**_slots(item), **vars(item)}
-    except TypeError:
+        _HashingPickler(file).dump({**_slots(item), **vars(item)})
+    except Exception:  # noqa: BLE001 - whatever cannot be pickled, or is too large
         return None
-    try:
-        return _hash(attributes, _MAX_BYTES)
-    except _TooLargeError:
-        pass
-    except Exception:  # noqa: BLE001 - whatever cannot be pickled
-        return None
-    try:
-        return "attributes: " + " ".join(f"{name}={_hash_or_id(value)}" for name, value in attributes.items())
-    except Exception:  # noqa: BLE001 - as above
-        return None
-
-
-def _hash(item: Any, max_bytes: int) -> str:
-    file = _HashingFile(max_bytes)
-    _HashingPickler(file).dump(item)
     return file.hexdigest()
-
-
-def _hash_or_id(item: Any) -> str:
-    try:
-        return _hash(item, _MAX_BYTES_OF_ATTRIBUTE)
-    except _TooLargeError:
-        return str(id(item))
 
 
 def _slots(item: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from challenges import ExampleChallenge
 
@@ -173,3 +174,19 @@ def test_a_small_change_beside_much_data() -> None:
     assert fingerprint(holder) == before
     holder.item.append(2)
     assert fingerprint(holder) != before
+
+
+def test_a_large_array_that_is_changed_in_place() -> None:
+    """A single number that is corrected in a large array is noticed."""
+    holder = Holder(np.zeros(10_000_000))
+    before = fingerprint(holder)
+    assert before is not None
+    holder.item[5_000_000] = 1
+    assert fingerprint(holder) != before
+
+
+def test_what_is_too_large_is_taken_for_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rather are core results stored twice than a correction lost."""
+    monkeypatch.setattr("gaitmap_results._fingerprint._MAX_BYTES", 1000)
+    assert fingerprint(Holder(np.zeros(10))) is not None
+    assert fingerprint(Holder(np.zeros(1000))) is None
