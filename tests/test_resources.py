@@ -268,7 +268,8 @@ def test_workers_of_joblib(reader):
     finally:
         get_reusable_executor().shutdown(wait=True)
     assert os.getpid() not in pids
-    assert first_result["cpu_time_s"]["value"] >= 1.2
+    # The CPU time of another process is told in hundredths of a second, of which each part is cut off.
+    assert first_result["cpu_time_s"]["value"] >= 1.2 - 0.04 * len(set(pids))
     assert 0.18 <= second_result["cpu_time_s"]["value"] < 1.1
     assert first_result["n_processes_seen"] >= 1 + len(set(pids))
 
