@@ -120,24 +120,23 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
             continue  # usual: Python puts folders on the path that need not exist
         except (OSError, ValueError) as error:
             findings.problems.append(f"A folder that packages are imported from cannot be read: {_reason(error)}.")
-    return _summary_of_known(findings) or _summary(findings)
+    return _summary_or_last(findings)
 
 
 # The distributions of the last listing, and what they came to.
 _last: tuple[list[_Distribution], InstalledPackages] | None = None
 
 
-def _summary_of_known(findings: _Findings) -> InstalledPackages | None:
-    """Return the summary of a usual environment, in which nothing is installed twice; often it is the last one."""
+def _summary_or_last(findings: _Findings) -> InstalledPackages:
+    """Sum up, unless it is the usual environment of the last time, in which nothing is installed twice."""
     global _last  # noqa: PLW0603
-    if findings.problems or findings.egg_links:
-        return None
-    if _last is None or _last[0] != findings.distributions:
-        summary = _summary(findings)
-        if summary.problems or summary.shadowed:  # then it also depends on when packages were installed
-            return summary
+    is_usual = not findings.problems and not findings.egg_links
+    if is_usual and _last is not None and _last[0] == findings.distributions:
+        return _last[1]
+    summary = _summary(findings)
+    if is_usual and not summary.problems and not summary.shadowed:  # else it also depends on when they were installed
         _last = findings.distributions, summary
-    return _last[1]
+    return summary
 
 
 def _summary(findings: _Findings) -> InstalledPackages:
@@ -231,7 +230,7 @@ def _look_at(entry: str, findings: _Findings) -> None:
         findings.distributions += known[1]
         return
     found = _Findings()
-    _read_path_entry(entry, found)
+    _read_path_entry(entry, status, found)
     findings.add(found)
     # Not where something could not be read, nor where metadata lie in folders of source code, which change in place.
     installed = all(each.folder_name[-9:].lower() == "dist-info" for each in found.distributions)
@@ -239,8 +238,8 @@ def _look_at(entry: str, findings: _Findings) -> None:
         _known[entry] = (seen, tuple(found.distributions))
 
 
-def _read_path_entry(entry: str, findings: _Findings) -> None:
-    if stat.S_ISREG(Path(entry).stat().st_mode):
+def _read_path_entry(entry: str, status: os.stat_result, findings: _Findings) -> None:
+    if stat.S_ISREG(status.st_mode):
         if zipfile.is_zipfile(entry):
             _read_zip(entry, findings)
         return

@@ -23,6 +23,7 @@ __all__ = [
     "advise_about_unknowns",
     "advise_before_start",
     "git_reasons",
+    "reasons_for_debug",
 ]
 
 
@@ -70,6 +71,12 @@ def git_reasons(reading: GitReading | None, *, changed: bool | None = False) -> 
         message = "The repository changed during the run, so that the commit may not be the code that ran. Run again."
         reasons.append(DebugReason("git.changed_during_run", message))
     return reasons
+
+
+def reasons_for_debug(plan: SavePlan, reading: GitReading | None, *, changed: bool | None = False) -> list[DebugReason]:
+    """Return why a run is a debug run: by its setting, and by the repository; see :func:`git_reasons`."""
+    setting = plan.setting.reason
+    return [*([setting] if setting else []), *git_reasons(reading, changed=changed)]
 
 
 def advise_before_start(plan: SavePlan, provenance: Provenance) -> list[DebugReason]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gaitmap_results import _storage, layout
 from gaitmap_results._signals import deferred_signals
-from gaitmap_results.advice import git_reasons
+from gaitmap_results.advice import reasons_for_debug
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.debug_decision import DebugReason
 from gaitmap_results.exceptions import (
@@ -157,11 +157,13 @@ def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = No
     """
     content = run.staging.journal.content
     content.update(challenge_name=run.facts.name, challenge_version=run.facts.version)
+    if draft is not None:
+        content.update(metadata=draft)
     if content.get("status") == "save_failed":  # this is another attempt
         content.update(status="running", error=None)
     with deferred_signals():
         try:
-            run.staging.save_core_results(run.challenge, metadata=draft or content.get("metadata"))
+            run.staging.save_core_results(run.challenge)
         except OSError as error:
             _stage_elsewhere(run, plan, error)
         except Exception as error:
@@ -180,7 +182,7 @@ def _stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
     except OSError:
         raise _core_results_error(run, error) from error
     try:
-        rescued.save_core_results(run.challenge, metadata=content["metadata"])
+        rescued.save_core_results(run.challenge)
     except Exception:  # noqa: BLE001 - the challenge's own; the first error is the one to tell
         shutil.rmtree(rescued.results_folder, ignore_errors=True)
         raise _core_results_error(run, error) from error
@@ -201,9 +203,8 @@ def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
 def draft_metadata(run_id: str, writer: RecordWriter, facts: ChallengeFacts, times: RunTimes) -> dict[str, Any] | None:
     """Return what `recover` needs to publish a run whose end is not known; if that fails, it does with less."""
     try:
-        setting = writer.plan.setting.reason
-        reasons = [setting] if setting else []
-        return writer.write(facts, times, Outcome(reasons + git_reasons(writer.provenance.git)), run_id=run_id)
+        reasons = reasons_for_debug(writer.plan, writer.provenance.git)
+        return writer.write(facts, times, Outcome(reasons), run_id=run_id)
     except Exception as error:  # noqa: BLE001 - the results come first; this only makes them easier to publish
         _logger.warning("What is known of the run %s could not be put together: %s", run_id, error)
         return None

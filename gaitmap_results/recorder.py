@@ -18,7 +18,7 @@ from gaitmap_results._caller import Caller
 from gaitmap_results._overhead import RecorderOverhead
 from gaitmap_results._signals import HandledSignals, check_signals
 from gaitmap_results._user_warnings import PendingWarnings, announce
-from gaitmap_results.advice import advise_about_debug, advise_about_unknowns, advise_before_start, git_reasons
+from gaitmap_results.advice import advise_about_debug, advise_about_unknowns, advise_before_start, reasons_for_debug
 from gaitmap_results.block_runs import BlockRuns
 from gaitmap_results.block_stagings import BlockStagings
 from gaitmap_results.challenge import RunTimes, check_challenge, own_times
@@ -233,8 +233,7 @@ class Recorder(_html.ShownRecorder):
 
     def _outcome(self, raised: BaseException | None) -> Outcome:
         end, changed = reread_git(self._plan, self._provenance, self._ending)
-        reasons = [reason for reason in (self._plan.setting.reason,) if reason]
-        reasons += git_reasons(self._provenance.git, changed=changed)
+        reasons = reasons_for_debug(self._plan, self._provenance.git, changed=changed)
         if raised is not None:
             reasons.append(raised_reason(raised))
         return Outcome(reasons, end, changed, self._resources, tuple(self._ending.errors))

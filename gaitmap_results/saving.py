@@ -12,7 +12,7 @@ from gaitmap_results._caller import Caller, find_caller
 from gaitmap_results._overhead import RecorderOverhead
 from gaitmap_results._signals import deferred_signals
 from gaitmap_results._user_warnings import PendingWarnings, announce
-from gaitmap_results.advice import advise_about_debug, advise_about_start, advise_about_unknowns, git_reasons
+from gaitmap_results.advice import advise_about_debug, advise_about_start, advise_about_unknowns, reasons_for_debug
 from gaitmap_results.challenge import RunTimes, check_challenge, full_class_name
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import GaitmapResultsError, InvalidNameError, InvalidOptionError, SaveError
@@ -193,7 +193,7 @@ def _save(
     writer = RecordWriter(plan, provenance, block_id=None, overhead=overhead)
     write_draft(run, writer, custom_metadata)
     run.facts = ChallengeFacts.of(challenge, name, version)
-    reasons = [reason for reason in (plan.setting.reason,) if reason] + git_reasons(provenance.git)
+    reasons = reasons_for_debug(plan, provenance.git)
     published = publish(run, writer, Outcome(reasons, provenance.git, False), custom_metadata)
     pending = PendingWarnings()
     advise_about_start(plan, provenance, pending)

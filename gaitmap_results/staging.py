@@ -109,18 +109,11 @@ class Staging:
         """The folder with the core results."""
         return self.folder / RESULTS_DIR
 
-    def save_core_results(self, challenge: Any, **known: Any) -> None:
+    def save_core_results(self, challenge: Any) -> None:
         """Let a challenge write its core results, and wait until they are on the disk.
 
         Results that are there already are replaced only when the new ones are complete.
         A journal that knows of no results, beside a folder of some, means that they are being written.
-
-        Parameters
-        ----------
-        challenge
-            The challenge.
-        **known
-            What else the journal is to say when they are complete.
         """
         again = self.core_results.exists()
         target = self.folder / (_NEW_RESULTS if again else RESULTS_DIR)
@@ -139,7 +132,7 @@ class Staging:
             _storage.move_file(self.core_results, old)
             _storage.move_file(target, self.core_results)
             _storage.remove_folder(old)
-        self.journal.write(core_results="complete", **known)
+        self.journal.write(core_results="complete")
 
     def hash_core_results(self) -> bytes:
         """Return the lines of the manifest that do not depend on what else is known."""

@@ -108,14 +108,12 @@ def _git() -> tuple[Verdict, list[str]]:
 
 
 def _official(results: Path | None) -> tuple[Verdict, list[str]]:
-    from gaitmap_results.advice import git_reasons
+    from gaitmap_results.advice import reasons_for_debug
     from gaitmap_results.plan import SaveOptions, make_plan
     from gaitmap_results.provenance import read_git
 
     plan = make_plan("doctor", SaveOptions(path=results))
-    reasons = git_reasons(read_git(plan, None))
-    if plan.setting.reason is not None:
-        reasons.insert(0, plan.setting.reason)
+    reasons = reasons_for_debug(plan, read_git(plan, None))
     if not reasons:
         return "good", ["would be official"]
     return "note", ["would be a debug run:", *(f"- {reason.message}" for reason in reasons)]
