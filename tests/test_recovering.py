@@ -246,6 +246,34 @@ def test_results_that_were_rescued(tmp_path, monkeypatch):
     assert run.rescued_to.is_dir()
 
 
+class DiesWhenAsked(TwoFiles):
+    """Is killed while it describes itself, right after its core results were rescued."""
+
+    def __repr__(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_results_that_were_rescued_by_a_program_that_died_then(tmp_path, monkeypatch):
+    """What is known of a run goes to the rescue folder with its core results, not later."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    store = tmp_path / "store"
+
+    def die(tell):
+        with recorded_run("entry", path=store, use_git=False):
+            shutil.rmtree(store / ".unfinished")
+            (store / ".unfinished").write_text("in the way")
+            DiesWhenAsked().run(42)
+
+    run_in_child(die)
+    (rescue,) = (tmp_path / "temporary").iterdir()
+    (run,) = unfinished_of(rescue)
+    metadata = check_complete(recover_run(run.run_id, rescue))
+    assert metadata["repr_challenge"] is None
+    assert metadata["system_info"]["python_version"]
+    assert metadata["challenge_name"].endswith("DiesWhenAsked")
+
+
 def test_a_store_that_cannot_be_written(tmp_path):
     """Nothing is lost by trying; the error says where the results are."""
     run_id = killed(tmp_path)
