@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -154,18 +155,19 @@ def slurm_job_peak_memory(job_id: str, proc: Path = Path("/proc/self")) -> int |
     return None
 
 
-def _group_folders(proc: Path, *controllers: str) -> list[tuple[int, list[Path]] | None]:
+def _group_folders(proc: Path, *controllers: str) -> list[tuple[int, tuple[Path, ...]] | None]:
     """Find the folders of the process's control group and of those above it, innermost first, and their version."""
     try:
-        groups = (proc / "cgroup").read_text(errors="surrogateescape").splitlines()
-        mounts = list(_cgroup_mounts((proc / "mountinfo").read_text(errors="surrogateescape")))
+        groups, mountinfo = ((proc / name).read_text(errors="surrogateescape") for name in ("cgroup", "mountinfo"))
     except OSError:
         return [None] * len(controllers)
-    return [_folders_of_controller(groups, mounts, controller) for controller in controllers]
+    return [_folders_of_controller(groups, mountinfo, controller) for controller in controllers]
 
 
-def _folders_of_controller(groups: list[str], mounts: list[_Mount], controller: str) -> tuple[int, list[Path]] | None:
-    paths = {names: path for _, names, path in (line.split(":", 2) for line in groups)}
+@lru_cache(maxsize=8)  # both texts are the same as long as nobody moves the process or mounts anything
+def _folders_of_controller(groups: str, mountinfo: str, controller: str) -> tuple[int, tuple[Path, ...]] | None:
+    paths = {names: path for _, names, path in (line.split(":", 2) for line in groups.splitlines())}
+    mounts = list(_cgroup_mounts(mountinfo))
     # Version 1 has a tree of groups for each controller; version 2 has one tree for all, which has no name.
     for names, path in paths.items():
         for version, options, root, mount_point in mounts:
@@ -190,14 +192,14 @@ def _cgroup_mounts(mountinfo: str) -> Iterator[_Mount]:
             yield (1 if system == "cgroup" else 2), right.rpartition(" ")[2].split(","), root, Path(mount_point)
 
 
-def _folders_upwards(mount_point: Path, root: str, path: str) -> list[Path]:
+def _folders_upwards(mount_point: Path, root: str, path: str) -> tuple[Path, ...]:
     # In a container, the group that is mounted is often the container's own, and the path is still the machine's.
     parts = [part for part in path.split("/") if part]
     root_parts = [part for part in root.split("/") if part]
     below = parts[len(root_parts) :] if parts[: len(root_parts)] == root_parts else []
     if ".." in below:  # a group outside of what this process can see
         below = []
-    return [mount_point.joinpath(*below[:depth]) for depth in range(len(below), -1, -1)]
+    return tuple(mount_point.joinpath(*below[:depth]) for depth in range(len(below), -1, -1))
 
 
 def _cpu_quota(folder: Path) -> float | None:

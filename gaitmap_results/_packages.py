@@ -107,20 +107,26 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
     False
     """
     findings = _Findings()
-    seen = set()
+    seen: set[object] = set()
     entries: Sequence[object] = sys.path if path is None else path
     # Python ignores what is no string, and takes an empty one for the working directory.
     for entry in (one or os.curdir for one in entries if isinstance(one, str)):
         try:
-            real = os.path.normcase(os.path.realpath(entry))
-            if real not in seen:
-                seen.add(real)
-                _look_at(entry, findings)
+            status = os.stat(entry)
+            place = _place(entry, status)
+            if place not in seen:
+                seen.add(place)
+                _look_at(entry, status, findings)
         except FileNotFoundError:
             continue  # usual: Python puts folders on the path that need not exist
         except (OSError, ValueError) as error:
             findings.problems.append(f"A folder that packages are imported from cannot be read: {_reason(error)}.")
     return _summary_or_last(findings)
+
+
+def _place(entry: str, status: os.stat_result) -> object:
+    """Return what is the same for all ways to one folder; some file systems do not number theirs."""
+    return (status.st_dev, status.st_ino) if status.st_ino else os.path.normcase(os.path.realpath(entry))
 
 
 # The distributions of the last listing, and what they came to.
@@ -222,8 +228,7 @@ def _path_of_url(url: str) -> str:
 _known: dict[str, tuple[tuple[int, ...], tuple[_Distribution, ...]]] = {}
 
 
-def _look_at(entry: str, findings: _Findings) -> None:
-    status = Path(entry).stat()
+def _look_at(entry: str, status: os.stat_result, findings: _Findings) -> None:
     seen = _settled_file.signature(status)
     known = _known.get(entry)
     if known is not None and known[0] == seen and os.path.isabs(entry):

@@ -73,8 +73,10 @@ class BaseChallenge:
 
     def __repr__(self) -> str:
         """Show the parameters of ``__init__`` that are attributes of the same name."""
-        parameters = inspect.signature(type(self).__init__).parameters
-        shown = [f"{name}={getattr(self, name)!r}" for name in list(parameters)[1:] if hasattr(self, name)]
+        # What Python gives to all objects has no parameters, and to look for them takes longest there.
+        written = type(self).__init__ is not object.__init__
+        names = list(inspect.signature(type(self).__init__).parameters)[1:] if written else []
+        shown = [f"{name}={getattr(self, name)!r}" for name in names if hasattr(self, name)]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def run(self, optimizer: Any) -> Any:

@@ -161,7 +161,10 @@ class _Encoder:
         if isinstance(value, Mapping):
             return dict(self._items(value, key_path, depth))
         if isinstance(value, (list, tuple)):
-            return [self._encode(item, (*key_path, index), depth + 1) for index, item in enumerate(value)]
+            return [
+                item if _is_plain(item) else self._encode(item, (*key_path, index), depth + 1)
+                for index, item in enumerate(value)
+            ]
         numbers = _from_numpy(value)
         if numbers is not value:
             return self._encode(numbers, key_path, depth + 1)
@@ -170,6 +173,10 @@ class _Encoder:
     def _items(self, value: Mapping[Any, Any], key_path: _KeyPath, depth: int) -> Iterator[tuple[str, JsonValue]]:
         seen: set[str] = set()
         for key, item in value.items():
+            if type(key) is str and key.isascii() and key not in seen and _is_plain(item):  # nearly all
+                seen.add(key)
+                yield key, item
+                continue
             inner = (*key_path, key)
             if not isinstance(key, str) or isinstance(key, Enum):
                 reason = f"the key is of type {type(key).__name__}; keys are strings in JSON"
@@ -184,6 +191,12 @@ class _Encoder:
                 text += "_"
             seen.add(text)
             yield text, self._encode(item, inner, depth + 1)
+
+
+def _is_plain(value: object) -> bool:
+    """Say whether a value is its own JSON value, beyond doubt."""
+    kind = type(value)
+    return value is None or kind is bool or (kind is str and value.isascii())  # type: ignore[attr-defined]
 
 
 def _written(key_path: _KeyPath) -> str:

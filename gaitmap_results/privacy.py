@@ -178,11 +178,12 @@ class Redactor:
         secrets
             What else is secret.
         """
-        try:
-            home: Path | None = Path.home()
-        except RuntimeError:  # a container may run under an id without a home
-            home = None
-        names = user_names(os.environ, home or Path()) if relative_to is not None else ()
+        home: Path | None = None
+        names: tuple[str, ...] = ()
+        if relative_to is not None:  # else paths stay as they are
+            with contextlib.suppress(RuntimeError):  # a container may run under an id without a home
+                home = Path.home()
+            names = user_names(os.environ, home or Path())
         known = sorted({*secrets, *secret_values(sys.argv, os.environ)}, key=lambda value: (-len(value), value))
         return cls(relative_to, home=home, names=names, secrets=known)
 

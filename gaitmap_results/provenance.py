@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from gaitmap_results import config
@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from gaitmap_results.heartbeat import Heart
     from gaitmap_results.plan import SavePlan
 
-__all__ = ["Collector", "GitReading", "Provenance", "collect_provenance", "read_git", "reread_git", "start_meter"]
+__all__ = [
+    "Collector",
+    "GitReading",
+    "GitRereading",
+    "Provenance",
+    "collect_provenance",
+    "read_git",
+    "start_meter",
+]
 
 _T = TypeVar("_T")
 
@@ -109,7 +117,7 @@ def collect_provenance(plan: SavePlan, caller: Caller | None, *, will_be_reread:
     caller
         Who asked for it.
     will_be_reread
-        Leave to :func:`reread_git` what cannot change until then.
+        Leave to :class:`GitRereading` what cannot change until then.
     """
     moment = datetime.now(timezone.utc)
     collector = Collector()
@@ -184,23 +192,48 @@ def unwatched_files(reading: GitReading | None) -> list[str]:
     return [path for path in state.hidden if (state.base_dir / path).exists()] if state else []
 
 
-def reread_git(plan: SavePlan, provenance: Provenance, collector: Collector) -> tuple[GitReading | None, bool | None]:
-    """Return what git says at the end of a run, and whether anything changed since its start (``None``: unknown)."""
-    from gaitmap_results._git import reread_git_state
+class GitRereading(contextlib.AbstractContextManager["GitRereading"]):
+    """What git says at the end of a run: asked when this is made, waited for when it is needed.
 
-    start = provenance.git.state if provenance.git else None
-    if start is None:
-        return None, False
-    file = None if provenance.caller is None else provenance.caller.file
-    end = collector.collect(
-        "git at the end of the run",
-        reread_git_state,
-        start,
-        ignore=plan.git_dirty_ignore,
-        results_folder=_not_counted(plan, file),
-        caller_file=file,
-    )
-    return (None, None) if end is None else (GitReading(end), end.differs_from(start))
+    Parameters
+    ----------
+    plan
+        What the save does.
+    provenance
+        What was known at the start.
+    collector
+        Where it is noted that git says nothing.
+    """
+
+    _WHAT: Final = "git at the end of the run"
+
+    def __init__(self, plan: SavePlan, provenance: Provenance, collector: Collector) -> None:
+        from gaitmap_results._git import StateRereading
+
+        self._plan = plan
+        self._file = None if provenance.caller is None else provenance.caller.file
+        self._start = provenance.git.state if provenance.git else None
+        self._collector = collector
+        self._under_way = collector.collect(self._WHAT, StateRereading, self._start) if self._start else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._under_way is not None:
+            self._under_way.__exit__()
+
+    def finish(self) -> tuple[GitReading | None, bool | None]:
+        """Wait for git; return what it said, and whether anything changed since the start (``None``: unknown)."""
+        if self._start is None:
+            return None, False
+        if self._under_way is None:
+            return None, None
+        end = self._collector.collect(
+            self._WHAT,
+            self._under_way.finish,
+            ignore=self._plan.git_dirty_ignore,
+            results_folder=_not_counted(self._plan, self._file),
+            caller_file=self._file,
+        )
+        return (None, None) if end is None else (GitReading(end), end.differs_from(self._start))
 
 
 def _not_counted(plan: SavePlan, caller_file: Path | None) -> Path:

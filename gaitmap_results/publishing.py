@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -220,10 +221,23 @@ def write_draft(run: FinishedRun, writer: RecordWriter, custom_metadata: Any) ->
         _logger.warning("The journal %s could not be completed: %s", run.staging.journal.path, error)
 
 
-def publish(run: FinishedRun, writer: RecordWriter, outcome: Outcome, custom_metadata: Any) -> Published:
+def publish(
+    run: FinishedRun, writer: RecordWriter, ask_outcome: Callable[[], Outcome], custom_metadata: Any
+) -> Published:
     """Write everything else into the folder of a staged run, and move it to its place.
 
     Signals that ask the process to end wait until that is done.
+
+    Parameters
+    ----------
+    run
+        The run.
+    writer
+        Says what metadata.json holds.
+    ask_outcome
+        Returns what was known at its end; it is called once all is done that does not depend on that.
+    custom_metadata
+        What the user wants to be stored.
 
     Raises
     ------
@@ -232,18 +246,22 @@ def publish(run: FinishedRun, writer: RecordWriter, outcome: Outcome, custom_met
     """
     plan = writer.plan
     encoded, invalid = _encode(custom_metadata)
-    if invalid is not None:
-        outcome = replace(outcome, reasons=(*outcome.reasons, _invalid_custom_metadata(invalid)))
+
+    def ask() -> Outcome:
+        outcome = ask_outcome()
+        more = () if invalid is None else (_invalid_custom_metadata(invalid),)
+        return replace(outcome, reasons=(*outcome.reasons, *more))
+
     with deferred_signals():
         try:
-            path, metadata = _publish_staged(run, writer, outcome, encoded)
+            path, metadata = _publish_staged(run, writer, ask, encoded)
         except Exception as failure:
             if _storage.is_folder(run.staging.core_results):
                 raise _publishing_failed(run, failure) from failure
             # The results folder went away after the core results were written; the challenge still has them.
             _stage_elsewhere(run, plan, OSError(f"{type(failure).__name__}: {failure}"))
             try:
-                path, metadata = _publish_staged(run, writer, outcome, encoded)
+                path, metadata = _publish_staged(run, writer, ask, encoded)
             except Exception as second:
                 raise _publishing_failed(run, second) from second
     if run.staging.results_folder != plan.results_folder:
@@ -271,12 +289,14 @@ def _invalid_custom_metadata(error: InvalidCustomMetadataError) -> DebugReason:
 
 
 def _publish_staged(
-    run: FinishedRun, writer: RecordWriter, outcome: Outcome, custom_metadata: Any
+    run: FinishedRun, writer: RecordWriter, ask_outcome: Callable[[], Outcome], custom_metadata: Any
 ) -> tuple[Path, dict[str, Any]]:
     plan, staging = writer.plan, run.staging
-    hashed = staging.hash_core_results()
+    # While git is at work.
+    listed = staging.write_custom_metadata(custom_metadata), staging.hash_core_results()
+    outcome = ask_outcome()
     record = writer.write(run.facts, run.times, outcome, run_id=staging.run_id)
-    metadata = staging.write_documents(record, custom_metadata, hashed)
+    metadata = staging.write_metadata(record, *listed)
     parent = layout.entry_folder(staging.results_folder, run.facts.name, run.facts.version, plan.entry_parts)
     start = run.times.start or writer.provenance.moment
     return staging.publish(parent, start, plan.prefix if outcome.reasons else ""), metadata

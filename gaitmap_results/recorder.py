@@ -6,8 +6,9 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
@@ -28,7 +29,7 @@ from gaitmap_results.metadata import encode_custom_metadata, own_copy
 from gaitmap_results.observed_run import ObservedRun
 from gaitmap_results.observing import observe_again
 from gaitmap_results.plan import SaveOptions, SavePlan, make_plan
-from gaitmap_results.provenance import Collector, Provenance, collect_provenance, reread_git, start_meter
+from gaitmap_results.provenance import Collector, GitRereading, Provenance, collect_provenance, start_meter
 from gaitmap_results.publishing import Published, describe_saved, publish
 from gaitmap_results.record import Outcome, RecordWriter
 
@@ -192,19 +193,25 @@ class Recorder(_html.ShownRecorder):
             # Modules are being taken apart; what is staged can be recovered.
             self._note_failure(error)
             return
-        try:
-            runs = self._runs.close(raised, self._start, self._block_times, self.custom_metadata)
-        except AmbiguousChallengeError as ambiguous:
-            self._note_failure(ambiguous)
-            raise
-        if not runs:
-            self._nothing_to_save(error)
-            return
-        outcome = self._outcome(raised)
+        # git works in a process of its own, while all is done that does not depend on what it says.
+        with GitRereading(self._plan, self._provenance, self._ending) as git:
+            try:
+                runs = self._runs.close(raised, self._start, self._block_times, self.custom_metadata)
+            except AmbiguousChallengeError as ambiguous:
+                self._note_failure(ambiguous)
+                raise
+            if not runs:
+                self._nothing_to_save(error)
+                return
+            self._publish_all(runs, lru_cache(maxsize=1)(lambda: self._outcome(raised, git)), pending)
+
+    def _publish_all(
+        self, runs: list[ObservedRun], ask_outcome: Callable[[], Outcome], pending: PendingWarnings
+    ) -> None:
         errors: list[Exception] = [refusal for _, refusal in self._runs.refused]
         for run in runs:
             try:
-                self._publish(run, outcome, pending)
+                self._publish(run, ask_outcome, pending)
             except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
                 errors.append(failure)
         self._stagings.withdraw_first()
@@ -231,22 +238,23 @@ class Recorder(_html.ShownRecorder):
             self._note_failure(missing)
             raise missing
 
-    def _outcome(self, raised: BaseException | None) -> Outcome:
-        end, changed = reread_git(self._plan, self._provenance, self._ending)
+    def _outcome(self, raised: BaseException | None, git: GitRereading) -> Outcome:
+        end, changed = git.finish()
         reasons = reasons_for_debug(self._plan, self._provenance.git, changed=changed)
         if raised is not None:
             reasons.append(raised_reason(raised))
         return Outcome(reasons, end, changed, self._resources, tuple(self._ending.errors))
 
-    def _publish(self, run: ObservedRun, outcome: Outcome, pending: PendingWarnings) -> None:
+    def _publish(self, run: ObservedRun, ask_outcome: Callable[[], Outcome], pending: PendingWarnings) -> None:
         if run.needs_staging():
             self._runs.stage(run, self._stagings.take, self.custom_metadata)
-        published = publish(run.finished, self._writer, outcome, self.custom_metadata)
+        published = publish(run.finished, self._writer, ask_outcome, self.custom_metadata)
         self._remember(published, run.challenge)
         announce(describe_saved(published))
         advise_about_unknowns(published.metadata["collection_errors"][len(self._provenance.errors) :], pending)
-        if len(outcome.reasons) > len(self._known_reasons) + bool(self._plan.setting.reason):
-            advise_about_debug(self._plan, outcome.reasons, pending)
+        reasons = ask_outcome().reasons
+        if len(reasons) > len(self._known_reasons) + bool(self._plan.setting.reason):
+            advise_about_debug(self._plan, reasons, pending)
         if published.error is not None:
             raise published.error
 

@@ -208,7 +208,7 @@ def _publish(results_folder: Path, found: FoundRun, given: dict[str, Any]) -> Pa
     if source != run.path:
         staging.save_core_results(_Copy(source / layout.RESULTS_DIR))
     metadata = _metadata(found, stored, custom_metadata) | names
-    staging.write_documents(metadata, custom_metadata or {}, staging.hash_core_results())
+    staging.write_metadata(metadata, staging.write_custom_metadata(custom_metadata or {}), staging.hash_core_results())
     return staging.publish(parent, _start(found, metadata), _prefix(found.journal))
 
 

@@ -194,7 +194,7 @@ def _save(
     write_draft(run, writer, custom_metadata)
     run.facts = ChallengeFacts.of(challenge, name, version)
     reasons = reasons_for_debug(plan, provenance.git)
-    published = publish(run, writer, Outcome(reasons, provenance.git, False), custom_metadata)
+    published = publish(run, writer, lambda: Outcome(reasons, provenance.git, False), custom_metadata)
     pending = PendingWarnings()
     advise_about_start(plan, provenance, pending)
     advise_about_unknowns(published.metadata["collection_errors"], pending)

@@ -138,25 +138,31 @@ class Staging:
         """Return the lines of the manifest that do not depend on what else is known."""
         return manifest_content(self.folder, exclude={JOURNAL_FILE, *_DOCUMENTS})
 
-    def write_documents(self, metadata: dict[str, Any], custom_metadata: Any, hashed: bytes) -> dict[str, Any]:
-        """Write everything beside the core results, the manifest last; return what metadata.json says then.
+    def write_custom_metadata(self, custom_metadata: Any) -> bytes:
+        """Write what custom_metadata.json says, and return its line of the manifest."""
+        return self._write_document(CUSTOM_METADATA_FILE, _storage.dump_json(custom_metadata))
+
+    def write_metadata(self, metadata: dict[str, Any], custom_metadata: bytes, hashed: bytes) -> dict[str, Any]:
+        """Write what metadata.json says, and the manifest last; return what is in metadata.json then.
 
         Parameters
         ----------
-        metadata, custom_metadata
-            What these files say.
-        hashed
-            The lines of the manifest for all other files.
+        metadata
+            What it says.
+        custom_metadata, hashed
+            The lines of the manifest that :meth:`write_custom_metadata` and :meth:`hash_core_results` gave.
         """
-        lines = []
-        for name, content in zip(_DOCUMENTS, (custom_metadata, metadata), strict=True):
-            document = _storage.dump_json(content)
-            _storage.write_file(self.folder / name, document)
-            lines.append(manifest_line(name, document))
-        _storage.write_file(self.folder / MANIFEST_FILE, b"".join(lines) + hashed)
+        document = _storage.dump_json(metadata)
+        listed = custom_metadata + self._write_document(METADATA_FILE, document) + hashed
+        _storage.write_file(self.folder / MANIFEST_FILE, listed)
         _storage.sync_folder(self.folder)
-        written: dict[str, Any] = _storage.parse_json(document)
+        # No integer in what was just written has more than 64 bit.
+        written: dict[str, Any] = _storage.parse_json_roughly(document)
         return written
+
+    def _write_document(self, name: str, document: bytes) -> bytes:
+        _storage.write_file(self.folder / name, document)
+        return manifest_line(name, document)
 
     def publish(self, parent: Path, start: datetime, prefix: str) -> Path:
         """Move the complete folder to its place and return that.

@@ -106,11 +106,12 @@ def path_in_repository(path: str | Path, base_dir: Path, *, follow: bool = True)
 
     Links on the way are followed, so that every way to a file gives the same path; a link at the end only with
     ``follow``.
+    There is none on the way to ``base_dir``.
     """
     absolute = os.path.abspath(path)
     folder, name = os.path.split(absolute)
     real = os.path.realpath(absolute) if follow else os.path.join(os.path.realpath(folder), name)
-    base = os.path.join(os.path.realpath(base_dir), "")
+    base = os.path.join(base_dir, "")
     if not os.path.normcase(real).startswith(os.path.normcase(base)):
         return None
     inside = real[len(base) :]

@@ -24,7 +24,7 @@ from gaitmap_results._git.plain import PlainRepository, find_plain_repository
 from gaitmap_results._git.processes import GitProcesses
 from gaitmap_results._git.remote import remote_url
 
-__all__ = ["GitState", "StateReading", "read_git_state", "reread_git_state"]
+__all__ = ["GitState", "StateReading", "StateRereading", "read_git_state", "reread_git_state"]
 
 
 _COUNTED = ("staged", "unstaged", "untracked", "conflicted", "submodules")
@@ -41,7 +41,7 @@ class GitState:
     Attributes
     ----------
     base_dir
-        The top folder of the work tree.
+        The top folder of the work tree, without links on the way.
     commit, branch, detached
         ``commit`` is None before the first commit, ``branch`` is None when no branch is checked out.
     describe
@@ -210,16 +210,51 @@ def reread_git_state(
     The remote, the hidden files and whether the caller's file is tracked are those of ``state``; so is the description
     if there is one, and else it is that of the commit of ``state``, whatever the commit is now.
     """
-    entries = check_git_dirty_ignore(ignore)
-    base_dir = state.base_dir
-    # If the repository is gone, git must not answer for another one that this one lay in.
-    with GitProcesses(timeout, ceiling=base_dir.parent) as processes:
-        status = start_status(processes, base_dir)
-        described = Description(processes, base_dir, state.commit) if state.describe is None and state.commit else None
-        results = results_entries(results_folder, caller_file, base_dir)
-        counted = _status_fields(processes, status, base_dir, entries, results)
-        description = state.describe if described is None else described.text()
-    return replace(state, describe=description, **counted)
+    with StateRereading(state, timeout=timeout) as reading:
+        return reading.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
+
+
+class StateRereading(contextlib.AbstractContextManager["StateRereading"]):
+    """What :func:`reread_git_state` does, while the program does something else.
+
+    Parameters
+    ----------
+    state
+        What was read first.
+    timeout
+        Seconds that all of it may take.
+    """
+
+    def __init__(self, state: GitState, *, timeout: float = 30.0) -> None:
+        self._state = state
+        base_dir = state.base_dir
+        # If the repository is gone, git must not answer for another one that this one lay in.
+        self._processes = processes = GitProcesses(timeout, ceiling=base_dir.parent)
+        try:
+            self._status = start_status(processes, base_dir)
+            unknown = state.describe is None and state.commit
+            self._description = Description(processes, base_dir, state.commit) if unknown else None
+        except BaseException:
+            processes.close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._processes.close()
+
+    def finish(
+        self,
+        *,
+        ignore: Sequence[str | Path] = (),
+        results_folder: Path | None = None,
+        caller_file: Path | None = None,
+    ) -> GitState:
+        """Wait for git and return what it said; parameters and errors are those of :func:`read_git_state`."""
+        state = self._state
+        entries = check_git_dirty_ignore(ignore)
+        results = results_entries(results_folder, caller_file, state.base_dir)
+        counted = _status_fields(self._processes, self._status, state.base_dir, entries, results)
+        description = state.describe if self._description is None else self._description.text()
+        return replace(state, describe=description, **counted)
 
 
 def _status_fields(

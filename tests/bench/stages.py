@@ -29,12 +29,14 @@ STAGES = {
         "gaitmap_results.record:ChallengeFacts.of",
         "gaitmap_results._fingerprint:fingerprint",
     ],
-    "git at the end": ["gaitmap_results.provenance:reread_git"],
+    "git at the end": [f"gaitmap_results.provenance:GitRereading.{name}" for name in ("__init__", "finish")],
     "putting the metadata together": [
         "gaitmap_results.record:RecordWriter.__init__",
         "gaitmap_results.record:RecordWriter.write",
     ],
-    "writing the documents": ["gaitmap_results.staging:Staging.write_documents"],
+    "writing the documents": [
+        f"gaitmap_results.staging:Staging.write_{name}" for name in ("custom_metadata", "metadata")
+    ],
     "hashing every file": [f"gaitmap_results.manifest:{name}" for name in ("manifest_content", "manifest_line")],
     "rename, and clearing up": ["gaitmap_results.staging:Staging.publish"],
 }
