@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import stat
 import sys
-import zipfile
-import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from gaitmap_results import _settled_file
+from gaitmap_results._package_folders import Distribution, Findings, normalised, read_path_entry, reason
 from gaitmap_results.metadata import safe_text
-from gaitmap_results.privacy import redact_url
 
 __all__ = ["InstalledPackages", "installed_packages"]
-
-_HEADER_BYTES = 1024
-# What nearly every tool writes first. Whole lines only: the last one may have been cut off.
-_USUAL_HEADER = re.compile(rb"Metadata-Version: [\d.]+\r?\nName: (\S+)\r?\nVersion: (\S+)\r?\n")
-_NAME, _VERSION = (
-    re.compile(rb"^%s:[ \t]*(\S[^\r\n]*?)[ \t\r]*$" % field_name, re.MULTILINE | re.IGNORECASE)
-    for field_name in (b"Name", b"Version")
-)
-_END_OF_HEADER = re.compile(rb"\r?\n\r?\n")
-_SEPARATORS = re.compile(r"[-_.]+")
-_FOLDER_NAME = re.compile(r"([^-]+(?:-(?!\d)[^-]+)*)(?:-(\d[^-]*).*)?\.(?:dist|egg)-info", re.IGNORECASE)
-_METADATA_IN_ZIP = re.compile(
-    r"([^/]+\.dist-info(?=/METADATA)|[^/]+\.egg-info|EGG-INFO)(?:/METADATA|/PKG-INFO)?", re.IGNORECASE
-)
-# The last nine characters of ".dist-info", ".egg-info" and ".egg-link".
-_ENDINGS = frozenset({"dist-info", ".egg-info", ".egg-link"})
-# Needed on Windows, where a file is otherwise changed while it is read.
-_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 @dataclass(frozen=True)
@@ -65,28 +42,6 @@ class InstalledPackages:
     problems: tuple[str, ...]
 
 
-class _Distribution(NamedTuple):
-    name: str
-    version: str | None
-    path_entry: str
-    folder_name: str
-    has_metadata: bool
-    direct_url: dict[str, object] | None = None
-
-
-@dataclass
-class _Findings:
-    distributions: list[_Distribution] = field(default_factory=list)
-    # Projects that setuptools once installed as editable, by leaving a file with their path: {normalised name: path}.
-    egg_links: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-
-    def add(self, other: _Findings) -> None:
-        self.distributions += other.distributions
-        self.egg_links |= other.egg_links
-        self.problems += other.problems
-
-
 def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
     """List the packages that can be imported.
 
@@ -106,7 +61,7 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
     >>> "pip" in installed_packages([]).versions
     False
     """
-    findings = _Findings()
+    findings = Findings()
     seen: set[object] = set()
     entries: Sequence[object] = sys.path if path is None else path
     # Python ignores what is no string, and takes an empty one for the working directory.
@@ -120,7 +75,7 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
         except FileNotFoundError:
             continue  # usual: Python puts folders on the path that need not exist
         except (OSError, ValueError) as error:
-            findings.problems.append(f"A folder that packages are imported from cannot be read: {_reason(error)}.")
+            findings.problems.append(f"A folder that packages are imported from cannot be read: {reason(error)}.")
     return _summary_or_last(findings)
 
 
@@ -130,10 +85,10 @@ def _place(entry: str, status: os.stat_result) -> object:
 
 
 # The distributions of the last listing, and what they came to.
-_last: tuple[list[_Distribution], InstalledPackages] | None = None
+_last: tuple[list[Distribution], InstalledPackages] | None = None
 
 
-def _summary_or_last(findings: _Findings) -> InstalledPackages:
+def _summary_or_last(findings: Findings) -> InstalledPackages:
     """Sum up, unless it is the usual environment of the last time, in which nothing is installed twice."""
     global _last  # noqa: PLW0603
     is_usual = not findings.problems and not findings.egg_links
@@ -145,10 +100,10 @@ def _summary_or_last(findings: _Findings) -> InstalledPackages:
     return summary
 
 
-def _summary(findings: _Findings) -> InstalledPackages:
-    by_name: dict[str, list[_Distribution]] = {}
+def _summary(findings: Findings) -> InstalledPackages:
+    by_name: dict[str, list[Distribution]] = {}
     for distribution in findings.distributions:
-        by_name.setdefault(_normalised(distribution.name), []).append(distribution)
+        by_name.setdefault(normalised(distribution.name), []).append(distribution)
     versions, direct_urls, shadowed = {}, {}, {}
     for key, found in sorted(by_name.items()):
         if len(found) == 1 and found[0].direct_url is None and key not in findings.egg_links:
@@ -166,16 +121,10 @@ def _summary(findings: _Findings) -> InstalledPackages:
 
 
 def _sorted(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: values[name] for name in sorted(values, key=lambda name: (name.lower(), name))}
+    return {name: values[name] for name in sorted(sorted(values), key=str.lower)}
 
 
-@lru_cache(maxsize=4096)
-def _normalised(name: str) -> str:
-    """Return the form in which all spellings of a package's name are equal (PEP 503)."""
-    return _SEPARATORS.sub("-", name).lower()
-
-
-def _changed(distribution: _Distribution) -> float:
+def _changed(distribution: Distribution) -> float:
     """Return when a package's folder of metadata was written, which an installer does last."""
     try:
         return Path(distribution.path_entry, distribution.folder_name).stat().st_mtime
@@ -183,7 +132,7 @@ def _changed(distribution: _Distribution) -> float:
         return 0.0
 
 
-def _imported_one(found: list[_Distribution], problems: list[str]) -> tuple[_Distribution, list[_Distribution]]:
+def _imported_one(found: list[Distribution], problems: list[str]) -> tuple[Distribution, list[Distribution]]:
     """Choose among distributions of one name the one that Python imports, and return the others beside it."""
     if len(found) == 1:
         return found[0], []
@@ -199,9 +148,7 @@ def _imported_one(found: list[_Distribution], problems: list[str]) -> tuple[_Dis
     return winner, [one for one in candidates if one is not winner]
 
 
-def _direct_url_of(
-    winner: _Distribution, hidden: list[_Distribution], egg_link: str | None
-) -> dict[str, object] | None:
+def _direct_url_of(winner: Distribution, hidden: list[Distribution], egg_link: str | None) -> dict[str, object] | None:
     if winner.direct_url is not None:
         return winner.direct_url
     if not hidden and egg_link is None:
@@ -225,166 +172,19 @@ def _path_of_url(url: str) -> str:
 
 # What was found in folders of installed packages, with their signatures: {folder: (signature, distributions)}.
 # Whatever installs or removes a package changes the list of names in its folder, and with it the signature.
-_known: dict[str, tuple[tuple[int, ...], tuple[_Distribution, ...]]] = {}
+_known: dict[str, tuple[tuple[int, ...], tuple[Distribution, ...]]] = {}
 
 
-def _look_at(entry: str, status: os.stat_result, findings: _Findings) -> None:
+def _look_at(entry: str, status: os.stat_result, findings: Findings) -> None:
     seen = _settled_file.signature(status)
     known = _known.get(entry)
     if known is not None and known[0] == seen and os.path.isabs(entry):
         findings.distributions += known[1]
         return
-    found = _Findings()
-    _read_path_entry(entry, status, found)
+    found = Findings()
+    read_path_entry(entry, status, found)
     findings.add(found)
     # Not where something could not be read, nor where metadata lie in folders of source code, which change in place.
-    installed = all(each.folder_name[-9:].lower() == "dist-info" for each in found.distributions)
+    installed = all(each.folder_name.endswith(".dist-info") for each in found.distributions)
     if installed and not found.problems and not found.egg_links and _settled_file.is_settled(status):
         _known[entry] = (seen, tuple(found.distributions))
-
-
-def _read_path_entry(entry: str, status: os.stat_result, findings: _Findings) -> None:
-    if stat.S_ISREG(status.st_mode):
-        if zipfile.is_zipfile(entry):
-            _read_zip(entry, findings)
-        return
-    if entry.lower().endswith(".egg"):
-        _add(entry, "EGG-INFO", f"{entry}/EGG-INFO", findings)
-    with os.scandir(entry) as listing:
-        # Names are enough to choose; everything else about an entry would be one more question to the file server.
-        names = [item.name for item in listing if item.name[-9:].lower() in _ENDINGS]
-    for name in sorted(names):
-        # pip renames what it is about to remove: "~umpy" is no package, although its metadata still say numpy.
-        if name.startswith(("~", "-")):
-            continue
-        usual = _usual_distribution(entry, name)
-        if usual is not None:
-            findings.distributions.append(usual)
-        elif name[-9:].lower() == ".egg-link":
-            _add_egg_link(entry, name, findings)
-        else:
-            _add(entry, name, f"{entry}/{name}", findings)
-
-
-def _usual_distribution(entry: str, folder_name: str) -> _Distribution | None:
-    """Return a package from an index whose metadata begin as nearly all do; an environment has hundreds of them."""
-    folder = f"{entry}/{folder_name}"
-    try:
-        descriptor = os.open(f"{folder}/METADATA", _OPEN_FLAGS)
-        try:
-            usual = _USUAL_HEADER.match(os.read(descriptor, _HEADER_BYTES))
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return None
-    if usual is None or os.access(f"{folder}/direct_url.json", os.F_OK):
-        return None
-    name, version = usual.groups()
-    return _Distribution(name.decode("utf-8", "replace"), version.decode("utf-8", "replace"), entry, folder_name, True)
-
-
-def _add(entry: str, folder_name: str, folder: str, findings: _Findings) -> None:
-    """Read the metadata of one package; ``folder`` may itself be the file that holds them."""
-    is_dist_info = folder_name[-9:].lower() == "dist-info"
-    name = version = url = None
-    has_metadata = True
-    try:
-        try:
-            name, version = _read_header(f"{folder}/METADATA" if is_dist_info else f"{folder}/PKG-INFO")
-        except NotADirectoryError:
-            name, version = _read_header(folder)
-    except OSError as error:
-        if folder_name == "EGG-INFO" and isinstance(error, FileNotFoundError):
-            return  # not an egg, only called like one
-        has_metadata = False
-        findings.problems.append(f"{safe_text(folder_name)} has no metadata that can be read: {_reason(error)}.")
-    if has_metadata and is_dist_info and os.access(f"{folder}/direct_url.json", os.F_OK):
-        url = _read_direct_url(Path(folder), findings)
-    if has_metadata and (name is None or version is None):
-        findings.problems.append(f"{safe_text(folder_name)} does not state its name and version.")
-    name = name or _name_of_folder(safe_text(folder_name))
-    if name is not None:
-        findings.distributions.append(_Distribution(name, version, entry, folder_name, has_metadata, url))
-
-
-def _name_of_folder(folder_name: str) -> str | None:
-    found = _FOLDER_NAME.fullmatch(folder_name)
-    return found[1] if found else None
-
-
-def _read_header(file: str) -> tuple[str | None, str | None]:
-    """Read name and version from the part of a metadata file that comes before the description."""
-    descriptor = os.open(file, _OPEN_FLAGS)
-    try:
-        content = os.read(descriptor, _HEADER_BYTES)
-        usual = _USUAL_HEADER.match(content)
-        if usual is None:
-            while more := os.read(descriptor, _HEADER_BYTES):
-                content += more
-    finally:
-        os.close(descriptor)
-    if usual is not None:
-        name, version = usual.groups()
-        return name.decode("utf-8", "replace"), version.decode("utf-8", "replace")
-    return _header_fields(content)
-
-
-def _header_fields(content: bytes) -> tuple[str | None, str | None]:
-    header = _END_OF_HEADER.split(content, maxsplit=1)[0]
-    name, version = (pattern.search(header) for pattern in (_NAME, _VERSION))
-    return (
-        name[1].decode("utf-8", "replace") if name else None,
-        version[1].decode("utf-8", "replace") if version else None,
-    )
-
-
-def _add_egg_link(entry: str, name: str, findings: _Findings) -> None:
-    try:
-        with Path(entry, name).open(encoding="utf-8", errors="surrogateescape") as file:
-            findings.egg_links[_normalised(name[: -len(".egg-link")])] = file.readline().strip()
-    except OSError as error:
-        findings.problems.append(f"{safe_text(name)} cannot be read: {_reason(error)}.")
-
-
-def _read_zip(entry: str, findings: _Findings) -> None:
-    try:
-        with zipfile.ZipFile(entry) as archive:
-            for member in sorted(archive.namelist()):
-                found = _METADATA_IN_ZIP.fullmatch(member)
-                if found:
-                    name, version = _header_fields(archive.read(member))
-                    if name is not None:
-                        findings.distributions.append(_Distribution(name, version, entry, found[1], True))
-                    else:
-                        findings.problems.append(f"{safe_text(member)} does not state its name and version.")
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        findings.problems.append(f"{safe_text(Path(entry).name)} cannot be read: {_reason(error)}.")
-
-
-def _read_direct_url(folder: Path, findings: _Findings) -> dict[str, object] | None:
-    try:
-        return _direct_url(json.loads((folder / "direct_url.json").read_bytes()))
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
-        findings.problems.append(f"direct_url.json of {safe_text(folder.name)} cannot be read: {_reason(error)}.")
-        return None
-
-
-def _direct_url(data: dict[str, Any]) -> dict[str, object]:
-    vcs, archive = data.get("vcs_info", {}), data.get("archive_info", {})
-    hashes = [f"{name}={value}" for name, value in sorted((archive.get("hashes") or {}).items())]
-    stated = {
-        "vcs": vcs.get("vcs"),
-        "commit": vcs.get("commit_id"),
-        "requested_revision": vcs.get("requested_revision"),
-        "subdirectory": data.get("subdirectory"),
-        "archive_hash": next(iter(hashes), archive.get("hash")),
-    }
-    editable = data.get("dir_info", {}).get("editable") is True
-    url = {"url": redact_url(data["url"]), "editable": editable}
-    return url | {key: safe_text(value) for key, value in stated.items() if isinstance(value, str)}
-
-
-def _reason(error: Exception) -> str:
-    """Return what went wrong without the path, which may name the user."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{type(error).__name__} ({safe_text(text)})"

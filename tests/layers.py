@@ -36,7 +36,8 @@ ROWS: tuple[frozenset[str], ...] = (
         }
     ),
     frozenset({"_moving", "_typed_tables", "debug_decision", "layout", "metadata", "privacy", "renaming"}),
-    frozenset({"_limits", "_sampling", "_typed_json", "challenge", "config", "failure", "heartbeat", "manifest"}),
+    frozenset({"_limits", "_package_folders", "_sampling", "_typed_json", "challenge", "config", "failure"})
+    | frozenset({"heartbeat", "manifest"}),
     frozenset({"_caller", "_git", "_packages", "_system", "_tpcp", "_workers", "legacy", "parameters"}),
     frozenset({"_process", "_resources", "_user_warnings", "candidates", "plan"}),
     frozenset({"_typed_files", "journal", "judging", "provenance"}),

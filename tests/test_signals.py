@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from git_repository import GitRepository
 from processes import python_environment
 from stores import TwoFiles, check_complete, runs_of, unfinished_of
 
@@ -183,6 +185,38 @@ def test_a_signal_while_core_results_are_written_waits(tmp_path):
     assert code == -signal.SIGTERM
     (run,) = unfinished_of(tmp_path / "store")
     assert (run.status, run.core_results) == ("lost", "complete")
+
+
+def test_a_signal_while_git_works_at_the_end_waits(tmp_path):
+    """A batch system that ends a job while git looks at a slow disk gets a run that is published, with git's answer."""
+    repository = GitRepository(tmp_path)
+    repository.write("gait.py", "x = 1")
+    program = f'#!/bin/sh\n[ -e ended ] && touch asked && sleep 1\nexec {shutil.which("git")} "$@"\n'
+    git = repository.write("slow_git", program)
+    git.chmod(0o755)
+    repository.write(".gitignore", "asked\nended\nscript.py\nslow_git\nstore\n")
+    repository.git("add", ".")
+    repository.git("commit", "--quiet", "--message", "all")
+    code, out, _ = run_script(
+        tmp_path,
+        f"os.environ['GIT_PYTHON_GIT_EXECUTABLE'] = {str(git)!r}\n"
+        "import threading\n"
+        "def watch():\n"
+        "    while not os.path.exists('asked'):\n"
+        "        time.sleep(0.01)\n"
+        "    print('ready', flush=True)\n"
+        "threading.Thread(target=watch, daemon=True).start()\n"
+        "with recorded_run('entry', path='store'):\n"
+        "    TwoFiles().run(42)\n"
+        "    open('ended', 'w').close()\n"
+        "print('not reached')\n",
+        send=signal.SIGTERM,
+    )
+    assert code == -signal.SIGTERM
+    assert "not reached" not in out
+    (path,) = runs_of(tmp_path / "store")
+    metadata = json.loads((path / "metadata.json").read_text())
+    assert (metadata["git"]["changed_during_run"], metadata["collection_errors"]) == (False, [])
 
 
 def test_a_worker_of_the_challenge_can_be_ended_while_results_are_saved(tmp_path):
