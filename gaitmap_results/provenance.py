@@ -127,6 +127,8 @@ def collect_provenance(plan: SavePlan, caller: Caller | None, *, will_be_reread:
             collector.collect("git", _start_git, until_read, describe=not will_be_reread) if plan.use_git else None
         )
         system_info, packages = _system_info(collector)
+        found_config = collector.collect("config", _config)
+        command = collector.collect("command", redact_command, sys.argv)
         reading = collector.collect("git", _finish_git, under_way, plan, caller) if under_way else None
     if plan.use_git and reading is None:
         reading = GitReading(None, DebugReason("git.unavailable", "The state of the repository could not be read."))
@@ -138,8 +140,8 @@ def collect_provenance(plan: SavePlan, caller: Caller | None, *, will_be_reread:
         caller=caller,
         git=reading,
         system_info=system_info,
-        config=collector.collect("config", _config),
-        command=collector.collect("command", redact_command, sys.argv),
+        config=found_config,
+        command=command,
         errors=tuple(collector.errors),
     )
 
