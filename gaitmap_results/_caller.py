@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-import sysconfig
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -129,6 +128,8 @@ def _is_plumbing(file: str, module: str) -> bool:
 @lru_cache(maxsize=1)
 def _library_folders() -> tuple[tuple[str, tuple[str, ...]], ...]:
     """Return the folders of the standard library, each with those below it that hold other people's packages."""
+    import sysconfig
+
     pairs = []
     for name in ("stdlib", "platstdlib"):
         folder = os.path.realpath(sysconfig.get_path(name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -108,7 +107,7 @@ def _when(record: dict[str, Any]) -> str:
     except ValueError:
         moment = ""
     took = f"took {runtime:,.1f} s" if isinstance(runtime, (int, float)) else ""
-    return escape(", ".join(filter(None, [moment, took])))
+    return _escaped(", ".join(filter(None, [moment, took])))
 
 
 def _git(record: dict[str, Any]) -> str:
@@ -177,11 +176,11 @@ def _entry(name: object) -> str:
 
 def _title(text: str, word: str, colour: str) -> str:
     badge = f"background:{colour};color:#fff;border-radius:9px;padding:.1em .7em;margin-left:.6em;font-size:12px"
-    return f'<div><strong>{_text(text)}</strong><span style="{badge}">{escape(word)}</span></div>'
+    return f'<div><strong>{_text(text)}</strong><span style="{badge}">{_escaped(word)}</span></div>'
 
 
 def _details(summary: str, content: str) -> str:
-    return f'<details><summary style="cursor:pointer">{escape(summary)}</summary>{content}</details>'
+    return f'<details><summary style="cursor:pointer">{_escaped(summary)}</summary>{content}</details>'
 
 
 def _lines(items: Iterable[str]) -> str:
@@ -194,9 +193,15 @@ def _code(value: object) -> str:
     return f'<code style="{_CODE};color:inherit">{_text(value)}</code>'
 
 
+def _escaped(text: str) -> str:
+    from html import escape  # takes longer to import than most of the package, and only notebooks need it
+
+    return escape(text)
+
+
 def _text(value: object) -> str:
     text = str(value)
-    return escape(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]} …")
+    return _escaped(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]} …")
 
 
 def _box(parts: Iterable[str]) -> str:

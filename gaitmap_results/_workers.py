@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
-import multiprocessing
-import pickle
 from collections.abc import Callable
 from types import CodeType
 from typing import Any
@@ -106,6 +104,8 @@ def _leave_to_the_table(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ..
 
 
 def _reduce_for_the_standard_library(item: Any) -> _Reduced:
+    import pickle
+
     if isinstance(item, BoundWrapped):
         return _reduce_bound(item, pickle.dumps)
     # pickle says better than we could why a function of this name cannot be found.
@@ -156,6 +156,8 @@ def _listen(told: bytes | None) -> None:
     # A file with a pickled function changes nothing for the program that opens it.
     if told is None or not _is_worker():
         return
+    import pickle
+
     try:
         config_for_workers()[1](pickle.loads(told))  # noqa: S301 - part of a pickle that is being loaded already
     except Exception:
@@ -163,6 +165,8 @@ def _listen(told: bytes | None) -> None:
 
 
 def _is_worker() -> bool:
+    import multiprocessing
+
     # A process that is being spawned to run one function loads that before it knows its parent.
     is_being_spawned = getattr(multiprocessing.current_process(), "_inheriting", False)
     return is_being_spawned or multiprocessing.parent_process() is not None

@@ -17,6 +17,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from challenges import stored_entries
+from documents import TOP, Page
+from processes import run_python
 
 from gaitmap_results.config import LocalConfig, set_config
 from gaitmap_results.demo.data import ARCHIVE, RECORDINGS, RecordingsError, default_cache, fetch_recordings
@@ -331,3 +334,23 @@ def test_demo_without_network_explains_itself(tmp_path, no_registry):
     assert NOWHERE in process.stderr
     assert "Traceback" not in process.stderr
     assert not list(tmp_path.glob("gaitmap_results_demo/*"))
+
+
+@needs_demo_extra
+def test_the_page_about_evaluations_of_mobgap_is_carried_out(cache, tmp_path):
+    """Every line of the how-to runs on real recordings, and the tables that are loaded are those of mobgap."""
+    record, load, raw, finished = Page.read(TOP / "docs" / "how_to" / "mobgap.md").fragments("python")
+    before = """
+import sys
+from pathlib import Path
+from gaitmap_results.demo.challenge import lab_dataset
+dataset = lab_dataset(Path(sys.argv[1]))
+"""
+    after_loading = """
+evaluation = challenge.evaluation_
+assert results["aggregated_results"].equals(evaluation.get_aggregated_results_as_df())
+assert results["single_results"].equals(evaluation.get_single_results_as_df())
+"""
+    (tmp_path / "page.py").write_text(f"{before}\n{record}\n{load}\n{after_loading}\n{raw}\n{finished}")
+    run_python("page.py", fetch_recordings(cache), cwd=tmp_path, timeout=600)
+    assert stored_entries(tmp_path / "results") == ["shin_improved", "shin_improved"]

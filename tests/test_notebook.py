@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from challenges import stored_entries, stored_runs
+from documents import TOP, Page
 from processes import python_environment
 
 from gaitmap_results import unfinished_runs
@@ -183,6 +184,17 @@ def test_autoreload(tmp_path, kernel):
     assert sorted(results) == ["first from the module", "second after the edit"]
     (block,) = (tmp_path / "results").glob("*/*/block/*/results/result.txt")
     assert block.read_text() == "second in a cell"
+
+
+def test_the_cell_of_the_page_about_notebooks(tmp_path, kernel):
+    """The how-to's cell runs as it stands, and its last line shows what was stored and where."""
+    kernel.run(SETUP + "challenge, pipeline = Steps(), 1")
+    cell, *_ = Page.read(TOP / "docs" / "how_to" / "notebook.md").fragments("python")
+    (shown,) = [output["data"]["text/html"] for output in kernel.run(cell) if "data" in output]
+    (run,) = stored_runs(tmp_path / "results")
+    assert run["entry_name"] in shown
+    assert f"results/gait.Steps/1/{run['entry_name']}/" in shown
+    assert "is not inside a git repository" in shown
 
 
 def test_errors_and_interrupts(tmp_path, kernel):

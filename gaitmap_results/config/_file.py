@@ -14,7 +14,6 @@ A key whose value is ``null`` counts as not given.
 from __future__ import annotations
 
 import codecs
-import difflib
 import importlib
 import importlib.util
 import json
@@ -252,6 +251,8 @@ def _checked(section: dict[str, Any], path: Path) -> ConfigFile:
 
 def _unknown_key(key: str, path: Path) -> str:
     # Without a cutoff there is always a nearest one.
+    import difflib  # only for mistakes
+
     nearest = difflib.get_close_matches(key.lower(), _KEYS, n=1, cutoff=0)[0]
     return (
         f"{path} has the key {key!r}, which is not known. The nearest known key is {nearest!r}. "
