@@ -527,6 +527,23 @@ def test_a_repository_that_is_gone_after_the_run_is_unknown(project: Project) ->
     assert {type(warning) for warning in shown} == {DebugRunWarning, IncompleteProvenanceWarning}
 
 
+def test_git_that_is_gone_after_the_run_is_unknown(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If git cannot even be started at the end, nobody knows whether anything changed, and the run is debug."""
+    program = "git.cmd.Git.GIT_PYTHON_GIT_EXECUTABLE"
+    metadata, _ = project.save_quietly(during=lambda: bool(monkeypatch.setattr(program, "no-such-git")))
+    assert codes(metadata) == ["git.unavailable"]
+    assert (metadata["git"]["end"], metadata["git"]["changed_during_run"]) == (None, None)
+    assert [error["what"] for error in metadata["collection_errors"]] == ["git at the end of the run"]
+
+
+def test_all_runs_of_a_block_have_the_answer_of_git(project: Project) -> None:
+    """Git is asked once at the end of a block, and each of its runs says what it answered."""
+    project.save(after=lambda: _finished())
+    runs = [read(path) for path in project.results.glob("challenges.*/*/*/*")]
+    assert [run["is_debug_run"] for run in runs] == [False, False]
+    assert [run["git"]["end"]["commit"] for run in runs] == [project.commit] * 2
+
+
 def test_a_change_of_what_is_ignored_does_not_count(project: Project) -> None:
     """What the ignore list names may change during the run."""
     notes = project.repository.write("notes.txt", "1")
