@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+from gaitmap_results._fingerprint import fingerprint
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.exceptions import GaitmapResultsError, SaveError
 from gaitmap_results.publishing import FinishedRun, draft_metadata, stage, write_draft
@@ -58,7 +59,7 @@ class ObservedRun:
             if self.superseded and self._failure is not None:
                 raise self._failure
             return True
-        return not self.superseded and (self._state is None or self._state != _fingerprint_of(self.challenge))
+        return not self.superseded and (self._state is None or self._state != fingerprint(self.challenge))
 
     def stage(self, writer: RecordWriter, new_staging: Callable[[], Staging]) -> None:
         """Put the results on the disk, into a new unfinished run the first time."""
@@ -82,7 +83,7 @@ class ObservedRun:
         if self._was_interrupted:
             return
         self._was_interrupted = True
-        self._state = _fingerprint_of(self.challenge)
+        self._state = fingerprint(self.challenge)
         run.facts = ChallengeFacts.of(self.challenge, self._name, self._version)
         self._was_interrupted = False
         write_draft(run, writer, custom_metadata)
@@ -91,12 +92,6 @@ class ObservedRun:
         """Delete what is on the disk; the user saved the challenge himself, or it has no results."""
         if self._finished is not None:
             self._finished.staging.discard()
-
-
-def _fingerprint_of(challenge: Any) -> str | None:
-    from gaitmap_results._fingerprint import fingerprint  # needs what takes long to import
-
-    return fingerprint(challenge)
 
 
 class ObservedRuns:

@@ -20,7 +20,7 @@ from gaitmap_results.privacy import redact_command
 
 if TYPE_CHECKING:
     from gaitmap_results._caller import Caller
-    from gaitmap_results._git import GitState, GitUnreadableError, StateReading
+    from gaitmap_results._git import GitState, GitUnreadableError, StateReading, StateRereading
     from gaitmap_results._packages import InstalledPackages
     from gaitmap_results._resources import ResourceMeter
     from gaitmap_results.heartbeat import Heart
@@ -228,14 +228,15 @@ class GitRereading(contextlib.AbstractContextManager["GitRereading"]):
             return None, False
         if self._under_way is None:
             return None, None
-        end = self._collector.collect(
-            self._WHAT,
-            self._under_way.finish,
+        end = self._collector.collect(self._WHAT, self._read, self._under_way)
+        return (None, None) if end is None else (GitReading(end), end.differs_from(self._start))
+
+    def _read(self, under_way: StateRereading) -> GitState:
+        return under_way.finish(
             ignore=self._plan.git_dirty_ignore,
-            results_folder=_not_counted(self._plan, self._file),
+            results_folder=_not_counted(self._plan, self._file),  # fails where the working directory is gone
             caller_file=self._file,
         )
-        return (None, None) if end is None else (GitReading(end), end.differs_from(self._start))
 
 
 def _not_counted(plan: SavePlan, caller_file: Path | None) -> Path:

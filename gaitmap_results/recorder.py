@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -193,16 +194,16 @@ class Recorder(_html.ShownRecorder):
             # Modules are being taken apart; what is staged can be recovered.
             self._note_failure(error)
             return
+        try:
+            runs = self._runs.close(raised, self._start, self._block_times, self.custom_metadata)
+        except AmbiguousChallengeError as ambiguous:
+            self._note_failure(ambiguous)
+            raise
+        if not runs:
+            self._nothing_to_save(error)
+            return
         # git works in a process of its own, while all is done that does not depend on what it says.
         with GitRereading(self._plan, self._provenance, self._ending) as git:
-            try:
-                runs = self._runs.close(raised, self._start, self._block_times, self.custom_metadata)
-            except AmbiguousChallengeError as ambiguous:
-                self._note_failure(ambiguous)
-                raise
-            if not runs:
-                self._nothing_to_save(error)
-                return
             self._publish_all(runs, lru_cache(maxsize=1)(lambda: self._outcome(raised, git)), pending)
 
     def _publish_all(
@@ -247,6 +248,9 @@ class Recorder(_html.ShownRecorder):
 
     def _publish(self, run: ObservedRun, ask_outcome: Callable[[], Outcome], pending: PendingWarnings) -> None:
         if run.needs_staging():
+            # What the challenge does now is no part of the run, and it may wait for every process of this program.
+            with contextlib.suppress(Exception):  # told when the run is published
+                ask_outcome()
             self._runs.stage(run, self._stagings.take, self.custom_metadata)
         published = publish(run.finished, self._writer, ask_outcome, self.custom_metadata)
         self._remember(published, run.challenge)

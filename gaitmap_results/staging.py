@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -230,15 +231,11 @@ def _names(start: datetime, prefix: str) -> Iterator[str]:
 
 def rescue_folder() -> Path:
     """Create a results folder of last resort, readable by the user only, under the temporary directory."""
-    import tempfile
-
     return Path(tempfile.mkdtemp(prefix=_RESCUE_PREFIX))
 
 
 def rescue_folders() -> Iterator[Path]:
     """Yield the results folders of last resort that this user has on this computer."""
-    import tempfile
-
     try:
         found = sorted(Path(tempfile.gettempdir()).glob(f"{_RESCUE_PREFIX}*"))
     except OSError:

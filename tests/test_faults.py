@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from faults import count_points, error_at, run_in_child
+from processes import run_python
 from stores import TwoFiles, check_complete, foreign_reader, record, runs_of, save, unfinished_of
 
 from gaitmap_results import recorded_run, recover_run, save_run
@@ -253,6 +254,39 @@ def test_a_results_folder_that_is_deleted_before_the_block_ends(tmp_path, rescue
         store.write_text("not a folder")
     assert rescue in caught.value.path.parents
     check_complete(caught.value.path)
+
+
+_PYTHON_GOES_AWAY = """
+import pathlib, shutil, sys
+from stores import TwoFiles, check_complete
+from gaitmap_results import recorded_run
+from gaitmap_results.exceptions import ResultsFolderError
+
+class Gone:
+    def find_spec(self, name, path=None, target=None):
+        raise ImportError(name)
+
+def go_away():
+    sys.meta_path.insert(0, Gone())
+    shutil.rmtree("store")
+    pathlib.Path("store").write_text("not a folder")
+    return 42
+
+sys.modules.pop("tempfile", None)  # most programs have imported it, but not all
+try:
+    with recorded_run("entry", path="store", use_git=False):
+        TwoFiles().run(go_away)
+except ResultsFolderError as error:
+    sys.meta_path.pop(0)
+    check_complete(error.path)
+    print(error.path.is_relative_to(sys.argv[1]))
+"""
+
+
+def test_a_disk_with_python_and_the_results_that_is_gone_after_the_run(tmp_path, rescue):
+    """Nothing has to be imported once a run has started, not even to rescue its results."""
+    done = run_python("-c", _PYTHON_GOES_AWAY, rescue, cwd=tmp_path, env={"TMPDIR": str(rescue)})
+    assert done.stdout.split() == ["True"]
 
 
 def test_a_second_challenge_of_a_block_after_the_folder_is_gone(tmp_path, rescue):

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
+from challenges import ExampleChallenge
 from git_repository import GitRepository
 from processes import run_python
 
@@ -534,6 +536,42 @@ def test_git_that_is_gone_after_the_run_is_unknown(project: Project, monkeypatch
     assert codes(metadata) == ["git.unavailable"]
     assert (metadata["git"]["end"], metadata["git"]["changed_during_run"]) == (None, None)
     assert [error["what"] for error in metadata["collection_errors"]] == ["git at the end of the run"]
+
+
+class _OfManyProcesses(ExampleChallenge):
+    """Looks for processes of the program, and leaves a file beside the code, while it is asked for its results."""
+
+    def save_core_results(self, folder_path: Path) -> None:
+        self.processes = psutil.Process().children()
+        Path("left_behind.txt").touch()
+        super().save_core_results(folder_path)
+
+
+def test_git_has_answered_before_a_challenge_is_asked_for_its_results(project: Project) -> None:
+    """A challenge that waits for all processes finds only its own, and what it writes then is no change of the run."""
+    challenge = _OfManyProcesses()
+    challenge.result_ = 42  # of a run that was not seen
+    recorder = project.function("enter")(path=project.results, debug_run=False, challenge=challenge)
+    recorder.__exit__(None, None, None)
+    assert challenge.processes == []
+    assert read(recorder.path_)["is_debug_run"] is False
+
+
+@ON_POSIX
+def test_a_working_directory_that_is_gone_after_the_run_is_unknown(project: Project) -> None:
+    """What git's answer is judged by may be missing at the end, too; that costs the run its standing, not its place."""
+    program = (
+        "import os\n"
+        "from challenges import ExampleChallenge\n"
+        "from gaitmap_results import recorded_run\n"
+        "os.mkdir('gone')\n"
+        "os.chdir('gone')\n"
+        f"with recorded_run('entry', path={str(project.results)!r}, debug_run=False):\n"
+        "    ExampleChallenge().run(lambda: os.rmdir(os.getcwd()))\n"
+    )
+    run_python("-c", program, cwd=project.path)
+    (path,) = project.results.glob("challenges.*/*/*/*")
+    assert codes(read(path)) == ["git.unavailable"]
 
 
 def test_all_runs_of_a_block_have_the_answer_of_git(project: Project) -> None:
