@@ -6,6 +6,7 @@ import contextlib
 import math
 import os
 import stat
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,8 +125,6 @@ def _file_system_time(folder: Path) -> float | None:
 
     Clocks of two computers may be minutes apart.
     """
-    import tempfile
-
     try:
         # Where the file system can do that, it never has a name.
         with tempfile.TemporaryFile(dir=folder, prefix=".clock_") as file:
