@@ -191,7 +191,7 @@ def test_a_signal_while_git_works_at_the_end_waits(tmp_path):
     """A batch system that ends a job while git looks at a slow disk gets a run that is published, with git's answer."""
     repository = GitRepository(tmp_path)
     repository.write("gait.py", "x = 1")
-    program = f'#!/bin/sh\n[ -e ended ] && touch asked && sleep 1\nexec {shutil.which("git")} "$@"\n'
+    program = f'#!/bin/sh\n[ -e ended ] && touch asked && sleep 4\nexec {shutil.which("git")} "$@"\n'
     git = repository.write("slow_git", program)
     git.chmod(0o755)
     repository.write(".gitignore", "asked\nended\nscript.py\nslow_git\nstore\n")
@@ -204,6 +204,7 @@ def test_a_signal_while_git_works_at_the_end_waits(tmp_path):
         "def watch():\n"
         "    while not os.path.exists('asked'):\n"
         "        time.sleep(0.01)\n"
+        "    time.sleep(1.5)\n"  # git has been started a moment before it is waited for
         "    print('ready', flush=True)\n"
         "threading.Thread(target=watch, daemon=True).start()\n"
         "with recorded_run('entry', path='store'):\n"
