@@ -156,9 +156,11 @@ def _start_git(until_read: contextlib.ExitStack, *, describe: bool = True) -> St
     from gaitmap_results._git import GitUnreadableError, StateReading
 
     try:
-        return until_read.enter_context(StateReading(Path.cwd(), describe=describe))
+        reading = StateReading(Path.cwd(), describe=describe)
     except GitUnreadableError as error:
         return _unreadable(error)
+    until_read.enter_context(reading)
+    return reading
 
 
 def _finish_git(under_way: StateReading | GitReading, plan: SavePlan, caller: Caller | None) -> GitReading:
@@ -166,11 +168,8 @@ def _finish_git(under_way: StateReading | GitReading, plan: SavePlan, caller: Ca
 
     if isinstance(under_way, GitReading):
         return under_way
-    file = None if caller is None else caller.file
     try:
-        state = under_way.finish(
-            ignore=plan.git_dirty_ignore, results_folder=_not_counted(plan, file), caller_file=file
-        )
+        state = under_way.finish(**_what_counts(plan, caller))
     except GitUnreadableError as error:
         return _unreadable(error)
     return GitReading(state)
@@ -213,7 +212,7 @@ class GitRereading(contextlib.AbstractContextManager["GitRereading"]):
         from gaitmap_results._git import StateRereading
 
         self._plan = plan
-        self._file = None if provenance.caller is None else provenance.caller.file
+        self._caller = provenance.caller
         self._start = provenance.git.state if provenance.git else None
         self._collector = collector
         self._under_way = collector.collect(self._WHAT, StateRereading, self._start) if self._start else None
@@ -232,11 +231,18 @@ class GitRereading(contextlib.AbstractContextManager["GitRereading"]):
         return (None, None) if end is None else (GitReading(end), end.differs_from(self._start))
 
     def _read(self, under_way: StateRereading) -> GitState:
-        return under_way.finish(
-            ignore=self._plan.git_dirty_ignore,
-            results_folder=_not_counted(self._plan, self._file),  # fails where the working directory is gone
-            caller_file=self._file,
-        )
+        # Fails where the working directory is gone, too.
+        return under_way.finish(**_what_counts(self._plan, self._caller))
+
+
+def _what_counts(plan: SavePlan, caller: Caller | None) -> dict[str, Any]:
+    """Return by what git's answer is judged: the options of :func:`gaitmap_results._git.read_git_state`."""
+    file = None if caller is None else caller.file
+    return {
+        "ignore": plan.git_dirty_ignore,
+        "results_folder": _not_counted(plan, file),
+        "caller_file": file,
+    }
 
 
 def _not_counted(plan: SavePlan, caller_file: Path | None) -> Path:

@@ -123,7 +123,37 @@ def read_git_state(
         return reading.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
 
 
-class StateReading(contextlib.AbstractContextManager["StateReading"]):
+class _Reading(contextlib.AbstractContextManager["_Reading"]):
+    """A status that git was asked for; none of its processes outlives the block."""
+
+    _processes: GitProcesses
+    _status: int
+
+    def __exit__(self, *_: object) -> None:
+        self._processes.close()
+
+    def finish(
+        self,
+        *,
+        ignore: Sequence[str | Path] = (),
+        results_folder: Path | None = None,
+        caller_file: Path | None = None,
+    ) -> GitState:
+        """Wait for git and return what it said; parameters and errors are those of :func:`read_git_state`."""
+        entries = check_git_dirty_ignore(ignore)
+        base_dir = self._top_folder()
+        results = results_entries(results_folder, caller_file, base_dir)
+        counted = _status_fields(self._processes, self._status, base_dir, entries, results)
+        return self._state(counted, caller_file)
+
+    def _top_folder(self) -> Path:
+        raise NotImplementedError
+
+    def _state(self, counted: dict[str, Any], caller_file: Path | None) -> GitState:
+        raise NotImplementedError
+
+
+class StateReading(_Reading):
     """A reading of the state of a repository that is under way, so that other things can be done meanwhile.
 
     Parameters
@@ -159,26 +189,15 @@ class StateReading(contextlib.AbstractContextManager["StateReading"]):
             processes.close()
             raise
 
-    def __exit__(self, *_: object) -> None:
-        self._processes.close()
+    def _top_folder(self) -> Path:
+        self._repository = repository = self._plain or self._ask_git()
+        tracked = repository.tracked
+        self._files = self._processes.answer_or_none(self._listing) if tracked is None else tracked
+        return repository.base_dir
 
-    def finish(
-        self,
-        *,
-        ignore: Sequence[str | Path] = (),
-        results_folder: Path | None = None,
-        caller_file: Path | None = None,
-    ) -> GitState:
-        """Wait for git and return what it said; parameters and errors are those of :func:`read_git_state`."""
-        entries = check_git_dirty_ignore(ignore)
-        processes = self._processes
-        repository = self._plain or self._ask_git()
+    def _state(self, counted: dict[str, Any], caller_file: Path | None) -> GitState:
+        repository, files = self._repository, self._files
         base_dir = repository.base_dir
-        files = repository.tracked
-        if files is None:
-            files = processes.answer_or_none(self._listing)
-        results = results_entries(results_folder, caller_file, base_dir)
-        counted = _status_fields(processes, self._status, base_dir, entries, results)
         return GitState(
             base_dir=base_dir,
             describe=None if self._description is None else self._description.text(),
@@ -214,7 +233,7 @@ def reread_git_state(
         return reading.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
 
 
-class StateRereading(contextlib.AbstractContextManager["StateRereading"]):
+class StateRereading(_Reading):
     """What :func:`reread_git_state` does, while the program does something else.
 
     Parameters
@@ -226,7 +245,7 @@ class StateRereading(contextlib.AbstractContextManager["StateRereading"]):
     """
 
     def __init__(self, state: GitState, *, timeout: float = 30.0) -> None:
-        self._state = state
+        self._first = state
         base_dir = state.base_dir
         # If the repository is gone, git must not answer for another one that this one lay in.
         self._processes = processes = GitProcesses(timeout, ceiling=base_dir.parent)
@@ -238,23 +257,12 @@ class StateRereading(contextlib.AbstractContextManager["StateRereading"]):
             processes.close()
             raise
 
-    def __exit__(self, *_: object) -> None:
-        self._processes.close()
+    def _top_folder(self) -> Path:
+        return self._first.base_dir
 
-    def finish(
-        self,
-        *,
-        ignore: Sequence[str | Path] = (),
-        results_folder: Path | None = None,
-        caller_file: Path | None = None,
-    ) -> GitState:
-        """Wait for git and return what it said; parameters and errors are those of :func:`read_git_state`."""
-        state = self._state
-        entries = check_git_dirty_ignore(ignore)
-        results = results_entries(results_folder, caller_file, state.base_dir)
-        counted = _status_fields(self._processes, self._status, state.base_dir, entries, results)
-        description = state.describe if self._description is None else self._description.text()
-        return replace(state, describe=description, **counted)
+    def _state(self, counted: dict[str, Any], caller_file: Path | None) -> GitState:  # noqa: ARG002 - the first's
+        described = self._first.describe if self._description is None else self._description.text()
+        return replace(self._first, describe=described, **counted)
 
 
 def _status_fields(
