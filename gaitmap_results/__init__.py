@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from gaitmap_results import _integrations
 from gaitmap_results._version import __version__
 from gaitmap_results.challenge import BaseChallenge
 from gaitmap_results.config import (
@@ -18,19 +17,20 @@ from gaitmap_results.config import (
     set_config,
 )
 from gaitmap_results.exceptions import GaitmapResultsError, GaitmapResultsWarning
-from gaitmap_results.observing import observe_challenges
-from gaitmap_results.recorder import Recorder
-from gaitmap_results.recording import current_recorder, record_run, recorded_run
-from gaitmap_results.saving import save_run
+from gaitmap_results.integrations import import_hooks as _integrations
+from gaitmap_results.recording.decorator import current_recorder, record_run, recorded_run
+from gaitmap_results.recording.observing import observe_challenges
+from gaitmap_results.recording.recorder import Recorder
+from gaitmap_results.saving.save_run import save_run
 
 if TYPE_CHECKING:
-    from gaitmap_results.loading import LoadedRun, load_run, load_run_custom_metadata, load_run_metadata
-    from gaitmap_results.recovering import discard_run, recover_run
-    from gaitmap_results.renaming import rename_keys
-    from gaitmap_results.selecting import filter_results, get_all_result_paths, get_latest_result
-    from gaitmap_results.table import generate_overview_table, get_metadata_as_df
-    from gaitmap_results.unfinished import UnfinishedRun, unfinished_runs
-    from gaitmap_results.verifying import RunVerification, verify_run
+    from gaitmap_results.reading.loading import LoadedRun, load_run, load_run_custom_metadata, load_run_metadata
+    from gaitmap_results.reading.rename_keys import rename_keys
+    from gaitmap_results.reading.selecting import filter_results, get_all_result_paths, get_latest_result
+    from gaitmap_results.reading.table import generate_overview_table, get_metadata_as_df
+    from gaitmap_results.reading.verifying import RunVerification, verify_run
+    from gaitmap_results.unfinished.listing import UnfinishedRun, unfinished_runs
+    from gaitmap_results.unfinished.recovering import discard_run, recover_run
 
 __all__ = [
     "BaseChallenge",
@@ -70,22 +70,22 @@ __all__ = [
 
 # What a program that records does not need is imported when it is first asked for.
 _MODULES = {
-    "LoadedRun": "loading",
-    "RunVerification": "verifying",
-    "UnfinishedRun": "unfinished",
-    "discard_run": "recovering",
-    "filter_results": "selecting",
-    "generate_overview_table": "table",
-    "get_all_result_paths": "selecting",
-    "get_latest_result": "selecting",
-    "get_metadata_as_df": "table",
-    "load_run": "loading",
-    "load_run_custom_metadata": "loading",
-    "load_run_metadata": "loading",
-    "recover_run": "recovering",
-    "rename_keys": "renaming",
-    "unfinished_runs": "unfinished",
-    "verify_run": "verifying",
+    "LoadedRun": "reading.loading",
+    "RunVerification": "reading.verifying",
+    "UnfinishedRun": "unfinished.listing",
+    "discard_run": "unfinished.recovering",
+    "filter_results": "reading.selecting",
+    "generate_overview_table": "reading.table",
+    "get_all_result_paths": "reading.selecting",
+    "get_latest_result": "reading.selecting",
+    "get_metadata_as_df": "reading.table",
+    "load_run": "reading.loading",
+    "load_run_custom_metadata": "reading.loading",
+    "load_run_metadata": "reading.loading",
+    "recover_run": "unfinished.recovering",
+    "rename_keys": "reading.rename_keys",
+    "unfinished_runs": "unfinished.listing",
+    "verify_run": "reading.verifying",
 }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Final
 
 from gaitmap_results.exceptions import InvalidChallengeError
-from gaitmap_results.layout import check_challenge_name, check_version
+from gaitmap_results.store.layout import check_challenge_name, check_version
 
 __all__ = ["BaseChallenge", "RunTimes", "challenge_name", "check_challenge", "full_class_name", "is_challenge"]
 

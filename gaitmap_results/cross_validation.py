@@ -14,12 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from gaitmap_results import _storage, _typed_tables
 from gaitmap_results._pandas import require_pandas
-from gaitmap_results._typed_files import load_typed, read_plain, read_types, save_typed, write_encoded
-from gaitmap_results._typed_json import Encoder, decode, decode_items
 from gaitmap_results.exceptions import CorruptRunError
-from gaitmap_results.labels import label_type
+from gaitmap_results.store import files as _storage
+from gaitmap_results.typed_results import tables as _typed_tables
+from gaitmap_results.typed_results.files import load_typed, read_plain, read_types, save_typed, write_encoded
+from gaitmap_results.typed_results.labels import label_type
+from gaitmap_results.typed_results.values import Encoder, decode, decode_items
 
 if TYPE_CHECKING:
     import pandas as pd

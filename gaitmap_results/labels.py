@@ -1,41 +1,7 @@
-"""Makes the named tuples that label the data points of a data set."""
+"""Forward to the labels' new place, for pickles that name this one; it goes with the next version."""
 
 from __future__ import annotations
 
-from collections import namedtuple
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import Any
+from gaitmap_results.typed_results.labels import _rebuilt, label_type
 
-__all__ = ["label_type"]
-
-
-@lru_cache(maxsize=1024)
-def label_type(name: str, columns: tuple[str, ...]) -> Any:
-    """Return a class of named tuples that can be pickled, copied and compared with plain tuples.
-
-    Parameters
-    ----------
-    name
-        The name of the class.
-    columns
-        The names of the fields; what cannot be an attribute becomes ``_0``, ``_1``, … by its position.
-
-    Examples
-    --------
-    >>> from gaitmap_results.labels import label_type
-    >>> label_type("LabDataPointLabel", ("cohort", "trial"))("HA", "1")
-    LabDataPointLabel(cohort='HA', trial='1')
-    """
-    name = name if name.isidentifier() else "DataPointLabel"
-    plain: Any = namedtuple(name, columns, rename=True)  # type: ignore[misc]  # the name is known when it runs
-    return type(name, (plain,), {"__slots__": (), "__module__": __name__, "__reduce__": _reduce})
-
-
-def _reduce(label: Any) -> tuple[Any, ...]:
-    # The class is made while the program runs, so that pickle could not find it by its name.
-    return _rebuilt, (type(label).__name__, label._fields, tuple(label))
-
-
-def _rebuilt(name: str, columns: Sequence[str], values: Sequence[Any]) -> Any:
-    return label_type(name, tuple(columns))(*values)
+__all__ = ["_rebuilt", "label_type"]

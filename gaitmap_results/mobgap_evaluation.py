@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from gaitmap_results._typed_files import load_typed, save_typed
-from gaitmap_results._user_warnings import warn_user
 from gaitmap_results.challenge import BaseChallenge, check_challenge
 from gaitmap_results.cross_validation import collect_opti_results
 from gaitmap_results.exceptions import GaitmapResultsWarning, InvalidChallengeError, InvalidOptionError
+from gaitmap_results.typed_results.files import load_typed, save_typed
+from gaitmap_results.user_code.user_warnings import warn_user
 
 __all__ = ["EvaluationChallenge"]
 

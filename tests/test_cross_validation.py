@@ -29,7 +29,7 @@ from gaitmap_results.cross_validation import (
     save_opti_results,
 )
 from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsWarning, InvalidOptionError
-from gaitmap_results.labels import label_type
+from gaitmap_results.typed_results.labels import label_type
 
 pd = pytest.importorskip("pandas")
 np = pytest.importorskip("numpy")
@@ -422,7 +422,7 @@ def test_the_installed_tpcp(tmp_path):
     """What the installed version of tpcp returns comes back, best parameters included."""
     pytest.importorskip("tpcp")
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("tpcp_cross_validation.py")), str(tmp_path)],
+        [sys.executable, str(Path(__file__).parent / "support" / "tpcp_cross_validation.py"), str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,

@@ -10,12 +10,12 @@ from collections.abc import Iterable
 
 from sphinx.application import Sphinx
 
-# Title -> the modules whose names it has. A public name from any other module comes under the last title.
+# Title -> the folders, or modules of the package's root, whose names it has. Any other name comes under the last title.
 _GROUPS = {
-    "Record runs": ("recorder", "recording", "observing", "saving"),
+    "Record runs": ("recording", "saving"),
     "Write a challenge": ("challenge", "cross_validation", "mobgap_evaluation"),
-    "Find and read runs": ("loading", "selecting", "index", "table", "verifying", "criteria", "renaming"),
-    "Unfinished runs": ("unfinished", "recovering", "judging", "rescued"),
+    "Find and read runs": ("reading",),
+    "Unfinished runs": ("unfinished",),
     "Config": ("config",),
     "Errors and warnings": ("exceptions",),
     "More": (),

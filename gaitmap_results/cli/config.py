@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli._terminal import console, echo_json, printable
+from gaitmap_results.cli.terminal import console, echo_json
 from gaitmap_results.config import ConfigValue, create_config_template, explain_config, find_config
+from gaitmap_results.showing.text import printable
 
 __all__ = ["config", "source_of"]
 

@@ -22,7 +22,7 @@ from gaitmap_results.exceptions import (
     NoResultsFolderError,
     UntrackedCallerWarning,
 )
-from gaitmap_results.layout import METADATA_FILE
+from gaitmap_results.store.layout import METADATA_FILE
 
 if TYPE_CHECKING:
     from rich.table import Table

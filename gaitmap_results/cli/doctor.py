@@ -14,12 +14,12 @@ from typing import Literal
 import click
 
 from gaitmap_results import __version__
-from gaitmap_results.cli._finding import RESULTS_PATH
-from gaitmap_results.cli._terminal import console, echo_json, print_labelled
 from gaitmap_results.cli.config import source_of
+from gaitmap_results.cli.finding import RESULTS_PATH
+from gaitmap_results.cli.terminal import console, echo_json, print_labelled
 from gaitmap_results.config import explain_config, find_results_folder
 from gaitmap_results.exceptions import GaitmapResultsError
-from gaitmap_results.layout import UNFINISHED_DIR
+from gaitmap_results.store.layout import UNFINISHED_DIR
 
 __all__ = ["doctor"]
 
@@ -97,7 +97,7 @@ def _results_folder(given: Path | None) -> tuple[Verdict, list[str]]:
 
 
 def _git() -> tuple[Verdict, list[str]]:
-    from gaitmap_results._git import GitUnreadableError, read_git_state
+    from gaitmap_results.provenance.git import GitUnreadableError, read_git_state
 
     try:
         state = read_git_state(Path.cwd())
@@ -108,9 +108,9 @@ def _git() -> tuple[Verdict, list[str]]:
 
 
 def _official(results: Path | None) -> tuple[Verdict, list[str]]:
-    from gaitmap_results.advice import reasons_for_debug
-    from gaitmap_results.plan import SaveOptions, make_plan
-    from gaitmap_results.provenance import read_git
+    from gaitmap_results.provenance.collecting import read_git
+    from gaitmap_results.saving.advice import reasons_for_debug
+    from gaitmap_results.saving.plan import SaveOptions, make_plan
 
     plan = make_plan("doctor", SaveOptions(path=results))
     reasons = reasons_for_debug(plan, read_git(plan, None))

@@ -12,14 +12,16 @@ from typing import Any
 
 import click
 
-from gaitmap_results import index
 from gaitmap_results._pandas import require_pandas
-from gaitmap_results.cli._finding import RESULTS_PATH, existing_results_folder, scan
-from gaitmap_results.cli._terminal import printable, progress, report_skipped, without_non_finite
+from gaitmap_results.cli.finding import RESULTS_PATH, existing_results_folder, scan
+from gaitmap_results.cli.terminal import progress, report_skipped
 from gaitmap_results.exceptions import CorruptRunError, MissingExtraError, ResultsFolderError, RunNotFoundError
-from gaitmap_results.index import RunFacts
-from gaitmap_results.layout import METADATA_FILE
-from gaitmap_results.loading import load_run_custom_metadata
+from gaitmap_results.reading import index
+from gaitmap_results.reading.index import RunFacts
+from gaitmap_results.reading.loading import load_run_custom_metadata
+from gaitmap_results.showing.text import printable
+from gaitmap_results.store.json_values import without_non_finite
+from gaitmap_results.store.layout import METADATA_FILE
 
 __all__ = ["export"]
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli._finding import RESULTS_PATH, existing_results_folder, named_challenges, scan
-from gaitmap_results.cli._terminal import console, duration, echo_json, local_time, printable, report_skipped
-from gaitmap_results.criteria import make_criteria
+from gaitmap_results.cli.finding import RESULTS_PATH, existing_results_folder, named_challenges, scan
+from gaitmap_results.cli.terminal import console, echo_json, report_skipped
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.index import RunFacts, by_start
+from gaitmap_results.reading.criteria import make_criteria
+from gaitmap_results.reading.index import RunFacts, by_start
+from gaitmap_results.showing.text import duration, local_time, printable
 
 __all__ = ["list_runs"]
 

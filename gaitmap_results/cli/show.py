@@ -8,13 +8,14 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli._finding import RESULTS_PATH, find_run
-from gaitmap_results.cli._record_lines import record_lines
-from gaitmap_results.cli._terminal import console, echo_json, print_labelled, printable
+from gaitmap_results.cli.finding import RESULTS_PATH, find_run
+from gaitmap_results.cli.terminal import console, echo_json, print_labelled
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
-from gaitmap_results.index import RunFacts
-from gaitmap_results.layout import RESULTS_DIR
-from gaitmap_results.loading import load_run_custom_metadata, load_run_metadata
+from gaitmap_results.reading.index import RunFacts
+from gaitmap_results.reading.loading import load_run_custom_metadata, load_run_metadata
+from gaitmap_results.showing.record_lines import record_lines
+from gaitmap_results.showing.text import printable
+from gaitmap_results.store.layout import RESULTS_DIR
 
 __all__ = ["show"]
 
@@ -66,5 +67,5 @@ def _print(facts: RunFacts, metadata: dict[str, Any], custom: Any, files: list[t
     output.print(printable(f"{facts.challenge_name}  {facts.challenge_version}"), soft_wrap=True)
     output.print(printable(facts.folder), style="dim", soft_wrap=True)
     output.print()
-    parts = record_lines(facts, metadata, custom, files)
+    parts = record_lines(facts.path, metadata, custom, files)
     print_labelled(output, ((label, "dim", lines) for label, lines in parts))

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gaitmap_results.cli.finding import RESULTS_PATH
+from gaitmap_results.cli.terminal import echo_json
 from gaitmap_results.config import find_results_folder
-from gaitmap_results.recovering import discard_run, recover_run
-from gaitmap_results.unfinished import UnfinishedRun, find_unfinished_run, list_unfinished
+from gaitmap_results.showing.text import printable
+from gaitmap_results.unfinished.listing import UnfinishedRun, find_unfinished_run, list_unfinished
+from gaitmap_results.unfinished.recovering import discard_run, recover_run
 
 __all__ = ["discard", "recover", "unfinished"]
 
-_RESULTS = click.Path(file_okay=False, path_type=Path)
-
 
 @click.command
-@click.argument("results", required=False, type=_RESULTS)
+@click.argument("results", required=False, type=RESULTS_PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def unfinished(results: Path | None, as_json: bool) -> None:
     """List the runs that were started and not published.
@@ -32,7 +32,7 @@ def unfinished(results: Path | None, as_json: bool) -> None:
     for message in skipped:
         click.echo(message, err=True)
     if as_json:
-        _echo_json([_described(run) for run in runs])
+        echo_json([_described(run) for run in runs])
     elif not runs:
         click.echo(f"There are no unfinished runs in {folder}")
     else:
@@ -42,7 +42,7 @@ def unfinished(results: Path | None, as_json: bool) -> None:
 
 @click.command
 @click.argument("run_id")
-@click.option("--results", type=_RESULTS, help="The results folder; without it, the config's is used.")
+@click.option("--results", type=RESULTS_PATH, help="The results folder; without it, the config's is used.")
 @click.option("--entry-name", multiple=True, help="The entry, if the run does not know it; repeat it for nested ones.")
 @click.option("--challenge-name", help="The full name of the challenge, if the run does not know it.")
 @click.option("--challenge-version", help="The version of the challenge, if the run does not know it.")
@@ -75,7 +75,7 @@ def recover(
         even_if_running=even_if_running,
     )
     if as_json:
-        _echo_json([{**_described(run), "path": str(path)}])
+        echo_json([{**_described(run), "path": str(path)}])
         return
     if found.published_as is not None:
         click.echo(f"The run was published already, in {path}; what else it had left behind is removed.")
@@ -87,7 +87,7 @@ def recover(
 
 @click.command
 @click.argument("run_id")
-@click.option("--results", type=_RESULTS, help="The results folder; without it, the config's is used.")
+@click.option("--results", type=RESULTS_PATH, help="The results folder; without it, the config's is used.")
 @click.option("--yes", is_flag=True, help="Delete it without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was deleted as JSON.")
 def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None:
@@ -102,7 +102,7 @@ def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None
         click.confirm("Delete it? It cannot be brought back.", abort=True, err=True)
     path = discard_run(run.run_id, folder)
     if as_json:
-        _echo_json([_described(run)])
+        echo_json([_described(run)])
     else:
         click.echo(f"Deleted {path}")
 
@@ -140,12 +140,7 @@ def _paragraph(run: UnfinishedRun) -> str:
         "rescued to": "" if run.rescued_to is None else str(run.rescued_to),
     }
     lines = [f"{run.run_id}  {run.status}{sure}"]
-    return _printable("\n".join([*lines, *(f"  {name + ':':<13} {text}" for name, text in facts.items() if text)]))
-
-
-def _printable(text: str) -> str:
-    """Return text from a file that anybody may have written, without what a terminal would take for a command."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    return printable("\n".join([*lines, *(f"  {name + ':':<13} {text}" for name, text in facts.items() if text)]))
 
 
 def _say_what_next(runs: Sequence[UnfinishedRun], folder: Path) -> None:
@@ -158,7 +153,3 @@ def _say_what_next(runs: Sequence[UnfinishedRun], folder: Path) -> None:
         click.echo(f"  gaitmap-results recover {complete[0].run_id} --results {folder}")
     click.echo("Nothing is deleted unless you ask for it, with")
     click.echo(f"  gaitmap-results discard RUN_ID --results {folder}")
-
-
-def _echo_json(described: list[dict[str, Any]]) -> None:
-    click.echo(json.dumps(described, indent=2))

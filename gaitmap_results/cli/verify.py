@@ -10,11 +10,12 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli._finding import existing_results_folder, find_run, scan
-from gaitmap_results.cli._terminal import console, echo_json, printable, progress
+from gaitmap_results.cli.finding import existing_results_folder, find_run, scan
+from gaitmap_results.cli.terminal import console, echo_json, progress
 from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsError, RunNotFoundError
-from gaitmap_results.layout import MANIFEST_FILE, METADATA_FILE
-from gaitmap_results.verifying import RunVerification, verify_run
+from gaitmap_results.reading.verifying import RunVerification, verify_run
+from gaitmap_results.showing.text import printable
+from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE
 
 __all__ = ["verify"]
 

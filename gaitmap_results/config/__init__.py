@@ -8,7 +8,7 @@ variable ``GAITMAP_RESULTS_CONFIG``, else in ``[tool.gaitmap_results]`` of the n
 
 from __future__ import annotations
 
-from gaitmap_results.config._holding import (
+from gaitmap_results.config.holding import (
     config_for_workers,
     explain_config,
     find_config,
@@ -19,8 +19,8 @@ from gaitmap_results.config._holding import (
     reset_config,
     set_config,
 )
-from gaitmap_results.config._local import ConfigValue, LocalConfig
-from gaitmap_results.config._template import create_config_template
+from gaitmap_results.config.local import ConfigValue, LocalConfig
+from gaitmap_results.config.template import create_config_template
 
 __all__ = [
     "ConfigValue",

@@ -1,0 +1,125 @@
+"""Prints for people at a terminal, and plainly where the output goes to a file or another program."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gaitmap_results.showing.text import printable
+from gaitmap_results.store.json_values import without_non_finite
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gaitmap_results.reading.index import SkippedRun
+
+__all__ = [
+    "console",
+    "echo_json",
+    "print_labelled",
+    "progress",
+    "report_skipped",
+]
+
+_MAX_SKIPPED = 20
+# Characters: wide enough that nothing is cut or broken into lines.
+_PLAIN_WIDTH = 10_000
+_MAX_WIDTH = 100
+_GAP = 2
+
+
+def console() -> Console:
+    """Return what writes to the standard output: as wide as the terminal, and never breaking lines elsewhere."""
+    from rich.console import Console
+
+    # A name in a foreign script must not end the command where the output cannot show it.
+    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    output = Console(highlight=False, markup=False, emoji=False)
+    if not output.is_terminal:
+        output.width = _PLAIN_WIDTH
+    return output
+
+
+def print_labelled(output: Console, rows: Iterable[tuple[str, str, Iterable[str]]]) -> None:
+    """Print lines beside their labels; long ones are broken between words, so that a path can be copied as a whole.
+
+    Parameters
+    ----------
+    output
+        Where to.
+    rows
+        A label, the style of the label, and lines; what has no line is not shown.
+    """
+    from rich.text import Text
+
+    shown = [(label, style, lines) for label, style, each in rows if (lines := list(each))]
+    indent = max((len(label) for label, _, _ in shown), default=0) + _GAP
+    width = min(output.width, _MAX_WIDTH) - indent if output.is_terminal else _PLAIN_WIDTH
+    for label, style, lines in shown:
+        start = (label.ljust(indent), style)
+        for line in itertools.chain.from_iterable(_wrapped(printable(line), width) for line in lines):
+            output.print(Text.assemble(start, line), soft_wrap=True)
+            start = (" " * indent, "")
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    own_indent = " " * (len(text) - len(text.lstrip()))
+    more = own_indent + ("  " if text.lstrip().startswith("- ") else "")
+    return textwrap.wrap(
+        text.strip(),
+        max(width, 20),
+        initial_indent=own_indent,
+        subsequent_indent=more,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def echo_json(value: Any) -> None:
+    """Print a value as JSON; numbers that JSON does not have are null."""
+    click.echo(json.dumps(without_non_finite(value), indent=2, default=str, allow_nan=False))
+
+
+@contextmanager
+def progress(description: str, total: float | None = None) -> Iterator[Callable[..., None]]:
+    """Yield a function that moves a bar on the error stream by so many runs; only a terminal shows it.
+
+    Parameters
+    ----------
+    description
+        What takes so long.
+    total
+        How many there are, if that is known.
+    """
+    if sys.stderr is None or not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    output = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    counter = TextColumn("{task.completed:.0f} runs")
+    columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeElapsedColumn())
+    with Progress(*columns, console=output, transient=True) as bar:
+        task = bar.add_task(description, total=total)
+
+        def advance(by: float = 1) -> None:
+            bar.advance(task, by)
+
+        yield advance
+
+
+def report_skipped(skipped: Sequence[SkippedRun]) -> None:
+    """Say on the error stream which folders were left out."""
+    for each in skipped[:_MAX_SKIPPED]:
+        click.echo(printable(f"Left out {each.folder}: {each.reason}"), err=True)
+    if len(skipped) > _MAX_SKIPPED:
+        click.echo(f"Left out {len(skipped) - _MAX_SKIPPED} more folders", err=True)

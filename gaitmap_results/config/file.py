@@ -1,0 +1,260 @@
+"""Reads a config file.
+
+A config file is JSON, or TOML where its name ends with ``.toml``.
+Three ways to arrange it are understood:
+
+- the keys at the top: ``{"results_dir": "results", "datasets": {...}}``;
+- in a section of their own: ``{"gaitmap_results": {...}, "datasets": {...}}``; in a ``pyproject.toml`` this section is
+  ``[tool.gaitmap_results]``;
+- as gaitmap_challenges has it: ``{"gaitmap_challenges": {...}, "datasets": {...}}``.
+
+A key whose value is ``null`` counts as not given.
+"""
+
+from __future__ import annotations
+
+import codecs
+import importlib
+import importlib.util
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results.config.values import check_boolean, check_datasets, check_folder, check_number_of_jobs
+from gaitmap_results.exceptions import ConfigError
+
+__all__ = ["ConfigFile", "read_config_file", "read_pyproject"]
+
+_FOLDERS = ("results_dir", "cache_dir", "tmp_dir")
+_KEYS = (*_FOLDERS, "n_jobs", "datasets", "debug")
+
+# Only for what this Python cannot read: enough to see whether the file says anything about us.
+_MENTIONS_OUR_TABLE = re.compile(
+    r"""^[ \t]*(\[[ \t]*["']?tool["']?[ \t]*\.[ \t]*["']?gaitmap_results["']?[ \t]*[\].]"""
+    r"""|tool[ \t]*\.[ \t]*gaitmap_results[ \t]*[.=])""",
+    re.MULTILINE,
+)
+_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}:]')
+_NO_TOML = (
+    "Python 3.10 cannot read TOML by itself. Install the extra with: pip install 'gaitmap_results[toml]', "
+    "or write the config as a JSON file and name it in GAITMAP_RESULTS_CONFIG."
+)
+
+
+@dataclass(frozen=True)
+class ConfigFile:
+    """What a config file says.
+
+    Attributes
+    ----------
+    path
+        The file.
+    values
+        The values given for the fields of ``LocalConfig``, checked, with absolute paths.
+    debug
+        The ``debug`` key, ``None`` where it is not given.
+    """
+
+    path: Path
+    values: dict[str, Any]
+    debug: bool | None
+
+
+def read_config_file(path: Path) -> ConfigFile:
+    """Read a JSON or TOML config file.
+
+    Parameters
+    ----------
+    path
+        The file; relative paths in it start from its folder.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such file, it is neither JSON nor TOML, a key is not known or a value is wrong.
+    """
+    path = path.absolute()
+    try:
+        text = _decoded(path.read_bytes(), path)
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"There is no config file {path}. Correct the path, or create the file with create_config_template."
+        ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"The config file {path} cannot be read: {error.strerror or error}. "
+            "It must be a file that you have permission to read."
+        ) from error
+    is_toml = path.suffix.lower() == ".toml"
+    return _checked(_section(_parsed_toml(text, path) if is_toml else _parsed_json(text, path), path), path)
+
+
+def read_pyproject(path: Path) -> ConfigFile | None:
+    """Read the table ``[tool.gaitmap_results]`` of a ``pyproject.toml``.
+
+    Parameters
+    ----------
+    path
+        The file; relative paths in the table start from its folder.
+
+    Returns
+    -------
+    config_file
+        What the table says, ``None`` if there is no such table.
+        A file that is broken is somebody else's concern unless it mentions the table.
+
+    Raises
+    ------
+    ConfigError
+        If the table cannot be read, a key is not known or a value is wrong.
+    OSError
+        If the file cannot be opened.
+    """
+    path = path.absolute()
+    raw = path.read_bytes()
+    if b"gaitmap_results" not in raw and not raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return None
+    if not _MENTIONS_OUR_TABLE.search(raw.decode("utf-8-sig", errors="replace")):
+        # Other spellings of the table exist, and only a TOML reader knows them.
+        try:
+            content = _parsed_toml(_decoded(raw, path), path)
+        except ConfigError:
+            return None
+    else:
+        content = _parsed_toml(_decoded(raw, path), path)
+    tool = content.get("tool")
+    if not isinstance(tool, dict) or "gaitmap_results" not in tool:
+        return None
+    return _checked(_section(content, path), path)
+
+
+def _decoded(raw: bytes, path: Path) -> str:
+    # Editors and shells of Windows put a byte order mark in front, PowerShell's `>` even writes UTF-16.
+    is_utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return raw.decode("utf-16" if is_utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"The config file {path}, line {line}, is not UTF-8 text. Save it again as UTF-8.") from error
+
+
+def _parsed_json(text: str, path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        hint = r" In JSON a backslash is written twice (C:\\data), or as / instead." if "escape" in error.msg else ""
+        raise ConfigError(
+            f"The config file {path}, line {error.lineno}, column {error.colno}, is not valid JSON: {error.msg}. "
+            f"Correct this line; the mistake may also be just before it.{hint}"
+        ) from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"The config file {path} cannot be read as JSON: {error}. Correct this value.") from error
+    _refuse_repeated_keys(text, path)
+    if not isinstance(content, dict):
+        raise ConfigError(
+            f"The config file {path}, line 1, holds a {type(content).__name__}, but must hold an object: "
+            '{"gaitmap_results": {"results_dir": "…"}}. See create_config_template.'
+        )
+    return content
+
+
+def _refuse_repeated_keys(text: str, path: Path) -> None:
+    """Refuse a key that stands twice in one JSON object, of which Python would silently take the last."""
+    open_objects: list[set[str]] = []
+    last_string: re.Match[str] | None = None
+    for token in _JSON_TOKEN.finditer(text):
+        if token[0] == "{":
+            open_objects.append(set())
+        elif token[0] == "}":
+            open_objects.pop()
+        elif token[0] == ":" and last_string is not None:
+            key = json.loads(last_string[0])
+            if key in open_objects[-1]:
+                line = text.count("\n", 0, last_string.start()) + 1
+                raise ConfigError(
+                    f"The config file {path}, line {line}, gives {key!r} a second time. Remove one of them."
+                )
+            open_objects[-1].add(key)
+        else:
+            last_string = token
+
+
+def _parsed_toml(text: str, path: Path) -> dict[str, Any]:
+    toml = _toml_reader()
+    if toml is None:
+        raise ConfigError(f"The config in {path} cannot be read: {_NO_TOML}")
+    try:
+        content: dict[str, Any] = toml.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"The config file {path} is not valid TOML: {error}. Correct this line.") from error
+    return content
+
+
+def _toml_reader() -> Any:
+    name = next((name for name in ("tomllib", "tomli") if importlib.util.find_spec(name) is not None), None)
+    return None if name is None else importlib.import_module(name)
+
+
+def _section(content: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return the part of the file that is ours, with the data sets in it, wherever they stand."""
+    tool = content.get("tool")
+    if isinstance(tool, dict) and "gaitmap_results" in tool:
+        return _table(tool["gaitmap_results"], "[tool.gaitmap_results]", path)
+    if path.name == "pyproject.toml":
+        raise ConfigError(f"{path} has no table [tool.gaitmap_results]. Add it, or name another config file.")
+    name = next((name for name in ("gaitmap_results", "gaitmap_challenges") if name in content), None)
+    if name is None:
+        return content
+    section = dict(_table(content[name], f"{name!r}", path))
+    # The file of gaitmap_challenges belongs to that program: what else is in it is none of our business.
+    known = ("gaitmap_results", "gaitmap_challenges", "datasets")
+    if name == "gaitmap_results" and (unknown := [key for key in content if key not in known]):
+        inside = f" Move it into {name!r}." if unknown[0] in _KEYS else ""
+        raise ConfigError(
+            f"The config file {path} has {unknown[0]!r} beside {name!r}, "
+            f"where only 'datasets' may stand.{inside or ' Remove it.'}"
+        )
+    if content.get("datasets") is not None:
+        if section.get("datasets") is not None:
+            raise ConfigError(f"The config file {path} has 'datasets' inside and beside {name!r}. Remove one of them.")
+        section["datasets"] = content["datasets"]
+    return section
+
+
+def _table(value: object, name: str, path: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ConfigError(f"{name} in {path} is {value!r}, but must hold keys such as results_dir. Correct it.")
+    return value
+
+
+def _checked(section: dict[str, Any], path: Path) -> ConfigFile:
+    values: dict[str, Any] = {}
+    debug = None
+    for key, value in section.items():
+        if key not in _KEYS:
+            raise ConfigError(_unknown_key(key, path))
+        where = f"{key!r} in {path}"
+        if value is None:
+            continue
+        if key in _FOLDERS:
+            values[key] = check_folder(value, where=where, base=path.parent)
+        elif key == "n_jobs":
+            values[key] = check_number_of_jobs(value, where=where, text_allowed=True)
+        elif key == "datasets":
+            values[key] = check_datasets(value, where=where, base=path.parent)
+        else:
+            debug = check_boolean(value, where=where)
+    return ConfigFile(path, values, debug)
+
+
+def _unknown_key(key: str, path: Path) -> str:
+    # Without a cutoff there is always a nearest one.
+    import difflib  # only for mistakes
+
+    nearest = difflib.get_close_matches(key.lower(), _KEYS, n=1, cutoff=0)[0]
+    return (
+        f"{path} has the key {key!r}, which is not known. The nearest known key is {nearest!r}. "
+        f"Correct or remove it; the known keys are {', '.join(_KEYS)}."
+    )

@@ -1,0 +1,131 @@
+"""Describes a config.
+
+:class:`LocalConfig` is what users see of it, :class:`FoundConfig` adds where each value comes from.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results.config.values import check_datasets, check_folder, check_number_of_jobs
+
+__all__ = ["ConfigValue", "FoundConfig", "LocalConfig"]
+
+_FOLDERS = ("results_dir", "cache_dir", "tmp_dir")
+
+
+@dataclass(frozen=True)
+class LocalConfig:
+    """What is particular to this computer.
+
+    In the three folders ``~`` and environment variables (``$NAME``, ``${NAME}``, ``%NAME%``) are replaced, and a
+    relative path starts from the working directory at this moment.
+
+    Parameters
+    ----------
+    results_dir
+        The results folder, where runs are stored.
+    cache_dir
+        A folder for files that challenges and algorithms keep between runs.
+    tmp_dir
+        A folder for their temporary files.
+    n_jobs
+        The number of parallel jobs on this computer; -1 for as many as it has processors.
+    datasets
+        Where the data sets are: a mapping of names to folders, or the ``DatasetsConfig`` of gaitmap_datasets.
+
+    Raises
+    ------
+    ConfigError
+        If a value is of the wrong kind, or names an environment variable that is not set.
+
+    Examples
+    --------
+    >>> from gaitmap_results.config import LocalConfig
+    >>> LocalConfig(n_jobs=4).to_json_dict()
+    {'tmp_dir': None, 'cache_dir': None, 'results_dir': None, 'n_jobs': 4, 'datasets': None}
+    """
+
+    results_dir: Path | None = None
+    cache_dir: Path | None = None
+    tmp_dir: Path | None = None
+    n_jobs: int = 1
+    # A dictionary has no hash; without this a config with data sets would have none either.
+    datasets: Any = field(default=None, hash=False)
+
+    def __post_init__(self) -> None:
+        for name in _FOLDERS:
+            if (value := getattr(self, name)) is not None:
+                object.__setattr__(self, name, check_folder(value, where=f"{name!r} given to LocalConfig"))
+        object.__setattr__(self, "n_jobs", check_number_of_jobs(self.n_jobs, where="'n_jobs' given to LocalConfig"))
+        object.__setattr__(self, "datasets", check_datasets(self.datasets, where="'datasets' given to LocalConfig"))
+
+    def to_json_dict(self) -> dict[str, Any]:
+        """Return the config as it is stored in ``metadata.json``: a new dictionary that JSON can hold, paths as text.
+
+        A config file with this content means the same config again, if ``datasets`` is a mapping.
+        """
+        # The order of gaitmap_challenges, so that its records and ours can be laid side by side.
+        names = ("tmp_dir", "cache_dir", "results_dir", "n_jobs", "datasets")
+        return {name: _as_json(getattr(self, name)) for name in names}
+
+
+@dataclass(frozen=True)
+class ConfigValue:
+    """One value of the config, with where it comes from.
+
+    Attributes
+    ----------
+    name
+        Its name: a field of :class:`LocalConfig`, or ``debug``.
+    value
+        The value in use.
+    source
+        ``"argument"`` (of ``set_config``), ``"file"``, ``"pyproject"``, ``"environment variable"`` or ``"default"``.
+    where
+        The path of the file or the name of the variable, empty for the other sources.
+    found_by
+        What led to the file: ``"set_config"``, ``"GAITMAP_RESULTS_CONFIG"`` or ``"search"``, else empty.
+    """
+
+    name: str
+    value: Any
+    source: str = "default"
+    where: str = ""
+    found_by: str = ""
+
+
+@dataclass(frozen=True)
+class FoundConfig:
+    """A config, with where its values come from."""
+
+    config: LocalConfig
+    source: str = "default"
+    where: str = ""
+    found_by: str = ""
+    given: frozenset[str] = frozenset()
+    debug: ConfigValue = ConfigValue("debug", None)
+
+    def explained(self, name: str) -> ConfigValue:
+        """Return the value of one field, with where it comes from."""
+        value = getattr(self.config, name)
+        if name not in self.given:
+            return ConfigValue(name, value)
+        return ConfigValue(name, value, self.source, self.where, self.found_by)
+
+
+def _as_json(value: Any) -> Any:
+    if value is None or isinstance(value, (str, bool, int)) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {item.name: _as_json(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(item) for item in value]
+    return str(value)

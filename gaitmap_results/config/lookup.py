@@ -1,0 +1,104 @@
+"""Looks for a config where nobody has set one.
+
+The places are the file named by the environment variable ``GAITMAP_RESULTS_CONFIG``, then the table
+``[tool.gaitmap_results]`` in a ``pyproject.toml`` of the working directory or the nearest folder above it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from gaitmap_results.config.file import ConfigFile, read_config_file, read_pyproject
+from gaitmap_results.config.local import ConfigValue, FoundConfig, LocalConfig
+from gaitmap_results.config.values import check_boolean, check_folder
+from gaitmap_results.exceptions import ConfigError
+
+__all__ = ["CONFIG_VARIABLE", "DEBUG_VARIABLE", "Lookup", "debug_of_environment", "from_file", "look_up"]
+
+CONFIG_VARIABLE = "GAITMAP_RESULTS_CONFIG"
+DEBUG_VARIABLE = "GAITMAP_RESULTS_DEBUG"
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """What a process sees: a config, or why there is none."""
+
+    found: FoundConfig | None = None
+    places: tuple[str, ...] = ()
+    problem: ConfigError | None = None
+
+
+def look_up() -> Lookup:
+    """Look at each place in turn, and return the first config, or the places.
+
+    Raises
+    ------
+    ConfigError
+        If the first config there is is wrong; a later one must not stand in for it.
+    """
+    named = os.environ.get(CONFIG_VARIABLE)
+    if named is not None:
+        where = f"The config file named by the environment variable {CONFIG_VARIABLE}"
+        path = check_folder(named, where=where)
+        try:
+            return Lookup(from_file(read_config_file(path), "file", CONFIG_VARIABLE))
+        except ConfigError as error:
+            raise ConfigError(f"{error} (The environment variable {CONFIG_VARIABLE} names this file.)") from error
+    places = [f"environment variable {CONFIG_VARIABLE}: not set"]
+    try:
+        folder = Path.cwd()
+    except OSError:
+        return Lookup(places=(*places, "pyproject.toml: not searched, since the working directory no longer exists"))
+    for candidate in (folder / "pyproject.toml" for folder in (folder, *folder.parents)):
+        try:
+            file = read_pyproject(candidate)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            # Folders far above the user's own may well be closed to them.
+            places.append(f"{candidate}: cannot be read ({error.strerror or error})")
+            continue
+        if file is not None:
+            return Lookup(from_file(file, "pyproject", "search"))
+        places.append(f"{candidate}: has no table [tool.gaitmap_results]")
+    return Lookup(places=(*places, f"pyproject.toml in {folder} and the folders above it: no further one"))
+
+
+def from_file(file: ConfigFile, source: str, found_by: str) -> FoundConfig:
+    """Return the config that a file holds.
+
+    Parameters
+    ----------
+    file
+        What the file says.
+    source
+        ``"file"`` or ``"pyproject"``.
+    found_by
+        What led to the file.
+    """
+    # Not through the constructor: it would replace variables a second time, now in the names of existing folders.
+    config = LocalConfig()
+    for name, value in file.values.items():
+        object.__setattr__(config, name, value)
+    where = str(file.path)
+    debug = ConfigValue("debug", None)
+    if file.debug is not None:
+        debug = ConfigValue("debug", file.debug, source, where, found_by)
+    return FoundConfig(config, source, where, found_by, frozenset(file.values), debug)
+
+
+def debug_of_environment() -> ConfigValue | None:
+    """Return what ``GAITMAP_RESULTS_DEBUG`` says, ``None`` if it is not set.
+
+    Raises
+    ------
+    ConfigError
+        If its value is none of the allowed words.
+    """
+    word = os.environ.get(DEBUG_VARIABLE)
+    if word is None:
+        return None
+    value = check_boolean(word, where=f"The environment variable {DEBUG_VARIABLE}")
+    return ConfigValue("debug", value, "environment variable", DEBUG_VARIABLE)

@@ -1,0 +1,56 @@
+"""Writes a config file to be filled in."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gaitmap_results.config.values import check_folder
+from gaitmap_results.exceptions import ConfigError
+
+__all__ = ["create_config_template"]
+
+
+def create_config_template(path: str | Path) -> Path:
+    """Write a config file with every key, to be filled in.
+
+    Parameters
+    ----------
+    path
+        The file to create; its name must not end with ``.toml``, since it is JSON.
+
+    Returns
+    -------
+    path
+        The absolute path of the file.
+
+    Raises
+    ------
+    ConfigError
+        If the file exists already, or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from gaitmap_results.config import create_config_template
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = create_config_template(Path(folder) / "config.json")
+    ...     "results_dir" in path.read_text()
+    True
+    """
+    target = check_folder(path, where="'path' of the config template")
+    if target.suffix.lower() == ".toml":
+        raise ConfigError(f"The config template {target} would be JSON. Choose a name that ends with .json.")
+    ours = {"results_dir": None, "cache_dir": None, "tmp_dir": None, "n_jobs": 1, "debug": None}
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(json.dumps({"gaitmap_results": ours, "datasets": {}}, indent=4) + "\n")
+    except FileExistsError as error:
+        raise ConfigError(f"{target} exists already and is left as it is. Choose another name or delete it.") from error
+    except OSError as error:
+        raise ConfigError(
+            f"The config template {target} cannot be written: {error.strerror or error}. "
+            "Create its folder, or choose one that you may write to."
+        ) from error
+    return target

@@ -1,0 +1,26 @@
+"""Prepares other packages when they are imported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gaitmap_results.integrations import tpcp as _tpcp
+from gaitmap_results.integrations import workers as _workers
+from gaitmap_results.recording.observing import observe_challenges
+from gaitmap_results.user_code.wrapping import when_imported
+
+__all__ = ["install"]
+
+
+def install() -> None:
+    """Wait for the packages whose users should not have to do anything."""
+    when_imported("gaitmap_challenges.challenge_base", _observe_gaitmap_challenges)
+    when_imported("tpcp.parallel", _tpcp.register)
+    when_imported("multiprocessing.reduction", _workers.prepare_multiprocessing)
+    when_imported("distributed.protocol.pickle", _workers.prepare_dask)
+    for module in _workers.CLOUDPICKLES:
+        when_imported(module, _workers.prepare_cloudpickle)
+
+
+def _observe_gaitmap_challenges(module: Any) -> None:
+    observe_challenges(module.BaseChallenge)

@@ -1,0 +1,202 @@
+"""Takes recorded functions into worker processes as what they are, and the config with them."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import logging
+from collections.abc import Callable
+from types import CodeType
+from typing import Any
+
+from gaitmap_results.config import config_for_workers
+from gaitmap_results.user_code.wrapping import (
+    BoundWrapped,
+    WrappedFunction,
+    is_wrapped,
+    reduced_by,
+    wrap_function,
+    wrap_method,
+)
+
+__all__ = ["CLOUDPICKLES", "prepare_cloudpickle", "prepare_dask", "prepare_multiprocessing"]
+
+_logger = logging.getLogger("gaitmap_results")
+
+#: The modules in which cloudpickle and its copies inside of other packages have their pickler, today's and earlier
+#: ones; joblib, dask, Ray and Spark send functions with it.
+CLOUDPICKLES = tuple(
+    f"{package}.{module}"
+    for package in ("cloudpickle", "joblib.externals.cloudpickle", "ray.cloudpickle", "pyspark.cloudpickle")
+    for module in ("cloudpickle", "cloudpickle_fast")
+)
+
+_Reduced = str | tuple[Callable[..., Any], tuple[Any, ...]]
+
+
+def prepare_multiprocessing(module: Any) -> None:
+    """Let pools and executors of the standard library carry the config with a recorded function.
+
+    They send functions by their name; that is left as it is.
+
+    Parameters
+    ----------
+    module
+        ``multiprocessing.reduction``.
+    """
+    for kind in (WrappedFunction, BoundWrapped):
+        module.ForkingPickler.register(kind, _reduce_for_the_standard_library)
+
+
+def prepare_cloudpickle(module: Any) -> None:
+    """Let cloudpickle send a recorded function whole.
+
+    It sends functions of scripts and notebooks by their content, takes a wrapped one for the function inside, and loses
+    the wrapper: the function would run in the worker, and nothing would be recorded or said.
+
+    Parameters
+    ----------
+    module
+        The module of cloudpickle, or of a copy, that defines its pickler.
+    """
+    pickler = getattr(module, "CloudPickler", None)
+    if pickler is None:
+        return  # earlier versions have it in the other module
+    needed = [(pickler, name) for name in ("_function_reduce", "_dispatch_table")]
+    needed += [(module, name) for name in ("_should_pickle_by_reference", "dumps")]
+    missing = [name for owner, name in needed if not hasattr(owner, name)]
+    if missing:
+        # Before anything is changed: half of it would break the user's pickles.
+        _logger.warning(
+            "gaitmap_results does not know this version of %s, which has no %s. Recorded functions of scripts and "
+            "notebooks that are sent to worker processes with it run there, but they are NOT recorded. Put them into a "
+            "module that the workers can import, and give them a path.",
+            module.__name__,
+            " and no ".join(missing),
+        )
+        return
+    wrap_method(pickler, "_function_reduce", _leave_to_the_table)
+    pickler._dispatch_table[WrappedFunction] = lambda item: _reduce_for_cloudpickle(item, module)
+    pickler._dispatch_table[BoundWrapped] = lambda item: _reduce_bound(item, module.dumps)
+
+
+def prepare_dask(module: Any) -> None:
+    """Let dask carry the config with a recorded function that the workers import.
+
+    It sends what can be imported by its name, as the standard library pickles it, and all else with cloudpickle.
+
+    Parameters
+    ----------
+    module
+        ``distributed.protocol.pickle``.
+    """
+    if not is_wrapped(module.dumps):
+        module.dumps = wrap_function(module.dumps, _dumps_of_dask)
+
+
+def _dumps_of_dask(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    with reduced_by(_reduce_for_the_standard_library):
+        return wrapped(*args, **kwargs)
+
+
+def _leave_to_the_table(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    return NotImplemented if args and is_wrapped(args[0]) else wrapped(*args, **kwargs)
+
+
+def _reduce_for_the_standard_library(item: Any) -> _Reduced:
+    import pickle
+
+    if isinstance(item, BoundWrapped):
+        return _reduce_bound(item, pickle.dumps)
+    # pickle says better than we could why a function of this name cannot be found.
+    return _by_name(item, pickle.dumps) if _is_importable(item) else str(item.__qualname__)
+
+
+def _reduce_bound(item: Any, dumps: Callable[[Any], bytes]) -> _Reduced:
+    lookup, (owner, name) = item.__reduce__()  # not __reduce_ex__, which may have led here
+    return _restore_bound, (lookup, owner, name, _tell(dumps))
+
+
+def _reduce_for_cloudpickle(item: Any, module: Any) -> _Reduced:
+    is_function = not isinstance(item.__wrapped__, (classmethod, staticmethod))
+    if is_function and module._should_pickle_by_reference(item):
+        return _by_name(item, module.dumps)
+    function = item.__wrapped__
+    return _restore_by_value, (type(item), function, item._self_wrapper, _tell(module.dumps), _file_of_code(function))
+
+
+def _by_name(item: Any, dumps: Callable[[Any], bytes]) -> _Reduced:
+    return _restore_by_name, (item.__module__, item.__qualname__, _tell(dumps))
+
+
+def _is_importable(item: Any) -> bool:
+    try:
+        return _find(item.__module__, item.__qualname__) is item
+    except (ImportError, AttributeError):
+        return False
+
+
+def _find(module: str, qualified_name: str) -> Any:
+    found: Any = importlib.import_module(module)
+    for name in qualified_name.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def _tell(dumps: Callable[[Any], bytes]) -> bytes | None:
+    """Return the config, pickled on its own: if that fails, it must not keep the user's function from being sent."""
+    try:
+        return dumps(config_for_workers()[0])
+    except Exception:
+        _logger.warning("The config cannot be sent to worker processes; they look for one themselves.", exc_info=True)
+        return None
+
+
+def _listen(told: bytes | None) -> None:
+    # A file with a pickled function changes nothing for the program that opens it.
+    if told is None or not _is_worker():
+        return
+    import pickle
+
+    try:
+        config_for_workers()[1](pickle.loads(told))  # noqa: S301 - part of a pickle that is being loaded already
+    except Exception:
+        _logger.warning("The config did not reach this worker process; it looks for one itself.", exc_info=True)
+
+
+def _is_worker() -> bool:
+    import multiprocessing
+
+    # A process that is being spawned to run one function loads that before it knows its parent.
+    is_being_spawned = getattr(multiprocessing.current_process(), "_inheriting", False)
+    return is_being_spawned or multiprocessing.parent_process() is not None
+
+
+def _restore_by_name(module: str, qualified_name: str, told: bytes | None) -> Any:
+    # First the import: the user's module may set a config itself.
+    found = _find(module, qualified_name)
+    _listen(told)
+    return found
+
+
+def _restore_by_value(kind: type, function: Any, wrapper: Any, told: bytes | None, file: str | None) -> Any:
+    _listen(told)
+    inner = _innermost(function)
+    if file is not None and isinstance(getattr(inner, "__code__", None), CodeType):
+        # cloudpickle 3.1.3 and later leave out where a function was written; a record tells it.
+        inner.__code__ = inner.__code__.replace(co_filename=file)
+    return kind(function, wrapper)
+
+
+def _innermost(function: Any) -> Any:
+    return inspect.unwrap(getattr(function, "__func__", function))
+
+
+def _file_of_code(function: Any) -> str | None:
+    code = getattr(_innermost(function), "__code__", None)
+    return code.co_filename if isinstance(code, CodeType) else None
+
+
+def _restore_bound(lookup: Callable[[Any, str], Any], owner: Any, name: str, told: bytes | None) -> Any:
+    _listen(told)
+    return lookup(owner, name)

@@ -1,0 +1,3 @@
+"""Where a run comes from: one file per fact."""
+
+from __future__ import annotations

@@ -1,0 +1,328 @@
+"""Collects where a run comes from, each fact on its own, so that one that fails costs only itself."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import unquote, urlsplit
+
+from gaitmap_results import config
+from gaitmap_results.exceptions import InvalidOptionError
+from gaitmap_results.saving.debug_reasons import DebugReason
+from gaitmap_results.store.json_values import safe_text
+from gaitmap_results.store.layout import UNFINISHED_DIR
+from gaitmap_results.store.privacy import redact_command
+
+if TYPE_CHECKING:
+    from gaitmap_results.provenance.git import GitState, GitUnreadableError, StateReading, StateRereading
+    from gaitmap_results.provenance.packages import InstalledPackages
+    from gaitmap_results.provenance.resources import ResourceMeter
+    from gaitmap_results.saving.plan import SavePlan
+    from gaitmap_results.store.heartbeat import Heart
+    from gaitmap_results.user_code.caller import Caller
+
+__all__ = [
+    "Collector",
+    "GitReading",
+    "GitRereading",
+    "Provenance",
+    "collect_provenance",
+    "read_git",
+    "start_meter",
+]
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Collector:
+    """Runs collectors one by one and keeps what went wrong.
+
+    Attributes
+    ----------
+    errors
+        One ``{"what", "error"}`` for each fact that could not be determined.
+    """
+
+    errors: list[dict[str, str]] = field(default_factory=list)
+
+    def collect(self, what: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T | None:
+        """Return what ``function`` returns, or ``None`` and a note if it raises.
+
+        Raises
+        ------
+        InvalidOptionError
+            If what the user asked for makes no sense; that is no missing fact.
+        """
+        try:
+            return function(*arguments, **options)
+        except InvalidOptionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - provenance never costs a result
+            self.note(what, f"{type(error).__name__}: {error}")
+            return None
+
+    def note(self, what: str, error: str) -> None:
+        """Keep that a fact is missing or incomplete, and why."""
+        self.errors.append({"what": what, "error": safe_text(error)})
+
+
+@dataclass(frozen=True)
+class GitReading:
+    """What git said at one moment, or why it said nothing."""
+
+    state: GitState | None
+    problem: DebugReason | None = None
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What was known when a run started.
+
+    Attributes
+    ----------
+    moment
+        When it was collected.
+    caller
+        Who asked for the record.
+    git
+        What git said; ``None`` if it was not asked.
+    system_info, config, command
+        The values of these keys of metadata.json.
+    errors
+        What could not be determined.
+    """
+
+    moment: datetime
+    caller: Caller | None
+    git: GitReading | None
+    system_info: dict[str, Any]
+    config: dict[str, Any] | None
+    command: list[str] | None
+    errors: tuple[dict[str, str], ...]
+
+
+def collect_provenance(plan: SavePlan, caller: Caller | None, *, will_be_reread: bool = False) -> Provenance:
+    """Return where a run that starts now comes from.
+
+    Parameters
+    ----------
+    plan
+        What a save will do.
+    caller
+        Who asked for it.
+    will_be_reread
+        Leave to :class:`GitRereading` what cannot change until then.
+    """
+    moment = datetime.now(timezone.utc)
+    collector = Collector()
+    with contextlib.ExitStack() as until_read:
+        # git works in processes of its own, hence all else is looked at while it does.
+        under_way = (
+            collector.collect("git", _start_git, until_read, describe=not will_be_reread) if plan.use_git else None
+        )
+        system_info, packages = _system_info(collector)
+        found_config = collector.collect("config", _config)
+        command = collector.collect("command", redact_command, sys.argv)
+        reading = collector.collect("git", _finish_git, under_way, plan, caller) if under_way else None
+    if plan.use_git and reading is None:
+        reading = GitReading(None, DebugReason("git.unavailable", "The state of the repository could not be read."))
+    _note_hidden_files(collector, reading)
+    if packages is not None:
+        system_info["packages_direct_url"] = _direct_urls(collector, packages, reading)
+    return Provenance(
+        moment=moment,
+        caller=caller,
+        git=reading,
+        system_info=system_info,
+        config=found_config,
+        command=command,
+        errors=tuple(collector.errors),
+    )
+
+
+def read_git(plan: SavePlan, caller: Caller | None) -> GitReading:
+    """Return the state of the repository that the current working directory is in."""
+    with contextlib.ExitStack() as until_read:
+        return _finish_git(_start_git(until_read), plan, caller)
+
+
+def _start_git(until_read: contextlib.ExitStack, *, describe: bool = True) -> StateReading | GitReading:
+    from gaitmap_results.provenance.git import GitUnreadableError, StateReading
+
+    try:
+        reading = StateReading(Path.cwd(), describe=describe)
+    except GitUnreadableError as error:
+        return _unreadable(error)
+    until_read.enter_context(reading)
+    return reading
+
+
+def _finish_git(under_way: StateReading | GitReading, plan: SavePlan, caller: Caller | None) -> GitReading:
+    from gaitmap_results.provenance.git import GitUnreadableError
+
+    if isinstance(under_way, GitReading):
+        return under_way
+    try:
+        state = under_way.finish(**_what_counts(plan, caller))
+    except GitUnreadableError as error:
+        return _unreadable(error)
+    return GitReading(state)
+
+
+def _unreadable(error: GitUnreadableError) -> GitReading:
+    return GitReading(None, DebugReason(error.code, error.message))
+
+
+def _note_hidden_files(collector: Collector, reading: GitReading | None) -> None:
+    paths = unwatched_files(reading)
+    if paths:
+        shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
+        collector.note("git", f"git was told not to look for changes (assume-unchanged, skip-worktree) in {shown}.")
+
+
+def unwatched_files(reading: GitReading | None) -> list[str]:
+    """Return the files in which git was told not to look for changes; nobody knows whether they have any."""
+    state = reading.state if reading else None
+    # A file that a sparse checkout leaves out has the same mark, and cannot have been edited.
+    return [path for path in state.hidden if (state.base_dir / path).exists()] if state else []
+
+
+class GitRereading(contextlib.AbstractContextManager["GitRereading"]):
+    """What git says at the end of a run: asked when this is made, waited for when it is needed.
+
+    Parameters
+    ----------
+    plan
+        What the save does.
+    provenance
+        What was known at the start.
+    collector
+        Where it is noted that git says nothing.
+    """
+
+    _WHAT: Final = "git at the end of the run"
+
+    def __init__(self, plan: SavePlan, provenance: Provenance, collector: Collector) -> None:
+        from gaitmap_results.provenance.git import StateRereading
+
+        self._plan = plan
+        self._caller = provenance.caller
+        self._start = provenance.git.state if provenance.git else None
+        self._collector = collector
+        self._under_way = collector.collect(self._WHAT, StateRereading, self._start) if self._start else None
+
+    def __exit__(self, *_: object) -> None:
+        if self._under_way is not None:
+            self._under_way.__exit__()
+
+    def finish(self) -> tuple[GitReading | None, bool | None]:
+        """Wait for git; return what it said, and whether anything changed since the start (``None``: unknown)."""
+        if self._start is None:
+            return None, False
+        if self._under_way is None:
+            return None, None
+        end = self._collector.collect(self._WHAT, self._read, self._under_way)
+        return (None, None) if end is None else (GitReading(end), end.differs_from(self._start))
+
+    def _read(self, under_way: StateRereading) -> GitState:
+        # Fails where the working directory is gone, too.
+        return under_way.finish(**_what_counts(self._plan, self._caller))
+
+
+def _what_counts(plan: SavePlan, caller: Caller | None) -> dict[str, Any]:
+    """Return by what git's answer is judged: the options of :func:`gaitmap_results.provenance.git.read_git_state`."""
+    file = None if caller is None else caller.file
+    return {
+        "ignore": plan.git_dirty_ignore,
+        "results_folder": _not_counted(plan, file),
+        "caller_file": file,
+    }
+
+
+def _not_counted(plan: SavePlan, caller_file: Path | None) -> Path:
+    """Return the folder whose changes are none of the code's: the results folder, unless it holds code too.
+
+    What is unfinished never counts; it is there only while a run is recorded.
+    """
+    folder = plan.results_folder
+    # Code that was typed in, or stands in a notebook whose file is not known, belongs to the folder it runs in.
+    code = caller_file if caller_file is not None else Path.cwd()
+    holds_code = (folder / ".git").exists() or code.is_relative_to(folder)
+    return folder / UNFINISHED_DIR if holds_code else folder
+
+
+def _config() -> dict[str, Any] | None:
+    found = config.find_config()
+    return None if found is None else found.to_json_dict()
+
+
+def _system_info(collector: Collector) -> tuple[dict[str, Any], InstalledPackages | None]:
+    from gaitmap_results.provenance import machine as _system
+    from gaitmap_results.provenance.packages import installed_packages
+
+    packages = collector.collect("packages", installed_packages)
+    for problem in packages.problems if packages else ():
+        collector.note("packages", problem)
+    python = collector.collect("python", _system.python_info) or {}
+    info = {
+        "python_version": python.get("python_version"),
+        "python_implementation": python.get("python_implementation"),
+        "packages_info": packages.versions if packages else None,
+        "packages_direct_url": None,
+        "packages_shadowed": packages.shadowed if packages else None,
+        "cpu": collector.collect("cpu", _system.cpu_info),
+        "os": collector.collect("os", _system.os_info),
+        "memory": collector.collect("memory", _system.memory_info),
+        "limits": collector.collect("limits", _system.limits_info),
+        "slurm": collector.collect("slurm", _system.slurm_info),
+    }
+    return info, packages
+
+
+def _direct_urls(
+    collector: Collector, packages: InstalledPackages, reading: GitReading | None
+) -> dict[str, dict[str, object]]:
+    """Return how packages were installed that are no releases; the version of an editable one says nothing."""
+    described = {}
+    for name, facts in packages.direct_urls.items():
+        folder = _local_folder(facts)
+        if facts.get("editable") and folder is not None:
+            state = collector.collect(f"git state of {name}", _state_of_package, folder, reading)
+            facts = {**facts, "commit": state.commit if state else None, "dirty": state.dirty if state else None}
+        described[name] = facts
+    return described
+
+
+def _state_of_package(folder: Path, reading: GitReading | None) -> GitState | None:
+    from gaitmap_results.provenance.git import GitUnreadableError, read_git_state
+
+    state = reading.state if reading else None
+    if state is not None and folder.resolve().is_relative_to(state.base_dir.resolve()):
+        return state
+    try:
+        return read_git_state(folder)
+    except GitUnreadableError as error:
+        # A folder without a repository is a fact, not a failure.
+        if error.code != "git.not_a_repository":
+            raise
+        return None
+
+
+def _local_folder(facts: dict[str, object]) -> Path | None:
+    from urllib.request import url2pathname
+
+    parts = urlsplit(str(facts.get("url", "")))
+    return Path(url2pathname(unquote(parts.path))) if parts.scheme == "file" else None
+
+
+def start_meter(interval_s: float | None = None, heart: Heart | None = None) -> ResourceMeter:
+    """Start to measure CPU time and memory; with an interval, also in between, with signs of life meanwhile."""
+    from gaitmap_results.provenance.resources import ResourceMeter
+
+    return ResourceMeter.start(interval_s=interval_s, heart=heart)

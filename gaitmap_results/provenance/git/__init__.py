@@ -1,0 +1,23 @@
+"""Reads the state of a git repository."""
+
+from __future__ import annotations
+
+from gaitmap_results.provenance.git.ignoring import check_git_dirty_ignore
+from gaitmap_results.provenance.git.processes import GitUnreadableError
+from gaitmap_results.provenance.git.state import (
+    GitState,
+    StateReading,
+    StateRereading,
+    read_git_state,
+    reread_git_state,
+)
+
+__all__ = [
+    "GitState",
+    "GitUnreadableError",
+    "StateReading",
+    "StateRereading",
+    "check_git_dirty_ignore",
+    "read_git_state",
+    "reread_git_state",
+]

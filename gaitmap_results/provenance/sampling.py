@@ -1,0 +1,177 @@
+"""Looks at the processes of a run now and then, in a thread."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from gaitmap_results.provenance.processes import ProcessKey, ProcessReader, ProcessSample
+
+__all__ = ["Sampled", "Sampler"]
+
+# The part of one processor's time that looking may take; where a look takes long, the pauses grow.
+_SHARE: Final = 0.005
+# How long the end of a block waits for a look that is under way.
+_PATIENCE_S: Final = 5.0
+_MOST_PROBLEMS: Final = 3
+
+
+@dataclass
+class Sampled:
+    """What was seen of this process and of those that come from it.
+
+    Attributes
+    ----------
+    interval_s
+        The pause between two looks that was asked for, in seconds.
+    highest_sum
+        The highest sum of the resident memory of all of them in one look, in bytes; ``None`` if there was no look.
+    highest_peaks
+        The highest sum of the peaks of the resident memory of those in one look that come from this one, in bytes.
+    n_looks
+        How many looks there were.
+    longest_gap_s
+        The longest time between two looks, in seconds.
+    alive
+        What comes from this process.
+    strays
+        What came from it and is alive, but has another parent now.
+    ended, ended_strays
+        What was alive in an earlier look, as it was seen last.
+    problems
+        What went wrong, in sentences.
+    """
+
+    interval_s: float
+    highest_sum: int | None = None
+    highest_peaks: int = 0
+    n_looks: int = 0
+    longest_gap_s: float = 0.0
+    alive: dict[ProcessKey, ProcessSample] = field(default_factory=dict)
+    strays: dict[ProcessKey, ProcessSample] = field(default_factory=dict)
+    ended: dict[ProcessKey, ProcessSample] = field(default_factory=dict)
+    ended_strays: dict[ProcessKey, ProcessSample] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+
+
+class Sampler:
+    """A thread that looks at this process and at those that come from it, and gives signs of life.
+
+    The thread never keeps the program from ending, and no error in it reaches the user.
+    A forked child has no such thread; it must not call :meth:`finish`.
+
+    Parameters
+    ----------
+    reader
+        How to look at processes.
+    interval_s
+        The pause between two looks in seconds; longer where looking would cost more than 0.5 % of a processor's time.
+    beat
+        Gives a sign of life.
+    beat_interval_s
+        How many seconds lie between two of them.
+
+    """
+
+    def __init__(
+        self,
+        reader: ProcessReader,
+        interval_s: float,
+        *,
+        beat: Callable[[], None] | None = None,
+        beat_interval_s: float | None = None,
+    ) -> None:
+        self._reader = reader
+        self._beat = beat
+        self._beat_interval_s = threading.TIMEOUT_MAX if beat is None or beat_interval_s is None else beat_interval_s
+        self._seen = Sampled(interval_s)
+        self._last_look: float | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="gaitmap_results sampler", daemon=True)
+
+    def start(self) -> bool:
+        """Begin to look; ``False`` if the system allows no further thread."""
+        self._guard(self._thread.start, "No thread could be started that looks at the processes")
+        return self._thread.ident is not None
+
+    def stop(self) -> None:
+        """End the thread; more than once is fine."""
+        self._stopped.set()
+
+    def finish(self) -> Sampled:
+        """End the thread, look for the last time, and return what was seen."""
+        self.stop()
+        if self._thread.ident is not None:
+            self._thread.join(_PATIENCE_S)
+        if self._thread.is_alive():
+            self._note("The last look at the processes did not end in time.")
+        else:
+            self._guard(self._look, "The processes could not be looked at")
+        return self._seen
+
+    def _run(self) -> None:
+        next_look = time.monotonic()
+        next_beat = next_look + self._beat_interval_s
+        while not self._stopped.is_set():
+            if time.monotonic() >= next_look:
+                before = time.thread_time()
+                self._guard(self._look, "The processes could not be looked at")
+                cost_s = time.thread_time() - before
+                next_look = time.monotonic() + max(self._seen.interval_s, cost_s / _SHARE)
+            if self._beat is not None and time.monotonic() >= next_beat:
+                self._guard(self._beat, "No sign of life could be given")
+                next_beat = time.monotonic() + self._beat_interval_s
+            pause_s = min(next_look, next_beat) - time.monotonic()
+            self._stopped.wait(min(max(0.0, pause_s), threading.TIMEOUT_MAX))
+
+    def _guard(self, action: Callable[[], None], what: str) -> None:
+        try:
+            action()
+        except Exception as error:  # noqa: BLE001 - the user's program has nothing to do with it
+            self._note(f"{what}: {type(error).__name__}: {error}.")
+
+    def _note(self, problem: str) -> None:
+        known = self._seen.problems
+        if problem not in known and len(known) < _MOST_PROBLEMS:
+            self._seen.problems = (*known, problem)
+
+    def _look(self) -> None:
+        pid, seen = os.getpid(), self._seen
+        own = self._reader.sample(pid)
+        alive = {(each.pid, each.start): each for each in self._reader.descendants(pid)}
+        strays = self._sort_missing(alive)
+        total = 0 if own is None else own.resident_bytes or 0
+        peaks = 0
+        for each in (*alive.values(), *strays.values()):
+            total += each.resident_bytes or 0
+            peaks += 0 if each.is_zombie else self._reader.peak_memory(each.pid) or 0
+        seen.alive, seen.strays = alive, strays
+        seen.highest_sum = max(seen.highest_sum or 0, total)
+        seen.highest_peaks = max(seen.highest_peaks, peaks)
+        seen.n_looks += 1
+        now = time.monotonic()
+        if self._last_look is not None:
+            seen.longest_gap_s = max(seen.longest_gap_s, now - self._last_look)
+        self._last_look = now
+
+    def _sort_missing(self, alive: dict[ProcessKey, ProcessSample]) -> dict[ProcessKey, ProcessSample]:
+        """Return what has another parent now, and keep what has ended since the last look."""
+        seen, strays = self._seen, {}
+        for key, old in (seen.alive | seen.strays).items():
+            if key in alive:
+                continue
+            try:
+                now = self._reader.sample(old.pid)
+            except OSError:
+                now = None
+            if now is not None and now.start == old.start:
+                strays[key] = now
+            elif key in seen.strays:
+                seen.ended_strays[key] = old
+            else:
+                seen.ended[key] = old
+        return strays

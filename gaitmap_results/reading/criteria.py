@@ -1,0 +1,143 @@
+"""Says which runs are meant: by challenge, version, entry, time, commit, state of the files, or a function."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError
+from gaitmap_results.reading import index
+from gaitmap_results.reading.index import RunFacts
+from gaitmap_results.reading.verifying import verify_run
+
+__all__ = ["Criteria", "make_criteria"]
+
+Predicate = Callable[[dict[str, Any]], object]
+
+_STATES: Final = ("intact", "changed", "no manifest", "unreadable")
+
+
+@dataclass(frozen=True)
+class Criteria:
+    """What a run has to meet; ``None`` asks for nothing. See :func:`gaitmap_results.filter_results`."""
+
+    challenge_version: str | None = None
+    is_debug_run: bool | None = None
+    entry: tuple[str, ...] | None = None
+    since: float | None = None
+    until: float | None = None
+    commit: str | None = None
+    verification: frozenset[str] | None = None
+    predicate: Predicate | None = None
+
+    def met_by(self, facts: RunFacts) -> bool:
+        """Say whether a run meets all of them; what takes long is asked last."""
+        return (
+            (self.challenge_version is None or facts.challenge_version == self.challenge_version)
+            and (self.is_debug_run is None or facts.is_debug_run is self.is_debug_run)
+            and (self.entry is None or _parts(facts.entry)[: len(self.entry)] == self.entry)
+            and (self.since is None or (facts.start is not None and facts.start >= self.since))
+            and (self.until is None or (facts.start is not None and facts.start < self.until))
+            and (self.commit is None or (facts.git_commit_hash or "").startswith(self.commit))
+            and (self.predicate is None or bool(self.predicate(index.read_metadata(facts.folder))))
+            and (self.verification is None or _state(facts.folder) in self.verification)
+        )
+
+
+def make_criteria(
+    *,
+    challenge_version: str | None = None,
+    is_debug_run: bool | None = None,
+    entry: str | Collection[str] | None = None,
+    since: str | date | None = None,
+    until: str | date | None = None,
+    commit: str | None = None,
+    verification: str | Collection[str] | None = None,
+    predicate: Predicate | None = None,
+) -> Criteria:
+    """Return the criteria that the options of :func:`gaitmap_results.filter_results` mean.
+
+    Raises
+    ------
+    InvalidOptionError
+        If one of them makes no sense.
+    """
+    if is_debug_run is not None and not isinstance(is_debug_run, bool):
+        raise InvalidOptionError(f"is_debug_run is {is_debug_run!r}; it takes True, False or None.")
+    if challenge_version is not None and not isinstance(challenge_version, str):
+        raise InvalidOptionError(f"challenge_version is {challenge_version!r}; it takes a string such as '1.0.0'.")
+    if predicate is not None and not callable(predicate):
+        raise InvalidOptionError(f"predicate is {predicate!r}; it takes a function of a run's metadata.")
+    return Criteria(
+        challenge_version=challenge_version,
+        is_debug_run=is_debug_run,
+        entry=None if entry is None else _entry(entry),
+        since=None if since is None else _moment(since, "since").timestamp(),
+        until=None if until is None else _moment(until, "until", end_of_day=True).timestamp(),
+        commit=None if commit is None else _commit(commit),
+        verification=None if verification is None else _states(verification),
+        predicate=predicate,
+    )
+
+
+def _parts(entry: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple("/".join(entry).split("/"))
+
+
+def _entry(entry: object) -> tuple[str, ...]:
+    if isinstance(entry, str):
+        entry = (entry,)
+    if not isinstance(entry, (list, tuple)) or not all(isinstance(part, str) for part in entry):
+        raise InvalidOptionError(f"entry is {entry!r}; it takes a string, or a tuple of strings for nested folders.")
+    parts = tuple("/".join(entry).strip("/").split("/"))
+    if not all(parts):
+        raise InvalidOptionError(f"entry is {entry!r}, which has an empty part.")
+    return parts
+
+
+def _moment(value: object, name: str, *, end_of_day: bool = False) -> datetime:
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            # Python 3.10 does not know that Z is UTC.
+            value = datetime.fromisoformat(re.sub(r"(?<=\d)[zZ]$", "+00:00", text))
+            if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
+                value = value.date()
+        except ValueError as error:
+            raise InvalidOptionError(
+                f"{name} is {value!r}, which is neither a date (2026-03-29) nor a time (2026-03-29T12:30) in ISO 8601."
+            ) from error
+    try:
+        if isinstance(value, datetime):
+            # What has no offset from UTC is meant as the clock on the wall shows it.
+            return value.astimezone()
+        if isinstance(value, date):
+            day = value + timedelta(days=1) if end_of_day else value
+            return datetime.combine(day, time()).astimezone()
+    except (OverflowError, OSError, ValueError) as error:
+        raise InvalidOptionError(f"{name} is {value!r}, which is out of range: {error}.") from error
+    raise InvalidOptionError(f"{name} is {value!r}; it takes a date, a datetime or a string in ISO 8601.")
+
+
+def _commit(commit: object) -> str:
+    if not isinstance(commit, str) or not re.fullmatch(r"[0-9a-fA-F]{4,64}", commit):
+        raise InvalidOptionError(f"commit is {commit!r}; it takes a commit's hash, or its first 4 characters or more.")
+    return commit.lower()
+
+
+def _states(verification: str | Collection[str]) -> frozenset[str]:
+    states = frozenset([verification] if isinstance(verification, str) else verification)
+    if not states or not states.issubset(_STATES):
+        raise InvalidOptionError(f"verification is {verification!r}; it takes one or several of {', '.join(_STATES)}.")
+    return states
+
+
+def _state(folder: str) -> str:
+    try:
+        return verify_run(Path(folder)).status
+    except CorruptRunError:
+        return "unreadable"

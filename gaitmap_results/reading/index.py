@@ -1,0 +1,299 @@
+"""Finds the runs below a folder, and reads each metadata.json once.
+
+What selecting and listing need of a run is remembered until its file changes, which is looked up each time.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
+from gaitmap_results.reading.legacy import repaired
+from gaitmap_results.store import files as _storage
+from gaitmap_results.store import settled_file as _settled_file
+from gaitmap_results.store.layout import METADATA_FILE, RESULTS_DIR, entry_key, is_run_folder_name, run_folder_start
+
+__all__ = ["RunFacts", "SkippedRun", "StoreScan", "by_start", "read_facts", "read_metadata"]
+
+# Of so many runs the facts are remembered (about 1 kB each), and of the first ones the files themselves, in bytes.
+_MAX_REMEMBERED: Final = 100_000
+_MAX_CONTENT: Final = 16_000_000
+
+
+class RunFacts(NamedTuple):
+    """What is read of a run to find it; ``None`` is unknown.
+
+    Attributes
+    ----------
+    folder
+        The run folder.
+    entry
+        The parts of the entry's name.
+    challenge_name, challenge_version, is_debug_run, run_id, git_commit_hash, git_dirty, runtime, run_start_datetime
+        The values of these keys of metadata.json.
+    start
+        The true start as a POSIX time stamp, in seconds.
+    debug_reasons
+        The codes of the reasons why it is a debug run.
+    """
+
+    folder: str
+    entry: tuple[str, ...]
+    challenge_name: str
+    challenge_version: str
+    is_debug_run: bool
+    start: float | None
+    run_start_datetime: str | None
+    runtime: float | None
+    git_commit_hash: str | None
+    git_dirty: bool | None
+    run_id: str | None
+    debug_reasons: tuple[str, ...]
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return Path(self.folder)
+
+
+@dataclass(frozen=True)
+class SkippedRun:
+    """A folder that was left out, and why."""
+
+    folder: str
+    reason: str
+
+
+class _Known(NamedTuple):
+    signature: tuple[int, ...]
+    facts: RunFacts
+    content: bytes | None
+
+
+_known: dict[str, _Known] = {}
+_content_bytes = 0
+# Thousands of runs share a few names.
+_entries: dict[tuple[str, ...], tuple[str, ...]] = {}
+
+
+@dataclass
+class StoreScan:
+    """One pass over the folders below another one; iterating yields the facts of each run.
+
+    Attributes
+    ----------
+    top
+        Where to start, absolute.
+    skipped
+        The folders that were left out so far.
+    """
+
+    top: str
+    skipped: list[SkippedRun] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[RunFacts]:
+        # Folders that were scanned as a whole, by their real path. A link is followed only where it leads out of all
+        # of them, so that a loop ends and no run is listed twice.
+        scanned: list[str] = []
+        tops = [self.top]
+        while tops:
+            # A folder before those inside it.
+            tops.sort(key=lambda top: len(os.path.realpath(top)), reverse=True)
+            top = tops.pop()
+            real = os.path.realpath(top)
+            if not any(_is_within(real, other) or _is_within(other, real) for other in scanned):
+                scanned.append(real)
+                yield from self._scan(top, tops)
+
+    def _scan(self, top: str, links: list[str]) -> Iterator[RunFacts]:
+        waiting = [top]
+        while waiting:
+            folder = waiting.pop()
+            is_foreign = False
+            try:
+                yield read_facts(folder)
+                continue
+            except RunNotFoundError:
+                if is_run_folder_name(os.path.basename(folder)):
+                    self.skipped.append(SkippedRun(folder, f"it has no {METADATA_FILE}"))
+                    continue
+            except (CorruptRunError, OSError) as error:
+                self.skipped.append(SkippedRun(folder, _reason(error)))
+                # Another program may keep a file of this name beside the folders of runs.
+                if is_run_folder_name(os.path.basename(folder)):
+                    continue
+                is_foreign = True
+            try:
+                with os.scandir(folder) as entries:
+                    for entry in entries:
+                        if entry.name.startswith(".") or (is_foreign and entry.name == RESULTS_DIR):
+                            continue
+                        if _is_folder(entry):
+                            (links if entry.is_symlink() else waiting).append(entry.path)
+            except OSError as error:
+                if not is_foreign:  # else it is named already
+                    self.skipped.append(SkippedRun(folder, _reason(error)))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"it cannot be read: {error.strerror or error}"
+    return str(error)
+
+
+def by_start(facts: RunFacts) -> tuple[float, int, str, str]:
+    """Return the key that sorts runs by their true start, the oldest first."""
+    start = facts.start
+    name = os.path.basename(facts.folder)
+    if start is None:
+        # The folder's name knows the second.
+        moment = run_folder_start(name)
+        start = -math.inf if moment is None else moment.timestamp()
+    # Of two runs in the same moment the one with the higher number at its name came later: _10 after _2.
+    return start, len(name), name, facts.folder
+
+
+def read_facts(folder: str) -> RunFacts:
+    """Return the facts of the run in ``folder``, which is absolute.
+
+    Raises
+    ------
+    RunNotFoundError
+        If it has no metadata.json.
+    CorruptRunError
+        If that file is no record of a run; the message is the reason.
+    OSError
+        If it cannot be read.
+    """
+    return _look_up(folder).facts
+
+
+def read_metadata(folder: str) -> dict[str, Any]:
+    """Return the metadata of the run in ``folder`` as a new dictionary; raises as :func:`read_facts` does."""
+    known = _look_up(folder)
+    if known.content is None:
+        content, _, _ = _read(folder)
+        return _parse(content, _storage.parse_json)
+    return _parse(known.content, _storage.parse_json)
+
+
+def _look_up(folder: str) -> _Known:
+    known = _known.get(folder)
+    if known is not None:
+        try:
+            if _settled_file.signature(os.stat(_file(folder))) == known.signature:
+                return known
+        except OSError:
+            pass  # reading it says what is wrong
+        _forget(folder)
+    content, signature, settled = _read(folder)
+    # The facts hold no integers of more than 64 bit.
+    facts = _facts(folder, _parse(content, _storage.parse_json_roughly))
+    return _remember(folder, _Known(signature, facts, content), settled=settled)
+
+
+def _file(folder: str) -> str:
+    return f"{folder}{os.sep}{METADATA_FILE}"
+
+
+def _read(folder: str) -> tuple[bytes, tuple[int, ...], bool]:
+    try:
+        return _settled_file.read_settled(_file(folder))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise RunNotFoundError(f"There is no run in {folder}: it has no {METADATA_FILE}.") from error
+
+
+def _remember(folder: str, known: _Known, *, settled: bool) -> _Known:
+    global _content_bytes  # noqa: PLW0603
+    if not settled:
+        return known
+    size = len(known.content or b"")
+    if len(_known) >= _MAX_REMEMBERED:
+        _known.clear()
+        _content_bytes = 0
+    if _content_bytes + size > _MAX_CONTENT:
+        _known[folder] = known._replace(content=None)
+    else:
+        _content_bytes += size
+        _known[folder] = known
+    return known
+
+
+def _forget(folder: str) -> None:
+    global _content_bytes  # noqa: PLW0603
+    known = _known.pop(folder, None)
+    if known is not None:
+        _content_bytes -= len(known.content or b"")
+
+
+def _parse(content: bytes, parse: Callable[[bytes], Any]) -> dict[str, Any]:
+    try:
+        metadata = parse(content)
+    except ValueError as error:
+        raise CorruptRunError(f"its {METADATA_FILE} cannot be read as JSON: {error}") from error
+    if not isinstance(metadata, dict):
+        raise CorruptRunError(f"its {METADATA_FILE} holds no record: a JSON object is expected")
+    return repaired(metadata)
+
+
+def _facts(folder: str, metadata: dict[str, Any]) -> RunFacts:
+    try:
+        entry = entry_key(metadata["entry_name"])
+        names = metadata["challenge_name"], metadata["challenge_version"]
+        is_debug_run = metadata["is_debug_run"]
+    except KeyError as error:
+        raise CorruptRunError(f"its {METADATA_FILE} is of something else: it has no {error.args[0]}") from error
+    except TypeError as error:
+        raise CorruptRunError(f"its {METADATA_FILE} is of something else: {error}") from error
+    if not (entry and isinstance(names[0], str) and isinstance(names[1], str) and isinstance(is_debug_run, bool)):
+        raise CorruptRunError(f"its {METADATA_FILE} is of something else: a name or is_debug_run is of another kind")
+    reasons = metadata.get("debug_reasons")
+    return RunFacts(
+        folder=folder,
+        entry=_entries.setdefault(entry, entry),
+        challenge_name=sys.intern(names[0]),
+        challenge_version=sys.intern(names[1]),
+        is_debug_run=is_debug_run,
+        start=_number(metadata.get("run_start_datetime_utc")),
+        run_start_datetime=_text(metadata.get("run_start_datetime")),
+        runtime=_number(metadata.get("runtime")),
+        git_commit_hash=_text(metadata.get("git_commit_hash"), shared=True),
+        git_dirty=dirty if isinstance(dirty := metadata.get("git_dirty"), bool) else None,
+        run_id=_text(metadata.get("run_id")),
+        debug_reasons=tuple(_codes(reasons)) if isinstance(reasons, list) else (),
+    )
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+        return value
+    return None
+
+
+def _text(value: object, *, shared: bool = False) -> str | None:
+    if not isinstance(value, str):
+        return None
+    return sys.intern(value) if shared else value
+
+
+def _codes(reasons: list[Any]) -> Iterator[str]:
+    for reason in reasons:
+        if isinstance(reason, dict) and isinstance(code := reason.get("code"), str):
+            yield sys.intern(code)

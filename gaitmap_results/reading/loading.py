@@ -1,0 +1,214 @@
+"""Reads a run folder back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gaitmap_results.challenge import challenge_name
+from gaitmap_results.exceptions import CorruptRunError, InvalidChallengeError, RunNotFoundError, WrongChallengeError
+from gaitmap_results.reading.legacy import repaired
+from gaitmap_results.showing.html import run_html
+from gaitmap_results.store import files as _storage
+from gaitmap_results.store.layout import CUSTOM_METADATA_FILE, METADATA_FILE, RESULTS_DIR
+
+__all__ = ["LoadedRun", "load_run", "load_run_custom_metadata", "load_run_metadata"]
+
+
+class _Contents(NamedTuple):
+    """The three parts of a run, in the order in which they are unpacked."""
+
+    metadata: dict[str, Any]
+    results: Any
+    custom_metadata: Any
+
+
+class LoadedRun(_Contents):
+    """A run that was read back: a named tuple of three parts, which a notebook shows as a table.
+
+    Attributes
+    ----------
+    metadata
+        What its metadata.json says.
+    results
+        What the challenge's ``load_core_results`` returns.
+    custom_metadata
+        What the author of the entry stored.
+    path
+        The run folder; ``None`` if the run was not loaded from one.
+
+    Examples
+    --------
+    >>> from gaitmap_results import LoadedRun
+    >>> metadata, results, custom_metadata = LoadedRun({"runtime": 1.5}, {"f1_score": 0.8}, {})
+    >>> metadata["runtime"], results["f1_score"]
+    (1.5, 0.8)
+    """
+
+    path: Path | None = None
+
+    def _repr_html_(self) -> str:
+        return run_html(self.metadata, self.custom_metadata, self.path)
+
+
+def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
+    """Read a run folder with the challenge that wrote it.
+
+    Parameters
+    ----------
+    challenge
+        The class of the challenge, or an instance.
+    folder_path
+        The run folder.
+
+    Returns
+    -------
+    run
+        A named tuple ``(metadata, results, custom_metadata)``.
+
+    Raises
+    ------
+    InvalidChallengeError
+        If ``challenge`` has no class method ``load_core_results``.
+    RunNotFoundError
+        If there is no run at ``folder_path``.
+    CorruptRunError
+        If one of its JSON files cannot be read.
+    WrongChallengeError
+        If another challenge wrote it.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, load_run, recorded_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.n_steps_ = optimizer()
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return {"n_steps": int((folder_path / "steps.txt").read_text())}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False) as r:
+    ...         CountSteps().run(lambda: 12)
+    ...     load_run(CountSteps, r.path_).results
+    {'n_steps': 12}
+    """
+    load = getattr(challenge, "load_core_results", None)
+    if isinstance(challenge, str) or not callable(load):
+        raise InvalidChallengeError(
+            f"load_run needs the class of the challenge, with a class method load_core_results; {challenge!r} has none."
+            " To read only the metadata, use load_run_metadata."
+        )
+    folder = Path(folder_path)
+    metadata = load_run_metadata(folder)
+    expected = challenge_name(challenge)
+    if metadata.get("challenge_name") != expected:
+        raise WrongChallengeError(
+            f"The run in {folder} is of the challenge {metadata.get('challenge_name')}, not of {expected}. "
+            "Load it with the class that wrote it."
+        )
+    run = LoadedRun(metadata, load(folder / RESULTS_DIR), load_run_custom_metadata(folder))
+    run.path = folder
+    return run
+
+
+def load_run_metadata(folder_path: str | Path) -> dict[str, Any]:
+    """Return what the metadata.json of a run folder says.
+
+    In a record of gaitmap_challenges the UTC time stamps are wrong by the offset from UTC; they are corrected, and the
+    key ``repaired`` names what was changed.
+
+    Parameters
+    ----------
+    folder_path
+        The run folder.
+
+    Returns
+    -------
+    metadata
+        A new dictionary each time.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no run at ``folder_path``.
+    CorruptRunError
+        If the file cannot be read as a record.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, load_run_metadata, recorded_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.n_steps_ = optimizer()
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False) as r:
+    ...         CountSteps().run(lambda: 12)
+    ...     load_run_metadata(r.path_)["challenge_version"]
+    '1.0.0'
+    """
+    folder = Path(folder_path)
+    metadata = _read(folder, METADATA_FILE)
+    if not isinstance(metadata, dict):
+        raise CorruptRunError(f"{folder / METADATA_FILE} holds no record: a JSON object is expected.", path=folder)
+    return repaired(metadata)
+
+
+def load_run_custom_metadata(folder_path: str | Path) -> Any:
+    """Return what the author of an entry stored in a run folder.
+
+    Parameters
+    ----------
+    folder_path
+        The run folder.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no run at ``folder_path``.
+    CorruptRunError
+        If the file is no JSON.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, load_run_custom_metadata, recorded_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.n_steps_ = optimizer()
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False, custom_metadata={"sensor": "foot"}) as r:
+    ...         CountSteps().run(lambda: 12)
+    ...     load_run_custom_metadata(r.path_)
+    {'sensor': 'foot'}
+    """
+    return _read(Path(folder_path), CUSTOM_METADATA_FILE)
+
+
+def _read(folder: Path, name: str) -> Any:
+    path = folder / name
+    try:
+        return _storage.read_json(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunNotFoundError(
+            f"There is no run in {folder}: it has no {name}. A run folder is the one that is named after a time stamp."
+        ) from error
+    except ValueError as error:
+        raise CorruptRunError(f"{path} cannot be read as JSON: {error}.", path=folder) from error

@@ -1,0 +1,274 @@
+"""Finds the runs of a challenge and selects among them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results.challenge import challenge_name
+from gaitmap_results.exceptions import (
+    CorruptRunError,
+    InvalidOptionError,
+    RunNotFoundError,
+    SkippedRunWarning,
+)
+from gaitmap_results.reading import index
+from gaitmap_results.reading.criteria import Predicate, make_criteria
+from gaitmap_results.reading.index import RunFacts, SkippedRun, StoreScan, by_start
+from gaitmap_results.store.layout import is_run_folder_name
+from gaitmap_results.user_code.user_warnings import warn_user
+
+__all__ = ["filter_results", "get_all_result_paths", "get_latest_result", "paths_of_entry", "warn_about_skipped"]
+
+_MAX_SHOWN = 10
+
+
+def get_all_result_paths(challenge_class_or_full_name: Any, base_path: str | Path) -> dict[tuple[str, ...], list[Path]]:
+    """Return the run folders of a challenge.
+
+    A folder that cannot be read as a run is left out, with one warning that names all of these.
+
+    Parameters
+    ----------
+    challenge_class_or_full_name
+        The class of the challenge, an instance, or the full name under which its runs are stored (module and class).
+        The name finds the runs of a challenge that has been renamed or removed, too.
+    base_path
+        The results folder, or a folder above it.
+
+    Returns
+    -------
+    results
+        For each entry (a tuple, also where its name is a single string) its run folders as absolute paths, the oldest
+        start first.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no such folder, or no run of the challenge in it.
+    InvalidOptionError
+        If several folders below ``base_path`` hold runs of the challenge and none of them is directly in it.
+
+    Warns
+    -----
+    SkippedRunWarning
+        If folders had to be left out.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, get_all_result_paths, recorded_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.n_steps_ = optimizer()
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return int((folder_path / "steps.txt").read_text())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False) as r:
+    ...         CountSteps().run(lambda: 12)
+    ...     list(get_all_result_paths(CountSteps, folder))
+    [('constant',)]
+    """
+    name = challenge_name(challenge_class_or_full_name)
+    folder = _challenge_folder(Path(os.path.abspath(Path(base_path).expanduser())), name)
+    scan = StoreScan(str(folder))
+    runs = []
+    for facts in scan:
+        if facts.challenge_name == name:
+            runs.append(facts)
+        else:
+            scan.skipped.append(SkippedRun(facts.folder, f"it is a run of another challenge, {facts.challenge_name}"))
+    warn_about_skipped(scan.skipped)
+    if not runs:
+        raise RunNotFoundError(
+            f"There is a folder of the challenge {name}, but no run in it: {folder}. "
+            "Runs that were started and never published are in .unfinished; `gaitmap-results unfinished` lists them."
+        )
+    grouped: dict[tuple[str, ...], list[RunFacts]] = {}
+    for facts in runs:
+        grouped.setdefault(facts.entry, []).append(facts)
+    return {entry: [facts.path for facts in sorted(grouped[entry], key=by_start)] for entry in sorted(grouped)}
+
+
+def filter_results(
+    results: Mapping[tuple[str, ...], Sequence[str | Path]],
+    challenge_version: str | None = None,
+    is_debug_run: bool | None = None,
+    *,
+    entry: str | Collection[str] | None = None,
+    since: str | date | None = None,
+    until: str | date | None = None,
+    commit: str | None = None,
+    verification: str | Collection[str] | None = None,
+    predicate: Predicate | None = None,
+) -> dict[tuple[str, ...], list[Path]]:
+    """Return those of the runs that meet all criteria; an entry without any is left out.
+
+    Parameters
+    ----------
+    results
+        The runs, as :func:`get_all_result_paths` returns them.
+    challenge_version
+        Only runs of this version of the challenge.
+    is_debug_run
+        ``True`` for debug runs only, ``False`` for official runs only.
+    entry
+        Only this entry, and the ones nested in it: ``"gaitmap"`` selects ``("gaitmap", "shin")`` too.
+        Nested names are a tuple, or a string with ``/``.
+    since, until
+        Only runs that started in this time: a date, a datetime, or one of these in ISO 8601.
+        Without an offset from UTC local time is meant; a date in ``until`` includes that day.
+    commit
+        Only runs of this commit; the first characters of its hash are enough.
+    verification
+        Only runs in one of these states: ``"intact"``, ``"changed"``, ``"no manifest"``, ``"unreadable"``.
+        This reads every file of the runs that meet the other criteria.
+    predicate
+        Only runs for whose metadata (a dictionary of its own) this function returns something true.
+
+    Returns
+    -------
+    results
+        A new dictionary of the same form and order.
+
+    Raises
+    ------
+    InvalidOptionError
+        If a criterion makes no sense.
+
+    Warns
+    -----
+    SkippedRunWarning
+        If one of the folders is no run that can be read any more.
+
+    Examples
+    --------
+    >>> from gaitmap_results import filter_results
+    >>> filter_results({}, is_debug_run=False, since="2026-03-01")
+    {}
+    """
+    criteria = make_criteria(
+        challenge_version=challenge_version,
+        is_debug_run=is_debug_run,
+        entry=entry,
+        since=since,
+        until=until,
+        commit=commit,
+        verification=verification,
+        predicate=predicate,
+    )
+    skipped: list[SkippedRun] = []
+    selected = {
+        name: [path for path, facts in _read_all(paths_of_entry(name, paths), skipped) if criteria.met_by(facts)]
+        for name, paths in results.items()
+    }
+    warn_about_skipped(skipped)
+    return {name: paths for name, paths in selected.items() if paths}
+
+
+def get_latest_result(results: Mapping[tuple[str, ...], Sequence[str | Path]]) -> dict[tuple[str, ...], Path]:
+    """Return the run of each entry that started last, whatever order its runs are in.
+
+    Parameters
+    ----------
+    results
+        The runs, as :func:`get_all_result_paths` or :func:`filter_results` returns them.
+
+    Returns
+    -------
+    latest
+        For each entry one run folder; an entry without a run is left out.
+
+    Warns
+    -----
+    SkippedRunWarning
+        If one of the folders is no run that can be read any more.
+
+    Examples
+    --------
+    >>> from gaitmap_results import get_latest_result
+    >>> get_latest_result({("shin",): []})
+    {}
+    """
+    skipped: list[SkippedRun] = []
+    latest = {}
+    for entry, paths in results.items():
+        runs = list(_read_all(paths_of_entry(entry, paths), skipped))
+        if runs:
+            latest[entry], _ = max(runs, key=lambda run: by_start(run[1]))
+    warn_about_skipped(skipped)
+    return latest
+
+
+def paths_of_entry(entry: object, paths: object) -> list[Path]:
+    """Return the run folders of one entry as absolute paths."""
+    if isinstance(paths, (str, os.PathLike)) or not isinstance(paths, Iterable):
+        raise InvalidOptionError(
+            f"The entry {entry!r} has {paths!r} where a list of run folders is expected. "
+            "Give what get_all_result_paths returns; get_latest_result comes last."
+        )
+    return [_absolute(path) for path in paths]
+
+
+def _absolute(path: str | Path) -> Path:
+    text = os.fspath(path)
+    absolute = os.path.abspath(text)
+    # A path that knows its text already is cheaper than a new one, and there are thousands.
+    return path if isinstance(path, Path) and absolute == text else Path(absolute)
+
+
+def warn_about_skipped(skipped: Sequence[SkippedRun]) -> None:
+    """Warn once about all folders that were left out."""
+    if not skipped:
+        return
+    shown = "".join(f"\n  {each.folder}: {each.reason}" for each in skipped[:_MAX_SHOWN])
+    more = f"\n  and {len(skipped) - _MAX_SHOWN} more" if len(skipped) > _MAX_SHOWN else ""
+    what = "1 folder is" if len(skipped) == 1 else f"{len(skipped)} folders are"
+    warn_user(f"{what} left out, since no run can be read there:{shown}{more}", SkippedRunWarning)
+
+
+def _read_all(paths: Iterable[Path], skipped: list[SkippedRun]) -> Iterator[tuple[Path, RunFacts]]:
+    for path in paths:
+        folder = str(path)
+        try:
+            yield path, index.read_facts(folder)
+        except (RunNotFoundError, CorruptRunError, OSError) as error:
+            skipped.append(SkippedRun(folder, str(error)))
+
+
+def _challenge_folder(base: Path, name: str) -> Path:
+    if base.name == name and base.is_dir():
+        return base
+    if (base / name).is_dir():
+        return base / name
+    if not base.is_dir():
+        raise RunNotFoundError(f"There is no folder {base}. Give the results folder, or a folder above it.")
+    found = sorted(_folders_called(name, base))
+    if not found:
+        raise RunNotFoundError(
+            f"There is no run of the challenge {name} in {base}: no folder of this name is in it or below. "
+            "Check the name, and that this is the results folder."
+        )
+    if len(found) > 1:
+        shown = "".join(f"\n  {folder.parent}" for folder in found)
+        raise InvalidOptionError(f"Several folders below {base} hold runs of {name}. Give one of them:{shown}")
+    return found[0]
+
+
+def _folders_called(name: str, base: Path) -> Iterator[Path]:
+    for folder, subfolders, _ in os.walk(base):
+        if name in subfolders:
+            yield Path(folder, name)
+        subfolders[:] = [
+            each for each in subfolders if each != name and not each.startswith(".") and not is_run_folder_name(each)
+        ]

@@ -1,0 +1,219 @@
+"""Checks a run folder against its manifest."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
+from gaitmap_results.store import files as _storage
+from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE
+from gaitmap_results.store.manifest import parse_manifest
+
+__all__ = ["RunVerification", "verify_run"]
+
+
+@dataclass(frozen=True)
+class RunVerification:
+    """How a run folder compares with its manifest.
+
+    Attributes
+    ----------
+    path
+        The run folder.
+    has_manifest
+        Whether there is a manifest to check against; gaitmap_challenges wrote none.
+    missing
+        Files that the manifest names and that are not there.
+    changed
+        Files whose content differs from when the run was saved.
+    extra
+        Files that the manifest does not name.
+    skipped
+        What was not looked into, with the reason: links, which a manifest never names, and what cannot be read.
+    n_files
+        How many files were compared.
+
+    All paths are relative to the run folder, with ``/`` in them.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from gaitmap_results import RunVerification
+    >>> RunVerification(Path("20260102_030405"), has_manifest=True, changed=("results/scores.json",)).status
+    'changed'
+    """
+
+    path: Path
+    has_manifest: bool
+    missing: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    extra: tuple[str, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    n_files: int = 0
+
+    @property
+    def status(self) -> Literal["intact", "changed", "no manifest", "unreadable"]:
+        """Say in one or two words how it stands.
+
+        ``unreadable``: what could be read is as it was, but something else could not be read.
+        """
+        if self.missing or self.changed or self.extra:
+            return "changed"
+        if not self.has_manifest:
+            return "no manifest"
+        return "unreadable" if any(reason != _LINK for _, reason in self.skipped) else "intact"
+
+    @property
+    def is_intact(self) -> bool:
+        """Whether every file is there and as it was; a run without a manifest is not known to be."""
+        return self.status == "intact"
+
+
+_LINK = "a link, or no ordinary file"
+
+
+def verify_run(path: str | Path, *, on_file: Callable[[int], object] | None = None) -> RunVerification:
+    """Compare every file of a run folder with its manifest.
+
+    Links are never followed: nothing outside of the run folder is read.
+
+    Parameters
+    ----------
+    path
+        The run folder.
+    on_file
+        Called after each file with its size in bytes, to show progress.
+
+    Returns
+    -------
+    verification
+        What is missing, changed or extra.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no run at ``path``.
+    CorruptRunError
+        If the manifest itself cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, recorded_run, verify_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.n_steps_ = optimizer()
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return int((folder_path / "steps.txt").read_text())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False) as r:
+    ...         CountSteps().run(lambda: 12)
+    ...     before = verify_run(r.path_)
+    ...     _ = (r.path_ / "results" / "steps.txt").write_text("13")
+    ...     verify_run(r.path_).changed, before.status
+    (('results/steps.txt',), 'intact')
+    """
+    folder = Path(path)
+    expected = _expected(folder)
+    if expected is None:
+        return _without_manifest(folder)
+    skipped: list[tuple[str, str]] = []
+    changed: list[str] = []
+    extra: list[str] = []
+    found = set()
+    for name, entry in _files(str(folder), "", skipped):
+        found.add(name)
+        digest = expected.get(name)
+        if digest is None:
+            extra.append(name)
+            continue
+        try:
+            if _storage.hash_file(Path(entry.path)) != digest:
+                changed.append(name)
+            if on_file is not None:
+                on_file(entry.stat(follow_symlinks=False).st_size)
+        except OSError as error:
+            skipped.append((name, _reason(error)))
+    not_readable = {name for name, reason in skipped if reason != _LINK}
+    missing = [
+        name for name in expected if name not in found and not any(_is_within(name, each) for each in not_readable)
+    ]
+    return RunVerification(
+        path=folder,
+        has_manifest=True,
+        missing=tuple(sorted(missing)),
+        changed=tuple(sorted(changed)),
+        extra=tuple(sorted(extra)),
+        skipped=tuple(sorted(skipped)),
+        n_files=len(found) - len(extra),
+    )
+
+
+def _expected(folder: Path) -> dict[str, str] | None:
+    """Return the digest of each file by the manifest; ``None`` if there is none."""
+    manifest = folder / MANIFEST_FILE
+    try:
+        if manifest.is_symlink():
+            raise CorruptRunError(f"{manifest} is a link, which no run is saved with.", path=folder)
+        return dict(parse_manifest(_storage.read_regular_file(manifest)))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise CorruptRunError(f"{manifest} cannot be read: {error.strerror or error}.", path=folder) from error
+    except ValueError as error:
+        raise CorruptRunError(f"{manifest} cannot be read: {error}.", path=folder) from error
+
+
+def _without_manifest(folder: Path) -> RunVerification:
+    try:
+        metadata = _storage.read_json(folder / METADATA_FILE)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunNotFoundError(
+            f"There is no run in {folder}: it has neither {MANIFEST_FILE} nor {METADATA_FILE}. A run folder is the one "
+            "that is named after a time stamp."
+        ) from error
+    except OSError as error:
+        reason = error.strerror or error
+        raise CorruptRunError(f"{folder / METADATA_FILE} cannot be read: {reason}.", path=folder) from error
+    except ValueError as error:
+        raise CorruptRunError(f"{folder / METADATA_FILE} cannot be read as JSON: {error}.", path=folder) from error
+    # Every run that this package saved has a manifest, so that here somebody took it away.
+    was_taken_away = isinstance(metadata, dict) and "schema_version" in metadata
+    return RunVerification(folder, has_manifest=False, missing=(MANIFEST_FILE,) if was_taken_away else ())
+
+
+def _files(folder: str, prefix: str, skipped: list[tuple[str, str]]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Yield every ordinary file below a folder with its name in a manifest; note what is none."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        skipped.append((prefix.rstrip("/") or ".", _reason(error)))
+        return
+    for entry in found:
+        name = f"{prefix}{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path, f"{name}/", skipped)
+        elif entry.is_symlink() or not entry.is_file(follow_symlinks=False):
+            skipped.append((name, _LINK))
+        elif name != MANIFEST_FILE:
+            yield name, entry
+
+
+def _is_within(name: str, folder: str) -> bool:
+    return folder in (".", name) or name.startswith(f"{folder}/")
+
+
+def _reason(error: OSError) -> str:
+    return f"it cannot be read: {error.strerror or error}"

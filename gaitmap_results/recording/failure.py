@@ -1,0 +1,53 @@
+"""Describes how a block ended that was left by an exception."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+
+from gaitmap_results.saving.debug_reasons import DebugReason
+from gaitmap_results.store.json_values import safe_text
+from gaitmap_results.store.privacy import Redactor
+
+__all__ = ["describe_failure", "is_clean_exit", "raised_reason", "status_of", "tell_with"]
+
+_logger = logging.getLogger("gaitmap_results")
+
+
+def is_clean_exit(error: BaseException) -> bool:
+    """Say whether an exception is a program's way to end in order, as ``sys.exit()`` does."""
+    return isinstance(error, SystemExit) and error.code in (None, 0)
+
+
+def status_of(error: BaseException | None) -> str:
+    """Return the status of a run that was left by ``error`` before a challenge had finished."""
+    # A cancelled task of asyncio was interrupted, too; its class is compared by name to import nothing for it.
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError":
+        return "interrupted"
+    return "failed"
+
+
+def raised_reason(error: BaseException) -> DebugReason:
+    """Return why a run is a debug run whose block raised ``error`` after a challenge had finished."""
+    text = safe_text(f"{type(error).__name__}: {error}")
+    message = f"The code after the challenge raised {text}. Mend it and run again."
+    return DebugReason("block.raised", message, {"type": type(error).__name__})
+
+
+def describe_failure(error: BaseException, relative_to: Path | None) -> dict[str, str]:
+    """Return what the journal says about an exception, without secrets and private paths."""
+    redactor = Redactor.for_this_process(relative_to)
+    lines = traceback.format_exception(type(error), error, error.__traceback__)
+    return {
+        "type": type(error).__qualname__,
+        "message": redactor.text(safe_text(str(error))),
+        "traceback": redactor.text(safe_text("".join(lines))),
+    }
+
+
+def tell_with(error: BaseException, message: str) -> None:
+    """Tell what else went wrong while ``error`` is on its way, without changing what the user sees first."""
+    _logger.error("%s", message)
+    if hasattr(error, "add_note"):  # Python 3.11 and later
+        error.add_note(message)

@@ -1,0 +1,329 @@
+"""The block in which the run of a challenge is recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, TypeVar
+from uuid import uuid4
+
+from gaitmap_results.challenge import RunTimes, check_challenge, own_times
+from gaitmap_results.exceptions import AmbiguousChallengeError, RecorderStateError, SaveError
+from gaitmap_results.provenance.collecting import Collector, GitRereading, Provenance, collect_provenance, start_meter
+from gaitmap_results.recording import candidates
+from gaitmap_results.recording.block_runs import BlockRuns
+from gaitmap_results.recording.block_stagings import BlockStagings
+from gaitmap_results.recording.failure import describe_failure, is_clean_exit, raised_reason, status_of, tell_with
+from gaitmap_results.recording.finished_run import ObservedRun
+from gaitmap_results.recording.observing import observe_again
+from gaitmap_results.recording.signals import HandledSignals, check_signals
+from gaitmap_results.saving.advice import (
+    advise_about_debug,
+    advise_about_unknowns,
+    advise_before_start,
+    reasons_for_debug,
+)
+from gaitmap_results.saving.metadata import Outcome, RecordWriter
+from gaitmap_results.saving.overhead import RecorderOverhead
+from gaitmap_results.saving.plan import SaveOptions, SavePlan, make_plan
+from gaitmap_results.saving.publishing import Published, describe_saved, publish
+from gaitmap_results.showing import html as _html
+from gaitmap_results.store.json_values import encode_custom_metadata, own_copy
+from gaitmap_results.user_code import open_blocks as _open_blocks
+from gaitmap_results.user_code.caller import Caller
+from gaitmap_results.user_code.user_warnings import PendingWarnings, announce
+
+__all__ = ["Recorder"]
+
+_logger = logging.getLogger("gaitmap_results")
+_C = TypeVar("_C")
+
+
+class Recorder(_html.ShownRecorder):
+    """Records every challenge that runs while its block is open; made by :func:`gaitmap_results.recorded_run`.
+
+    Attributes
+    ----------
+    custom_metadata
+        What to store beside the results; can be filled until the block ends.
+    path_
+        The run folder; if several challenges ran, that of the last one; ``None`` before anything is stored.
+    paths_
+        All run folders, in the order in which their challenges finished.
+    metadata_
+        What the metadata.json at ``path_`` says.
+    status_
+        ``new``, ``running``, ``published``, ``empty`` (only nested blocks stored something), ``failed``,
+        ``interrupted``, ``terminated`` or ``save_failed``.
+
+    Examples
+    --------
+    >>> from gaitmap_results import recorded_run
+    >>> recorded_run("my_entry", path="results")
+    Recorder('my_entry', status_='new')
+    """
+
+    def __init__(
+        self,
+        entry_name: object,
+        options: SaveOptions,
+        caller: Caller,
+        *,
+        challenge: Any = None,
+        custom_metadata: dict[str, Any] | None = None,
+        handle_signals: Sequence[str | int] = (),
+    ) -> None:
+        self.custom_metadata = own_copy(custom_metadata)
+        self.paths_: list[Path] = []
+        self.metadata_: dict[str, Any] | None = None
+        self.status_ = "new"
+        self.parent: _open_blocks.OpenBlock | None = None
+        self.owner_pid = os.getpid()
+        self.paused_in: int | None = None
+        self._meter: Any = None
+        self._entry_name = entry_name
+        self._options = options
+        self._caller = caller
+        self._handle_signals = handle_signals
+        self._runs = BlockRuns(entry_name, [] if challenge is None else [challenge])
+        self._overhead = RecorderOverhead()
+
+    @property
+    def path_(self) -> Path | None:
+        """The run folder that was stored last."""
+        return self.paths_[-1] if self.paths_ else None
+
+    def __repr__(self) -> str:
+        where = f", path_={str(self.path_)!r}" if self.path_ else ""
+        return f"Recorder({self._entry_name!r}, status_={self.status_!r}{where})"
+
+    def attach(self, challenge: _C) -> _C:
+        """Name a challenge that is to be saved when the block ends, and return it.
+
+        Only needed where its run cannot be observed: in another process, or of a class that is no challenge class.
+
+        Raises
+        ------
+        InvalidChallengeError, InvalidNameError
+            If it is no challenge.
+        RecorderStateError
+            If the block is not open.
+        """
+        if self.status_ != "running":
+            raise RecorderStateError(f"Attach a challenge while the block is open; this recorder is {self.status_!r}.")
+        check_challenge(challenge)
+        self._runs.named.given.append(challenge)
+        return challenge
+
+    def __enter__(self) -> Recorder:
+        with self._overhead.entering():
+            self._prepare()
+        return self
+
+    def _prepare(self) -> None:
+        if self.status_ != "new":
+            raise RecorderStateError(
+                "A recorder is used once; this one already was. Call recorded_run(...) again for another run."
+            )
+        for challenge in self._runs.named.given:
+            check_challenge(challenge)
+        observe_again()
+        encoded = encode_custom_metadata(self.custom_metadata)
+        signals = check_signals(self._handle_signals)
+        self._plan: SavePlan = make_plan(self._entry_name, self._options)
+        self._provenance: Provenance = collect_provenance(self._plan, self._caller, will_be_reread=True)
+        self._known_reasons = advise_before_start(self._plan, self._provenance)
+        block_id = str(uuid4())
+        self._writer = RecordWriter(self._plan, self._provenance, block_id=block_id, overhead=self._overhead)
+        self._stagings = BlockStagings(self._plan, self._provenance, block_id, encoded)
+        self._runs.open(self._writer, self._stagings)
+        self._signals = HandledSignals(signals, self._note_signal)
+        try:
+            self._open()
+        except BaseException:
+            if self._meter:
+                self._meter.stop()
+            self._signals.restore()
+            _open_blocks.close_block(self)
+            self._stagings.withdraw_first()
+            raise
+
+    def _open(self) -> None:
+        self.owner_pid = os.getpid()
+        self.parent = _open_blocks.enclosing_block()
+        self._signals.install()
+        self._ending = Collector()
+        self._meter = self._ending.collect("resources", start_meter, self._plan.sample_resources_s, self._stagings)
+        self.status_ = "running"
+        self._start = datetime.now(timezone.utc)
+        self._clock = time.perf_counter()
+        _open_blocks.open_block(self)
+        _open_blocks.enter(self)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> Literal[False]:
+        if os.getpid() != self.owner_pid:
+            return False  # a forked child leaves the block of its parent
+        left = time.perf_counter()
+        self._overhead.leave(left)
+        # Before anything else runs that would be measured, too.
+        self._resources = self._ending.collect("resources", self._meter.finish) if self._meter else None
+        self._block_times = RunTimes(self._start, datetime.now(timezone.utc), left - self._clock, "block")
+        _open_blocks.close_block(self)
+        pending = PendingWarnings()
+        try:
+            self._finish(error, pending)
+        except Exception as failure:
+            if error is None:
+                raise
+            # What the user's code raised is what he must see; ours is told with it.
+            tell_with(error, f"gaitmap_results: {failure}")
+        finally:
+            self._signals.restore()
+        if error is None:
+            pending.show()
+        else:
+            pending.log("the block raised an error")
+        return False
+
+    def _finish(self, error: BaseException | None, pending: PendingWarnings) -> None:
+        raised = error if error is not None and not is_clean_exit(error) else None
+        if sys.is_finalizing():
+            # Modules are being taken apart; what is staged can be recovered.
+            self._note_failure(error)
+            return
+        try:
+            runs = self._runs.close(raised, self._start, self._block_times, self.custom_metadata)
+        except AmbiguousChallengeError as ambiguous:
+            self._note_failure(ambiguous)
+            raise
+        if not runs:
+            self._nothing_to_save(error)
+            return
+        # git works in a process of its own, while all is done that does not depend on what it says.
+        with GitRereading(self._plan, self._provenance, self._ending) as git:
+            self._publish_all(runs, lru_cache(maxsize=1)(lambda: self._outcome(raised, git)), pending)
+
+    def _publish_all(
+        self, runs: list[ObservedRun], ask_outcome: Callable[[], Outcome], pending: PendingWarnings
+    ) -> None:
+        errors: list[Exception] = [refusal for _, refusal in self._runs.refused]
+        for run in runs:
+            try:
+                self._publish(run, ask_outcome, pending)
+            except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
+                errors.append(failure)
+        self._stagings.withdraw_first()
+        failed = bool(self._runs.refused) or any(isinstance(failure, SaveError) for failure in errors)
+        self.status_ = "save_failed" if failed else "published"
+        if errors:
+            pending.log("an error is raised")
+            raise errors[0]
+
+    def _nothing_to_save(self, error: BaseException | None) -> None:
+        if error is not None:
+            self._note_failure(error)
+            for _, refusal in self._runs.refused:
+                tell_with(error, f"gaitmap_results: {refusal}")
+        elif self._runs.refused:
+            self.status_ = "save_failed"
+            self._stagings.withdraw_first()
+            raise self._runs.refused[0][1]
+        elif self._runs.saved_by_user or self._runs.nested_saved:
+            self.status_ = "published" if self._runs.saved_by_user else "empty"
+            self._stagings.withdraw_first()
+        else:
+            missing = candidates.missing(self._entry_name, self._runs.observed.failed)
+            self._note_failure(missing)
+            raise missing
+
+    def _outcome(self, raised: BaseException | None, git: GitRereading) -> Outcome:
+        end, changed = git.finish()
+        reasons = reasons_for_debug(self._plan, self._provenance.git, changed=changed)
+        if raised is not None:
+            reasons.append(raised_reason(raised))
+        return Outcome(reasons, end, changed, self._resources, tuple(self._ending.errors))
+
+    def _publish(self, run: ObservedRun, ask_outcome: Callable[[], Outcome], pending: PendingWarnings) -> None:
+        if run.needs_staging():
+            # What the challenge does now is no part of the run, and it may wait for every process of this program.
+            with contextlib.suppress(Exception):  # told when the run is published
+                ask_outcome()
+            self._runs.stage(run, self._stagings.take, self.custom_metadata)
+        published = publish(run.finished, self._writer, ask_outcome, self.custom_metadata)
+        self._remember(published, run.challenge)
+        announce(describe_saved(published))
+        advise_about_unknowns(published.metadata["collection_errors"][len(self._provenance.errors) :], pending)
+        reasons = ask_outcome().reasons
+        if len(reasons) > len(self._known_reasons) + bool(self._plan.setting.reason):
+            advise_about_debug(self._plan, reasons, pending)
+        if published.error is not None:
+            raise published.error
+
+    def _remember(self, published: Published, challenge: Any) -> None:
+        self.paths_.append(published.path)
+        self.metadata_ = published.metadata
+        block = self.parent
+        while isinstance(block, Recorder):
+            block._runs.nested_saved.append(challenge)
+            block = block.parent
+
+    def challenge_starts(self, challenge: Any) -> None:
+        """Refuse a challenge whose results could not be stored, before it is run."""
+        check_challenge(challenge)
+        self._runs.observed.begin(challenge)
+
+    def challenge_failed(self, challenge: Any) -> None:
+        """Take note that a challenge's ``run`` raised: what it holds is not saved, also if the block goes on."""
+        self._runs.observed.fail(challenge)
+
+    def challenge_finished(self, challenge: Any, times: RunTimes) -> None:
+        """Take note that a challenge's ``run`` returned, and put its results on the disk at once."""
+        if os.getpid() != self.owner_pid:
+            return
+        with self._overhead.storing():
+            self._runs.finished(challenge, own_times(challenge, since=times.start) or times, self.custom_metadata)
+
+    def challenge_was_saved(
+        self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False
+    ) -> None:
+        """Take note that the user saved a challenge himself, here or in a block inside of this one.
+
+        What he saved is the challenge's latest run; earlier ones, and one that follows, are other results.
+        """
+        if self._runs.was_saved(challenge, nested=nested):
+            self.paths_.append(path)
+            self.metadata_ = metadata
+        if isinstance(self.parent, Recorder):
+            self.parent.challenge_was_saved(challenge, path, metadata, nested=True)
+
+    def offer(self, *objects: Any, returned: Any = None) -> None:
+        """Name objects among which the challenge may be, if none is seen running; what was returned counts first."""
+        self._runs.named.offered.extend(objects)
+        self._runs.named.returned = returned
+
+    def _note_signal(self, name: str) -> None:
+        self.status_ = "terminated"
+        self._stagings.note(status="terminated", signal=name)
+
+    def _note_failure(self, error: BaseException | None) -> None:
+        """Keep in the journal why nothing was published."""
+        if self.status_ != "terminated":
+            self.status_ = status_of(error)
+        if self._runs.observed.any_staged():
+            self._stagings.withdraw_first()  # the others hold more than it does
+        self._stagings.note(
+            status=self.status_,
+            error=None if error is None else describe_failure(error, self._plan.relative_to),
+            ended=self._block_times.end and self._block_times.end.astimezone().isoformat(),
+            runtime=self._block_times.runtime,
+        )

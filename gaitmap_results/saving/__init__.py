@@ -1,0 +1,3 @@
+"""One finished challenge: options, official or not, metadata.json, publish."""
+
+from __future__ import annotations

@@ -1,0 +1,343 @@
+"""Puts together what metadata.json says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from gaitmap_results._version import __version__
+from gaitmap_results.challenge import RunTimes
+from gaitmap_results.provenance.collecting import Collector, GitReading, Provenance
+from gaitmap_results.provenance.parameters import dataset_columns, describe_dataset, describe_parameters
+from gaitmap_results.saving.debug_reasons import DebugReason
+from gaitmap_results.saving.overhead import RecorderOverhead
+from gaitmap_results.saving.plan import SavePlan
+from gaitmap_results.store.json_values import encode_leniently, safe_repr
+from gaitmap_results.store.privacy import Redactor
+from gaitmap_results.user_code.caller import Caller
+
+if TYPE_CHECKING:
+    from gaitmap_results.provenance.git import GitState
+
+__all__ = ["SCHEMA_VERSION", "ChallengeFacts", "Outcome", "RecordWriter", "unknown_metadata"]
+
+#: The version of the format of metadata.json; it grows when a key changes its meaning.
+SCHEMA_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class ChallengeFacts:
+    """What a challenge says about itself after its run; ``None`` is what it does not say."""
+
+    name: str
+    version: str
+    repr_challenge: str | None
+    repr_pipeline: str | None
+    repr_dataset: str | None
+    dataset_name: str | None
+    dataset_columns: list[str] | None
+    parameters: dict[str, Any] | None
+    errors: tuple[dict[str, str], ...]
+
+    @classmethod
+    def not_asked(cls, name: str, version: str) -> ChallengeFacts:
+        """Return what is known before a challenge is asked, which may take long, or for ever."""
+        error = {"what": "repr_challenge", "error": "The run ended before the challenge had described itself."}
+        return cls(name, version, None, None, None, None, None, None, (error,))
+
+    @classmethod
+    def of(cls, challenge: Any, name: str, version: str) -> ChallengeFacts:
+        """Ask a challenge; whatever fails costs only itself."""
+        collector = Collector()
+        pipeline = collector.collect("repr_pipeline", getattr, challenge, "optimizer", None)
+        dataset = collector.collect("repr_dataset", getattr, challenge, "dataset_", None)
+        return cls(
+            name=name,
+            version=version,
+            repr_challenge=safe_repr(challenge),
+            repr_pipeline=None if pipeline is None else safe_repr(pipeline),
+            repr_dataset=None if dataset is None else safe_repr(dataset),
+            dataset_name=None if dataset is None else type(dataset).__name__,
+            dataset_columns=None if dataset is None else collector.collect("dataset_columns", dataset_columns, dataset),
+            parameters=_parameters(collector, challenge, pipeline, dataset),
+            errors=tuple(collector.errors),
+        )
+
+
+def _parameters(collector: Collector, challenge: Any, pipeline: Any, dataset: Any) -> dict[str, Any]:
+    described: dict[str, Any] = {"challenge": collector.collect("parameters", describe_parameters, challenge)}
+    for name, item, describe in (
+        ("pipeline", pipeline, describe_parameters),
+        ("dataset", dataset, describe_dataset),
+    ):
+        described[name] = None if item is None else collector.collect(f"parameters of the {name}", describe, item)
+    return described
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was known when a run ended.
+
+    Attributes
+    ----------
+    reasons
+        Every reason that makes it a debug run; an official run has none.
+    git
+        What git said at the end; ``None`` if it was not asked.
+    git_changed
+        Whether commit or files changed during the run; ``None`` is unknown.
+    resources
+        CPU time and peak memory.
+    errors
+        What could not be determined.
+    """
+
+    reasons: Sequence[DebugReason] = ()
+    git: GitReading | None = None
+    git_changed: bool | None = None
+    resources: dict[str, Any] | None = None
+    errors: Sequence[dict[str, str]] = field(default_factory=tuple)
+
+
+_KEYS: Final = (
+    *("entry_name", "challenge_name", "challenge_version", "is_debug_run"),
+    *("repr_challenge", "repr_pipeline", "repr_dataset", "dataset_name", "dataset_columns"),
+    *("run_start_datetime_utc", "run_start_datetime", "run_end_datetime_utc", "run_end_datetime"),
+    *("runtime", "timing_source", "system_info", "config", "caller_file_path"),
+    *("git_commit_hash", "git_dirty", "git_base_dir", "git_dirty_ignore"),
+    *("schema_version", "run_id", "block_id", "recorder_version", "debug_reasons"),
+    *("git", "caller", "command", "parameters", "resources", "recorder_overhead_s", "collection_errors"),
+)
+
+
+def unknown_metadata(run_id: str) -> dict[str, Any]:
+    """Return the content of metadata.json of a run about which nothing is known."""
+    known = {"run_id": run_id, "schema_version": SCHEMA_VERSION, "recorder_version": __version__}
+    return {**dict.fromkeys(_KEYS), **known, "debug_reasons": [], "collection_errors": []}
+
+
+class RecordWriter:
+    """Says what metadata.json holds for each run of one block, or for the one that is saved.
+
+    Parameters
+    ----------
+    plan
+        What a save will do.
+    provenance
+        What was known at the start.
+    block_id
+        Identifier of the block.
+    overhead
+        What recording has cost so far.
+    """
+
+    def __init__(
+        self, plan: SavePlan, provenance: Provenance, *, block_id: str | None, overhead: RecorderOverhead
+    ) -> None:
+        self.plan = plan
+        self.provenance = provenance
+        self.block_id = block_id
+        self.overhead = overhead
+        # A program may take a secret out of the environment as soon as it has read it; it stays one.
+        self._secrets = Redactor.for_this_process(plan.relative_to).secrets
+        self._parts: dict[str, tuple[object, tuple[str, ...], _Part]] = {}
+
+    def write(self, facts: ChallengeFacts, times: RunTimes, outcome: Outcome, *, run_id: str) -> dict[str, Any]:
+        """Return the content of metadata.json; the keys of gaitmap_challenges first, with its names, places, types.
+
+        What is in it is shared with the records of other runs; it is there to be written, not to be changed.
+        """
+        redactor = Redactor.for_this_process(self.plan.relative_to, secrets=self._secrets)
+        self._secrets = redactor.secrets
+        known = self._once("start", None, redactor, self._known_at_start)
+        described = self._once("challenge", facts, redactor, lambda redactor: _described(facts, redactor))
+        ended = _part(
+            {
+                "debug_reasons": [reason.to_json() for reason in outcome.reasons],
+                "git": _git_details(self.provenance.git, outcome),
+                "resources": outcome.resources,
+            },
+            redactor,
+        )
+        lossy = [*known.lossy, *described.lossy, *ended.lossy]
+        errors = [*self.provenance.errors, *facts.errors, *outcome.errors, *lossy]
+        record = {
+            **known.content,
+            **described.content,
+            **ended.content,
+            # Names that identify a run are stored as they are; they hold no paths.
+            "entry_name": list(self.plan.entry_parts)
+            if isinstance(self.plan.entry_name, tuple)
+            else self.plan.entry_name,
+            "challenge_name": facts.name,
+            "challenge_version": facts.version,
+            "is_debug_run": bool(outcome.reasons),
+            **_times(times),
+            "schema_version": SCHEMA_VERSION,
+            "run_id": run_id,
+            "block_id": self.block_id,
+            "recorder_version": __version__,
+            "collection_errors": redactor.tree(errors),
+            "recorder_overhead_s": self.overhead.to_json(),
+        }
+        return {key: record[key] for key in _KEYS}
+
+    def _once(self, name: str, source: object, redactor: Redactor, build: Callable[[Redactor], _Part]) -> _Part:
+        """Return a part that was built before, unless it is about something else or more is known to be secret now."""
+        known = self._parts.get(name)
+        if known is None or known[0] is not source or known[1] != redactor.secrets:
+            known = self._parts[name] = (source, redactor.secrets, build(redactor))
+        return known[2]
+
+    def _known_at_start(self, redactor: Redactor) -> _Part:
+        """Return what no run of the block can change, which is most of it."""
+        plan, provenance = self.plan, self.provenance
+        system_info = dict(provenance.system_info)
+        # Names and versions of hundreds of packages; nothing in them is private, and all of it is text already.
+        packages = system_info.pop("packages_info", None)
+        part = _part(
+            {
+                "system_info": system_info,
+                "config": _config(provenance.config, redactor),
+                "caller_file_path": _caller_path(provenance.caller, redactor),
+                **_git_summary(plan, provenance.git, redactor),
+                "caller": _caller(provenance.caller, redactor),
+                "command": provenance.command,
+            },
+            redactor,
+        )
+        described = {**part.content["system_info"], "packages_info": packages}
+        part.content["system_info"] = {key: described[key] for key in provenance.system_info}  # in the same order
+        return part
+
+
+class _Part(NamedTuple):
+    """Keys of a record, and what of them could not be stored."""
+
+    content: dict[str, Any]
+    lossy: list[dict[str, str]]
+
+
+def _part(content: dict[str, Any], redactor: Redactor) -> _Part:
+    encoded, problems = encode_leniently(content)
+    return _Part(redactor.tree(encoded), _lossy(problems))
+
+
+def _described(facts: ChallengeFacts, redactor: Redactor) -> _Part:
+    """Return what the challenge says about itself, which is asked once and stands in a draft and in the record."""
+    part = _part(
+        {
+            "repr_challenge": facts.repr_challenge,
+            "repr_pipeline": facts.repr_pipeline,
+            "repr_dataset": facts.repr_dataset,
+            "parameters": facts.parameters,
+        },
+        redactor,
+    )
+    names, lossy = encode_leniently([facts.dataset_name, facts.dataset_columns])
+    part.content["dataset_name"], part.content["dataset_columns"] = names
+    part.lossy.extend(_lossy(lossy))
+    return part
+
+
+def _lossy(problems: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"what": key_path, "error": reason} for key_path, reason in problems]
+
+
+def _times(times: RunTimes) -> dict[str, Any]:
+    return {
+        "run_start_datetime_utc": _timestamp(times.start),
+        "run_start_datetime": _local(times.start),
+        "run_end_datetime_utc": _timestamp(times.end),
+        "run_end_datetime": _local(times.end),
+        "runtime": times.runtime,
+        "timing_source": times.source,
+    }
+
+
+def _timestamp(moment: datetime | None) -> float | None:
+    return None if moment is None else moment.timestamp()
+
+
+def _local(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.astimezone().isoformat()
+
+
+def _config(config: dict[str, Any] | None, redactor: Redactor) -> dict[str, Any] | None:
+    if config is None:
+        return None
+    shown = {
+        key: redactor.path(value) if key.endswith("_dir") and isinstance(value, str) else value
+        for key, value in config.items()
+    }
+    datasets = shown.get("datasets")
+    if isinstance(datasets, dict):
+        shown["datasets"] = {
+            name: redactor.path(value) if isinstance(value, str) else value for name, value in datasets.items()
+        }
+    return shown
+
+
+def _caller_path(caller: Caller | None, redactor: Redactor) -> str | None:
+    return redactor.path(caller.file) if caller is not None and caller.file is not None else None
+
+
+def _caller(caller: Caller | None, redactor: Redactor) -> dict[str, Any] | None:
+    if caller is None:
+        return None
+    return {
+        "kind": caller.kind,
+        "file": _caller_path(caller, redactor),
+        "line": caller.line,
+        "function": caller.function,
+        "sha256": caller.sha256,
+    }
+
+
+def _git_summary(plan: SavePlan, reading: GitReading | None, redactor: Redactor) -> dict[str, Any]:
+    state = reading.state if reading else None
+    return {
+        "git_commit_hash": state.commit if state else None,
+        "git_dirty": state.dirty if state else None,
+        "git_base_dir": redactor.path(state.base_dir) if state else None,
+        "git_dirty_ignore": list(plan.git_dirty_ignore) if plan.use_git else None,
+    }
+
+
+def _git_details(reading: GitReading | None, outcome: Outcome) -> dict[str, Any] | None:
+    if reading is None:
+        return None
+    state = reading.state
+    if state is None:
+        problem = reading.problem
+        return {"problem": None if problem is None else problem.to_json(), "changed_during_run": outcome.git_changed}
+    return {
+        "branch": state.branch,
+        "describe": _description(state, outcome.git),
+        "remote": state.remote,
+        "shallow": state.shallow,
+        "caller_tracked": state.caller_tracked,
+        "staged": list(state.staged),
+        "unstaged": list(state.unstaged),
+        "untracked": list(state.untracked),
+        "conflicted": list(state.conflicted),
+        "submodules": list(state.submodules),
+        "ignored": list(state.ignored),
+        "hidden": list(getattr(state, "hidden", ())),
+        "start": {"commit": state.commit, "dirty": state.dirty},
+        "end": _git_end(outcome.git),
+        "changed_during_run": outcome.git_changed,
+    }
+
+
+def _description(start: GitState, end: GitReading | None) -> str | None:
+    later = end.state.describe if end is not None and end.state is not None else None
+    return start.describe if start.describe is not None else later
+
+
+def _git_end(reading: GitReading | None) -> dict[str, Any] | None:
+    if reading is None or reading.state is None:
+        return None
+    return {"commit": reading.state.commit, "dirty": reading.state.dirty}

@@ -1,0 +1,123 @@
+"""Checks what a save was asked for, before anything runs."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from numbers import Real
+from pathlib import Path
+
+from gaitmap_results import config
+from gaitmap_results.exceptions import InvalidOptionError
+from gaitmap_results.saving.debug_reasons import DebugSetting, resolve_debug_setting
+from gaitmap_results.store.layout import check_entry_name, check_prefix
+
+__all__ = ["SaveOptions", "SavePlan", "make_plan"]
+
+
+@dataclass(frozen=True)
+class SaveOptions:
+    """The options of :func:`gaitmap_results.save_run` and of a block, as they were passed."""
+
+    path: str | Path | None = None
+    debug_run: bool | None = None
+    stored_filenames_relative_to: str | Path | None = None
+    use_git: bool = True
+    git_dirty_ignore: Sequence[str | Path] = ()
+    debug_folder_prefix: str = "_"
+    force_config_setting: bool = False
+    sample_resources_s: float | None = None
+
+
+@dataclass(frozen=True)
+class SavePlan:
+    """What a save will do; every value is checked.
+
+    Attributes
+    ----------
+    entry_name
+        As it is stored: a string, or a tuple of strings.
+    entry_parts
+        The folders of the entry.
+    results_folder
+        Where runs are stored, absolute.
+    setting
+        Whether an official run was asked for.
+    relative_to
+        The folder that stored paths are relative to, absolute.
+    use_git, git_dirty_ignore, prefix
+        The options of :func:`gaitmap_results.save_run` with these names.
+    sample_resources_s
+        Seconds between two looks at the processes of the run; ``None`` for no looks in between.
+    """
+
+    entry_name: str | tuple[str, ...]
+    entry_parts: tuple[str, ...]
+    results_folder: Path
+    setting: DebugSetting
+    relative_to: Path | None
+    use_git: bool
+    git_dirty_ignore: tuple[str, ...]
+    prefix: str
+    sample_resources_s: float | None = None
+
+
+def make_plan(entry_name: object, options: SaveOptions) -> SavePlan:
+    """Return the checked plan of a save.
+
+    Raises
+    ------
+    InvalidNameError
+        If the entry name or the prefix cannot be a part of a path.
+    InvalidOptionError
+        If another option makes no sense.
+    ConfigError
+        If the config cannot be read, or (as ``NoResultsFolderError``) nothing says where to store runs.
+    """
+    from gaitmap_results.provenance.git import check_git_dirty_ignore
+
+    parts = check_entry_name(entry_name)
+    for name, value in (("use_git", options.use_git), ("_force_local_debug_run_setting", options.force_config_setting)):
+        if not isinstance(value, bool):
+            raise InvalidOptionError(f"{name} is {value!r}; it takes True or False.")
+    setting = resolve_debug_setting(options.debug_run, config.is_debug_run(), config_wins=options.force_config_setting)
+    return SavePlan(
+        entry_name=entry_name if isinstance(entry_name, str) else parts,
+        entry_parts=parts,
+        results_folder=config.find_results_folder(options.path),
+        setting=setting,
+        relative_to=_folder(options.stored_filenames_relative_to, "stored_filenames_relative_to"),
+        use_git=options.use_git,
+        git_dirty_ignore=check_git_dirty_ignore(options.git_dirty_ignore),
+        prefix=check_prefix(options.debug_folder_prefix),
+        sample_resources_s=_seconds(options.sample_resources_s, "sample_resources_s"),
+    )
+
+
+def _seconds(value: object, name: str) -> float | None:
+    if value is None:
+        return None
+    try:
+        # NumPy's numbers are such numbers, too.
+        seconds = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
+    except OverflowError:
+        seconds = math.inf
+    if not 0 < seconds < math.inf:
+        raise InvalidOptionError(f"{name} is {value!r}; it takes a number of seconds above 0, or None.")
+    return seconds
+
+
+def _folder(value: object, name: str) -> Path | None:
+    if value is None:
+        return None
+    if not isinstance(value, (str, os.PathLike)) or isinstance(os.fspath(value), bytes):
+        raise InvalidOptionError(f"{name} is {value!r}; it takes a path as a string or pathlib.Path.")
+    text = os.fspath(value)
+    if not text or "\0" in text:
+        raise InvalidOptionError(f"{name} is {text!r}, which is no path.")
+    try:
+        return Path(os.path.abspath(Path(text).expanduser()))
+    except RuntimeError as error:
+        raise InvalidOptionError(f"{name} is {text!r}, whose home folder is not known: {error}.") from error

@@ -1,0 +1,248 @@
+"""Saves a challenge that has run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results.challenge import RunTimes, check_challenge, full_class_name
+from gaitmap_results.config import find_results_folder
+from gaitmap_results.exceptions import GaitmapResultsError, InvalidNameError, InvalidOptionError, SaveError
+from gaitmap_results.provenance.collecting import collect_provenance
+from gaitmap_results.saving.advice import (
+    advise_about_debug,
+    advise_about_start,
+    advise_about_unknowns,
+    reasons_for_debug,
+)
+from gaitmap_results.saving.metadata import ChallengeFacts, Outcome, RecordWriter
+from gaitmap_results.saving.overhead import RecorderOverhead
+from gaitmap_results.saving.plan import SaveOptions, SavePlan, make_plan
+from gaitmap_results.saving.publishing import (
+    FinishedRun,
+    Published,
+    describe_saved,
+    open_staging_somewhere,
+    publish,
+    stage,
+    write_draft,
+)
+from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.layout import check_entry_name
+from gaitmap_results.store.staging import Staging, rescue_folder
+from gaitmap_results.user_code import open_blocks as _open_blocks
+from gaitmap_results.user_code.caller import Caller, find_caller
+from gaitmap_results.user_code.user_warnings import PendingWarnings, announce
+
+__all__ = ["check_offset", "keep_results", "save_run"]
+
+
+def save_run(
+    challenge: Any,
+    entry_name: str | tuple[str, ...],
+    *,
+    custom_metadata: dict[str, Any],
+    path: str | Path | None = None,
+    debug_run: bool | None = None,
+    stored_filenames_relative_to: str | Path | None = None,
+    use_git: bool = True,
+    git_dirty_ignore: Sequence[str] = (),
+    debug_folder_prefix: str = "_",
+    _force_local_debug_run_setting: bool = False,
+    _caller_file_path_stack_offset: int = 0,
+) -> Path:
+    """Save a challenge on which ``run`` was already called, together with its provenance.
+
+    Prefer :func:`gaitmap_results.recorded_run` or :func:`gaitmap_results.record_run`: they check the code before the
+    run and refuse bad input before anything is computed.
+
+    The run is stored in ``{challenge_module}.{challenge_class}/{challenge_version}/{entry_name}/{timestamp}`` below
+    the results folder; ``timestamp`` is the start in UTC.
+
+    Parameters
+    ----------
+    challenge
+        The challenge, after its run.
+    entry_name
+        The name of the entry; a tuple of strings makes nested folders.
+    custom_metadata
+        What the author of the entry wants to store beside the results.
+        Strings, booleans, numbers, ``None``, lists and dictionaries with string keys can be stored, and what NumPy,
+        paths, dates and enumerations hold.
+    path
+        The results folder.
+        If not given, the config's is used.
+    debug_run
+        Whether this is a debug run.
+        If not given, the config's setting is used; if there is none, it is a debug run.
+    stored_filenames_relative_to
+        The folder that stored paths become relative to.
+        The home folder then becomes ``~``, and the name of the user does not appear.
+    use_git
+        Whether to store the state of the repository that the current working directory is in.
+        ``False`` also gives up the check that makes a run with uncommitted changes a debug run.
+    git_dirty_ignore
+        Files and folders, relative to the root of the repository, whose changes do not count.
+    debug_folder_prefix
+        What the folder of a debug run starts with.
+    _force_local_debug_run_setting
+        If ``True``, the config's setting wins over ``debug_run``.
+    _caller_file_path_stack_offset
+        How many of your own functions stand between the code that should be stored as the caller and this call.
+
+    Returns
+    -------
+    path
+        The run folder.
+
+    Raises
+    ------
+    GaitmapResultsError
+        Whatever is wrong with the arguments, or with the disk.
+        The core results are saved before anything else; the ``path`` of the error says where they are.
+
+    Warns
+    -----
+    DebugRunWarning
+        If an official run was asked for and not earned; every reason is named.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, save_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         with self._measure_time():
+    ...             self.n_steps_ = optimizer()
+    ...         return self
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     challenge = CountSteps().run(lambda: 12)
+    ...     saved = save_run(challenge, "constant", custom_metadata={}, path=folder, use_git=False)
+    ...     (saved / "results" / "steps.txt").read_text()
+    '12'
+    """
+    options = SaveOptions(
+        path=path,
+        debug_run=debug_run,
+        stored_filenames_relative_to=stored_filenames_relative_to,
+        use_git=use_git,
+        git_dirty_ignore=git_dirty_ignore,
+        debug_folder_prefix=debug_folder_prefix,
+        force_config_setting=_force_local_debug_run_setting,
+    )
+    try:
+        caller = find_caller(check_offset(_caller_file_path_stack_offset))
+        name, version = check_challenge(challenge)
+        plan = make_plan(entry_name, options)
+    except GaitmapResultsError as error:
+        keep_results(challenge, path, error, entry_name=entry_name)
+        raise
+    except Exception as error:  # an argument's own code may raise anything
+        refusal = SaveError(f"The arguments of save_run could not be read: {type(error).__name__}: {error}.")
+        keep_results(challenge, path, refusal, entry_name=entry_name)
+        raise refusal from error
+    published, pending = _save(challenge, name, version, plan, caller, custom_metadata)
+    announce(describe_saved(published))
+    block = _open_blocks.find_block()
+    if block is not None:
+        block.challenge_was_saved(challenge, published.path, published.metadata)
+    if published.error is not None:
+        pending.log("shown here because an error is raised")
+        raise published.error
+    try:
+        pending.show()
+    except Warning as warning:  # the user made errors of warnings; the run is stored all the same
+        warning.path = published.path  # type: ignore[attr-defined]
+        raise
+    return published.path
+
+
+def check_offset(offset: object) -> int:
+    """Return ``_caller_file_path_stack_offset`` if it is a count of frames.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is not.
+    """
+    if isinstance(offset, bool) or not isinstance(offset, int) or offset < 0:
+        raise InvalidOptionError(
+            f"_caller_file_path_stack_offset is {offset!r}; it takes how many functions of yours are in between."
+        )
+    return offset
+
+
+def _save(
+    challenge: Any, name: str, version: str, plan: SavePlan, caller: Caller, custom_metadata: Any
+) -> tuple[Published, PendingWarnings]:
+    """Stage the core results first; everything after that is best effort for them."""
+    overhead = RecorderOverhead()
+    overhead.leave()
+    times = RunTimes.of_challenge(challenge) or RunTimes(None, None, None, None)
+    run = FinishedRun(challenge, ChallengeFacts.not_asked(name, version), times, open_staging_somewhere(plan, None))
+    stage(run, plan)
+    try:
+        provenance = collect_provenance(plan, caller)
+    except GaitmapResultsError as error:
+        run.staging.note(status="save_failed", error={"message": str(error)})
+        error.path = run.staging.folder
+        error.args = (f"{error}\nThe core results are kept in {run.staging.core_results}.",)
+        raise
+    writer = RecordWriter(plan, provenance, block_id=None, overhead=overhead)
+    write_draft(run, writer, custom_metadata)
+    run.facts = ChallengeFacts.of(challenge, name, version)
+    reasons = reasons_for_debug(plan, provenance.git)
+    published = publish(run, writer, lambda: Outcome(reasons, provenance.git, False), custom_metadata)
+    pending = PendingWarnings()
+    advise_about_start(plan, provenance, pending)
+    advise_about_unknowns(published.metadata["collection_errors"], pending)
+    advise_about_debug(plan, reasons, pending)
+    return published, pending
+
+
+def keep_results(
+    challenge: Any, path: str | Path | None, error: GaitmapResultsError, *, entry_name: object = None
+) -> None:
+    """Write the core results of a challenge whose save is refused, and tell in the error where they are."""
+    if isinstance(challenge, type) or not callable(getattr(challenge, "save_core_results", None)):
+        return
+    try:
+        with deferred_signals():
+            staging = _staging_for_refused(path, entry_name)
+            error.path = staging.folder
+            staging.save_core_results(challenge)
+            staging.journal.write(error={"message": str(error)}, challenge_name=full_class_name(type(challenge)))
+    except Exception as failure:  # noqa: BLE001 - the refusal is the error to raise; this one is told with it
+        error.args = (f"{error}\nThe core results could not be kept: {type(failure).__name__}: {failure}.",)
+    else:
+        where = f"The core results are kept in {staging.core_results}."
+        command = f"gaitmap-results recover {staging.run_id} --results {staging.results_folder}"
+        error.args = (
+            f"{error}\n{where} Publish them as a debug run, and name what is missing by options, with\n  {command}",
+        )
+
+
+def _staging_for_refused(path: str | Path | None, entry_name: object) -> Staging:
+    try:
+        parts: tuple[str, ...] | None = check_entry_name(entry_name)
+    except InvalidNameError:
+        parts = None
+    now = datetime.now(timezone.utc)
+    journal = {
+        "status": "save_failed",
+        "core_results": "none",
+        "entry_name": entry_name if isinstance(entry_name, str) and parts else parts,
+        "started": now.astimezone().isoformat(),
+        "started_utc": now.timestamp(),
+    }
+    try:
+        return Staging(find_results_folder(path), journal)
+    except GaitmapResultsError:
+        return Staging(rescue_folder(), journal)

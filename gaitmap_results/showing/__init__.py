@@ -1,0 +1,3 @@
+"""A record in words: terminal lines and notebook HTML."""
+
+from __future__ import annotations

@@ -1,0 +1,293 @@
+"""Turns Python values into JSON values, faithfully or with the place of what cannot be."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import math
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime, time
+from enum import Enum
+from pathlib import PurePath
+from typing import Any, Final, TypeAlias
+from uuid import UUID
+
+from gaitmap_results.exceptions import InvalidCustomMetadataError
+
+__all__ = ["encode_custom_metadata", "encode_leniently", "own_copy", "safe_repr", "safe_text"]
+
+JsonValue = Any
+
+# What JSON readers agree on; larger ones become floats in many of them, ours included (orjson).
+_MIN_INT: Final = -(2**63)
+_MAX_INT: Final = 2**64 - 1
+# orjson writes 254 levels; the rest is for what wraps the value.
+_MAX_DEPTH: Final = 200
+
+
+class _RefusedError(Exception):
+    """A value has no faithful JSON form; the message is the reason."""
+
+
+def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
+    """Return the custom metadata as JSON values, or raise with the place of every value that has none.
+
+    Strings, booleans, integers of 64 bit, finite floats, ``None``, mappings with string keys, lists and tuples are
+    stored as they are.
+    NumPy scalars and arrays are stored as the numbers they hold (an array of any memory order as nested lists), paths
+    and UUIDs as text, dates and times in ISO 8601, enumeration members as their value.
+
+    Parameters
+    ----------
+    custom_metadata
+        A mapping with string keys.
+
+    Returns
+    -------
+    encoded
+        New dictionaries and lists that share nothing with the input.
+
+    Raises
+    ------
+    InvalidCustomMetadataError
+        If a value would not come back from JSON as what it was: NaN and infinity, integers of more than 64 bit, sets,
+        bytes, keys that are no strings, lone surrogates, an object that contains itself, and any other object.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from gaitmap_results.store.json_values import encode_custom_metadata
+    >>> encode_custom_metadata({"sensor": "lower_back", "axes": (1, 2), "data": Path("data/lab")})
+    {'sensor': 'lower_back', 'axes': [1, 2], 'data': 'data/lab'}
+    """
+    encoder = _Encoder()
+    encoded: dict[str, JsonValue] = encoder.encode_root(custom_metadata)
+    if encoder.problems:
+        shown = "\n".join(f"  {key_path}: {reason}" for key_path, reason in encoder.problems[:20])
+        more = f"\n  and {len(encoder.problems) - 20} more" if len(encoder.problems) > 20 else ""
+        raise InvalidCustomMetadataError(
+            f"The custom metadata cannot be stored as JSON without changing its meaning:\n{shown}{more}\n"
+            "Convert these values to strings, numbers, lists or dictionaries with string keys.",
+            problems=encoder.problems,
+        )
+    return encoded
+
+
+def encode_leniently(value: object) -> tuple[JsonValue, tuple[tuple[str, str], ...]]:
+    """Return ``value`` as JSON, refused values as their repr, and a ``(key path, reason)`` for each of those."""
+    encoder = _Encoder()
+    return encoder.encode_root(value, must_be_mapping=False), tuple(encoder.problems)
+
+
+def safe_repr(value: object) -> str:
+    """Return the repr of ``value``; one that raises becomes the text of its error."""
+    try:
+        return safe_text(repr(value))
+    except Exception as error:  # noqa: BLE001 - a repr is foreign code and may raise anything
+        return f"<repr of {type(value).__name__} failed: {_describe(error)}>"
+
+
+def own_copy(custom_metadata: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a copy that can be filled without reaching what was given, which may be used for other runs as well."""
+    try:
+        return {} if custom_metadata is None else copy.deepcopy(custom_metadata)
+    except Exception:  # noqa: BLE001 - it holds what cannot be copied, and most likely cannot be stored either
+        return custom_metadata or {}
+
+
+def safe_text(text: str) -> str:
+    """Return ``text`` with lone surrogates written as escapes, so that it can be stored as UTF-8."""
+    plain = str.__str__(text)  # not an instance of a class that inherits from it
+    return plain if plain.isascii() else plain.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _describe(error: BaseException) -> str:
+    try:
+        return safe_text(f"{type(error).__name__}: {error}")
+    except Exception:  # noqa: BLE001 - even the text of an error is foreign code
+        return type(error).__name__
+
+
+# The name of what is encoded, then keys and indices; it is written out only where something is refused.
+_KeyPath: TypeAlias = tuple[object, ...]
+
+
+_PLAIN_CONTAINERS: Final = frozenset({dict, list, tuple})
+
+
+class _Encoder:
+    """One pass over a value; collects what it had to refuse."""
+
+    def __init__(self) -> None:
+        self.problems: list[tuple[str, str]] = []
+        self._open: set[int] = set()
+
+    def encode_root(self, value: object, *, must_be_mapping: bool = True) -> JsonValue:
+        if must_be_mapping and not isinstance(value, Mapping):
+            self.problems.append(("custom_metadata", f"a dictionary is expected, not {type(value).__name__}"))
+            return {"value": safe_repr(value)}
+        return self._encode(value, ("custom_metadata",), 0)
+
+    def _encode(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
+        try:
+            return self._convert(value, key_path, depth)
+        except _RefusedError as refusal:
+            reason = str(refusal)
+        except Exception as error:  # noqa: BLE001 - the value's own methods are foreign code
+            reason = f"reading it failed with {_describe(error)}"
+        self.problems.append((_written(key_path), reason))
+        return safe_repr(value)
+
+    def _convert(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
+        if value is None or value is True or value is False:
+            return value
+        if type(value) not in _PLAIN_CONTAINERS:  # which are most of what is no text
+            for kind, convert in _SCALARS:
+                if isinstance(value, kind):
+                    return convert(value)
+        if depth >= _MAX_DEPTH:
+            raise _RefusedError(f"it is nested more than {_MAX_DEPTH} levels deep")
+        if id(value) in self._open:
+            raise _RefusedError("it contains itself")
+        self._open.add(id(value))
+        try:
+            return self._convert_container(value, key_path, depth)
+        finally:
+            self._open.discard(id(value))
+
+    def _convert_container(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
+        if isinstance(value, Enum):
+            return self._encode(value.value, key_path, depth + 1)
+        if isinstance(value, Mapping):
+            return dict(self._items(value, key_path, depth))
+        if isinstance(value, (list, tuple)):
+            return [
+                item if _is_plain(item) else self._encode(item, (*key_path, index), depth + 1)
+                for index, item in enumerate(value)
+            ]
+        numbers = _from_numpy(value)
+        if numbers is not value:
+            return self._encode(numbers, key_path, depth + 1)
+        raise _RefusedError(_hint(value))
+
+    def _items(self, value: Mapping[Any, Any], key_path: _KeyPath, depth: int) -> Iterator[tuple[str, JsonValue]]:
+        seen: set[str] = set()
+        for key, item in value.items():
+            if type(key) is str and key.isascii() and key not in seen and _is_plain(item):  # nearly all
+                seen.add(key)
+                yield key, item
+                continue
+            inner = (*key_path, key)
+            if not isinstance(key, str) or isinstance(key, Enum):
+                reason = f"the key is of type {type(key).__name__}; keys are strings in JSON"
+                self.problems.append((_written(inner), reason))
+                text = safe_repr(key)
+            else:
+                text = safe_text(key)
+                if text != key:
+                    self.problems.append((_written(inner), "the key contains a lone surrogate, which is no valid text"))
+            # Only refused keys can meet another one; neither of the two values may get lost.
+            while text in seen:
+                text += "_"
+            seen.add(text)
+            yield text, self._encode(item, inner, depth + 1)
+
+
+def _is_plain(value: object) -> bool:
+    """Say whether a value is its own JSON value, beyond doubt."""
+    kind = type(value)
+    return value is None or kind is bool or (kind is str and value.isascii())  # type: ignore[attr-defined]
+
+
+def _written(key_path: _KeyPath) -> str:
+    """Return a path of keys and indices as one would write it in Python."""
+    root, *keys = key_path
+    return f"{root}{''.join(f'[{safe_repr(key)}]' for key in keys)}"
+
+
+def _text(value: str) -> str:
+    if isinstance(value, Enum):
+        return _text(value.value)
+    plain = str.__str__(value)
+    if not plain.isascii() and safe_text(plain) != plain:
+        raise _RefusedError("the text contains a lone surrogate, which is no valid text")
+    return plain
+
+
+def _integer(value: int) -> int:
+    plain = int(value.value if isinstance(value, Enum) else value)
+    if not _MIN_INT <= plain <= _MAX_INT:
+        raise _RefusedError("the integer needs more than 64 bit; store it as a string")
+    return plain
+
+
+def _finite(value: float) -> float:
+    plain = float(value.value if isinstance(value, Enum) else value)
+    if not math.isfinite(plain):
+        raise _RefusedError(f"JSON has no {plain!r}; use None or a string")
+    return plain
+
+
+def _iso(value: datetime) -> str:
+    text = value.isoformat()
+    # pandas' NaT is a datetime to isinstance and says so of itself only here.
+    if text == "NaT":
+        raise _RefusedError("it is not a time (NaT); use None")
+    return text
+
+
+_SCALARS: tuple[tuple[type, Callable[[Any], JsonValue]], ...] = (
+    (str, _text),
+    (int, _integer),
+    (float, _finite),
+    (PurePath, lambda value: _text(str(value))),
+    (datetime, _iso),
+    (date, lambda value: value.isoformat()),
+    (time, lambda value: value.isoformat()),
+    (UUID, str),
+)
+
+
+def _from_numpy(value: object) -> object:
+    """Return what a NumPy scalar or array holds, without importing NumPy; anything else comes back as it is."""
+    if type(value).__module__.partition(".")[0] != "numpy":
+        return value
+    if hasattr(value, "mask"):
+        raise _RefusedError("a masked array has no JSON form; use .filled(...) or .tolist()")
+    dtype: Any = getattr(value, "dtype", None)
+    if dtype is None:
+        return value
+    if dtype.kind not in "biufUO" or dtype.names is not None:
+        raise _RefusedError(f"a NumPy value of dtype {dtype} has no JSON form")
+    if dtype.kind == "f" and dtype.itemsize > 8:
+        raise _RefusedError(f"dtype {dtype} has more digits than a JSON number keeps")
+    array: Any = value
+    if array.size == 0 and array.ndim > 1:
+        raise _RefusedError(f"the shape {array.shape} of an empty array is lost in JSON")
+    plain: object = array.tolist()
+    return plain
+
+
+def _hint(value: object) -> str:
+    kind = type(value)
+    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
+    if isinstance(value, (set, frozenset)):
+        return "a set has no order and no JSON form; use sorted(...)"
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"{name} has no JSON form; decode it, or use .hex()"
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return f"{name} is a dataclass; use dataclasses.asdict(...)"
+    if name.startswith("pandas."):
+        return f"{name} has no JSON form of its own; use .to_dict() or .tolist()"
+    return f"{name} has no JSON form"
+
+
+def without_non_finite(value: Any) -> Any:
+    """Return a value with ``None`` for NaN and infinity in it, which JSON does not have."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {without_non_finite(key): without_non_finite(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_non_finite(each) for each in value]
+    return value

@@ -1,0 +1,267 @@
+"""Says where a run lives: the names of folders and files below the results folder."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+from gaitmap_results.exceptions import InvalidNameError
+
+__all__ = [
+    "CUSTOM_METADATA_FILE",
+    "JOURNAL_FILE",
+    "MANIFEST_FILE",
+    "MAX_NAME_BYTES",
+    "METADATA_FILE",
+    "RESULTS_DIR",
+    "UNFINISHED_DIR",
+    "check_entry_name",
+    "check_folder_name",
+    "check_prefix",
+    "check_version",
+    "entry_folder",
+    "entry_key",
+    "is_run_folder_name",
+    "run_folder_name",
+    "run_folder_start",
+]
+
+METADATA_FILE: Final = "metadata.json"
+CUSTOM_METADATA_FILE: Final = "custom_metadata.json"
+MANIFEST_FILE: Final = "MANIFEST.sha256"
+JOURNAL_FILE: Final = "journal.json"
+RESULTS_DIR: Final = "results"
+UNFINISHED_DIR: Final = ".unfinished"
+
+#: A part of an entry's name may have this many bytes in UTF-8.
+MAX_NAME_BYTES: Final = 100
+
+# PATH_MAX of Linux is 4096 bytes; the rest is for the results folder, the challenge, and what is in the run folder.
+_MAX_ENTRY_CHARACTERS: Final = 500
+
+# A challenge's folder is made of a module path and a class, which have no such limit in Python; file systems have one.
+_MAX_CHALLENGE_BYTES = 255
+
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file: a run folder can be copied to any machine.
+_RESERVED_STEMS = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$"]
+    + [f"{device}{digit}" for device in ("com", "lpt") for digit in "123456789¹²³"]
+)
+_RESERVED_CHARACTERS = re.compile(r'[<>:"|?*]')
+_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_OWN_FILES = frozenset(name.casefold() for name in (METADATA_FILE, CUSTOM_METADATA_FILE, MANIFEST_FILE, JOURNAL_FILE))
+_RUN_FOLDER = re.compile(r"(?P<prefix>.*?)(?P<start>\d{8}_\d{6})(?:_(?P<number>\d+))?", re.DOTALL)
+
+
+def check_folder_name(name: object, *, what: str, max_bytes: int = MAX_NAME_BYTES) -> str:
+    """Return ``name`` if it can be the name of a single folder on every file system.
+
+    Parameters
+    ----------
+    name
+        The name to check.
+    what
+        What the name is, as the error calls it.
+    max_bytes
+        How long the name may be, in bytes of UTF-8.
+
+    Returns
+    -------
+    name
+        The name, unchanged.
+
+    Raises
+    ------
+    InvalidNameError
+        If the name could leave its folder, or cannot exist on Linux, macOS and Windows alike.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.layout import check_folder_name
+    >>> check_folder_name("shin_improved", what="entry name")
+    'shin_improved'
+    """
+    reason = _why_refused(name, max_bytes)
+    if reason is not None:
+        raise InvalidNameError(
+            f"The {what} {name!r} cannot be the name of a folder: {reason}. "
+            "Choose another one; nothing was run or stored under it.",
+            what=what,
+            value=name,
+            reason=reason,
+        )
+    return str(name)
+
+
+def _why_refused(name: object, max_bytes: int) -> str | None:
+    if not isinstance(name, str):
+        return f"it is of type {type(name).__name__}, not a string"
+    if not name:
+        return "it is empty"
+    if "/" in name or "\\" in name:
+        return "it contains a path separator (for nested entries use a tuple of strings)"
+    if _CONTROL_CHARACTERS.search(name):
+        return "it contains a NUL, a line break or another control character"
+    if name.startswith("."):
+        return "it starts with a dot, which would hide the folder or leave it"
+    try:
+        n_bytes = len(name.encode())
+    except UnicodeEncodeError:
+        return "it contains a lone surrogate, which cannot be written as UTF-8"
+    if n_bytes > max_bytes:
+        return f"it has {n_bytes} bytes in UTF-8, more than {max_bytes}"
+    return _why_not_portable(name)
+
+
+def _why_not_portable(name: str) -> str | None:
+    if name.split(".", maxsplit=1)[0].rstrip(" ").casefold() in _RESERVED_STEMS:
+        return "it is the name of a device on Windows"
+    if name[-1] in ". ":
+        return "it ends in a dot or a space, which Windows drops"
+    found = _RESERVED_CHARACTERS.search(name)
+    if found:
+        return f"it contains {found.group()!r}, which Windows does not allow in a name"
+    if name.casefold() in _OWN_FILES:
+        return "it is the name of a file in every run folder"
+    return None
+
+
+def check_entry_name(entry_name: object) -> tuple[str, ...]:
+    """Return the parts of an entry's name, each checked.
+
+    Parameters
+    ----------
+    entry_name
+        A string, or a tuple (or list) of strings for nested folders.
+
+    Returns
+    -------
+    parts
+        The parts; a string has one.
+
+    Raises
+    ------
+    InvalidNameError
+        If there is no part, or one of them cannot be the name of a folder.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.layout import check_entry_name
+    >>> check_entry_name("shin"), check_entry_name(("gaitmap", "shin", "tuned"))
+    (('shin',), ('gaitmap', 'shin', 'tuned'))
+    """
+    if isinstance(entry_name, (tuple, list)):
+        parts: tuple[object, ...] = tuple(entry_name)
+    else:
+        parts = (entry_name,)
+    if not parts:
+        raise InvalidNameError(
+            "The entry name is an empty tuple. Give at least one part; nothing was run or stored.",
+            what="entry name",
+            value=entry_name,
+            reason="it has no part",
+        )
+    if sum(len(str(part)) for part in parts) > _MAX_ENTRY_CHARACTERS:
+        raise InvalidNameError(
+            f"The parts of the entry name have more than {_MAX_ENTRY_CHARACTERS} characters in all; no file system "
+            "holds such a path. Choose a shorter name; nothing was run or stored under it.",
+            what="entry name",
+            value=entry_name,
+            reason=f"it has more than {_MAX_ENTRY_CHARACTERS} characters in all",
+        )
+    what = "entry name" if len(parts) == 1 else "part of the entry name"
+    checked = tuple(check_folder_name(part, what=what) for part in parts)
+    for part in checked:
+        # An entry's folder must never be taken for a run's, or one would be stored inside the other.
+        if is_run_folder_name(part):
+            raise InvalidNameError(
+                f"The {what} {part!r} looks like the folder of a run (a time stamp). Choose another name; "
+                "nothing was run or stored.",
+                what=what,
+                value=part,
+                reason="it looks like the folder of a run",
+            )
+    return checked
+
+
+def check_version(version: object) -> str:
+    """Return a challenge's ``VERSION`` if it can be a folder's name, else raise ``InvalidNameError``."""
+    return check_folder_name(version, what="challenge's VERSION")
+
+
+def check_prefix(prefix: object) -> str:
+    """Return ``debug_folder_prefix`` if a run's folder can start with it, else raise ``InvalidNameError``.
+
+    The empty prefix is allowed: debug runs are then told apart by their metadata only.
+    """
+    if prefix == "":
+        return ""
+    # Checked with what will follow it, so that a prefix like "con" or "a " is fine and "../" is not.
+    check_folder_name(prefix if not isinstance(prefix, str) else f"{prefix}0", what="debug_folder_prefix")
+    return str(prefix)
+
+
+def check_challenge_name(name: str) -> str:
+    """Return the full name of a challenge if it can be a folder's name, else raise ``InvalidNameError``."""
+    return check_folder_name(name, what="challenge's module and class name", max_bytes=_MAX_CHALLENGE_BYTES)
+
+
+def entry_key(entry_name: object) -> tuple[str, ...]:
+    """Return the tuple under which runs of an entry are listed; ``"test"`` is ``("test",)``."""
+    if isinstance(entry_name, str):
+        return (entry_name,)
+    if isinstance(entry_name, (list, tuple)):
+        return tuple(str(part) for part in entry_name)
+    raise TypeError(f"An entry name is a string or a list of strings, not {type(entry_name).__name__}.")
+
+
+def entry_folder(results_folder: Path, challenge_name: str, version: str, entry_parts: tuple[str, ...]) -> Path:
+    """Return the folder in which the runs of one entry lie."""
+    return results_folder.joinpath(challenge_name, version, *entry_parts)
+
+
+def run_folder_name(start: datetime, *, prefix: str = "", number: int = 0) -> str:
+    """Return the name of a run's folder.
+
+    Parameters
+    ----------
+    start
+        When the run started; any zone, but aware.
+    prefix
+        What a debug run's folder starts with.
+    number
+        0 for the first run with this name, else the suffix.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timezone
+    >>> from gaitmap_results.store.layout import run_folder_name
+    >>> run_folder_name(datetime(2026, 3, 29, 12, 30, 5, tzinfo=timezone.utc), prefix="_", number=2)
+    '_20260329_123005_2'
+    """
+    name = f"{prefix}{start.astimezone(timezone.utc):%Y%m%d_%H%M%S}"
+    return f"{name}_{number}" if number else name
+
+
+def is_run_folder_name(name: str) -> bool:
+    """Say whether a folder of this name can only be a run's: a time stamp, behind a prefix without letters or digits.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.layout import is_run_folder_name
+    >>> is_run_folder_name("_20260329_123005_2"), is_run_folder_name("tuned_20260329_123005")
+    (True, False)
+    """
+    match = _RUN_FOLDER.fullmatch(name)
+    return match is not None and not any(character.isalnum() for character in match["prefix"])
+
+
+def run_folder_start(name: str) -> datetime | None:
+    """Return when a run started according to its folder's name, to the second; ``None`` if the name does not say."""
+    match = _RUN_FOLDER.fullmatch(name)
+    try:
+        return datetime.strptime(f"{match['start']}+0000", "%Y%m%d_%H%M%S%z") if match else None
+    except ValueError:
+        return None

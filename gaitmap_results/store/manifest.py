@@ -1,0 +1,74 @@
+"""The manifest of a run folder, in the format of ``sha256sum``."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePosixPath
+
+from gaitmap_results.store import files as _storage
+from gaitmap_results.store.layout import MANIFEST_FILE
+
+__all__ = ["manifest_content", "manifest_line", "parse_manifest"]
+
+_LINE = re.compile(rb"(?P<escaped>\\)?(?P<digest>[0-9a-f]{64}) [ *](?P<name>.+)", re.DOTALL)
+_ESCAPES = ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r"))
+
+
+def manifest_content(folder: Path, *, exclude: Collection[str] = ()) -> bytes:
+    """Return the manifest over every file below ``folder`` but itself; symbolic links are left out.
+
+    Parameters
+    ----------
+    folder
+        A run folder.
+    exclude
+        Names of files directly in it that do not count.
+    """
+    lines = []
+    for path, is_real in _storage.list_files(folder):
+        name = path.relative_to(folder)
+        if is_real and str(name) != MANIFEST_FILE and str(name) not in exclude:
+            lines.append(_line(_storage.hash_file(path), os.fsencode(name.as_posix())))
+    return b"".join(lines)
+
+
+def manifest_line(name: str, content: bytes) -> bytes:
+    """Return the line of a file directly in the run folder, of which the content is known."""
+    return _line(hashlib.sha256(content).hexdigest(), name.encode())
+
+
+def _line(digest: str, name: bytes) -> bytes:
+    escaped = name
+    for raw, written in _ESCAPES:
+        escaped = escaped.replace(raw, written)
+    # https://www.gnu.org/software/coreutils/manual/html_node/md5sum-invocation.html: a backslash at the start of the
+    # line says that the name is escaped.
+    start = b"\\" if escaped != name else b""
+    return b"%s%s  %s\n" % (start, digest.encode(), escaped)
+
+
+def parse_manifest(content: bytes) -> Iterator[tuple[str, str]]:
+    """Yield the path, relative to the run folder and with ``/`` in it, and the SHA-256 of every file of a manifest.
+
+    Raises
+    ------
+    ValueError
+        If a line has another form, or names a path outside of the run folder.
+    """
+    for number, line in enumerate(content.split(b"\n"), start=1):
+        if not line:
+            continue
+        match = _LINE.fullmatch(line.removesuffix(b"\r"))
+        if match is None:
+            raise ValueError(f"line {number} of the manifest is no line of sha256sum")
+        name = match["name"]
+        if match["escaped"]:
+            name = re.sub(rb"\\([\\nr])", lambda found: {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}[found[1]], name)
+        text = os.fsdecode(name)
+        path = PurePosixPath(text)
+        if path.is_absolute() or ".." in path.parts or "\0" in text or Path(text).drive:
+            raise ValueError(f"line {number} of the manifest names {text!r}, which is not in the run folder")
+        yield text, match["digest"].decode()

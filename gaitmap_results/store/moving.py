@@ -1,0 +1,116 @@
+"""Moves a complete folder to the first free name, with one rename."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from gaitmap_results.store import files as _storage
+
+__all__ = ["publish_folder"]
+
+_logger = logging.getLogger("gaitmap_results")
+# What a rename onto a folder with something in it answers, by operating system and file system.
+_TAKEN: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR})
+
+
+def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours: Callable[[Path], bool]) -> Path:
+    """Move a complete folder to the first free name below ``parent`` with one rename.
+
+    The rename itself finds out whether a name is free, so that any number of processes can publish at once without
+    locks: a folder is never empty, and no rename replaces a folder that is not.
+
+    Parameters
+    ----------
+    source
+        The folder; every file in it must be on the disk.
+    names
+        The names to try, in order.
+    parent
+        Where the folder is moved; created if it is not there.
+    is_ours
+        Says whether a folder that is there is the one to publish.
+        A file server that repeats a rename it has already carried out answers "no such file" the second time.
+
+    Returns
+    -------
+    target
+        Where the folder is now.
+    """
+    _make_folder_durably(parent)
+    taken: set[str] = set()
+    for name in names:
+        if name in taken:
+            continue
+        target = parent / name
+        try:
+            _rename_folder(source, target)
+        except OSError as error:
+            if error.errno == errno.ENOENT and target.is_dir() and is_ours(target):
+                pass
+            elif _is_taken(error, target):
+                # Many runs of one second: their names need not be tried one by one.
+                taken = taken or set(os.listdir(parent))
+                continue
+            elif error.errno == errno.EXDEV:
+                source = _copy_beside(source, parent)
+                try:
+                    _rename_folder(source, target)
+                except OSError as second:
+                    if not _is_taken(second, target):
+                        raise
+                    continue
+            else:
+                raise
+        try:
+            _storage.sync_folder(parent)
+        except OSError as error:
+            # The folder is there, whole and visible; to call that a failure would store it a second time.
+            _logger.warning("%s could not be synced: %s", parent, error)
+        return target
+    raise FileExistsError(errno.EEXIST, "no free name for the run", str(parent))
+
+
+def _make_folder_durably(path: Path) -> None:
+    """Create a folder and its parents so that they survive a power failure, as what is put into them does."""
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
+    _storage.make_folder(path)
+    for folder in new:
+        _storage.sync_folder(folder.parent)
+
+
+def _rename_folder(source: Path, target: Path) -> None:
+    if os.path.lexists(target) and not target.is_dir():
+        raise FileExistsError(errno.EEXIST, "there is a file of this name", str(target))
+    if target.is_dir() and not any(target.iterdir()):
+        # POSIX renames onto an empty folder; somebody may be about to fill it.
+        raise FileExistsError(errno.EEXIST, "there is a folder of this name", str(target))
+    _storage.retry_on_windows(os.rename, source, target)
+
+
+def _is_taken(error: OSError, target: Path) -> bool:
+    return error.errno in _TAKEN or (os.name == "nt" and target.exists())
+
+
+def _copy_beside(source: Path, parent: Path) -> Path:
+    """Copy a folder next to its target, where that lies on another file system (a link, a mount); metadata.json last.
+
+    Readers find runs by that file, so that they see nothing or all of it.
+    """
+    copy = parent / f".{source.name}.copy"
+    _storage.remove_folder(copy)
+    shutil.copytree(source, copy, symlinks=True, ignore=lambda folder, _: _only_at(folder, source))
+    for late in _only_at(str(source), source):
+        if (source / late).exists():
+            shutil.copy2(source / late, copy / late)
+    _storage.sync_tree(copy)
+    return copy
+
+
+def _only_at(folder: str, source: Path) -> list[str]:
+    return ["metadata.json"] if Path(folder) == source else []

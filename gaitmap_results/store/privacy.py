@@ -1,0 +1,321 @@
+"""Takes private facts out of what is stored: home folders, user names, secrets."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
+from pathlib import Path, PurePath
+from typing import Any, Final
+from urllib.parse import quote, urlsplit, urlunsplit
+
+__all__ = ["REDACTED", "Redactor", "is_secret_name", "redact_command", "redact_url", "secret_values", "user_names"]
+
+#: What stands in the place of a secret.
+REDACTED: Final = "<redacted>"
+_USER: Final = "<user>"
+
+_SECRET_NAME = re.compile(
+    r"token(?!iz)|secret|passw|passphrase|pwd|api[-_]?key|private[-_]?key|access[-_]?key|credential"
+    r"|auth(?!or(?:s|ity|ed|[^a-z]|$))",
+    re.IGNORECASE,
+)
+# `api_token='...'`, `"password": "..."` and `secret='...'` as they stand in a repr, if the name looks secret.
+_NAMED_TEXT = re.compile(
+    r"(?P<name>(?<![\w-])[\w-]+[\"']?\s*[=:]\s*)(?P<value>[bru]?'(?:[^'\\]|\\.)*'|[bru]?\"(?:[^\"\\]|\\.)*\")",
+    re.IGNORECASE,
+)
+_URL_IN_TEXT = re.compile(
+    r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
+)
+# `?api_key=...` in a URL, and what follows `Authorization:`.
+_NAMED_IN_QUERY = re.compile(r"(?P<name>[?&][\w.-]+=)(?P<value>[^\s&#'\"]+)")
+_AUTHORIZATION = re.compile(
+    r"(?P<name>\bbearer\s+|\bauthorization[\"']?\s*[:=]\s*[\"']?(?:\w+\s+)?)[\w.~+/=-]{8,}", re.IGNORECASE
+)
+# What at least one of the patterns above needs.
+_MAY_BE_PRIVATE = re.compile(r"[=:]|bearer", re.IGNORECASE)
+# Where an absolute path, or one that goes up, begins in a text, and all of it up to a blank or a bracket.
+_PATH_OUTSIDE = re.compile(r"(?:(?<![\w.%-])|(?<=\.\.))[/\\][^\s'\",;()\[\]{}|]*|%(?:2f|5c)[^\s'\"]*", re.IGNORECASE)
+_ANY_PATH = re.compile(
+    r"(?<![^\s'\",;()\[\]{}|])[^\s'\",;()\[\]{}|]*(?:[/\\]|%2f|%5c)[^\s'\",;()\[\]{}|]*", re.IGNORECASE
+)
+# Shorter values of secret-looking variables ("1", "yes", "auto") are settings, and stand everywhere by chance.
+_MIN_SECRET_LENGTH = 8
+_IGNORES_CASE = sys.platform in ("win32", "darwin")
+
+
+@lru_cache(maxsize=4096)
+def is_secret_name(name: str) -> bool:
+    """Say whether something of this name is likely to be a secret.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.privacy import is_secret_name
+    >>> is_secret_name("api_token"), is_secret_name("tokenizer")
+    (True, False)
+    """
+    return _SECRET_NAME.search(name) is not None
+
+
+def redact_url(url: str) -> str:
+    """Return a URL without user name, password, query and fragment.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.privacy import redact_url
+    >>> redact_url("https://me:secret@example.org/group/repo.git?token=1#x")
+    'https://example.org/group/repo.git'
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return REDACTED
+    if not parts.netloc:
+        return url
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def redact_command(argv: Sequence[str]) -> list[str]:
+    """Return a command line with the values of secret-looking options taken out.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.privacy import redact_command
+    >>> redact_command(["run.py", "--api-key", "s3cr3t", "--password=x", "TOKEN=y", "--fold", "2"])
+    ['run.py', '--api-key', '<redacted>', '--password=<redacted>', 'TOKEN=<redacted>', '--fold', '2']
+    """
+    shown: list[str] = []
+    is_value = False
+    for argument in argv:
+        name, equals, _ = argument.partition("=")
+        if is_value and not argument.startswith("-"):
+            shown.append(REDACTED)
+            is_value = False
+            continue
+        is_value = False
+        if equals and _SECRET_NAME.search(name):
+            shown.append(f"{name}={REDACTED}")
+            continue
+        is_value = name.startswith("-") and _SECRET_NAME.search(name) is not None
+        shown.append(_URL_IN_TEXT.sub(rf"\g<scheme>{REDACTED}@", argument))
+    return shown
+
+
+def secret_values(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values that the command line and the environment give to secret-looking names, longest first."""
+    # SSH_AUTH_SOCK and the like hold a path; a secret may have slashes in it, too, but is no file.
+    values = (environment[name] for name in environment if is_secret_name(name))
+    found = {value for value in values if not _is_path(value)}
+    is_value = False
+    for argument in argv:
+        name, equals, value = argument.partition("=")
+        if is_value and not argument.startswith("-"):
+            found.add(argument)
+        is_value = not equals and name.startswith("-") and _SECRET_NAME.search(name) is not None
+        if equals and _SECRET_NAME.search(name):
+            found.add(value)
+    return tuple(sorted((value for value in found if len(value) >= _MIN_SECRET_LENGTH), key=len, reverse=True))
+
+
+def _is_path(value: str) -> bool:
+    folder = os.path.dirname(value)
+    return os.path.isabs(value) and folder != os.path.dirname(folder) and os.path.isdir(folder)
+
+
+def user_names(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
+    """Return the names under which paths may mention the current user, longest first."""
+    names = {environment.get(name, "") for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "SLURM_JOB_USER")}
+    names.add(home.name)
+    try:
+        import pwd
+    except ImportError:  # there is no such database on Windows; the variables above are always set there
+        pass
+    else:
+        with contextlib.suppress(KeyError):  # a container may run under an id without a name
+            names.add(pwd.getpwuid(os.getuid()).pw_name)
+    return tuple(sorted(filter(None, names), key=len, reverse=True))
+
+
+class Redactor:
+    """Rewrites every string of a metadata tree.
+
+    Secrets are always taken out.
+    With ``relative_to``, paths become relative to that folder, the home folder becomes ``~``, and the user's name as a
+    part of a path becomes ``<user>``.
+
+    Parameters
+    ----------
+    relative_to
+        The folder that stored paths are relative to; ``None`` keeps them absolute.
+    home
+        The home folder.
+    names
+        Names of the user.
+    secrets
+        Values that must not be stored anywhere.
+    """
+
+    def __init__(
+        self, relative_to: Path | None, *, home: Path | None, names: Sequence[str] = (), secrets: Sequence[str] = ()
+    ) -> None:
+        self.relative_to = None if relative_to is None else Path(os.path.abspath(relative_to))
+        self._home = home
+        self._names = tuple(names)
+        self.secrets = tuple(secrets)
+
+    @classmethod
+    def for_this_process(cls, relative_to: Path | None, *, secrets: Sequence[str] = ()) -> Redactor:
+        """Return a redactor that knows this process' home folder, user, command line and environment.
+
+        Parameters
+        ----------
+        relative_to
+            The folder that stored paths are relative to.
+        secrets
+            What else is secret.
+        """
+        home: Path | None = None
+        names: tuple[str, ...] = ()
+        if relative_to is not None:  # else paths stay as they are
+            with contextlib.suppress(RuntimeError):  # a container may run under an id without a home
+                home = Path.home()
+            names = user_names(os.environ, home or Path())
+        known = sorted({*secrets, *secret_values(sys.argv, os.environ)}, key=lambda value: (-len(value), value))
+        return cls(relative_to, home=home, names=names, secrets=known)
+
+    def path(self, path: str | PurePath) -> str:
+        """Return the text under which a path is stored."""
+        if self.relative_to is None:
+            return self.text(str(path))
+        absolute = os.path.abspath(path)
+        for base in _with_real_path(self.relative_to):
+            for candidate in (absolute, os.path.realpath(absolute)):
+                inside = _inside(candidate, base)
+                if inside is not None:
+                    return self.text(inside)
+        return self.text(self._outside(absolute, self.relative_to))
+
+    def _outside(self, absolute: str, base: Path) -> str:
+        home = str(self._home) if self._home is not None else None
+        in_home = home is not None and _inside(absolute, home) is not None
+        if in_home and _inside(str(base), home or "") is None:
+            return absolute  # self.text writes it as ~/...
+        try:
+            return Path(os.path.relpath(absolute, base)).as_posix()
+        except ValueError:  # another drive on Windows
+            return absolute
+
+    def text(self, text: str) -> str:
+        """Return ``text`` without secrets and, with ``relative_to``, without private paths."""
+        for secret in self.secrets:
+            text = text.replace(secret, REDACTED)
+        if self.relative_to is None and _MAY_BE_PRIVATE.search(text) is None:
+            return text  # names and versions of packages, for the most part
+        text = _NAMED_TEXT.sub(_without_secret, text)
+        text = _URL_IN_TEXT.sub(rf"\g<scheme>{REDACTED}@", text)
+        text = _NAMED_IN_QUERY.sub(_without_secret, text)
+        text = _AUTHORIZATION.sub(rf"\g<name>{REDACTED}", text)
+        for pattern, replacement in self._patterns:
+            text = pattern.sub(replacement, text)
+        if self._name_in_path is None:
+            return text
+        # `pytest-of-NAME` and `NAME_data`, in folders around the project; its own files have names like that by chance.
+        name, paths = self._name_in_path, _ANY_PATH if self._holds_home else _PATH_OUTSIDE
+        return paths.sub(lambda found: name.sub(_USER, found.group()), text)
+
+    def tree(self, value: Any) -> Any:
+        """Return a JSON value with every string in it rewritten by :meth:`text`; keys stay, unless they are paths."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, dict):
+            shown: dict[str, Any] = {}
+            for key, item in value.items():
+                name = self.text(key) if "/" in key or "\\" in key else key
+                while name in shown:  # two paths may become one
+                    name += "_"
+                shown[name] = self.tree(item)
+            return shown
+        if isinstance(value, (list, tuple)):
+            return [self.tree(item) for item in value]
+        return value
+
+    @cached_property
+    def _holds_home(self) -> bool:
+        bases = [] if self.relative_to is None else _with_real_path(self.relative_to)
+        homes = [] if self._home is None else _with_real_path(self._home)
+        return any(_inside(home, base) is not None for home in homes for base in bases)
+
+    @cached_property
+    def _name_in_path(self) -> re.Pattern[str] | None:
+        if self.relative_to is None or not self._names:
+            return None
+        written = "|".join(re.escape(form) for name in self._names for form in _spellings(name))
+        return re.compile(
+            rf"(?:(?<![^\W_])|(?<=%[0-9a-fA-F]{{2}}))(?:{written})(?![^\W_])", re.IGNORECASE if _IGNORES_CASE else 0
+        )
+
+    @cached_property
+    def _patterns(self) -> list[tuple[re.Pattern[str], str]]:
+        if self.relative_to is None:
+            return []
+        flags = re.IGNORECASE if _IGNORES_CASE else 0
+        # The longer path first: the project usually lies in the home folder.
+        folders = [(base, ".") for base in _with_real_path(self.relative_to)]
+        if self._home is not None:
+            folders += [(base, "~") for base in _with_real_path(self._home)]
+        folders = [(folder, name) for folder, name in folders if folder != os.path.dirname(folder)]
+        patterns = []
+        for folder, replacement in sorted(folders, key=lambda pair: len(pair[0]), reverse=True):
+            written = "|".join(re.escape(form) for form in _spellings(folder))
+            # A relative path that goes up to the root and down again has no leading separator of its own.
+            below_root = r"[/\\]".join(re.escape(part) for part in PurePath(folder).parts[1:])
+            start = rf"(?:(?<![\w.~-])(?:{written})|(?<!\.\.[/\\])(?:\.\.[/\\])+{below_root})"
+            if replacement == ".":
+                patterns.append((re.compile(rf"{start}[/\\]+(?=[\w.~<-])", flags), ""))
+            patterns.append((re.compile(rf"{start}(?![\w-]|\.\w)", flags), replacement))
+            # Folders named after a path (caches of joblib, pip and others) have dashes for its separators.
+            dashed = "-".join(re.escape(part) for part in PurePath(folder).parts[1:])
+            patterns.append((re.compile(rf"(?<=-){dashed}(?!\w)", flags), replacement))
+        for name in self._names:
+            escaped = re.escape(name)
+            pattern = rf"(?<=[/\\]){escaped}(?![\w-]|\.\w)|(?<![\w.-]){escaped}(?=[/\\@])|\A{escaped}\Z"
+            patterns.append((re.compile(pattern, flags), _USER))
+        return patterns
+
+
+def _without_secret(found: re.Match[str]) -> str:
+    name, value = found["name"], found["value"]
+    if is_secret_name(name):
+        return f"{name}'{REDACTED}'" if found.re is _NAMED_TEXT else f"{name}{REDACTED}"
+    # The text may itself be a repr that holds a secret.
+    return f"{name}{value[0]}{found.re.sub(_without_secret, value[1:])}"
+
+
+def _with_real_path(folder: Path) -> list[str]:
+    return list(dict.fromkeys([os.path.abspath(folder), os.path.realpath(folder)]))
+
+
+def _inside(path: str, base: str) -> str | None:
+    try:
+        return PurePath(path).relative_to(base).as_posix()
+    except ValueError:
+        return None
+
+
+def _spellings(folder: str) -> Iterable[str]:
+    """Return the ways in which a folder can stand in a text: as it is, URL-encoded, in the forms of Windows."""
+    return sorted(dict.fromkeys(_all_spellings(folder)), key=len, reverse=True)
+
+
+def _all_spellings(folder: str) -> Iterator[str]:
+    yield folder
+    yield folder.replace("\\", "\\\\")
+    yield folder.replace("\\", "/")
+    yield quote(folder.replace("\\", "/"))
+    for encoded in (quote(folder.replace("\\", "/"), safe=""), quote(folder, safe="")):
+        yield encoded
+        yield re.sub("%[0-9A-F]{2}", lambda code: code.group().lower(), encoded)

@@ -1,0 +1,266 @@
+"""Builds a run folder out of sight and publishes it with one rename."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from gaitmap_results.exceptions import ResultsFolderError
+from gaitmap_results.store import files as _storage
+from gaitmap_results.store.journal import Journal
+from gaitmap_results.store.layout import (
+    CUSTOM_METADATA_FILE,
+    JOURNAL_FILE,
+    MANIFEST_FILE,
+    METADATA_FILE,
+    RESULTS_DIR,
+    UNFINISHED_DIR,
+    run_folder_name,
+)
+from gaitmap_results.store.manifest import manifest_content, manifest_line
+from gaitmap_results.store.moving import publish_folder
+
+__all__ = ["Staging", "has_core_results", "is_rescue_folder", "rescue_folder", "rescue_folders"]
+
+_logger = logging.getLogger("gaitmap_results")
+
+# Written beside the results that are there already, then exchanged with them.
+_NEW_RESULTS: Final = f"{RESULTS_DIR}.new"
+_OLD_RESULTS: Final = f"{RESULTS_DIR}.old"
+# In the order of the manifest.
+_DOCUMENTS: Final = (CUSTOM_METADATA_FILE, METADATA_FILE)
+_RESCUE_PREFIX: Final = "gaitmap_results_rescue_"
+
+
+class Staging:
+    """The folder of one unfinished run.
+
+    Parameters
+    ----------
+    results_folder
+        The results folder; created if it is not there.
+    journal
+        What the journal says first.
+
+    Raises
+    ------
+    ResultsFolderError
+        If the results folder cannot be written.
+    """
+
+    def __init__(self, results_folder: Path, journal: dict[str, Any], *, run_id: str | None = None) -> None:
+        self.run_id = str(uuid4()) if run_id is None else str(UUID(run_id))
+        self.results_folder = results_folder
+        self.folder = results_folder / UNFINISHED_DIR / self.run_id
+        self.journal = Journal(self.folder, {"run_id": self.run_id, **journal})
+        try:
+            _storage.make_folder(self.folder)
+            # A kill leaves it; a power failure could take it along as long as there is no result that it tells of.
+            self.journal.write(durable=False)
+        except OSError as error:
+            self._withdraw()
+            raise ResultsFolderError(
+                f"The results folder {results_folder} cannot be written: {error.strerror or error}. "
+                "Check that it exists, that you may write there, and that the disk has room; or pass another `path`.",
+                results_folder=results_folder,
+            ) from error
+
+    @classmethod
+    def existing(cls, results_folder: Path, run_id: str, journal: dict[str, Any]) -> Staging:
+        """Return the folder of a run that its process left unfinished; nothing on the disk is changed.
+
+        Parameters
+        ----------
+        results_folder
+            The results folder.
+        run_id
+            The run.
+        journal
+            What its journal says.
+        """
+        staging = cls.__new__(cls)
+        staging.run_id = run_id
+        staging.results_folder = results_folder
+        staging.folder = results_folder / UNFINISHED_DIR / run_id
+        staging.journal = Journal.existing(staging.folder, journal)
+        return staging
+
+    def take_over(self) -> None:
+        """Go on with a run that its process left unfinished: finish what a kill cut off."""
+        _storage.make_folder(self.folder)
+        self.journal.bring_back()
+        _restore_interrupted_exchange(self.folder)
+        self.journal.write()
+
+    def _withdraw(self) -> None:
+        try:
+            self.discard()
+        except OSError:  # nothing was written there that anybody could miss
+            return
+
+    @property
+    def core_results(self) -> Path:
+        """The folder with the core results."""
+        return self.folder / RESULTS_DIR
+
+    def save_core_results(self, challenge: Any) -> None:
+        """Let a challenge write its core results, and wait until they are on the disk.
+
+        Results that are there already are replaced only when the new ones are complete.
+        A journal that knows of no results, beside a folder of some, means that they are being written.
+        """
+        again = self.core_results.exists()
+        target = self.folder / (_NEW_RESULTS if again else RESULTS_DIR)
+        _storage.remove_folder(target)
+        _storage.make_folder(target)
+        try:
+            challenge.save_core_results(target)
+            _storage.sync_tree(target)
+        except BaseException:
+            if not again:
+                self.journal.content["core_results"] = "partial"
+                self.note()
+            raise
+        if again:
+            old = self.folder / _OLD_RESULTS
+            _storage.move_file(self.core_results, old)
+            _storage.move_file(target, self.core_results)
+            _storage.remove_folder(old)
+        self.journal.write(core_results="complete")
+
+    def hash_core_results(self) -> bytes:
+        """Return the lines of the manifest that do not depend on what else is known."""
+        return manifest_content(self.folder, exclude={JOURNAL_FILE, *_DOCUMENTS})
+
+    def write_custom_metadata(self, custom_metadata: Any) -> bytes:
+        """Write what custom_metadata.json says, and return its line of the manifest."""
+        return self._write_document(CUSTOM_METADATA_FILE, _storage.dump_json(custom_metadata))
+
+    def write_metadata(self, metadata: dict[str, Any], custom_metadata: bytes, hashed: bytes) -> dict[str, Any]:
+        """Write what metadata.json says, and the manifest last; return what is in metadata.json then.
+
+        Parameters
+        ----------
+        metadata
+            What it says.
+        custom_metadata, hashed
+            The lines of the manifest that :meth:`write_custom_metadata` and :meth:`hash_core_results` gave.
+        """
+        document = _storage.dump_json(metadata)
+        listed = custom_metadata + self._write_document(METADATA_FILE, document) + hashed
+        _storage.write_file(self.folder / MANIFEST_FILE, listed)
+        _storage.sync_folder(self.folder)
+        # No integer in what was just written has more than 64 bit.
+        written: dict[str, Any] = _storage.parse_json_roughly(document)
+        return written
+
+    def _write_document(self, name: str, document: bytes) -> bytes:
+        _storage.write_file(self.folder / name, document)
+        return manifest_line(name, document)
+
+    def publish(self, parent: Path, start: datetime, prefix: str) -> Path:
+        """Move the complete folder to its place and return that.
+
+        Parameters
+        ----------
+        parent
+            The folder of the entry.
+        start
+            When the run started.
+        prefix
+            What the folder's name starts with.
+        """
+        self._refuse_inside_a_run(parent)
+        self.journal.set_aside()
+        try:
+            target = publish_folder(self.folder, _names(start, prefix), parent, is_ours=self._is_ours)
+        except BaseException:
+            try:
+                self.journal.bring_back()
+            except OSError as error:  # it is read where it is, too
+                _logger.warning("The journal %s could not be moved back: %s", self.journal.path, error)
+            raise
+        try:
+            # The rename may have been a copy, where the entry's folder lies on another file system.
+            _storage.remove_folder(self.folder)
+            self.journal.remove()
+        except OSError as error:
+            _logger.warning("The run is in %s, but what it left behind could not be removed: %s", target, error)
+        return target
+
+    def _refuse_inside_a_run(self, parent: Path) -> None:
+        for folder in (parent, *parent.parents):
+            if folder == self.results_folder:
+                return
+            if (folder / METADATA_FILE).exists():
+                raise FileExistsError(f"{folder} is a run; another one cannot be stored inside it.")
+
+    def _is_ours(self, folder: Path) -> bool:
+        try:
+            return bool(_storage.read_json(folder / METADATA_FILE)["run_id"] == self.run_id)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def discard(self) -> None:
+        """Delete the folder; for runs that left nothing to keep."""
+        # The journal first: what a kill leaves behind must not be taken for a run with complete results.
+        self.journal.remove()
+        _storage.remove_folder(self.folder)
+
+    def note(self, **changes: Any) -> None:
+        """Change what the journal says, if it can be written; what it is to say must not hide what happened."""
+        try:
+            self.journal.write(**changes)
+        except OSError as error:
+            _logger.warning("The journal %s cannot be written: %s", self.journal.path, error)
+
+    def is_empty(self) -> bool:
+        """Say whether there is nothing but the journal."""
+        return all(path.name == JOURNAL_FILE for path in self.folder.iterdir())
+
+
+def _names(start: datetime, prefix: str) -> Iterator[str]:
+    return (run_folder_name(start, prefix=prefix, number=number) for number in itertools.count())
+
+
+def rescue_folder() -> Path:
+    """Create a results folder of last resort, readable by the user only, under the temporary directory."""
+    return Path(tempfile.mkdtemp(prefix=_RESCUE_PREFIX))
+
+
+def rescue_folders() -> Iterator[Path]:
+    """Yield the results folders of last resort that this user has on this computer."""
+    try:
+        found = sorted(Path(tempfile.gettempdir()).glob(f"{_RESCUE_PREFIX}*"))
+    except OSError:
+        return
+    yield from filter(is_rescue_folder, found)
+
+
+def is_rescue_folder(path: Path) -> bool:
+    """Say whether a folder can be one that :func:`rescue_folder` made; anybody may write to the temporary directory."""
+    return path.name.startswith(_RESCUE_PREFIX) and _storage.is_own_folder(path)
+
+
+def has_core_results(folder: Path) -> bool:
+    """Say whether an unfinished run has a folder with core results, or was killed while they were exchanged."""
+    return any(_storage.is_real_folder(folder / name) for name in (RESULTS_DIR, _OLD_RESULTS))
+
+
+def _restore_interrupted_exchange(folder: Path) -> None:
+    """Finish an exchange of core results that a kill cut off.
+
+    The old ones are moved away only after the new ones are complete.
+    """
+    new, old, current = folder / _NEW_RESULTS, folder / _OLD_RESULTS, folder / RESULTS_DIR
+    if not current.exists() and old.exists():
+        _storage.move_file(new if new.exists() else old, current)
+    if current.exists():
+        for leftover in (new, old):
+            _storage.remove_folder(leftover)

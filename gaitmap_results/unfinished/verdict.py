@@ -1,0 +1,115 @@
+"""Derives from evidence what became of a run that was never published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from gaitmap_results.store.heartbeat import SignOfLife, last_sign_of_life
+from gaitmap_results.unfinished.slurm_queue import JobAnswer, Slurm
+
+if TYPE_CHECKING:
+    from gaitmap_results.provenance.process_identity import ProcessIdentity
+
+__all__ = ["Verdict", "judge"]
+
+_SAID: Final = {
+    "failed": "it ended with an error",
+    "interrupted": "it was interrupted (Ctrl-C, or a cancelled task)",
+    "terminated": "a signal asked it to end",
+    "save_failed": "saving it failed",
+    "rescued": "its results folder could not be written any more; its results went to a rescue folder",
+}
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a run.
+
+    Attributes
+    ----------
+    status
+        ``running``, ``failed``, ``interrupted``, ``terminated``, ``save_failed``, ``lost`` or ``unknown``.
+    certainty
+        ``certain``, ``probable`` or ``unknown``.
+    evidence
+        What that rests on, in words.
+    """
+
+    status: str
+    certainty: str
+    evidence: str
+
+
+def judge(journal: dict[str, Any], slurm: Slurm, file: Path | None = None) -> Verdict:
+    """Return what became of a run.
+
+    What its program wrote about its end counts; while it says "running", its process is looked for, then its Slurm job
+    and its heartbeat.
+
+    Parameters
+    ----------
+    journal
+        What the run's journal says.
+        Nothing in it is taken for granted.
+    slurm
+        Whom to ask about Slurm jobs.
+    file
+        The journal's file, whose time stamp is the heartbeat of runs that have one.
+    """
+    # Here, since psutil comes with it.
+    from gaitmap_results.provenance.process_identity import ProcessIdentity, process_is_gone
+
+    said = journal.get("status")
+    if isinstance(said, str) and said in _SAID:
+        status = "save_failed" if said == "rescued" else said
+        return Verdict(status, "certain", f"The run's journal says: {_SAID[said]}.")
+    stored = journal.get("process")
+    if not isinstance(stored, dict):
+        return Verdict("unknown", "unknown", "The run's journal does not say which process it belongs to.")
+    identity = ProcessIdentity.from_json(stored)
+    who = f"process {identity.pid} on {identity.host or 'an unknown computer'}"
+    gone = process_is_gone(identity)
+    if gone is not None:
+        verdict = f"Its {who} has ended" if gone else f"Its {who} is alive"
+        return Verdict("lost" if gone else "running", "certain", f"{verdict}.")
+    started = journal.get("started_utc")
+    answer = None
+    if identity.slurm_job_id is not None:
+        known_start = float(started) if isinstance(started, (int, float)) else None
+        answer = slurm.ask(identity.slurm_job_id, started=known_start)
+    sign = None if file is None else last_sign_of_life(file, journal.get("heartbeat_s"))
+    return _from_elsewhere(answer, sign, who) or Verdict("unknown", "unknown", _why_unknown(identity, who, journal))
+
+
+def _from_elsewhere(answer: JobAnswer | None, sign: SignOfLife | None, who: str) -> Verdict | None:
+    """Judge a run whose process cannot be seen; a job that goes on may have other programs to run."""
+    if answer is not None and (answer.is_over or sign is None):
+        return Verdict("lost" if answer.is_over else "running", "probable", f"{answer.words}.")
+    if sign is None:
+        return None
+    but = "" if answer is None else f" {answer.words}."
+    if not sign.is_overdue:
+        return Verdict("running", "probable", f"Its {who} cannot be seen from here, but {sign.words}.{but}")
+    ended = f"Its {who} has probably ended: {sign.words}. It cannot be seen from here; it may also be held up.{but}"
+    return Verdict("lost", "probable", ended)
+
+
+def _why_unknown(identity: ProcessIdentity, who: str, journal: dict[str, Any]) -> str:
+    asked = (
+        "" if identity.slurm_job_id is None else f", and nothing was learned about Slurm job {identity.slurm_job_id}"
+    )
+    # Only runs whose processes are looked at have a heartbeat: its thread makes forks of the user's program less safe.
+    silence = " A journal is written only when something changes; its silence does not mean that the run has ended."
+    return f"Its {who} cannot be seen from here{asked}.{_last_sign(journal)}{silence}"
+
+
+def _last_sign(journal: dict[str, Any]) -> str:
+    updated = journal.get("updated_utc")
+    try:
+        moment = datetime.fromtimestamp(updated, timezone.utc)  # type: ignore[arg-type]  # anything else is a TypeError
+    except (TypeError, ValueError, OverflowError, OSError):
+        return ""
+    return f" Its last sign of life is of {moment:%Y-%m-%d %H:%M} UTC."

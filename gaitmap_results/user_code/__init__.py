@@ -1,0 +1,3 @@
+"""The user's program: his line, his open block, his functions."""
+
+from __future__ import annotations

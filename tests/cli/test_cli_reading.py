@@ -1,0 +1,629 @@
+"""The commands that read runs: list, show, verify, export; at a terminal and in a pipe."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from challenges import ExampleChallenge
+from command import START as COMMAND
+from command import at_terminal, in_process, piped
+from run_folders import CHALLENGE, PUBLISHED, START, as_ordinary_user, needs_published, write_run
+
+from gaitmap_results import save_run
+from gaitmap_results.cli.terminal import print_labelled
+
+HOUR = timedelta(hours=1)
+COMMANDS = ("list", "show", "verify", "export", "config", "config show", "config template", "doctor")
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Return a results folder with five runs of two challenges."""
+    folder = tmp_path / "results"
+    write_run(folder, "shin", start=START)
+    write_run(folder, "shin", start=START + HOUR, is_debug_run=True, git_dirty=True, runtime=7500)
+    write_run(folder, ["gaitmap", "ionescu"], start=START + 2 * HOUR, challenge_version="1.1.0", run_id="abcd" * 8)
+    write_run(folder, "shin", start=START, challenge="gait_lab.Other", schema_version=..., run_id=...)
+    write_run(folder, "hklee", start=START + 3 * HOUR, git_commit_hash=None)
+    return folder
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """Return the folder of a run that was really saved."""
+    return save_run(
+        ExampleChallenge().run({"axis": "z"}),
+        "shin",
+        custom_metadata={"short_description": "as in the paper"},
+        path=tmp_path / "saved",
+        use_git=False,
+        debug_run=False,
+    )
+
+
+# Every command.
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example(command):
+    """The help of every command says what it does and shows an example."""
+    done = piped(*command.split(), "--help")
+    assert done.code == 0
+    assert f"Example: gaitmap-results {command}" in done.out
+    assert all(len(line) <= 100 for line in done.out.splitlines())
+
+
+@pytest.mark.parametrize("command", ["list", "show", "verify", "export", "config", "doctor"])
+def test_help_is_light(command):
+    """Help comes at once: neither pandas nor git nor rich's console is imported for it."""
+    heavy = ("rich.console", "numpy", "pandas", "git", "psutil", "tpcp")
+    program = (
+        "import sys, json, atexit\n"
+        f"atexit.register(lambda: print(json.dumps([name for name in {heavy!r} if name in sys.modules])))\n" + COMMAND
+    )
+    done = piped(command, "--help", program=program)
+    assert done.code == 0
+    assert json.loads(done.out.splitlines()[-1]) == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("list", "nowhere"),
+        ("list", "results", "--since", "yesterday"),
+        ("list", "results", "--commit", "main"),
+        ("list",),
+        ("show", "nowhere"),
+        ("show", "abcdef", "--results", "results"),
+        ("show", "Challenge", "nobody", "--results", "results"),
+        ("show", "Nothing", "shin", "--results", "results"),
+        ("show", "a", "b", "c"),
+        ("show", "results"),
+        ("verify", "nowhere"),
+        ("verify",),
+        ("export", "results"),
+        ("export", "results", "--to", "table.xlsx"),
+        ("export", "nowhere", "--to", "table.csv"),
+        ("export", "results", "--to", "nowhere/table.csv"),
+        ("config", "template", "nowhere/x.json"),
+        ("config", "template", "x.toml"),
+    ],
+    ids=" ".join,
+)
+def test_a_mistake_is_a_message(arguments, results):
+    """A mistake of the user ends with a message on the error stream and an exit code, never with a traceback."""
+    done = in_process(*arguments)
+    assert done.code in (1, 2)
+    assert "Error: " in done.err
+    assert "Traceback" not in done.err
+    assert done.out == ""
+
+
+def test_the_results_folder_of_the_config_is_the_default(results, tmp_path):
+    """Without a folder every command takes the config's."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"results_dir": str(results)}))
+    place = {"GAITMAP_RESULTS_CONFIG": str(config)}
+    assert len(json.loads(piped("list", "--json", **place).out)) == 5
+    assert piped("show", "Challenge", "hklee", **place).code == 0
+    assert len(json.loads(piped("verify", "--json", **place).out)) == 5
+    assert piped("export", "--to", "t.csv", **place).code == 0
+    assert str(results) in piped("doctor", **place).out
+
+
+# list
+
+
+def test_list_in_a_pipe(results):
+    """In a pipe each line stands alone, nothing is cut, coloured or animated, and the error stream is silent."""
+    done = piped("list", results)
+    assert (done.code, done.err) == (0, "")
+    assert "\x1b" not in done.out
+    assert "\r" not in done.out
+    lines = done.out.splitlines()
+    assert [line for line in lines if line.startswith(CHALLENGE.split(".")[0])] == [
+        f"{CHALLENGE}  1.0.0",
+        f"{CHALLENGE}  1.1.0",
+        "gait_lab.Other  1.0.0",
+    ]
+    (official, debug) = (line.split() for line in lines[2:5] if line.startswith("shin"))
+    assert official[3:7] == ["12.5", "s", "official", "59a7855"]
+    assert debug[3:7] == ["2h", "05m", "debug", "59a7855*"]
+    assert sum(line.startswith("shin ") for line in lines) == 3
+    assert lines[-1].endswith(f"{START:%Y%m%d_%H%M%S}")
+
+
+def test_list_at_a_terminal(results):
+    """At a terminal an entry is named once, a line says how many runs there are, and nothing is wider than it."""
+    done = at_terminal("list", results)
+    assert done.code == 0
+    assert "\x1b[" in done.out
+    assert sum(line.startswith("shin ") for line in done.lines) == 2
+    assert done.lines[-1] == f"5 runs of 4 entries in {results}"
+    assert all(len(line) <= 100 for line in done.lines[:-1])
+
+
+def test_a_long_entry_is_not_cut(tmp_path):
+    """Where the names are too long for the terminal they stand on lines of their own, and can be copied."""
+    entry = ["gaitmap", "madgwick_rts_kalman_forced_zero_velocity_updates", "optimized_for_slow_walking"]
+    write_run(tmp_path / "results", entry)
+    done = at_terminal("list", tmp_path / "results", columns=80)
+    assert "/".join(entry) in done.lines
+    assert "/".join(entry) in piped("list", tmp_path / "results").out
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), 5),
+        (("--challenge", "gait_lab.Other"), 1),
+        (("--challenge", "other"), 1),
+        (("--challenge", "gait_lab"), 5),
+        (("--entry", "gaitmap"), 1),
+        (("--entry", "gaitmap/ionescu"), 1),
+        (("--version", "1.1.0"), 1),
+        (("--official",), 4),
+        (("--debug",), 1),
+        (("--latest",), 4),
+        (("--latest", "--official"), 4),
+        (("--since", "2026-03-29T13:00:00+00:00"), 3),
+        (("--until", "2026-03-29T13:00:00+00:00"), 2),
+        (("--commit", "59a7"), 4),
+        (("--challenge", "nothing"), 0),
+    ],
+    ids=str,
+)
+def test_list_as_json(options, expected, results):
+    """Every option selects what it says; the JSON has a path for each run."""
+    done = in_process("list", results, "--json", *options)
+    assert (done.code, done.err) == (0, "")
+    listed = json.loads(done.out)
+    assert len(listed) == expected
+    for each in listed:
+        assert Path(each["path"], "metadata.json").is_file()
+        assert set(each) >= {"run_id", "challenge_name", "entry_name", "is_debug_run", "run_start_datetime_utc"}
+
+
+def test_latest_is_the_one_that_started_last(results):
+    """Of the two runs of an entry the later one is kept."""
+    listed = json.loads(piped("list", results, "--json", "--latest", "--challenge", CHALLENGE, "--entry", "shin").out)
+    assert [each["is_debug_run"] for each in listed] == [True]
+
+
+def test_what_is_left_out_is_said(results):
+    """Damaged folders are named on the error stream, and the list is the same."""
+    bad = write_run(results, "bad")
+    (bad / "metadata.json").write_text("{")
+    done = piped("list", results, "--json")
+    assert done.code == 0
+    assert len(json.loads(done.out)) == 5
+    assert done.err.count("Left out") == 1
+    assert str(bad) in done.err
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_nothing_to_list(terminal, tmp_path):
+    """An empty results folder is no error; it is said, and not on the standard output."""
+    (tmp_path / "empty").mkdir()
+    done = at_terminal("list", tmp_path / "empty") if terminal else piped("list", tmp_path / "empty")
+    assert done.code == 0
+    if terminal:
+        assert any("There is no run in" in line for line in done.lines)
+    else:
+        assert done.out == ""
+        assert "There is no run in" in done.err
+
+
+def test_a_reader_that_stops_early_is_no_error(results):
+    """As in `list | head -1`: no traceback when nobody reads any more."""
+    for number in range(300):
+        write_run(results, f"entry_{number}")
+    command = [sys.executable, "-c", COMMAND, "list", str(results)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.readline().strip()
+    process.stdout.close()
+    error = process.stderr.read()
+    process.stderr.close()
+    process.wait()
+    assert b"Traceback" not in error
+
+
+def test_foreign_text_cannot_command_the_terminal(results):
+    """Control characters in a record are shown as replaced, whoever wrote them."""
+    write_run(results, "evil\x1b[2J", repr_pipeline="Shin(\x1b]0;title\x07)", name="evil", custom={"a": "\x1b[31m"})
+    for done in (piped("list", results), piped("show", "Challenge", "evil\x1b[2J", "--results", results)):
+        assert done.code == 0
+        assert "\x1b" not in done.out
+        assert "evil\N{REPLACEMENT CHARACTER}[2J" in done.out
+
+
+def test_names_in_other_scripts(results):
+    """A name that the output cannot show does not end the command."""
+    write_run(results, "gehen_über_größe_歩行")
+    assert "gehen_über_größe_歩行" in piped("list", results).out
+    done = piped("list", results, PYTHONUTF8="0", PYTHONIOENCODING="ascii", LC_ALL="C")
+    assert done.code == 0
+    assert "gehen_\\xfcber" in done.out
+
+
+def test_300_runs_are_listed_quickly(tmp_path):
+    """A store of 300 runs is listed in seconds, most of which Python takes to start."""
+    for number in range(300):
+        write_run(tmp_path / "results", f"entry_{number % 20}", start=START + number * HOUR)
+    began = time.perf_counter()
+    done = piped("list", tmp_path / "results")
+    assert time.perf_counter() - began < 30
+    assert len(done.out.splitlines()) == 302
+
+
+# show
+
+
+@pytest.mark.parametrize("word", ["{path}", "{id}", "{short}", "{SHORT}", "{name}"])
+def test_show_finds_a_run(word, saved):
+    """A run is found by its path, its id, the id's beginning in any case, and its folder's name."""
+    run_id = json.loads((saved / "metadata.json").read_text())["run_id"]
+    given = word.format(path=saved, id=run_id, short=run_id[:8], SHORT=run_id[:8].upper(), name=saved.name)
+    done = piped("show", given, "--results", saved.parents[2])
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines()[:3] == ["shin", "challenges.ExampleChallenge  1.0.0", str(saved)]
+
+
+def test_show_the_latest_of_an_entry(results):
+    """A challenge, or a part of its name, and an entry mean the latest run."""
+    done = piped("show", CHALLENGE, "shin", "--results", results)
+    assert f"{START + HOUR:%Y%m%d_%H%M%S}" in done.out
+    done = piped("show", "Other", "shin", "--results", results)
+    assert "gait_lab.Other  1.0.0" in done.out
+    assert piped("show", "Challenge", "gaitmap/ionescu", "--results", results).code == 0
+
+
+def test_show_says_when_several_are_meant(results):
+    """A name that fits several runs is refused with their paths."""
+    done = piped("show", f"{START:%Y%m%d_%H%M%S}", "--results", results)
+    assert done.code == 1
+    assert done.err.count(str(results)) == 2
+    done = piped("show", "gait_lab", "shin", "--results", results)
+    assert done.code == 1
+    assert "gait_lab.Other" in done.err
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_show_is_one_screen(terminal, saved):
+    """What, when, how long, kind, machine, packages, pipeline, author's words and files fit on one screen."""
+    done = at_terminal("show", saved) if terminal else piped("show", saved)
+    assert done.code == 0
+    labels = [line.split("  ")[0] for line in done.lines if line and not line.startswith(" ")][3:]
+    for label in ("When", "Kind", "Code", "Caller", "Machine", "Packages", "Pipeline", "About", "Results"):
+        assert label in labels
+    text = "\n".join(done.lines)
+    for part in (
+        "official",
+        "took",
+        "test_cli_reading.py",
+        "numpy ",
+        "{'axis': 'z'}",
+        "as in the paper",
+        "result.json",
+    ):
+        assert part in text
+    assert len(done.lines) < 40
+    if terminal:
+        assert all(len(line) <= 100 for line in done.lines if "/" not in line)
+
+
+def test_show_says_why_a_run_is_a_debug_run(tmp_path):
+    """The reasons stand under the kind, in words."""
+    challenge = ExampleChallenge().run(1)
+    run = save_run(challenge, "shin", custom_metadata={}, path=tmp_path / "r", use_git=False, debug_run=True)
+    out = piped("show", run).out
+    assert "debug, because" in out
+    assert "A debug run was asked for with debug_run=True" in out
+
+
+def test_show_of_dirty_code(results):
+    """Changed paths are named, a few of them, and the branch."""
+    git = {"branch": "main", "unstaged": [f"file_{n}.py" for n in range(9)], "remote": "https://example.org/gait.git"}
+    run = write_run(results, "dirty", git_dirty=True, git=git)
+    out = piped("show", run).out
+    assert "59a7855b7a0d16171bf1a0e89fdc91646d2925e8 on main, with changes that the commit does not hold" in out
+    assert "file_5.py and 3 more" in out
+    assert "https://example.org/gait.git" in out
+
+
+def test_a_long_pipeline_is_laid_out(results):
+    """A long repr is laid out one parameter a line, and a very long one is cut with a hint."""
+    inner = ", ".join(f"parameter_{number}={number / 3}" for number in range(40))
+    run = write_run(results, "long", repr_pipeline=f"GridSearch(pipeline=Shin(axis='z', sensor='lower_back'), {inner})")
+    lines = piped("show", run).out.splitlines()
+    assert any(line.startswith("Pipeline  GridSearch(") for line in lines)
+    assert "            pipeline=Shin(axis='z', sensor='lower_back')," in lines
+    assert "            parameter_0=0.0," in lines
+    assert any("more lines; --json prints all" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "damage", ["system_info", "git", "caller", "dataset_columns", "debug_reasons", "repr_pipeline"]
+)
+def test_show_of_odd_records(damage, results):
+    """A record in which something is of an unexpected kind, or unknown, is shown as far as it goes."""
+    for value in (None, 3, "text", ["a"], {"unstaged": 1, "cpu": 1, "packages_info": 1, "memory": [], "b": 1}):
+        run = write_run(results, "odd", is_debug_run=True, git_dirty=True, **{damage: value})
+        done = in_process("show", run)
+        assert done.code == 0, done.err
+
+
+def test_show_as_json(saved):
+    """The JSON holds the whole record, the author's metadata and the files."""
+    shown = json.loads(piped("show", saved, "--json").out)
+    assert shown["metadata"] == json.loads((saved / "metadata.json").read_text())
+    assert shown["custom_metadata"] == {"short_description": "as in the paper"}
+    assert [each["name"] for each in shown["core_results"]] == ["result.json"]
+    assert shown["path"] == str(saved)
+
+
+# verify
+
+
+def test_verify_an_intact_run(saved):
+    """An intact run or store ends with 0 and one line."""
+    for target in (saved, saved.parents[3]):
+        done = piped("verify", target)
+        assert (done.code, done.out, done.err) == (0, "1 run: 1 intact\n", "")
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_verify_names_what_changed(terminal, saved):
+    """Missing, changed and extra files are named, and the exit code is 1."""
+    (saved / "results" / "result.json").write_text("{}")
+    (saved / "custom_metadata.json").unlink()
+    (saved / "results" / "new.txt").touch()
+    done = at_terminal("verify", saved.parents[3]) if terminal else piped("verify", saved.parents[3])
+    assert done.code == 1
+    assert done.lines[-5:] == [
+        str(saved),
+        "  missing: custom_metadata.json",
+        "  changed: results/result.json",
+        "  extra:   results/new.txt",
+        "1 run: 1 changed",
+    ]
+
+
+def test_verify_a_store_with_damage(saved, results):
+    """A store with legacy runs, a damaged record and a damaged manifest: each is counted, the exit code is 1."""
+    (saved / "metadata.json").write_text("{")
+    other = save_run(ExampleChallenge().run(1), "b", custom_metadata={}, path=saved.parents[2], use_git=False)
+    with (other / "MANIFEST.sha256").open("a") as manifest:
+        manifest.write("nonsense\n")
+    write_run(saved.parents[2], "legacy", schema_version=...)
+    found = {each["path"]: each for each in json.loads(piped("verify", saved.parents[2], "--json").out)}
+    assert found[str(saved)]["changed"] == ["metadata.json"]
+    assert found[str(other)]["status"] == "unreadable"
+    assert "nonsense" not in found[str(other)]["error"]
+    assert sorted(each["status"] for each in found.values()) == ["changed", "no manifest", "unreadable"]
+    done = piped("verify", saved.parents[2])
+    assert done.code == 1
+    assert done.out.splitlines()[-1] == "3 runs: 1 changed, 1 unreadable, 1 without a manifest"
+
+
+def test_verify_legacy_runs(tmp_path):
+    """A store of runs without manifests does not fail."""
+    for entry in "ab":
+        write_run(tmp_path / "results", entry, schema_version=...)
+    done = piped("verify", tmp_path / "results")
+    assert (done.code, done.out) == (0, "2 runs: 2 without a manifest\n")
+
+
+def test_verify_by_id(saved, tmp_path):
+    """A run can be named by the beginning of its id, in the config's results folder."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"results_dir": str(saved.parents[2])}))
+    run_id = json.loads((saved / "metadata.json").read_text())["run_id"]
+    done = piped("verify", run_id[:8], GAITMAP_RESULTS_CONFIG=str(config))
+    assert (done.code, done.out) == (0, "1 run: 1 intact\n")
+
+
+def test_nothing_to_verify(tmp_path):
+    """Where nothing can be checked the exit code is 2, so that a script does not take it for a verdict."""
+    (tmp_path / "empty").mkdir()
+    assert piped("verify", tmp_path / "empty").code == 2
+    assert piped("verify", tmp_path / "nowhere").code == 2
+
+
+# export
+
+
+def test_export_to_csv(results, tmp_path):
+    """The table has one row for each run, in UTF-8, with the author's values in columns of their own."""
+    write_run(results, "größe", custom={"authors": ["Ä", "B"], "n": 1 / 3})
+    done = piped("export", results, "--to", tmp_path / "runs.csv")
+    assert (done.code, done.out) == (0, "")
+    assert "Wrote 6 runs" in done.err
+    with (tmp_path / "runs.csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["entry_name"]: row for row in csv.DictReader(file)}
+    assert float(rows["größe"]["custom.n"]) == 1 / 3
+    assert json.loads(rows["größe"]["custom.authors"]) == ["Ä", "B"]
+    assert rows["hklee"]["custom.n"] == ""
+    assert (results / rows["hklee"]["run"] / "metadata.json").is_file()
+
+
+def test_export_to_json(results, tmp_path):
+    """JSON keeps numbers, lists and what is unknown."""
+    write_run(results, "more", custom={"authors": ["A"]})
+    assert piped("export", results, "--to", tmp_path / "runs.json").code == 0
+    rows = json.loads((tmp_path / "runs.json").read_text(encoding="utf-8"))
+    assert len(rows) == 6
+    more = next(row for row in rows if row["entry_name"] == "more")
+    assert (more["custom.authors"], more["runtime"], more["git_branch"]) == (["A"], 12.5, None)
+
+
+def test_export_to_parquet(results, tmp_path):
+    """Parquet holds the same rows, also where authors stored different things under one key."""
+    pytest.importorskip("pyarrow")
+    pandas = pytest.importorskip("pandas")
+    for entry, value in (("x", 1), ("y", "one"), ("z", [1])):
+        write_run(results, entry, custom={"mixed": value, "list": [entry]})
+    done = piped("export", results, "--to", tmp_path / "runs.parquet")
+    assert done.code == 0, done.err
+    table = pandas.read_parquet(tmp_path / "runs.parquet").set_index("entry_name")
+    assert len(table) == 8
+    assert table.loc["z", "custom.mixed"] == "[1]"
+    assert table.loc["hklee", "runtime"] == 12.5
+    assert table["is_debug_run"].dtype == bool
+
+
+def test_export_without_pyarrow(results, tmp_path):
+    """Without pyarrow only Parquet is refused, with the extra's name."""
+    program = "import sys; sys.modules['pyarrow'] = None; import importlib.util as u; f = u.find_spec\n"
+    program += "u.find_spec = lambda name, *a: None if name == 'pyarrow' else f(name, *a)\n" + COMMAND
+    done = piped("export", results, "--to", tmp_path / "runs.parquet", program=program)
+    assert done.code == 1
+    assert 'pip install "gaitmap_results[' in done.err
+    assert not (tmp_path / "runs.parquet").exists()
+
+
+def test_export_replaces_nothing_unasked(results, tmp_path):
+    """A file that is there is kept, unless replacing it was asked for; a run folder is never written to."""
+    target = tmp_path / "runs.csv"
+    target.write_text("precious")
+    assert piped("export", results, "--to", target).code == 2
+    assert target.read_text() == "precious"
+    assert piped("export", results, "--to", target, "--overwrite").code == 0
+    assert target.read_text().startswith("run,run_id,")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "runs.csv"]
+    run = next(results.rglob("metadata.json")).parent
+    done = piped("export", results, "--to", run / "results" / "table.csv")
+    assert done.code == 2
+    assert "never changed" in done.err
+
+
+# The published runs of gaitmap_challenges.
+
+
+@needs_published
+def test_published_runs():
+    """The 17 published runs are listed, shown, verified and exported without a complaint."""
+    done = at_terminal("list", PUBLISHED)
+    assert done.code == 0
+    assert done.lines[-1].startswith("17 runs of 11 entries")
+    assert all(len(line) <= 100 for line in done.lines[:-1])
+    listed = json.loads(piped("list", PUBLISHED, "--json").out)
+    assert len(listed) == 17
+    for each in listed[::6]:
+        done = piped("show", each["path"])
+        assert (done.code, done.err) == (0, "")
+        assert "this is the repaired one" in done.out
+    done = piped("verify", PUBLISHED)
+    assert (done.code, done.out) == (0, "17 runs: 17 without a manifest\n")
+    assert piped("export", PUBLISHED, "--to", "runs.csv").code == 0
+    with Path("runs.csv").open(encoding="utf-8", newline="") as file:
+        assert len(list(csv.DictReader(file))) == 17
+    done = piped("show", "kluge_2017", "gaitmap/mad_classic/default", "--results", PUBLISHED)
+    assert "20230707_083836_0" in done.out
+
+
+# What a file or folder may hold, or refuse.
+
+
+def no_constant(name):
+    """Fail at a number that JSON does not have."""
+    raise AssertionError(name)
+
+
+def test_numbers_that_json_does_not_have_are_null(tmp_path):
+    """NaN and infinity in a record become null, so that every program can read what is printed and exported."""
+    results = tmp_path / "results"
+    run = write_run(results, custom={"score": float("nan"), "limits": [1.5, float("inf")]})
+    shown = json.loads(in_process("show", run, "--json").out, parse_constant=no_constant)
+    assert shown["custom_metadata"] == {"score": None, "limits": [1.5, None]}
+    target = tmp_path / "runs.json"
+    assert in_process("export", results, "--to", target).code == 0
+    (row,) = json.loads(target.read_text(), parse_constant=no_constant)
+    assert (row["custom.score"], row["custom.limits"]) == (None, [1.5, None])
+
+
+def test_odd_values_in_a_record_do_not_end_the_command(tmp_path):
+    """A record with values of other types than expected is shown as far as it makes sense."""
+    run = write_run(tmp_path, repaired=5, system_info={"python_version": " "})
+    done = in_process("show", run)
+    assert done.code == 0
+    assert "took 12.5 s" in done.out
+    assert "Python" not in done.out
+
+
+def test_official_and_debug_exclude_each_other(results):
+    """Both options at once would mean no run at all, and are refused as wrong usage."""
+    done = in_process("list", results, "--official", "--debug")
+    assert done.code == 2
+    assert "both --official and --debug" in done.err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the right to create links")
+def test_verify_names_what_was_not_looked_into(saved):
+    """Of an intact run, too, links are named, since nobody has compared what they lead to."""
+    (saved / "results" / "more").symlink_to(saved.parent)
+    done = in_process("verify", saved)
+    assert done.code == 0
+    assert "skipped: results/more, a link" in done.out
+    assert "1 run: 1 intact" in done.out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the right to create links")
+def test_files_behind_a_link_are_not_shown_as_results(tmp_path):
+    """A link in the place of the core results is not followed."""
+    run = write_run(tmp_path)
+    (run / "results").rename(tmp_path / "elsewhere")
+    (run / "results").symlink_to(tmp_path / "elsewhere")
+    assert json.loads(in_process("show", run, "--json").out)["core_results"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(("list", "RUN"), 1), (("show", "RUN"), 1), (("verify", "RUN"), 2), (("export", "RUN", "--to", "RUN/x.csv"), 1)],
+    ids=lambda value: value[0] if isinstance(value, tuple) else "",
+)
+def test_closed_folders_are_an_error_without_traceback(arguments, code, tmp_path):
+    """A folder without permission ends a command with one message."""
+    closed = tmp_path / "closed"
+    run = write_run(closed)
+    program = f"import sys; {COMMAND}"
+    words = [word.replace("RUN", str(run)) for word in arguments]
+    command = as_ordinary_user([sys.executable, "-c", program, *words])
+    closed.chmod(0)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    finally:
+        closed.chmod(0o755)
+    assert done.returncode == code
+    assert "Permission denied" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_style_of_a_label_ends_with_it():
+    """Only the label is dim or coloured, not the line beside it."""
+    from rich.console import Console
+
+    output = Console(force_terminal=True, color_system="standard", no_color=False, width=80, file=io.StringIO())
+    print_labelled(output, [("When", "red", ["today"])])
+    assert output.file.getvalue() == "\x1b[31mWhen  \x1b[0mtoday\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_in_the_place_of_the_custom_metadata_is_not_waited_for(tmp_path):
+    """Show and export say what cannot be read, and go on with the rest of the run."""
+    run = write_run(tmp_path)
+    (run / "custom_metadata.json").unlink()
+    os.mkfifo(run / "custom_metadata.json")
+    for arguments in (("show", run), ("export", tmp_path, "--to", tmp_path / "runs.csv")):
+        done = in_process(*arguments)
+        assert done.code == 0
+        assert "it is no regular file" in done.err

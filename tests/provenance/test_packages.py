@@ -1,0 +1,461 @@
+"""The list of the installed packages."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaitmap_results.provenance import packages as _packages
+from gaitmap_results.provenance.package_folders import _header_fields
+from gaitmap_results.provenance.packages import installed_packages
+
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux allows any byte in a file name")
+
+
+def add(folder, name, version, *, direct_url=None, spelling=None, header="Metadata-Version: 2.1\n"):
+    """Install a package without any code into a folder."""
+    info = folder / f"{spelling or name}-{version}.dist-info"
+    info.mkdir(parents=True)
+    body = "Summary: nothing\n\nVersion: 99 stands in the description\n" + "words " * 3000
+    (info / "METADATA").write_text(f"{header}Name: {name}\nVersion: {version}\n{body}")
+    if direct_url is not None:
+        (info / "direct_url.json").write_text(json.dumps(direct_url))
+    return info
+
+
+def packages_of(*folders):
+    """List the packages of these folders."""
+    return installed_packages([str(folder) for folder in folders])
+
+
+def test_three_hundred_packages(tmp_path):
+    """Every package is listed under its own spelling, sorted as people sort."""
+    expected = {f"{'Fake' if i % 2 else 'fake'}.Package_{i:03}": f"1.{i}" for i in range(300)}
+    for name, version in expected.items():
+        add(tmp_path, name, version, spelling=name.lower().replace(".", "_"))
+        (tmp_path / name.lower()).mkdir()
+    packages = packages_of(tmp_path)
+    assert packages.versions == expected
+    assert list(packages.versions) == sorted(expected, key=str.lower)
+    assert (packages.direct_urls, packages.shadowed, packages.problems) == ({}, {}, ())
+
+
+def test_it_agrees_with_python_about_the_real_environment():
+    """The versions of the environment that runs the tests are those that Python's own, slower way gives."""
+    expected = {}
+    for distribution in importlib.metadata.distributions():
+        if distribution.metadata["Name"] is not None:
+            expected.setdefault(distribution.metadata["Name"].lower(), distribution.version)
+    assert {name.lower(): version for name, version in installed_packages().versions.items()} == expected
+
+
+def test_each_file_is_read_once_and_no_other(tmp_path):
+    """Listing opens the metadata of each package a single time, and nothing else of it."""
+    for i in range(5):
+        info = add(tmp_path, f"package{i}", "1")
+        (info / "RECORD").write_text("x")
+    script = (
+        "import sys; from gaitmap_results.provenance.packages import installed_packages; opened = []\n"
+        "sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == 'open' else None)\n"
+        "installed_packages([sys.argv[1]])\n"
+        "print(*opened, sep='\\n')"
+    )
+    answer = subprocess.run([sys.executable, "-c", script, str(tmp_path)], stdout=-1, text=True, check=True)
+    # A file may be named by its place in the folder, which is opened for that.
+    opened = [
+        tmp_path / line for line in answer.stdout.splitlines() if line.startswith(str(tmp_path)) or line[0] != "/"
+    ]
+    assert sorted(set(opened) - {tmp_path}) == sorted(tmp_path.glob("*/METADATA"))
+    assert len(opened) <= 6
+
+
+def test_systems_that_open_files_by_their_whole_path_only(tmp_path, monkeypatch):
+    """The list is the same where the system cannot look for a file from an open folder on, as on Windows."""
+    add(tmp_path, "package", "1.0")
+    add(tmp_path, "local", "2.0", direct_url={"url": "file:///code", "dir_info": {"editable": True}})
+    folder = tmp_path.rename(tmp_path.with_name("same"))
+    expected = packages_of(folder)
+    monkeypatch.setattr(os, "supports_dir_fd", set())
+    assert packages_of(folder) == expected
+    assert (expected.versions, list(expected.direct_urls)) == ({"local": "2.0", "package": "1.0"}, ["local"])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs named pipes")
+def test_a_named_pipe_is_not_waited_for(tmp_path):
+    """Metadata that are no file cost only themselves, and not the rest of the day."""
+    info = add(tmp_path, "package", "1.0")
+    for name in ("pipe-1.dist-info/METADATA", "other-1.egg-info/PKG-INFO", f"{info.name}/direct_url.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(tmp_path / name)
+    packages = packages_of(tmp_path)
+    assert packages.versions == {"other": None, "package": "1.0", "pipe": None}
+    assert len(packages.problems) == 3
+
+
+def test_a_change_is_seen_at_once(tmp_path):
+    """A package that was updated between two runs in one notebook has its new version in the second."""
+    info = add(tmp_path, "package", "1.0")
+    assert packages_of(tmp_path).versions == {"package": "1.0"}
+    stat = info.stat()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: package\nVersion: 2.0\n")
+    os.utime(info, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert packages_of(tmp_path).versions == {"package": "2.0"}
+
+
+def test_the_first_on_the_path_wins(tmp_path):
+    """The version that Python imports is stored, however the name is spelled, and the hidden ones beside it."""
+    add(tmp_path / "one", "Gait_Map", "1.0")
+    add(tmp_path / "two", "gait-map", "9.9")
+    add(tmp_path / "three", "gait.map", "0.1")
+    packages = packages_of(tmp_path / "one", tmp_path / "two", tmp_path / "three")
+    assert packages.versions == {"Gait_Map": "1.0"}
+    assert packages.shadowed == {"Gait_Map": ["9.9", "0.1"]}
+
+
+def test_a_folder_that_is_twice_on_the_path_counts_once(tmp_path):
+    """Neither a repeated entry nor another way to the same folder makes a package hide itself."""
+    add(tmp_path / "lib", "package", "1.0")
+    entries = [tmp_path / "lib", tmp_path / "lib" / ".." / "lib"]
+    if os.name == "posix":
+        (tmp_path / "lib64").symlink_to(tmp_path / "lib")
+        entries.append(tmp_path / "lib64")
+    packages = packages_of(*entries, tmp_path / "lib")
+    assert (packages.versions, packages.shadowed) == ({"package": "1.0"}, {})
+
+
+def test_an_empty_entry_is_the_working_directory(tmp_path):
+    """Python takes an empty entry of its path for the working directory; folders that do not exist are no problem."""
+    add(tmp_path, "package", "1.0")
+    packages = installed_packages(["", str(tmp_path / "missing")])
+    assert packages.versions == {"package": "1.0"}
+    assert packages.problems == ()
+
+
+def test_leftovers_of_pip_are_no_packages(tmp_path):
+    """What pip renamed in order to remove it does not count as installed."""
+    add(tmp_path, "numpy", "1.26.0", spelling="~umpy")
+    add(tmp_path, "pip", "20.0", spelling="-ip")
+    add(tmp_path, "numpy", "2.0.0")
+    packages = packages_of(tmp_path)
+    assert packages.versions == {"numpy": "2.0.0"}
+    assert packages.shadowed == {}
+
+
+def test_a_folder_without_metadata_is_reported(tmp_path):
+    """A broken package is listed without a version and named, and everything else is listed all the same."""
+    add(tmp_path, "good", "1.0")
+    (tmp_path / "my_broken-thing-2.0.dist-info").mkdir()
+    packages = packages_of(tmp_path)
+    assert packages.versions == {"good": "1.0", "my_broken-thing": None}
+    assert len(packages.problems) == 1
+    assert "my_broken-thing-2.0.dist-info" in packages.problems[0]
+    assert str(tmp_path) not in packages.problems[0]
+
+
+def test_a_whole_package_is_preferred_to_a_broken_one(tmp_path):
+    """What a failed removal left behind does not hide the real version, wherever it lies."""
+    (tmp_path / "one" / "package-1.0.dist-info").mkdir(parents=True)
+    add(tmp_path / "two", "package", "2.0")
+    packages = packages_of(tmp_path / "one", tmp_path / "two")
+    assert packages.versions == {"package": "2.0"}
+    assert packages.shadowed == {}
+
+
+def test_two_versions_in_one_folder(tmp_path):
+    """After an update that failed half-way, the one that was written last is stored, and it is said."""
+    new = add(tmp_path, "package", "10.0")
+    old = add(tmp_path, "package", "9.0")
+    os.utime(old, (1, 1))
+    packages = packages_of(tmp_path)
+    assert packages.versions == {"package": "10.0"}
+    assert packages.shadowed == {"package": ["9.0"]}
+    assert "more than once" in packages.problems[0]
+    os.utime(new, (0, 0))
+    assert packages_of(tmp_path).versions == {"package": "9.0"}
+
+
+@pytest.mark.parametrize(
+    ("content", "version"),
+    [
+        (b"Metadata-Version: 2.1\nName: package\n", None),
+        (b"Metadata-Version: 2.1\r\nName: package\r\nVersion: 1.5\r\n\r\ntext", "1.5"),
+        (b"Metadata-Version: 2.1\r\nSummary: x\r\nname: package \r\nVERSION:\t1.5 \r\n\r\ntext", "1.5"),
+        (b"Metadata-Version: 2.1\nAuthor: Andr\xe9\nName: package\nVersion: 1.5", "1.5"),
+        (b"Version: 1.5\nLicense: " + b"x" * 20_000 + b"\nName: package\n\nName: other\n", "1.5"),
+        (b"Name: package\n\nVersion: 7 is praised in the description\n", None),
+        (b"Metadata-Version: 2.1\nName: package\nSummary: long\n        Version: 8\nVersion: 1.5\n", "1.5"),
+        (b"", None),
+    ],
+)
+def test_unusual_metadata(tmp_path, content, version):
+    """Fields count wherever they stand in the header, and only there; what is missing is None and reported."""
+    info = tmp_path / "package-1.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_bytes(content)
+    packages = packages_of(tmp_path)
+    assert packages.versions == {"package": version}
+    assert bool(packages.problems) == (version is None)
+
+
+@pytest.mark.parametrize("length", range(990, 1060))
+def test_a_version_across_the_end_of_what_is_read_first(tmp_path, length):
+    """A version that lies across the limit of the first read is not cut off."""
+    info = tmp_path / "package.dist-info"
+    info.mkdir()
+    start = "Metadata-Version: 2.1\nName: "
+    name = "p" * (length - len(start) - len("\nVersion: "))
+    (info / "METADATA").write_text(f"{start}{name}\nVersion: 12.34.56\nSummary: x\n\n{'y' * 2000}")
+    assert packages_of(tmp_path).versions == {name: "12.34.56"}
+
+
+@given(content=st.binary(max_size=200) | st.text(alphabet="NamersionV: \r\n\t1é", max_size=60).map(str.encode))
+def test_no_content_breaks_the_list(content):
+    """Whatever a metadata file holds, name and version are a line of text or unknown."""
+    for value in _header_fields(content):
+        assert value is None or (value and "\n" not in value and value.encode("utf-8") is not None)
+
+
+@on_linux
+def test_names_that_are_no_text_can_be_stored(tmp_path):
+    """A file name and a version with bytes that are no text end up as text that can be written as UTF-8."""
+    (tmp_path / os.fsdecode(b"caf\xe9-1.0.dist-info")).mkdir()
+    other = tmp_path / "other-1.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_bytes(b"Name: other\nVersion: 1\xe9\n")
+    packages = packages_of(tmp_path)
+    assert list(packages.versions) == ["caf\\udce9", "other"]
+    json.dumps([packages.versions, packages.problems], ensure_ascii=False).encode("utf-8")
+
+
+def test_older_ways_to_install(tmp_path):
+    """Packages that are described by egg-info folders and files are listed too."""
+    folder = tmp_path / "foldered.egg-info"
+    folder.mkdir()
+    (folder / "PKG-INFO").write_text("Metadata-Version: 1.1\nName: Foldered\nVersion: 1.0\n")
+    (tmp_path / "filed-2.0-py3.10.egg-info").write_text("Metadata-Version: 1.1\nName: filed\nVersion: 2.0\n")
+    egg = tmp_path / "egged-3.0-py3.10.egg"
+    (egg / "EGG-INFO").mkdir(parents=True)
+    (egg / "EGG-INFO" / "PKG-INFO").write_text("Metadata-Version: 1.1\nName: egged\nVersion: 3.0\n")
+    (tmp_path / "only-called-like-one.egg").mkdir()
+    packages = packages_of(tmp_path, egg, tmp_path / "only-called-like-one.egg")
+    assert packages.versions == {"egged": "3.0", "filed": "2.0", "Foldered": "1.0"}
+    assert packages.problems == ()
+
+
+def test_zip_files_on_the_path(tmp_path):
+    """Packages inside a zip file are listed, a damaged zip file is reported, and another file is none."""
+    with zipfile.ZipFile(tmp_path / "good.zip", "w") as archive:
+        archive.writestr("zipped-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: zipped\nVersion: 1.0\n\nx")
+        archive.writestr("zipped-1.0.dist-info/RECORD", "")
+        archive.writestr("deep/inside-1.0.dist-info/METADATA", "Name: inside\nVersion: 1.0\n")
+    with zipfile.ZipFile(tmp_path / "old.egg", "w") as archive:
+        archive.writestr("EGG-INFO/PKG-INFO", "Metadata-Version: 1.1\nName: egged\nVersion: 2.0\n")
+    content = bytearray((tmp_path / "good.zip").read_bytes())
+    content[:4] = b"XXXX"
+    (tmp_path / "bad.zip").write_bytes(content)
+    (tmp_path / "no.zip").write_text("nothing")
+    packages = packages_of(*(tmp_path / name for name in ("bad.zip", "good.zip", "old.egg", "no.zip")))
+    assert packages.versions == {"egged": "2.0", "zipped": "1.0"}
+    assert len(packages.problems) == 1
+    assert "bad.zip" in packages.problems[0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs links that lead to themselves")
+def test_a_folder_that_cannot_be_read_is_reported(tmp_path):
+    """A folder on the path that the system refuses to open costs only itself."""
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    add(tmp_path / "good", "package", "1.0")
+    packages = installed_packages([str(tmp_path / "loop"), "with\0nul", "x" * 5000, str(tmp_path / "good")])
+    assert packages.versions == {"package": "1.0"}
+    assert len(packages.problems) == 3
+    assert str(tmp_path) not in "".join(packages.problems)
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="everything may be read by root")
+def test_folders_without_permission_are_reported(tmp_path):
+    """Packages that belong to others cost only themselves."""
+    hidden = add(tmp_path, "hidden", "1.0")
+    add(tmp_path, "package", "1.0")
+    hidden.chmod(0)
+    try:
+        packages = packages_of(tmp_path)
+    finally:
+        hidden.chmod(0o700)
+    assert packages.versions == {"hidden": None, "package": "1.0"}
+    assert len(packages.problems) == 1
+
+
+def test_metadata_that_is_a_folder_is_reported(tmp_path):
+    """A folder in the place of the metadata costs only its package."""
+    (tmp_path / "odd-1.0.dist-info" / "METADATA").mkdir(parents=True)
+    packages = packages_of(tmp_path)
+    assert packages.versions == {"odd": None}
+    assert len(packages.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("stated", "expected"),
+    [
+        (
+            {"dir_info": {"editable": True}, "url": "file:///home/me/gait%20map"},
+            {"url": "file:///home/me/gait%20map", "editable": True},
+        ),
+        ({"dir_info": {}, "url": "file:///data/gait"}, {"url": "file:///data/gait", "editable": False}),
+        (
+            {
+                "url": "https://user:token@example.org/group/gait.git?key=secret#x",
+                "vcs_info": {"vcs": "git", "commit_id": "abc", "requested_revision": "main"},
+                "subdirectory": "python",
+            },
+            {
+                "url": "https://example.org/group/gait.git",
+                "editable": False,
+                "vcs": "git",
+                "commit": "abc",
+                "requested_revision": "main",
+                "subdirectory": "python",
+            },
+        ),
+        (
+            {"url": "https://example.org/gait.whl", "archive_info": {"hashes": {"sha256": "12ab"}}},
+            {"url": "https://example.org/gait.whl", "editable": False, "archive_hash": "sha256=12ab"},
+        ),
+        (
+            {"url": "https://example.org/gait.whl", "archive_info": {"hash": "sha256=12ab"}},
+            {"url": "https://example.org/gait.whl", "editable": False, "archive_hash": "sha256=12ab"},
+        ),
+    ],
+)
+def test_where_a_package_comes_from(tmp_path, stated, expected):
+    """The source of a package that is no release is stored without anything secret in its address."""
+    add(tmp_path, "Gait", "1.0", direct_url=stated)
+    packages = packages_of(tmp_path)
+    assert packages.direct_urls == {"Gait": expected}
+    assert packages.problems == ()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"{}", b'{"url": 3}', b'{"url": "x", "vcs_info": 3}', b"\xff", b"[" * 10**5]
+)
+def test_a_damaged_source_is_reported(tmp_path, content):
+    """A source that cannot be read costs only itself: the version is still known."""
+    info = add(tmp_path, "gait", "1.0")
+    (info / "direct_url.json").write_bytes(content)
+    packages = packages_of(tmp_path)
+    assert (packages.versions, packages.direct_urls) == ({"gait": "1.0"}, {})
+    assert "direct_url.json of gait-1.0.dist-info" in packages.problems[0]
+
+
+def test_the_source_of_a_hidden_package_is_not_that_of_the_imported_one(tmp_path):
+    """A copy that comes first on the path does not inherit where a hidden one was installed from."""
+    add(tmp_path / "one", "gait", "1.0")
+    add(tmp_path / "two", "gait", "1.0", direct_url={"dir_info": {"editable": True}, "url": "file:///elsewhere"})
+    assert packages_of(tmp_path / "one", tmp_path / "two").direct_urls == {}
+
+
+@pytest.mark.parametrize("layout", ["", "src"])
+def test_a_project_that_comes_before_its_own_installation(tmp_path, layout):
+    """A project's own folder on the path is still known to be editable, as its installation says."""
+    project = tmp_path / "a project"
+    (project / layout / "gait.egg-info").mkdir(parents=True)
+    (project / layout / "gait.egg-info" / "PKG-INFO").write_text("Name: gait\nVersion: 1.0\n")
+    add(tmp_path / "site", "gait", "1.0", direct_url={"dir_info": {"editable": True}, "url": project.as_uri()})
+    packages = packages_of(project / layout, tmp_path / "site")
+    assert packages.versions == {"gait": "1.0"}
+    assert packages.direct_urls == {"gait": {"url": project.as_uri(), "editable": True}}
+
+
+def test_editable_installations_of_older_setuptools(tmp_path):
+    """A link to a project, as older versions of setuptools leave it, makes the project editable."""
+    project = tmp_path / "project"
+    (project / "gait_lab.egg-info").mkdir(parents=True)
+    (project / "gait_lab.egg-info" / "PKG-INFO").write_text("Name: gait-lab\nVersion: 1.0\n")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "gait-lab.egg-link").write_text(f"{project}\n.")
+    packages = packages_of(tmp_path / "site", project)
+    assert packages.versions == {"gait-lab": "1.0"}
+    assert packages.direct_urls["gait-lab"]["editable"] is True
+    assert packages.direct_urls["gait-lab"]["url"].endswith("/project")
+
+
+def test_a_real_editable_installation(tmp_path):
+    """What pip itself writes for an editable installation is understood."""
+    project, target = tmp_path / "project", tmp_path / "environment"
+    (project / "gait_lab").mkdir(parents=True)
+    (project / "gait_lab" / "__init__.py").touch()
+    backend = (
+        "import zipfile, os\n"
+        "def build_editable(folder, config_settings=None, metadata_directory=None):\n"
+        "    name = 'gait_lab-1.0-py3-none-any.whl'\n"
+        "    with zipfile.ZipFile(os.path.join(folder, name), 'w') as wheel:\n"
+        "        info = 'gait_lab-1.0.dist-info/'\n"
+        "        wheel.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: Gait-Lab\\nVersion: 1.0\\n')\n"
+        "        wheel.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nGenerator: x\\n'\n"
+        "            'Root-Is-Purelib: true\\nTag: py3-none-any\\n')\n"
+        "        wheel.writestr('gait_lab.pth', os.getcwd() + '\\n')\n"
+        "        wheel.writestr(info + 'RECORD', '')\n"
+        "    return name\n"
+    )
+    (project / "backend.py").write_text(backend)
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-index", "--no-deps"]
+    command = [*pip, "--target", str(target), "--editable", str(project)]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "No module named pip" in answer.stderr:
+        pytest.skip("pip is not installed here")
+    assert answer.returncode == 0, answer.stderr
+    packages = packages_of(target)
+    assert packages.versions == {"Gait-Lab": "1.0"}
+    assert packages.direct_urls == {"Gait-Lab": {"url": project.as_uri(), "editable": True}}
+
+
+def later():
+    """Return a time at which everything that there is now has been there for long."""
+    return time.time_ns() + 10_000_000_000
+
+
+def test_what_is_installed_meanwhile_is_seen(tmp_path, monkeypatch):
+    """What is remembered of a folder never hides a package that was installed, updated or removed since."""
+    # The time of the last change of a folder cannot be set back, hence the clock goes on instead.
+    monkeypatch.setattr("gaitmap_results.store.settled_file.time", SimpleNamespace(time_ns=later))
+    add(tmp_path, "one", "1.0")
+    assert packages_of(tmp_path).versions == {"one": "1.0"}
+    assert str(tmp_path) in _packages._known
+    assert packages_of(tmp_path).versions == {"one": "1.0"}
+    add(tmp_path, "two", "2.0")
+    assert packages_of(tmp_path).versions == {"one": "1.0", "two": "2.0"}
+    (tmp_path / "one-1.0.dist-info").rename(tmp_path / "one-1.1.dist-info")
+    (tmp_path / "one-1.1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: one\nVersion: 1.1\n\n")
+    assert packages_of(tmp_path).versions == {"one": "1.1", "two": "2.0"}
+    shutil.rmtree(tmp_path / "two-2.0.dist-info")
+    assert packages_of(tmp_path).versions == {"one": "1.1"}
+
+
+def test_a_folder_that_was_just_changed_is_read_again(tmp_path):
+    """Within the tick of a file system's clock two changes look alike, hence nothing is remembered then."""
+    add(tmp_path, "one", "1.0")
+    packages_of(tmp_path)
+    assert str(tmp_path) not in _packages._known
+
+
+def test_metadata_among_source_code_are_read_each_time(tmp_path, monkeypatch):
+    """An egg-info folder is rewritten in place, so that its folder looks unchanged."""
+    monkeypatch.setattr("gaitmap_results.store.settled_file.time", SimpleNamespace(time_ns=later))
+    (tmp_path / "one.egg-info").mkdir()
+    (tmp_path / "one.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: one\nVersion: 1.0\n\n")
+    assert packages_of(tmp_path).versions == {"one": "1.0"}
+    (tmp_path / "one.egg-info" / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: one\nVersion: 1.1\n\n")
+    assert packages_of(tmp_path).versions == {"one": "1.1"}

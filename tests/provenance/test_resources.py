@@ -1,0 +1,387 @@
+"""The CPU time and the memory of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gaitmap_results.provenance.machine import PSUTIL_READER
+from gaitmap_results.provenance.processes import PROC_READER
+from gaitmap_results.provenance.resources import ResourceMeter
+
+if sys.platform == "win32":
+    pytest.skip("its processes are started and stopped by signals", allow_module_level=True)
+
+# Works for the seconds of CPU time that it is sent, line by line, and says when it is done.
+WORKER = """
+import sys, time
+print("ready", flush=True)
+for line in sys.stdin:
+    end = time.process_time() + float(line)
+    while time.process_time() < end:
+        pass
+    print("done", flush=True)
+"""
+START_WORKER = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {WORKER!r}])"
+# CPU time that Python needs to start and stop, on a machine with other work.
+SLACK_S = 0.4
+
+each_reader = pytest.mark.parametrize(
+    "reader",
+    [
+        pytest.param(
+            PROC_READER, id="proc", marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
+        ),
+        pytest.param(PSUTIL_READER, id="psutil"),
+    ],
+)
+on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells this")
+
+
+class Worker:
+    """A process that works for as long as it is told."""
+
+    def __init__(self, script=WORKER):
+        self.process = subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+
+    def work(self, seconds):
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline() == "done\n"
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+@pytest.fixture
+def worker():
+    """Give a worker that is stopped at the end."""
+    one = Worker()
+    yield one
+    one.stop()
+
+
+def burn(seconds):
+    """Use CPU time in this process."""
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+def burn_in_worker(seconds):
+    """Use CPU time in a worker process of a pool."""
+    burn(seconds)
+    return os.getpid()
+
+
+@pytest.fixture
+def others():
+    """Count the processes that other tests left behind, such as the idle workers of a pool."""
+    return len(psutil.Process().children(recursive=True))
+
+
+def open_files():
+    """Count the files that this process has open."""
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+def run_script(script):
+    """Run a script in a process of its own and return the JSON that it prints."""
+    answer = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(answer.stdout)
+
+
+@each_reader
+def test_own_cpu_time_is_measured(reader, others):
+    """What this process computes between start and end is counted, and nothing else."""
+    meter = ResourceMeter.start(reader)
+    burn(0.3)
+    result = meter.finish()
+    assert 0.3 <= result["cpu_time_s"]["value"] < 0.3 + SLACK_S
+    assert (result["cpu_time_s"]["complete"], result["n_processes_seen"]) == (True, 1 + others)
+
+
+@each_reader
+def test_a_child_that_ended_is_counted(reader):
+    """Its CPU time is known from its parent; its memory is not, and that is said."""
+    meter = ResourceMeter.start(reader)
+    one = Worker()
+    one.work(0.3)
+    one.stop()
+    result = meter.finish()
+    assert 0.3 <= result["cpu_time_s"]["value"] < 0.3 + SLACK_S
+    assert result["peak_memory_bytes"]["complete"] is False
+    if sys.platform == "linux":
+        assert result["cpu_time_s"]["complete"] is True
+
+
+@each_reader
+def test_only_the_run_of_a_child_from_before_counts(reader, others, worker):
+    """A worker that computed before the start, as those of joblib do, is charged for the time since then."""
+    worker.work(0.6)
+    meter = ResourceMeter.start(reader)
+    worker.work(0.2)
+    result = meter.finish()
+    assert 0.18 <= result["cpu_time_s"]["value"] < 0.5
+    assert result["n_processes_seen"] == 2 + others
+
+
+@on_linux
+@each_reader
+def test_what_a_vanished_child_did_before_the_start_is_taken_off(reader):
+    """A worker from before that ends during the run hands over all it ever needed; only the run's part counts."""
+    one = Worker()
+    one.work(0.6)
+    meter = ResourceMeter.start(reader)
+    one.work(0.2)
+    one.stop()
+    result = meter.finish()
+    assert 0.15 <= result["cpu_time_s"]["value"] < 0.5
+    assert result["cpu_time_s"]["complete"] is True
+    assert result["peak_memory_bytes"]["complete"] is False
+
+
+@each_reader
+def test_grandchildren_are_counted(reader, others):
+    """A worker that was started by a process in between belongs to the run."""
+    meter = ResourceMeter.start(reader)
+    one = Worker(START_WORKER)
+    one.work(0.3)
+    result = meter.finish()
+    one.stop()
+    assert 0.28 <= result["cpu_time_s"]["value"] < 0.3 + 2 * SLACK_S
+    assert result["n_processes_seen"] == 3 + others
+
+
+@on_linux
+@each_reader
+def test_a_grandchild_from_before_that_ended_in_order(reader):
+    """What a grandchild hands to a living child is corrected for what it had needed before the start."""
+    script = f"{START_WORKER}\nprint('next', flush=True); sys.stdin.read()"
+    process = subprocess.Popen([sys.executable, "-c", script], stdin=-1, stdout=-1, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.stdin.write("0.6\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == "done\n"
+    meter = ResourceMeter.start(reader)
+    grandchild = max(PROC_READER.descendants(process.pid), key=lambda sample: sample.cpu_s)
+    os.kill(grandchild.pid, signal.SIGTERM)
+    assert process.stdout.readline() == "next\n"
+    result = meter.finish()
+    process.communicate()
+    assert 0 <= result["cpu_time_s"]["value"] < 0.4
+    assert result["cpu_time_s"]["complete"] is True
+
+
+@on_linux
+@each_reader
+def test_a_worker_whose_parent_died_is_still_counted(reader):
+    """A process that has lost its parent during the run is found again under its number and start."""
+    one = Worker(START_WORKER)
+    grandchild = PROC_READER.descendants(one.process.pid)[0].pid
+    meter = ResourceMeter.start(reader)
+    one.process.kill()
+    one.process.wait()
+    one.work(0.3)
+    result = meter.finish()
+    os.kill(grandchild, signal.SIGKILL)
+    one.process.stdin.close()
+    one.process.stdout.close()
+    assert result["cpu_time_s"]["value"] >= 0.28
+    assert result["cpu_time_s"]["complete"] is True
+
+
+@on_linux
+def test_a_child_that_nobody_waited_for_is_missing_in_the_sum():
+    """Where the kernel throws away what a child needed, the sum says that it is not complete."""
+    script = f"""
+import json, signal, subprocess, sys, os, time
+from gaitmap_results.provenance.resources import ResourceMeter
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+child = subprocess.Popen([sys.executable, "-c", {WORKER!r}], stdin=-1, stdout=-1, text=True)
+child.stdout.readline()
+meter = ResourceMeter.start()
+child.stdin.write("0.3\\n"); child.stdin.close()
+child.stdout.read()
+child.wait()
+print(json.dumps(meter.finish()))
+"""
+    result = run_script(script)
+    assert result["cpu_time_s"]["complete"] is False
+    assert result["cpu_time_s"]["why_incomplete"] == ["A process ended without telling its parent what it had needed."]
+    assert result["cpu_time_s"]["value"] < 0.3
+    assert result["n_processes_seen"] == 2
+
+
+@on_linux
+@each_reader
+def test_two_generations_that_vanish_are_not_called_complete(reader):
+    """A process that ended together with its parent may have told nobody what it needed."""
+    one = Worker(START_WORKER)
+    meter = ResourceMeter.start(reader)
+    one.work(0.2)
+    one.stop()
+    result = meter.finish()
+    assert result["cpu_time_s"]["complete"] is False
+    assert "together with" in result["cpu_time_s"]["why_incomplete"][0]
+    assert result["cpu_time_s"]["value"] >= 0.15
+
+
+@on_linux
+def test_a_zombie_counts_with_its_cpu_time(worker):
+    """A child that ended and was not waited for is in the CPU time; its memory is gone."""
+    meter = ResourceMeter.start()
+    worker.work(0.3)
+    worker.process.kill()
+    os.waitid(os.P_PID, worker.process.pid, os.WEXITED | os.WNOWAIT)
+    result = meter.finish()
+    assert result["cpu_time_s"]["value"] >= 0.28
+    assert result["cpu_time_s"]["complete"] is True
+    assert result["peak_memory_bytes"]["complete"] is False
+
+
+@each_reader
+def test_workers_of_joblib(reader):
+    """Workers of joblib, which live on after the computation, are measured, and not twice when they are used again."""
+    joblib = pytest.importorskip("joblib")
+    from joblib.externals.loky import get_reusable_executor
+
+    try:
+        first = ResourceMeter.start(reader)
+        pids = joblib.Parallel(n_jobs=2)(joblib.delayed(burn_in_worker)(0.3) for _ in range(4))
+        first_result = first.finish()
+        second = ResourceMeter.start(reader)
+        joblib.Parallel(n_jobs=2)(joblib.delayed(burn_in_worker)(0.1) for _ in range(2))
+        second_result = second.finish()
+    finally:
+        get_reusable_executor().shutdown(wait=True)
+    assert os.getpid() not in pids
+    # The CPU time of another process is told in hundredths of a second, of which each part is cut off.
+    assert first_result["cpu_time_s"]["value"] >= 1.2 - 0.04 * len(set(pids))
+    assert 0.18 <= second_result["cpu_time_s"]["value"] < 1.1
+    assert first_result["n_processes_seen"] >= 1 + len(set(pids))
+
+
+def test_a_pool_that_was_closed():
+    """Workers of multiprocessing that ended with their pool are in the CPU time."""
+    script = """
+import json, multiprocessing, time
+from gaitmap_results.provenance.resources import ResourceMeter
+def burn(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+meter = ResourceMeter.start()
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    pool.map(burn, [0.2] * 4)
+    pool.close()
+    pool.join()
+print(json.dumps(meter.finish()))
+"""
+    result = run_script(script)
+    assert result["cpu_time_s"]["value"] >= 0.75
+    assert result["peak_memory_bytes"]["complete"] is False
+
+
+@on_linux
+def test_peak_memory_is_that_of_the_processes():
+    """The peak stays after memory was given back, and that of a worker adds to that of this process."""
+    script = """
+import json, subprocess, sys
+from gaitmap_results.provenance.resources import ResourceMeter
+meter = ResourceMeter.start()
+block = bytearray(b"x" * 100_000_000)
+del block
+alone = meter.finish()
+child = subprocess.Popen(
+    [sys.executable, "-c", "import sys; b = b'x' * 200_000_000; del b; print(flush=True); sys.stdin.read()"],
+    stdin=-1, stdout=-1,
+)
+child.stdout.readline()
+print(json.dumps([alone, meter.finish()]))
+child.communicate()
+"""
+    alone, together = (result["peak_memory_bytes"] for result in run_script(script))
+    assert (alone["source"], alone["complete"], alone["includes_before_start"]) == ("vmhwm", True, True)
+    assert 100_000_000 < alone["value"] == alone["main_process"] < 300_000_000
+    assert together["complete"] is True
+    assert together["value"] > together["main_process"] + 200_000_000
+    assert alone["slurm_job"] is None
+
+
+def test_psutil_falls_back_to_the_peak_that_the_system_tells():
+    """Where there is no /proc, the peak of this process is still known, in bytes."""
+    peak = ResourceMeter.start(PSUTIL_READER).finish()["peak_memory_bytes"]
+    assert peak["source"] == "rusage"
+    assert 5_000_000 < peak["value"] < 50_000_000_000
+
+
+def test_work_on_other_machines_is_not_called_complete(tmp_path):
+    """Where a library is loaded that computes elsewhere, the numbers are said to be incomplete."""
+    (tmp_path / "ray.py").touch()
+    result = run_script(
+        f"import json, sys; sys.path.insert(0, {str(tmp_path)!r}); import ray\n"
+        "from gaitmap_results.provenance.resources import ResourceMeter\n"
+        "print(json.dumps(ResourceMeter.start().finish()))"
+    )
+    for key in ("cpu_time_s", "peak_memory_bytes"):
+        assert result[key]["complete"] is False
+        assert result[key]["why_incomplete"] == ["ray is loaded, which can compute on other machines."]
+
+
+def test_a_forked_child_knows_nothing():
+    """A child that was forked during the run does not report its own numbers as those of the run."""
+    meter = ResourceMeter.start()
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(write, json.dumps(meter.finish()).encode())
+        os._exit(0)
+    os.close(write)
+    with os.fdopen(read) as pipe:
+        result = json.load(pipe)
+    os.waitpid(pid, 0)
+    assert result["cpu_time_s"]["value"] is None
+    assert result["peak_memory_bytes"]["value"] is None
+    assert result["n_processes_seen"] == 0
+    assert meter.finish()["cpu_time_s"]["value"] is not None
+
+
+@pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root may make a namespace")
+def test_processes_that_cannot_be_listed_are_reported():
+    """Where /proc shows other processes than one's own, the numbers cover this process and say so."""
+    script = (
+        "import json, subprocess, sys; from gaitmap_results.provenance.resources import ResourceMeter\n"
+        "meter = ResourceMeter.start(); child = subprocess.Popen([sys.executable, '-c', 'input()'], stdin=-1)\n"
+        "print(json.dumps(meter.finish())); child.communicate(b'\\n')"
+    )
+    command = ["unshare", "--pid", "--fork", sys.executable, "-c", script]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not answer.stdout:
+        pytest.skip("namespaces are not allowed here")
+    result = json.loads(answer.stdout)
+    assert "could not be listed" in result["cpu_time_s"]["why_incomplete"][0]
+    assert (result["cpu_time_s"]["complete"], result["peak_memory_bytes"]["complete"]) == (False, False)
+    assert result["peak_memory_bytes"]["source"] == "rusage"
+
+
+@on_linux
+def test_nothing_is_left_behind(worker):
+    """Measuring starts no thread and leaves no file open."""
+    threads, files = threading.active_count(), open_files()
+    meter = ResourceMeter.start()
+    assert threading.active_count() == threads
+    meter.finish()
+    assert (threading.active_count(), open_files()) == (threads, files)

@@ -1,0 +1,297 @@
+"""What became of an unfinished run, derived from outside: by process, Slurm job, or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from faults import run_in_child
+from processes import python_environment
+from stores import TwoFiles, record, unfinished_of
+
+from gaitmap_results import UnfinishedRun, recorded_run, unfinished_runs
+from gaitmap_results.exceptions import NoResultsFolderError, RunNotFoundError
+from gaitmap_results.provenance.process_identity import current_process
+from gaitmap_results.store.staging import has_core_results
+from gaitmap_results.unfinished.slurm_queue import JobAnswer, Slurm
+from gaitmap_results.unfinished.verdict import judge
+
+STARTED = 1_760_000_000.0
+
+
+def journal(**process) -> dict[str, object]:
+    """Return what the journal of a running run says, whose process is this one but for some facts."""
+    identity = {**current_process().to_json(), **process}
+    return {"status": "running", "process": identity, "started_utc": STARTED, "updated_utc": STARTED}
+
+
+@pytest.fixture
+def slurm(tmp_path, monkeypatch):
+    """Put programs named squeue and sacct on the path; return what makes them say something."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    # They are nothing but shell scripts, so that they answer at once.
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}/usr/bin{os.pathsep}/bin")
+
+    def say(name: str, text: str, *, code: int = 0, delay: float = 0) -> None:
+        program = folder / name
+        program.write_text(
+            f"#!/bin/sh\necho \"$0 $@\" >> {tmp_path}/asked\nsleep {delay}\ncat <<'END'\n{text}\nEND\nexit {code}\n"
+        )
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+
+    return say
+
+
+ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs programs that are shell scripts")
+
+
+def test_a_process_that_is_there_runs():
+    """The run of a process that is alive is running, for certain."""
+    verdict = judge(journal(), Slurm())
+    assert (verdict.status, verdict.certainty) == ("running", "certain")
+    assert str(os.getpid()) in verdict.evidence
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs the facts that Linux gives")
+@pytest.mark.parametrize(
+    "changes",
+    [{"start_ticks": 1}, {"boot_id": "another"}, {"pid": 2**22 + 1}],
+    ids=["number given anew", "restarted", "no such process"],
+)
+def test_a_process_that_is_gone_is_lost(changes):
+    """The number alone proves nothing: it may belong to another process now, or be of before a restart."""
+    verdict = judge(journal(**changes), Slurm())
+    assert (verdict.status, verdict.certainty) == ("lost", "certain")
+
+
+def test_a_run_on_another_computer_is_unknown(monkeypatch):
+    """What cannot be seen is not guessed; the words say why, and when it last gave a sign of life."""
+    monkeypatch.setenv("PATH", "")
+    verdict = judge(journal(host="another", slurm_job_id="123"), Slurm())
+    assert (verdict.status, verdict.certainty) == ("unknown", "unknown")
+    for part in ("another", "123", "2025-10-09 08:53 UTC", "does not mean"):
+        assert part in verdict.evidence
+
+
+@ON_POSIX
+@pytest.mark.parametrize(
+    ("queue", "accounting", "expected"),
+    [
+        ("RUNNING|1759999990", None, ("running", "probable")),
+        ("COMPLETING|2025-10-11T10:00:00", None, ("lost", "probable")),
+        ("RUNNING|1760000100", None, ("lost", "probable")),
+        ("PENDING|N/A", None, ("lost", "probable")),
+        ("TIMEOUT|1759999990", None, ("lost", "probable")),
+        ("", "TIMEOUT", ("lost", "probable")),
+        ("", "CANCELLED by 1000", ("lost", "probable")),
+        ("", "NODE_FAIL\nCOMPLETED", ("lost", "probable")),
+        ("", "", ("unknown", "unknown")),
+        ("", "RUNNING", ("unknown", "unknown")),
+    ],
+)
+def test_a_run_on_another_computer_is_judged_by_its_slurm_job(queue, accounting, expected, slurm):
+    """A job that runs, has ended, or was put back into the queue tells about the run, with its certainty."""
+    slurm("squeue", queue)
+    if accounting is not None:
+        slurm("sacct", accounting)
+    verdict = judge(journal(host="another", slurm_job_id="123"), Slurm())
+    assert (verdict.status, verdict.certainty) == expected
+    assert "123" in verdict.evidence
+
+
+@ON_POSIX
+def test_slurm_that_knows_no_such_job(slurm):
+    """An error of squeue is no answer; the accounting may have one."""
+    slurm("squeue", "slurm_load_jobs error: Invalid job id specified", code=1)
+    slurm("sacct", "OUT_OF_MEMORY")
+    assert Slurm().ask("123", started=None) == JobAnswer(True, "Slurm says that job 123 has ended (OUT_OF_MEMORY)")
+
+
+@ON_POSIX
+def test_slurm_that_does_not_answer_is_asked_once(slurm, tmp_path):
+    """A listing of many runs does not hang at a controller that is down."""
+    slurm("squeue", "RUNNING|1", delay=30)
+    slurm("sacct", "FAILED", delay=30)
+    asker = Slurm(timeout=0.3)
+    assert asker.ask("1", started=None) is None
+    assert asker.ask("2", started=None) is None
+    assert len((tmp_path / "asked").read_text().splitlines()) == 1
+
+
+@ON_POSIX
+def test_slurm_is_asked_once_for_each_job(slurm, tmp_path):
+    """Runs of one job share the answer."""
+    slurm("squeue", "RUNNING|1")
+    asker = Slurm()
+    assert [asker.ask("7", started=5.0), asker.ask("7", started=5.0)] == [asker.ask("7", started=5.0)] * 2
+    assert len((tmp_path / "asked").read_text().splitlines()) == 1
+
+
+@ON_POSIX
+@pytest.mark.parametrize("job_id", ["", "-M all", "1;reboot", "../1", "1,2", "9" * 100])
+def test_nothing_that_is_no_job_number_reaches_slurm(job_id, slurm, tmp_path):
+    """A journal that somebody else wrote cannot give squeue options."""
+    slurm("squeue", "RUNNING|1")
+    assert Slurm().ask(job_id, started=None) is None
+    assert not (tmp_path / "asked").exists()
+
+
+@pytest.mark.parametrize("status", ["failed", "interrupted", "terminated", "save_failed"])
+def test_what_the_program_said_counts(status):
+    """A run whose program wrote how it ended needs no evidence from outside."""
+    verdict = judge({**journal(host="another"), "status": status}, Slurm())
+    assert (verdict.status, verdict.certainty) == (status, "certain")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"status": "running"},
+        {"status": ["running"], "process": "me"},
+        {"status": "running", "process": {}},
+        {"status": "running", "process": {"pid": -1, "host": 3, "slurm_job_id": 3}},
+        {"status": "running", "process": {"pid": 2**80, "host": "x"}, "updated_utc": 1e300, "started_utc": "x"},
+        {"status": "running", "process": {"pid": True}, "updated_utc": []},
+    ],
+)
+def test_a_journal_that_says_nothing_of_use(content):
+    """Whatever a journal holds, the verdict is unknown and not an error."""
+    assert judge(content, Slurm()).status == "unknown"
+
+
+def test_a_list_is_oldest_first_and_says_what_is_known(tmp_path):
+    """Every unfinished run is listed with its entry, start, folder and error."""
+    for name in ("one", ("two", "nested")):
+        with pytest.raises(ZeroDivisionError), recorded_run(name, path=tmp_path, use_git=False):
+            1 / 0  # noqa: B018
+    first, second = unfinished_runs(tmp_path)
+    assert isinstance(first, UnfinishedRun)
+    assert (first.entry_name, second.entry_name) == ("one", ("two", "nested"))
+    assert (first.status, first.certainty, first.core_results) == ("failed", "certain", "none")
+    assert first.error == "ZeroDivisionError: division by zero"
+    assert first.started < second.started
+    assert first.started.utcoffset().total_seconds() == 0
+    assert first.path == tmp_path / ".unfinished" / first.run_id
+
+
+def test_the_run_that_is_under_way_is_listed_as_running(tmp_path):
+    """One sees in the list what is running now; when it is published, it is gone from the list."""
+    with recorded_run("entry", path=tmp_path, use_git=False):
+        (before,) = unfinished_runs(tmp_path)
+        TwoFiles().run(42)
+        (after,) = unfinished_runs(tmp_path)
+    assert (before.status, before.core_results, before.challenge_name) == ("running", "none", None)
+    assert (after.status, after.core_results, after.challenge_name) == ("running", "complete", "stores.TwoFiles")
+    assert before.run_id == after.run_id
+    assert unfinished_runs(tmp_path) == []
+
+
+def test_folders_without_unfinished_runs(tmp_path, monkeypatch):
+    """A store without any, or an empty folder, has an empty list; no folder at all is an error that says so."""
+    record(tmp_path / "store")
+    assert unfinished_runs(tmp_path / "store") == []
+    (tmp_path / "empty").mkdir()
+    assert unfinished_runs(tmp_path / "empty") == []
+    with pytest.raises(RunNotFoundError, match="no results folder"):
+        unfinished_runs(tmp_path / "missing")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NoResultsFolderError):
+        unfinished_runs()
+
+
+def test_the_configs_results_folder_is_the_default(tmp_path, monkeypatch):
+    """Without an argument the folder of the config is looked at."""
+    (tmp_path / "pyproject.toml").write_text("[tool.gaitmap_results]\nresults_dir = 'store'\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ZeroDivisionError), recorded_run("entry", use_git=False):
+        1 / 0  # noqa: B018
+    assert [run.entry_name for run in unfinished_runs()] == ["entry"]
+    command = "from gaitmap_results.cli import main; main(['unfinished', '--json'])"
+    shown = subprocess.run(
+        [sys.executable, "-c", command], cwd=tmp_path, env=python_environment(), capture_output=True, check=True
+    )
+    assert [run["entry_name"] for run in json.loads(shown.stdout)] == ["entry"]
+
+
+def test_the_stale_journal_of_a_published_run_is_no_lost_result(tmp_path):
+    """A kill right after the publication leaves a journal; its run is published, and not listed."""
+    path = record(tmp_path)
+    run_id = json.loads((path / "metadata.json").read_text())["run_id"]
+    stale = {
+        **journal(pid=2**22 + 1),
+        "status": "publishing",
+        "core_results": "complete",
+        "challenge_name": "stores.TwoFiles",
+        "challenge_version": "1.0.0",
+        "entry_name": "entry",
+    }
+    file = tmp_path / ".unfinished" / f"{run_id}.journal.json"
+    file.write_text(json.dumps(stale))
+    assert unfinished_of(tmp_path) == []
+    # The user may have moved the run; then nobody can tell, and the words say so.
+    path.rename(tmp_path / "moved")
+    (run,) = unfinished_of(tmp_path)
+    assert (run.status, run.core_results) == ("unknown", "none")
+    assert "moved or deleted" in run.evidence
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be forked")
+def test_a_run_is_listed_by_another_process_without_changing_it(tmp_path):
+    """Listing reads only."""
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+
+        def look(tell):
+            tell(unfinished_runs(tmp_path)[0].status)
+
+        def facts():
+            # Not the time of the last access, which reading changes on some file systems.
+            found = {file: file.stat() for file in tmp_path.rglob("*")}
+            return {file: (each.st_ino, each.st_mtime_ns, each.st_ctime_ns) for file, each in found.items()}
+
+        before = facts()
+        assert run_in_child(look) == ("running", 0)
+        assert facts() == before
+        TwoFiles().run(42)
+    assert recorder.status_ == "published"
+
+
+def test_the_journal_is_there_before_the_users_code(tmp_path):
+    """From the first line of the block on, one can see who runs what, where, since when."""
+    with recorded_run(("a", "b"), path=tmp_path, use_git=False, custom_metadata={"note": 1}):
+        (file,) = tmp_path.glob(".unfinished/*/journal.json")
+        stored = json.loads(file.read_text())
+        assert stored["status"] == "running"
+        assert stored["entry_name"] == ["a", "b"]
+        assert stored["process"] == current_process().to_json()
+        assert stored["custom_metadata"] == {"note": 1}
+        assert stored["caller"].endswith("test_listing_unfinished.py")
+        assert stored["started_utc"] > 1.7e9
+        assert stored["run_id"] == file.parent.name
+        TwoFiles().run(42)
+
+
+def test_a_file_in_the_place_of_the_unfinished_runs_is_an_error(tmp_path):
+    """Where it cannot be known whether there are unfinished runs, nobody is told that there are none."""
+    (tmp_path / ".unfinished").touch()
+    with pytest.raises(RunNotFoundError, match="cannot be read"):
+        unfinished_runs(tmp_path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs the right to create links")
+def test_results_behind_a_link_are_none(tmp_path):
+    """What a link named like the core results leads to is not taken for the results of an unfinished run."""
+    (tmp_path / "elsewhere").mkdir()
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "results").symlink_to(tmp_path / "elsewhere")
+    assert not has_core_results(folder)
+    (folder / "results").unlink()
+    (folder / "results").mkdir()
+    assert has_core_results(folder)
