@@ -32,7 +32,6 @@ from gaitmap_results.saving.advice import (
     reasons_for_debug,
 )
 from gaitmap_results.saving.metadata import Outcome, RecordWriter
-from gaitmap_results.saving.overhead import RecorderOverhead
 from gaitmap_results.saving.plan import SaveOptions, SavePlan, make_plan
 from gaitmap_results.saving.publishing import Published, describe_saved, publish
 from gaitmap_results.showing import html as _html
@@ -94,7 +93,6 @@ class Recorder(_html.ShownRecorder):
         self._caller = caller
         self._handle_signals = handle_signals
         self._runs = BlockRuns(entry_name, [] if challenge is None else [challenge])
-        self._overhead = RecorderOverhead()
 
     @property
     def path_(self) -> Path | None:
@@ -124,8 +122,7 @@ class Recorder(_html.ShownRecorder):
         return challenge
 
     def __enter__(self) -> Recorder:
-        with self._overhead.entering():
-            self._prepare()
+        self._prepare()
         return self
 
     def _prepare(self) -> None:
@@ -142,7 +139,7 @@ class Recorder(_html.ShownRecorder):
         self._provenance: Provenance = collect_provenance(self._plan, self._caller, will_be_reread=True)
         self._known_reasons = advise_before_start(self._plan, self._provenance)
         block_id = str(uuid4())
-        self._writer = RecordWriter(self._plan, self._provenance, block_id=block_id, overhead=self._overhead)
+        self._writer = RecordWriter(self._plan, self._provenance, block_id=block_id)
         self._stagings = BlockStagings(self._plan, self._provenance, block_id, encoded)
         self._runs.open(self._writer, self._stagings)
         self._signals = HandledSignals(signals, self._note_signal)
@@ -174,7 +171,6 @@ class Recorder(_html.ShownRecorder):
         if os.getpid() != self.owner_pid:
             return False  # a forked child leaves the block of its parent
         left = time.perf_counter()
-        self._overhead.leave(left)
         # Before anything else runs that would be measured, too.
         self._resources = self._ending.collect("resources", self._meter.finish) if self._meter else None
         self._block_times = RunTimes(self._start, datetime.now(timezone.utc), left - self._clock, "block")
@@ -290,8 +286,7 @@ class Recorder(_html.ShownRecorder):
         """Take note that a challenge's ``run`` returned, and put its results on the disk at once."""
         if os.getpid() != self.owner_pid:
             return
-        with self._overhead.storing():
-            self._runs.finished(challenge, own_times(challenge, since=times.start) or times, self.custom_metadata)
+        self._runs.finished(challenge, own_times(challenge, since=times.start) or times, self.custom_metadata)
 
     def challenge_was_saved(
         self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False

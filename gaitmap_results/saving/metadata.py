@@ -12,7 +12,6 @@ from gaitmap_results.challenge import RunTimes
 from gaitmap_results.provenance.collecting import Collector, GitReading, Provenance
 from gaitmap_results.provenance.parameters import dataset_columns, describe_dataset, describe_parameters
 from gaitmap_results.saving.debug_reasons import DebugReason
-from gaitmap_results.saving.overhead import RecorderOverhead
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store.json_values import encode_leniently, safe_repr
 from gaitmap_results.store.privacy import Redactor
@@ -108,7 +107,7 @@ _KEYS: Final = (
     *("runtime", "timing_source", "system_info", "config", "caller_file_path"),
     *("git_commit_hash", "git_dirty", "git_base_dir", "git_dirty_ignore"),
     *("schema_version", "run_id", "block_id", "recorder_version", "debug_reasons"),
-    *("git", "caller", "command", "parameters", "resources", "recorder_overhead_s", "collection_errors"),
+    *("git", "caller", "command", "parameters", "resources", "collection_errors"),
 )
 
 
@@ -129,17 +128,12 @@ class RecordWriter:
         What was known at the start.
     block_id
         Identifier of the block.
-    overhead
-        What recording has cost so far.
     """
 
-    def __init__(
-        self, plan: SavePlan, provenance: Provenance, *, block_id: str | None, overhead: RecorderOverhead
-    ) -> None:
+    def __init__(self, plan: SavePlan, provenance: Provenance, *, block_id: str | None) -> None:
         self.plan = plan
         self.provenance = provenance
         self.block_id = block_id
-        self.overhead = overhead
         # A program may take a secret out of the environment as soon as it has read it; it stays one.
         self._secrets = Redactor.for_this_process(plan.relative_to).secrets
         self._parts: dict[str, tuple[object, tuple[str, ...], _Part]] = {}
@@ -180,7 +174,6 @@ class RecordWriter:
             "block_id": self.block_id,
             "recorder_version": __version__,
             "collection_errors": redactor.tree(errors),
-            "recorder_overhead_s": self.overhead.to_json(),
         }
         return {key: record[key] for key in _KEYS}
 

@@ -18,7 +18,6 @@ from gaitmap_results.saving.advice import (
     reasons_for_debug,
 )
 from gaitmap_results.saving.metadata import ChallengeFacts, Outcome, RecordWriter
-from gaitmap_results.saving.overhead import RecorderOverhead
 from gaitmap_results.saving.plan import SaveOptions, SavePlan, make_plan
 from gaitmap_results.saving.publishing import (
     FinishedRun,
@@ -183,8 +182,6 @@ def _save(
     challenge: Any, name: str, version: str, plan: SavePlan, caller: Caller, custom_metadata: Any
 ) -> tuple[Published, PendingWarnings]:
     """Stage the core results first; everything after that is best effort for them."""
-    overhead = RecorderOverhead()
-    overhead.leave()
     times = RunTimes.of_challenge(challenge) or RunTimes(None, None, None, None)
     run = FinishedRun(challenge, ChallengeFacts.not_asked(name, version), times, open_staging_somewhere(plan, None))
     stage(run, plan)
@@ -195,7 +192,7 @@ def _save(
         error.path = run.staging.folder
         error.args = (f"{error}\nThe core results are kept in {run.staging.core_results}.",)
         raise
-    writer = RecordWriter(plan, provenance, block_id=None, overhead=overhead)
+    writer = RecordWriter(plan, provenance, block_id=None)
     write_draft(run, writer, custom_metadata)
     run.facts = ChallengeFacts.of(challenge, name, version)
     reasons = reasons_for_debug(plan, provenance.git)

@@ -98,16 +98,8 @@ def _lost(missing: Sequence[str]) -> list[str]:
 
 
 def _remarks(blocks: Sequence[Mapping[str, Any]]) -> list[str]:
-    remarks = []
-    if isinstance(blocks[0]["own"], dict):
-        parts = [key for key, value in blocks[0]["own"].items() if isinstance(value, (int, float))]
-        own = {part: statistics.median(block["own"][part] for block in blocks) for part in parts}
-        said = ", ".join(f"{part} {show_amount(value)}" for part, value in own.items())
-        remarks.append(f"The record itself says in `recorder_overhead_s`: {said}.")
     lost = _lost(blocks[0]["missing"])
-    if lost:
-        remarks.append(f"NOT measured, as what does it has another name now: {', '.join(lost)}.")
-    return remarks
+    return [f"NOT measured, as what does it has another name now: {', '.join(lost)}."] if lost else []
 
 
 if __name__ == "__main__":
