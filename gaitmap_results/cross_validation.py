@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from gaitmap_results._pandas import require_pandas
 from gaitmap_results.exceptions import CorruptRunError
-from gaitmap_results.store import files as _storage
+from gaitmap_results.store import files
+from gaitmap_results.store.json_files import dump_json
 from gaitmap_results.typed_results import tables as _typed_tables
 from gaitmap_results.typed_results.files import load_typed, read_plain, read_types, save_typed, write_encoded
 from gaitmap_results.typed_results.labels import label_type
@@ -217,7 +218,7 @@ def save_cv_results(
     for axis, labels in (("index", cv_results.index), ("columns", cv_results.columns)):
         axes[axis], axes[f"{axis}_note"] = encoder.encode(labels, axis)
     write_encoded(folder / filename, plain, encoder, {"data": notes, **axes})
-    _storage.write_file(folder / meta_data_filename, _storage.dump_json(dict(cv_metadata)))
+    files.write_file(folder / meta_data_filename, dump_json(dict(cv_metadata)))
 
 
 def save_opti_results(

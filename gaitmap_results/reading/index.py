@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.legacy import repaired
-from gaitmap_results.store import files as _storage
 from gaitmap_results.store import settled_file as _settled_file
+from gaitmap_results.store.json_files import parse_json, parse_json_roughly
 from gaitmap_results.store.layout import METADATA_FILE, RESULTS_DIR, entry_key, is_run_folder_name, run_folder_start
 
 __all__ = ["RunFacts", "SkippedRun", "StoreScan", "by_start", "read_facts", "read_metadata"]
@@ -190,8 +190,8 @@ def read_metadata(folder: str) -> dict[str, Any]:
     known = _look_up(folder)
     if known.content is None:
         content, _, _ = _read(folder)
-        return _parse(content, _storage.parse_json)
-    return _parse(known.content, _storage.parse_json)
+        return _parse(content, parse_json)
+    return _parse(known.content, parse_json)
 
 
 def _look_up(folder: str) -> _Known:
@@ -205,7 +205,7 @@ def _look_up(folder: str) -> _Known:
         _forget(folder)
     content, signature, settled = _read(folder)
     # The facts hold no integers of more than 64 bit.
-    facts = _facts(folder, _parse(content, _storage.parse_json_roughly))
+    facts = _facts(folder, _parse(content, parse_json_roughly))
     return _remember(folder, _Known(signature, facts, content), settled=settled)
 
 

@@ -9,7 +9,7 @@ from gaitmap_results.challenge import challenge_name
 from gaitmap_results.exceptions import CorruptRunError, InvalidChallengeError, RunNotFoundError, WrongChallengeError
 from gaitmap_results.reading.legacy import repaired
 from gaitmap_results.showing.html import run_html
-from gaitmap_results.store import files as _storage
+from gaitmap_results.store.json_files import read_json
 from gaitmap_results.store.layout import CUSTOM_METADATA_FILE, METADATA_FILE, RESULTS_DIR
 
 __all__ = ["LoadedRun", "load_run", "load_run_custom_metadata", "load_run_metadata"]
@@ -205,7 +205,7 @@ def load_run_custom_metadata(folder_path: str | Path) -> Any:
 def _read(folder: Path, name: str) -> Any:
     path = folder / name
     try:
-        return _storage.read_json(path)
+        return read_json(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunNotFoundError(
             f"There is no run in {folder}: it has no {name}. A run folder is the one that is named after a time stamp."

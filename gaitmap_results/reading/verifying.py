@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
-from gaitmap_results.store import files as _storage
+from gaitmap_results.store import files
+from gaitmap_results.store.json_files import read_json
 from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE
 from gaitmap_results.store.manifest import parse_manifest
 
@@ -139,7 +140,7 @@ def verify_run(path: str | Path, *, on_file: Callable[[int], object] | None = No
             extra.append(name)
             continue
         try:
-            if _storage.hash_file(Path(entry.path)) != digest:
+            if files.hash_file(Path(entry.path)) != digest:
                 changed.append(name)
             if on_file is not None:
                 on_file(entry.stat(follow_symlinks=False).st_size)
@@ -166,7 +167,7 @@ def _expected(folder: Path) -> dict[str, str] | None:
     try:
         if manifest.is_symlink():
             raise CorruptRunError(f"{manifest} is a link, which no run is saved with.", path=folder)
-        return dict(parse_manifest(_storage.read_regular_file(manifest)))
+        return dict(parse_manifest(files.read_regular_file(manifest)))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -177,7 +178,7 @@ def _expected(folder: Path) -> dict[str, str] | None:
 
 def _without_manifest(folder: Path) -> RunVerification:
     try:
-        metadata = _storage.read_json(folder / METADATA_FILE)
+        metadata = read_json(folder / METADATA_FILE)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunNotFoundError(
             f"There is no run in {folder}: it has neither {MANIFEST_FILE} nor {METADATA_FILE}. A run folder is the one "

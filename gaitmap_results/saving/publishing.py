@@ -23,8 +23,7 @@ from gaitmap_results.saving.advice import reasons_for_debug
 from gaitmap_results.saving.debug_reasons import DebugReason
 from gaitmap_results.saving.metadata import ChallengeFacts, Outcome, RecordWriter
 from gaitmap_results.saving.plan import SavePlan
-from gaitmap_results.store import files as _storage
-from gaitmap_results.store import layout
+from gaitmap_results.store import files, layout
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.heartbeat import heartbeat_interval
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently
@@ -257,7 +256,7 @@ def publish(
         try:
             path, metadata = _publish_staged(run, writer, ask, encoded)
         except Exception as failure:
-            if _storage.is_folder(run.staging.core_results):
+            if files.is_folder(run.staging.core_results):
                 raise _publishing_failed(run, failure) from failure
             # The results folder went away after the core results were written; the challenge still has them.
             _stage_elsewhere(run, plan, OSError(f"{type(failure).__name__}: {failure}"))

@@ -1,4 +1,4 @@
-"""Reads and writes files so that they are whole, on the disk, and visible only when complete.
+"""Read and write files so that they are whole, on the disk, and visible only when complete.
 
 Every change on disk goes through one of the small functions below, so that faults can be tried at each of them.
 """
@@ -8,9 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import json
 import os
-import re
 import shutil
 import stat
 import sys
@@ -19,10 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-import orjson
-
 __all__ = [
-    "dump_json",
     "hash_file",
     "is_folder",
     "is_own_folder",
@@ -30,10 +25,7 @@ __all__ = [
     "list_files",
     "make_folder",
     "move_file",
-    "parse_json",
-    "parse_json_roughly",
-    "read_foreign_json",
-    "read_json",
+    "open_regular",
     "read_regular_file",
     "remove_file",
     "remove_folder",
@@ -44,55 +36,9 @@ __all__ = [
     "write_file",
 ]
 
-# orjson reads an integer of more than 64 bit as a float, without a word.
-_LARGE_INTEGER: Final = re.compile(rb"(?:\A|[\s:,\[])-?\d{19}")
-# To look for so many digits in a row first is ten times faster than the pattern, and thousands of records are read.
-_DIGITS_AS_ZEROS: Final = bytes(ord("0") if chr(byte).isascii() and chr(byte).isdigit() else 0 for byte in range(256))
-_MANY_ZEROS: Final = b"0" * 19
 _CHUNK_BYTES: Final = 1 << 20
 # On Windows a virus scanner may hold a fresh file for a moment, in seconds.
 _WINDOWS_RETRIES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
-
-
-def dump_json(value: Any) -> bytes:
-    """Return ``value`` as indented UTF-8 JSON with a line break at the end."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-
-def parse_json(content: bytes) -> Any:
-    """Return what JSON bytes say.
-
-    Files of older writers may hold ``NaN``, a byte order mark or integers of more than 64 bit; Python's own reader
-    takes those.
-
-    Raises
-    ------
-    ValueError
-        If the bytes are no JSON.
-    """
-    if _MANY_ZEROS in content.translate(_DIGITS_AS_ZEROS) and _LARGE_INTEGER.search(content):
-        return _parse_with_python(content)
-    return parse_json_roughly(content)
-
-
-def parse_json_roughly(content: bytes) -> Any:
-    """Return what JSON bytes say, as :func:`parse_json` does, but integers of more than 64 bit may be floats."""
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError:
-        return _parse_with_python(content)
-
-
-def _parse_with_python(content: bytes) -> Any:
-    try:
-        return json.loads(content.decode("utf-8-sig"))
-    except RecursionError as error:
-        raise ValueError("it is nested too deeply") from error
-
-
-def read_json(path: Path) -> Any:
-    """Return what a JSON file says; see :func:`parse_json`."""
-    return parse_json(read_regular_file(path))
 
 
 def read_regular_file(path: Path) -> bytes:
@@ -105,11 +51,12 @@ def read_regular_file(path: Path) -> bytes:
     ValueError
         If it is no regular file: a pipe would wait for ever.
     """
-    with _open_regular(path) as file:
+    with open_regular(path) as file:
         return file.read()
 
 
-def _open_regular(path: Path, *more_flags: str) -> BinaryIO:
+def open_regular(path: Path, *more_flags: str) -> BinaryIO:
+    """Open a file to read its bytes; raises as :func:`read_regular_file` does."""
     flags = os.O_RDONLY
     for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY", *more_flags):
         flags |= getattr(os, name, 0)
@@ -121,26 +68,6 @@ def _open_regular(path: Path, *more_flags: str) -> BinaryIO:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     raise ValueError("it is no regular file")
-
-
-def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
-    """Return what a JSON file says of which nothing is taken for granted.
-
-    Raises
-    ------
-    OSError
-        If it cannot be opened.
-    ValueError
-        If it is no regular file (a link could lead anywhere, a pipe would wait for ever), has more than ``max_bytes``,
-        or holds no JSON.
-    """
-    if path.is_symlink():
-        raise ValueError("it is a symbolic link")
-    with _open_regular(path, "O_NOFOLLOW") as file:
-        n_bytes = os.fstat(file.fileno()).st_size
-        if n_bytes > max_bytes:
-            raise ValueError(f"it has {n_bytes} bytes; {max_bytes} are read at most")
-        return parse_json(file.read(max_bytes))
 
 
 def make_folder(path: Path) -> None:

@@ -7,7 +7,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
-from gaitmap_results.store import files as _storage
+from gaitmap_results.store import files
+from gaitmap_results.store.json_files import dump_json
 from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.layout import JOURNAL_FILE
 from gaitmap_results.store.privacy import Redactor
@@ -62,25 +63,25 @@ class Journal:
         # A challenge may finish in one thread while a signal is handled in another.
         with self._lock:
             self.content = {**self.content, **changes, "updated": now.isoformat(), "updated_utc": now.timestamp()}
-            _storage.replace_file(self.path, self._temporary, self._encoded(), durable=durable)
+            files.replace_file(self.path, self._temporary, self._encoded(), durable=durable)
 
     def _encoded(self) -> bytes:
         try:
-            return _storage.dump_json(self.content)
+            return dump_json(self.content)
         except TypeError:  # a path or the text of an error that is no UTF-8
-            return _storage.dump_json(encode_leniently(self.content)[0])
+            return dump_json(encode_leniently(self.content)[0])
 
     def set_aside(self) -> None:
         """Move the journal out of the run's folder; that it lies beside it says that the run is being published."""
         aside = self.aside_path(self.path.parent)
-        _storage.move_file(self.path, aside)
+        files.move_file(self.path, aside)
         self.path = aside
 
     def bring_back(self) -> None:
         """Undo :meth:`set_aside`, after publishing failed."""
         original = self._folder / JOURNAL_FILE
         if self.path != original and self.path.exists():
-            _storage.move_file(self.path, original)
+            files.move_file(self.path, original)
             self.path = original
 
     def remove(self) -> None:
@@ -88,7 +89,7 @@ class Journal:
         self._is_removed = True
         # A kill may have left it in the other place, and one that was just being written.
         for path in {self.path, self.aside_path(self._folder), self._temporary}:
-            _storage.remove_file(path)
+            files.remove_file(path)
 
     @staticmethod
     def aside_path(folder: Path) -> Path:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path, PurePosixPath
 
-from gaitmap_results.store import files as _storage
+from gaitmap_results.store import files
 from gaitmap_results.store.layout import MANIFEST_FILE
 
 __all__ = ["manifest_content", "manifest_line", "parse_manifest"]
@@ -28,10 +28,10 @@ def manifest_content(folder: Path, *, exclude: Collection[str] = ()) -> bytes:
         Names of files directly in it that do not count.
     """
     lines = []
-    for path, is_real in _storage.list_files(folder):
+    for path, is_real in files.list_files(folder):
         name = path.relative_to(folder)
         if is_real and str(name) != MANIFEST_FILE and str(name) not in exclude:
-            lines.append(_line(_storage.hash_file(path), os.fsencode(name.as_posix())))
+            lines.append(_line(files.hash_file(path), os.fsencode(name.as_posix())))
     return b"".join(lines)
 
 

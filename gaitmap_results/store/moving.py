@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
-from gaitmap_results.store import files as _storage
+from gaitmap_results.store import files
 
 __all__ = ["publish_folder"]
 
@@ -68,7 +68,7 @@ def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours:
             else:
                 raise
         try:
-            _storage.sync_folder(parent)
+            files.sync_folder(parent)
         except OSError as error:
             # The folder is there, whole and visible; to call that a failure would store it a second time.
             _logger.warning("%s could not be synced: %s", parent, error)
@@ -79,9 +79,9 @@ def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours:
 def _make_folder_durably(path: Path) -> None:
     """Create a folder and its parents so that they survive a power failure, as what is put into them does."""
     new = [folder for folder in (path, *path.parents) if not folder.exists()]
-    _storage.make_folder(path)
+    files.make_folder(path)
     for folder in new:
-        _storage.sync_folder(folder.parent)
+        files.sync_folder(folder.parent)
 
 
 def _rename_folder(source: Path, target: Path) -> None:
@@ -90,7 +90,7 @@ def _rename_folder(source: Path, target: Path) -> None:
     if target.is_dir() and not any(target.iterdir()):
         # POSIX renames onto an empty folder; somebody may be about to fill it.
         raise FileExistsError(errno.EEXIST, "there is a folder of this name", str(target))
-    _storage.retry_on_windows(os.rename, source, target)
+    files.retry_on_windows(os.rename, source, target)
 
 
 def _is_taken(error: OSError, target: Path) -> bool:
@@ -103,12 +103,12 @@ def _copy_beside(source: Path, parent: Path) -> Path:
     Readers find runs by that file, so that they see nothing or all of it.
     """
     copy = parent / f".{source.name}.copy"
-    _storage.remove_folder(copy)
+    files.remove_folder(copy)
     shutil.copytree(source, copy, symlinks=True, ignore=lambda folder, _: _only_at(folder, source))
     for late in _only_at(str(source), source):
         if (source / late).exists():
             shutil.copy2(source / late, copy / late)
-    _storage.sync_tree(copy)
+    files.sync_tree(copy)
     return copy
 
 

@@ -12,8 +12,9 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from gaitmap_results.exceptions import ResultsFolderError
-from gaitmap_results.store import files as _storage
+from gaitmap_results.store import files
 from gaitmap_results.store.journal import Journal
+from gaitmap_results.store.json_files import dump_json, parse_json_roughly, read_json
 from gaitmap_results.store.layout import (
     CUSTOM_METADATA_FILE,
     JOURNAL_FILE,
@@ -60,7 +61,7 @@ class Staging:
         self.folder = results_folder / UNFINISHED_DIR / self.run_id
         self.journal = Journal(self.folder, {"run_id": self.run_id, **journal})
         try:
-            _storage.make_folder(self.folder)
+            files.make_folder(self.folder)
             # A kill leaves it; a power failure could take it along as long as there is no result that it tells of.
             self.journal.write(durable=False)
         except OSError as error:
@@ -93,7 +94,7 @@ class Staging:
 
     def take_over(self) -> None:
         """Go on with a run that its process left unfinished: finish what a kill cut off."""
-        _storage.make_folder(self.folder)
+        files.make_folder(self.folder)
         self.journal.bring_back()
         _restore_interrupted_exchange(self.folder)
         self.journal.write()
@@ -117,11 +118,11 @@ class Staging:
         """
         again = self.core_results.exists()
         target = self.folder / (_NEW_RESULTS if again else RESULTS_DIR)
-        _storage.remove_folder(target)
-        _storage.make_folder(target)
+        files.remove_folder(target)
+        files.make_folder(target)
         try:
             challenge.save_core_results(target)
-            _storage.sync_tree(target)
+            files.sync_tree(target)
         except BaseException:
             if not again:
                 self.journal.content["core_results"] = "partial"
@@ -129,9 +130,9 @@ class Staging:
             raise
         if again:
             old = self.folder / _OLD_RESULTS
-            _storage.move_file(self.core_results, old)
-            _storage.move_file(target, self.core_results)
-            _storage.remove_folder(old)
+            files.move_file(self.core_results, old)
+            files.move_file(target, self.core_results)
+            files.remove_folder(old)
         self.journal.write(core_results="complete")
 
     def hash_core_results(self) -> bytes:
@@ -140,7 +141,7 @@ class Staging:
 
     def write_custom_metadata(self, custom_metadata: Any) -> bytes:
         """Write what custom_metadata.json says, and return its line of the manifest."""
-        return self._write_document(CUSTOM_METADATA_FILE, _storage.dump_json(custom_metadata))
+        return self._write_document(CUSTOM_METADATA_FILE, dump_json(custom_metadata))
 
     def write_metadata(self, metadata: dict[str, Any], custom_metadata: bytes, hashed: bytes) -> dict[str, Any]:
         """Write what metadata.json says, and the manifest last; return what is in metadata.json then.
@@ -152,16 +153,16 @@ class Staging:
         custom_metadata, hashed
             The lines of the manifest that :meth:`write_custom_metadata` and :meth:`hash_core_results` gave.
         """
-        document = _storage.dump_json(metadata)
+        document = dump_json(metadata)
         listed = custom_metadata + self._write_document(METADATA_FILE, document) + hashed
-        _storage.write_file(self.folder / MANIFEST_FILE, listed)
-        _storage.sync_folder(self.folder)
+        files.write_file(self.folder / MANIFEST_FILE, listed)
+        files.sync_folder(self.folder)
         # No integer in what was just written has more than 64 bit.
-        written: dict[str, Any] = _storage.parse_json_roughly(document)
+        written: dict[str, Any] = parse_json_roughly(document)
         return written
 
     def _write_document(self, name: str, document: bytes) -> bytes:
-        _storage.write_file(self.folder / name, document)
+        files.write_file(self.folder / name, document)
         return manifest_line(name, document)
 
     def publish(self, parent: Path, start: datetime, prefix: str) -> Path:
@@ -188,7 +189,7 @@ class Staging:
             raise
         try:
             # The rename may have been a copy, where the entry's folder lies on another file system.
-            _storage.remove_folder(self.folder)
+            files.remove_folder(self.folder)
             self.journal.remove()
         except OSError as error:
             _logger.warning("The run is in %s, but what it left behind could not be removed: %s", target, error)
@@ -203,7 +204,7 @@ class Staging:
 
     def _is_ours(self, folder: Path) -> bool:
         try:
-            return bool(_storage.read_json(folder / METADATA_FILE)["run_id"] == self.run_id)
+            return bool(read_json(folder / METADATA_FILE)["run_id"] == self.run_id)
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
@@ -211,7 +212,7 @@ class Staging:
         """Delete the folder; for runs that left nothing to keep."""
         # The journal first: what a kill leaves behind must not be taken for a run with complete results.
         self.journal.remove()
-        _storage.remove_folder(self.folder)
+        files.remove_folder(self.folder)
 
     def note(self, **changes: Any) -> None:
         """Change what the journal says, if it can be written; what it is to say must not hide what happened."""
@@ -245,12 +246,12 @@ def rescue_folders() -> Iterator[Path]:
 
 def is_rescue_folder(path: Path) -> bool:
     """Say whether a folder can be one that :func:`rescue_folder` made; anybody may write to the temporary directory."""
-    return path.name.startswith(_RESCUE_PREFIX) and _storage.is_own_folder(path)
+    return path.name.startswith(_RESCUE_PREFIX) and files.is_own_folder(path)
 
 
 def has_core_results(folder: Path) -> bool:
     """Say whether an unfinished run has a folder with core results, or was killed while they were exchanged."""
-    return any(_storage.is_real_folder(folder / name) for name in (RESULTS_DIR, _OLD_RESULTS))
+    return any(files.is_real_folder(folder / name) for name in (RESULTS_DIR, _OLD_RESULTS))
 
 
 def _restore_interrupted_exchange(folder: Path) -> None:
@@ -260,7 +261,7 @@ def _restore_interrupted_exchange(folder: Path) -> None:
     """
     new, old, current = folder / _NEW_RESULTS, folder / _OLD_RESULTS, folder / RESULTS_DIR
     if not current.exists() and old.exists():
-        _storage.move_file(new if new.exists() else old, current)
+        files.move_file(new if new.exists() else old, current)
     if current.exists():
         for leftover in (new, old):
-            _storage.remove_folder(leftover)
+            files.remove_folder(leftover)

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsWarning, InvalidOptionError
-from gaitmap_results.store import files as _storage
+from gaitmap_results.store import files
+from gaitmap_results.store.json_files import dump_json, read_json
 from gaitmap_results.typed_results.values import Encoder, decode
 from gaitmap_results.user_code.user_warnings import warn_user
 
@@ -63,8 +64,8 @@ def write_encoded(path: Path, plain: Any, encoder: Encoder, types: Mapping[str, 
     left_out = [{"place": place, "reason": reason} for place, reason in encoder.left_out]
     about = f"What plain JSON loses of {path.name}; written by gaitmap_results."
     content = {"about": about, "schema_version": _SCHEMA_VERSION, "left_out": left_out, **types}
-    _storage.write_file(path, _storage.dump_json(plain))
-    _storage.write_file(_types_file(path), _storage.dump_json(content))
+    files.write_file(path, dump_json(plain))
+    files.write_file(_types_file(path), dump_json(content))
     if left_out:
         shown = "".join(f"\n  {place}: {reason}" for place, reason in encoder.left_out[:10])
         more = f"\n  and {len(left_out) - 10} more" if len(left_out) > 10 else ""
@@ -74,7 +75,7 @@ def write_encoded(path: Path, plain: Any, encoder: Encoder, types: Mapping[str, 
 def read_plain(path: Path) -> Any:
     """Read a file of plain JSON."""
     try:
-        return _storage.read_json(path)
+        return read_json(path)
     except ValueError as error:
         raise CorruptRunError(f"{path} cannot be read as JSON: {error}.", path=path.parent) from error
 

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import RunNotFoundError, SkippedRunWarning
-from gaitmap_results.store import files as _storage
 from gaitmap_results.store.journal import Journal
+from gaitmap_results.store.json_files import read_foreign_json
 from gaitmap_results.store.layout import JOURNAL_FILE, UNFINISHED_DIR
 from gaitmap_results.store.staging import has_core_results
 from gaitmap_results.unfinished.rescued import MAX_JSON_BYTES, as_entry_name, find_published, find_rescued
@@ -271,7 +271,7 @@ def _read_journal(folder: Path) -> tuple[dict[str, Any], str | None, bool]:
     problem = f"It has no {JOURNAL_FILE}: it is starting just now, or was killed when it did."
     for path in (folder / JOURNAL_FILE, aside):
         try:
-            journal = _storage.read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
+            journal = read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
         except FileNotFoundError:
             continue
         except (OSError, ValueError, RecursionError, MemoryError) as error:

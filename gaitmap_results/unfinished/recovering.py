@@ -19,9 +19,9 @@ from gaitmap_results.exceptions import (
 from gaitmap_results.reading.verifying import verify_run
 from gaitmap_results.saving.debug_reasons import DebugReason
 from gaitmap_results.saving.metadata import unknown_metadata
-from gaitmap_results.store import files as _storage
 from gaitmap_results.store import layout
 from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.json_files import read_foreign_json
 from gaitmap_results.store.json_values import safe_text
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.unfinished.listing import FoundRun, UnfinishedRun, find_unfinished_run, is_complete
@@ -304,7 +304,7 @@ def _folders(run: UnfinishedRun) -> list[Path]:
 
 def _read(path: Path) -> Any:
     try:
-        return _storage.read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
+        return read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
     except (OSError, ValueError):
         return None
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.exceptions import GaitmapResultsError
-from gaitmap_results.store import files as _storage
+from gaitmap_results.store.json_files import read_foreign_json
 from gaitmap_results.store.layout import (
     JOURNAL_FILE,
     METADATA_FILE,
@@ -86,7 +86,7 @@ def _places(run_id: str, journal: dict[str, Any]) -> Iterator[Path]:
 
 def _says(path: Path, key: str, value: str) -> bool:
     try:
-        content = _storage.read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
+        content = read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
     except (OSError, ValueError):
         return False
     return isinstance(content, dict) and content.get(key) == value

@@ -150,13 +150,13 @@ def test_a_signal_while_results_are_saved_waits(how, name, tmp_path):
     }[how]
     code, out, _ = run_script(
         tmp_path,
-        "from gaitmap_results.store import files as _storage\n"
-        "slowly = _storage.hash_file\n"
+        "from gaitmap_results.store import files\n"
+        "slowly = files.hash_file\n"
         "def hash_file(path):\n"
         "    print('ready', flush=True)\n"
         "    time.sleep(0.5)\n"
         "    return slowly(path)\n"
-        "_storage.hash_file = hash_file\n"
+        "files.hash_file = hash_file\n"
         "class Slow(TwoFiles):\n"
         "    pass\n" + saving,
         send=getattr(signal, name),
@@ -281,11 +281,11 @@ def test_a_journal_that_cannot_be_written_does_not_keep_the_program_from_ending(
     """On a full disk the signal still ends the program in order."""
     code, _, err = run_script(
         tmp_path,
-        "from gaitmap_results.store import files as _storage\n"
+        "from gaitmap_results.store import files\n"
         "def entry():\n"
         "    def full(*arguments, **options):\n"
         "        raise OSError(28, 'No space left on device')\n"
-        "    _storage.replace_file = full\n"
+        "    files.replace_file = full\n"
         "    wait()\n"
         "with recorded_run('entry', path='store', use_git=False, handle_signals=('SIGTERM',)):\n"
         "    TwoFiles().run(entry)\n",

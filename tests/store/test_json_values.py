@@ -31,7 +31,7 @@ from gaitmap_results import (
     set_config,
 )
 from gaitmap_results.exceptions import InvalidCustomMetadataError, UntrackedCallerWarning
-from gaitmap_results.store.files import dump_json, parse_json
+from gaitmap_results.store.json_files import dump_json, parse_json
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently, safe_repr, safe_text
 
 PUBLISHED_RUNS = Path(__file__).parents[3] / "shared" / "published_runs"

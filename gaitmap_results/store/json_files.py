@@ -1,0 +1,82 @@
+"""Read and write JSON, also what older and foreign programs wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+
+from gaitmap_results.store.files import open_regular, read_regular_file
+
+__all__ = ["dump_json", "parse_json", "parse_json_roughly", "read_foreign_json", "read_json"]
+
+# orjson reads an integer of more than 64 bit as a float, without a word.
+_LARGE_INTEGER: Final = re.compile(rb"(?:\A|[\s:,\[])-?\d{19}")
+# To look for so many digits in a row first is ten times faster than the pattern, and thousands of records are read.
+_DIGITS_AS_ZEROS: Final = bytes(ord("0") if chr(byte).isascii() and chr(byte).isdigit() else 0 for byte in range(256))
+_MANY_ZEROS: Final = b"0" * 19
+
+
+def dump_json(value: Any) -> bytes:
+    """Return ``value`` as indented UTF-8 JSON with a line break at the end."""
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def parse_json(content: bytes) -> Any:
+    """Return what JSON bytes say.
+
+    Files of older writers may hold ``NaN``, a byte order mark or integers of more than 64 bit; Python's own reader
+    takes those.
+
+    Raises
+    ------
+    ValueError
+        If the bytes are no JSON.
+    """
+    if _MANY_ZEROS in content.translate(_DIGITS_AS_ZEROS) and _LARGE_INTEGER.search(content):
+        return _parse_with_python(content)
+    return parse_json_roughly(content)
+
+
+def parse_json_roughly(content: bytes) -> Any:
+    """Return what JSON bytes say, as :func:`parse_json` does, but integers of more than 64 bit may be floats."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return _parse_with_python(content)
+
+
+def _parse_with_python(content: bytes) -> Any:
+    try:
+        return json.loads(content.decode("utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file says; see :func:`parse_json`."""
+    return parse_json(read_regular_file(path))
+
+
+def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
+    """Return what a JSON file says of which nothing is taken for granted.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened.
+    ValueError
+        If it is no regular file (a link could lead anywhere, a pipe would wait for ever), has more than ``max_bytes``,
+        or holds no JSON.
+    """
+    if path.is_symlink():
+        raise ValueError("it is a symbolic link")
+    with open_regular(path, "O_NOFOLLOW") as file:
+        n_bytes = os.fstat(file.fileno()).st_size
+        if n_bytes > max_bytes:
+            raise ValueError(f"it has {n_bytes} bytes; {max_bytes} are read at most")
+        return parse_json(file.read(max_bytes))
