@@ -17,7 +17,7 @@ from gaitmap_results.cli.finding import RESULTS_PATH, existing_results_folder, s
 from gaitmap_results.cli.terminal import progress, report_skipped
 from gaitmap_results.exceptions import CorruptRunError, MissingExtraError, ResultsFolderError, RunNotFoundError
 from gaitmap_results.reading import index
-from gaitmap_results.reading.index import RunFacts
+from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_custom_metadata
 from gaitmap_results.showing.text import printable
 from gaitmap_results.store.json_values import without_non_finite
@@ -77,8 +77,8 @@ def export(results: Path | None, target: Path, overwrite: bool) -> None:
     report_skipped(store.skipped)
     with progress("Reading metadata", len(runs)) as advance:
         rows = []
-        for facts in runs:
-            rows.append(_row(facts, folder))
+        for summary in runs:
+            rows.append(_row(summary, folder))
             advance()
     content = {".csv": _csv, ".json": _json, ".parquet": _parquet}[ending](rows)
     _write(target, content)
@@ -96,24 +96,24 @@ def _check_parquet() -> None:
         )
 
 
-def _row(facts: RunFacts, folder: Path) -> dict[str, Any]:
+def _row(summary: RunSummary, folder: Path) -> dict[str, Any]:
     metadata: dict[str, Any] = {}
     custom: Any = None
     try:
-        metadata = index.read_metadata(facts.folder)
-        custom = load_run_custom_metadata(facts.folder)
+        metadata = index.read_metadata(summary.folder)
+        custom = load_run_custom_metadata(summary.folder)
     except (RunNotFoundError, CorruptRunError, OSError) as error:
         click.echo(printable(f"Incomplete row: {error}"), err=True)
     row = {
-        "run": os.path.relpath(facts.folder, folder).replace(os.sep, "/"),
-        "run_id": facts.run_id,
-        "challenge_name": facts.challenge_name,
-        "challenge_version": facts.challenge_version,
-        "entry_name": "/".join(facts.entry),
-        "is_debug_run": facts.is_debug_run,
-        "debug_reasons": ", ".join(facts.debug_reasons),
-        "run_start_datetime_utc": facts.start,
-        "runtime": facts.runtime,
+        "run": os.path.relpath(summary.folder, folder).replace(os.sep, "/"),
+        "run_id": summary.run_id,
+        "challenge_name": summary.challenge_name,
+        "challenge_version": summary.challenge_version,
+        "entry_name": "/".join(summary.entry),
+        "is_debug_run": summary.is_debug_run,
+        "debug_reasons": ", ".join(summary.debug_reasons),
+        "run_start_datetime_utc": summary.start,
+        "runtime": summary.runtime,
         **{name: _value(metadata, keys) for name, keys in _COLUMNS.items()},
     }
     items = custom.items() if isinstance(custom, dict) else [] if custom is None else [("value", custom)]

@@ -11,7 +11,7 @@ import click
 from gaitmap_results.cli.terminal import progress
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, NoResultsFolderError, RunNotFoundError
-from gaitmap_results.reading.index import RunFacts, StoreScan, by_start, read_facts
+from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_summary
 
 __all__ = ["RESULTS_PATH", "existing_results_folder", "find_run", "named_challenges", "scan"]
 
@@ -42,27 +42,27 @@ def existing_results_folder(given: Path | None) -> Path:
     return folder
 
 
-def scan(folder: Path) -> tuple[list[RunFacts], StoreScan]:
+def scan(folder: Path) -> tuple[list[RunSummary], StoreScan]:
     """Return all runs below a folder, sorted by challenge, version, entry and start, and what the scan left out."""
     found = StoreScan(str(folder))
     runs = []
     with progress("Reading runs") as advance:
-        for facts in found:
-            runs.append(facts)
+        for summary in found:
+            runs.append(summary)
             advance()
-    runs.sort(key=lambda facts: (facts.challenge_name, facts.challenge_version, facts.entry, by_start(facts)))
+    runs.sort(key=lambda summary: (summary.challenge_name, summary.challenge_version, summary.entry, by_start(summary)))
     return runs, found
 
 
-def named_challenges(runs: Sequence[RunFacts], name: str | None) -> list[RunFacts]:
+def named_challenges(runs: Sequence[RunSummary], name: str | None) -> list[RunSummary]:
     """Return the runs of the challenges that a name means: the full name, else every name it is a part of."""
     if name is None:
         return list(runs)
-    exact = [facts for facts in runs if facts.challenge_name == name]
-    return exact or [facts for facts in runs if name.casefold() in facts.challenge_name.casefold()]
+    exact = [summary for summary in runs if summary.challenge_name == name]
+    return exact or [summary for summary in runs if name.casefold() in summary.challenge_name.casefold()]
 
 
-def find_run(words: Sequence[str], results: Path | None) -> RunFacts:
+def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     """Return the run that is meant by a path, an id, its beginning, a folder's name, or by challenge and entry.
 
     Raises
@@ -82,10 +82,10 @@ def find_run(words: Sequence[str], results: Path | None) -> RunFacts:
         return _latest(runs, words[0], words[1], folder)
     word = words[0].casefold()
     meant = [
-        facts
-        for facts in runs
-        if facts.path.name == words[0]
-        or (len(word) >= _MIN_ID and facts.run_id is not None and facts.run_id.casefold().startswith(word))
+        summary
+        for summary in runs
+        if summary.path.name == words[0]
+        or (len(word) >= _MIN_ID and summary.run_id is not None and summary.run_id.casefold().startswith(word))
     ]
     if len(meant) > 1:
         raise InvalidOptionError(
@@ -103,32 +103,32 @@ def _is_path(word: str) -> bool:
     return os.sep in word or (os.altsep is not None and os.altsep in word) or Path(word).exists()
 
 
-def _run_at(path: Path) -> RunFacts:
+def _run_at(path: Path) -> RunSummary:
     folder = os.path.abspath(path)
     try:
-        return read_facts(folder)
+        return read_summary(folder)
     except CorruptRunError as error:
         raise CorruptRunError(f"The run in {folder} cannot be read: {error}.", path=path) from error
     except OSError as error:
         raise CorruptRunError(f"The run in {folder} cannot be read: {error.strerror or error}.", path=path) from error
 
 
-def _latest(runs: Sequence[RunFacts], challenge: str, entry: str, folder: Path) -> RunFacts:
+def _latest(runs: Sequence[RunSummary], challenge: str, entry: str, folder: Path) -> RunSummary:
     of_challenge = named_challenges(runs, challenge)
-    names = sorted({facts.challenge_name for facts in of_challenge})
+    names = sorted({summary.challenge_name for summary in of_challenge})
     parts = entry.strip("/").split("/")
-    meant = [facts for facts in of_challenge if "/".join(facts.entry).split("/") == parts]
-    if len({facts.challenge_name for facts in meant}) > 1:
+    meant = [summary for summary in of_challenge if "/".join(summary.entry).split("/") == parts]
+    if len({summary.challenge_name for summary in meant}) > 1:
         raise InvalidOptionError(f"{challenge} is a part of several challenges' names: {', '.join(names)}.")
     if not names:
-        known = ", ".join(sorted({facts.challenge_name for facts in runs})) or "none"
+        known = ", ".join(sorted({summary.challenge_name for summary in runs})) or "none"
         raise RunNotFoundError(f"There is no run of a challenge {challenge} in {folder}. The challenges are: {known}.")
     if not meant:
-        known = ", ".join(sorted({"/".join(facts.entry) for facts in of_challenge}))
+        known = ", ".join(sorted({"/".join(summary.entry) for summary in of_challenge}))
         raise RunNotFoundError(f"The challenge {', '.join(names)} has no entry {entry}. Its entries are: {known}.")
     return max(meant, key=by_start)
 
 
-def _lines(runs: Sequence[RunFacts]) -> str:
-    shown = "".join(f"\n  {facts.folder}" for facts in runs[:_MAX_SHOWN])
+def _lines(runs: Sequence[RunSummary]) -> str:
+    shown = "".join(f"\n  {summary.folder}" for summary in runs[:_MAX_SHOWN])
     return shown + (f"\n  and {len(runs) - _MAX_SHOWN} more" if len(runs) > _MAX_SHOWN else "")

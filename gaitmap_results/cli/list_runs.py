@@ -12,7 +12,7 @@ from gaitmap_results.cli.finding import RESULTS_PATH, existing_results_folder, n
 from gaitmap_results.cli.terminal import console, echo_json, report_skipped
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.reading.criteria import make_criteria
-from gaitmap_results.reading.index import RunFacts, by_start
+from gaitmap_results.reading.index import RunSummary, by_start
 from gaitmap_results.showing.text import duration, local_time, printable
 
 __all__ = ["list_runs"]
@@ -73,12 +73,12 @@ def list_runs(
         raise click.UsageError(str(error)) from error
     folder = existing_results_folder(results)
     found, store = scan(folder)
-    runs = [facts for facts in named_challenges(found, challenge) if criteria.met_by(facts)]
+    runs = [summary for summary in named_challenges(found, challenge) if criteria.met_by(summary)]
     if latest:
         runs = _latest(runs)
     report_skipped(store.skipped)
     if as_json:
-        echo_json([_described(facts) for facts in runs])
+        echo_json([_described(summary) for summary in runs])
     elif not runs:
         what = f"None of the {len(found)} runs in {folder} is meant" if found else f"There is no run in {folder}"
         click.echo(what, err=True)
@@ -86,41 +86,41 @@ def list_runs(
         _show(runs, folder)
 
 
-def _latest(runs: Sequence[RunFacts]) -> list[RunFacts]:
-    latest: dict[tuple[str, tuple[str, ...]], RunFacts] = {}
-    for facts in runs:
-        key = facts.challenge_name, facts.entry
-        if key not in latest or by_start(facts) > by_start(latest[key]):
-            latest[key] = facts
-    return [facts for facts in runs if latest[facts.challenge_name, facts.entry] is facts]
+def _latest(runs: Sequence[RunSummary]) -> list[RunSummary]:
+    latest: dict[tuple[str, tuple[str, ...]], RunSummary] = {}
+    for summary in runs:
+        key = summary.challenge_name, summary.entry
+        if key not in latest or by_start(summary) > by_start(latest[key]):
+            latest[key] = summary
+    return [summary for summary in runs if latest[summary.challenge_name, summary.entry] is summary]
 
 
-def _described(facts: RunFacts) -> dict[str, Any]:
+def _described(summary: RunSummary) -> dict[str, Any]:
     return {
-        "path": facts.folder,
-        "run_id": facts.run_id,
-        "challenge_name": facts.challenge_name,
-        "challenge_version": facts.challenge_version,
-        "entry_name": list(facts.entry),
-        "is_debug_run": facts.is_debug_run,
-        "debug_reasons": list(facts.debug_reasons),
-        "run_start_datetime_utc": facts.start,
-        "run_start_datetime": facts.run_start_datetime,
-        "runtime": facts.runtime,
-        "git_commit_hash": facts.git_commit_hash,
-        "git_dirty": facts.git_dirty,
+        "path": summary.folder,
+        "run_id": summary.run_id,
+        "challenge_name": summary.challenge_name,
+        "challenge_version": summary.challenge_version,
+        "entry_name": list(summary.entry),
+        "is_debug_run": summary.is_debug_run,
+        "debug_reasons": list(summary.debug_reasons),
+        "run_start_datetime_utc": summary.start,
+        "run_start_datetime": summary.run_start_datetime,
+        "runtime": summary.runtime,
+        "git_commit_hash": summary.git_commit_hash,
+        "git_dirty": summary.git_dirty,
     }
 
 
-def _show(runs: Sequence[RunFacts], folder: Path) -> None:
+def _show(runs: Sequence[RunSummary], folder: Path) -> None:
     output = console()
-    rows = [_row(facts) for facts in runs]
+    rows = [_row(summary) for summary in runs]
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
     if output.is_terminal:
         widths[0] = max(min(widths[0], output.width - sum(widths[1:]) - _GAP * len(widths[1:])), _MIN_ENTRY)
     previous: tuple[object, ...] = ()
-    for facts, row in zip(runs, rows, strict=True):
-        challenge = facts.challenge_name, facts.challenge_version
+    for summary, row in zip(runs, rows, strict=True):
+        challenge = summary.challenge_name, summary.challenge_version
         if challenge != previous[:2]:
             output.print(("\n" if previous else "") + printable("  ".join(challenge)), style="bold", soft_wrap=True)
             output.print(_line(_HEADINGS, widths), style="dim", soft_wrap=True)
@@ -131,10 +131,10 @@ def _show(runs: Sequence[RunFacts], folder: Path) -> None:
         elif output.is_terminal and len(entry) > widths[0]:
             output.print(entry, soft_wrap=True)
             entry = ""
-        output.print(_line((entry, *others), widths), style="dim" if facts.is_debug_run else "", soft_wrap=True)
+        output.print(_line((entry, *others), widths), style="dim" if summary.is_debug_run else "", soft_wrap=True)
         previous = (*challenge, row[0])
     if output.is_terminal:
-        entries = len({(facts.challenge_name, facts.entry) for facts in runs})
+        entries = len({(summary.challenge_name, summary.entry) for summary in runs})
         counted = f"{_counted(len(runs), 'run')} of {_counted(entries, 'entry', 'entries')} in {folder}"
         output.print(f"\n{printable(counted)}", style="dim", soft_wrap=True)
 
@@ -143,15 +143,15 @@ def _counted(number: int, one: str, several: str = "") -> str:
     return f"{number} {one if number == 1 else several or f'{one}s'}"
 
 
-def _row(facts: RunFacts) -> tuple[str, ...]:
-    commit = (facts.git_commit_hash or "")[:_COMMIT_LENGTH]
+def _row(summary: RunSummary) -> tuple[str, ...]:
+    commit = (summary.git_commit_hash or "")[:_COMMIT_LENGTH]
     return (
-        printable("/".join(facts.entry)),
-        local_time(facts.start),
-        duration(facts.runtime),
-        "debug" if facts.is_debug_run else "official",
-        printable(f"{commit}*" if facts.git_dirty else commit),
-        printable(facts.run_id[:_ID_LENGTH] if facts.run_id else facts.path.name),
+        printable("/".join(summary.entry)),
+        local_time(summary.start),
+        duration(summary.runtime),
+        "debug" if summary.is_debug_run else "official",
+        printable(f"{commit}*" if summary.git_dirty else commit),
+        printable(summary.run_id[:_ID_LENGTH] if summary.run_id else summary.path.name),
     )
 
 

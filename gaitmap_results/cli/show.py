@@ -11,7 +11,7 @@ import click
 from gaitmap_results.cli.finding import RESULTS_PATH, find_run
 from gaitmap_results.cli.terminal import console, echo_json, print_labelled
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
-from gaitmap_results.reading.index import RunFacts
+from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_custom_metadata, load_run_metadata
 from gaitmap_results.showing.record_lines import record_lines
 from gaitmap_results.showing.text import printable
@@ -32,16 +32,16 @@ def show(run: tuple[str, ...], results: Path | None, as_json: bool) -> None:
     them), or a challenge and an entry, which means the latest run of this entry. A part of the challenge's name is
     enough.
     """
-    facts = find_run(run, results)
-    metadata = load_run_metadata(facts.path)
-    custom = _custom_metadata(facts.path)
-    files = list(_files(facts.path / RESULTS_DIR))
+    summary = find_run(run, results)
+    metadata = load_run_metadata(summary.path)
+    custom = _custom_metadata(summary.path)
+    files = list(_files(summary.path / RESULTS_DIR))
     if as_json:
         described = [{"name": name, "bytes": n_bytes} for name, n_bytes in files]
-        path = str(facts.path)
+        path = str(summary.path)
         echo_json({"path": path, "metadata": metadata, "custom_metadata": custom, "core_results": described})
         return
-    _print(facts, metadata, custom, files)
+    _print(summary, metadata, custom, files)
 
 
 def _custom_metadata(path: Path) -> Any:
@@ -61,11 +61,11 @@ def _files(folder: Path) -> Iterator[tuple[str, int]]:
             yield path.relative_to(folder).as_posix(), path.stat().st_size
 
 
-def _print(facts: RunFacts, metadata: dict[str, Any], custom: Any, files: list[tuple[str, int]]) -> None:
+def _print(summary: RunSummary, metadata: dict[str, Any], custom: Any, files: list[tuple[str, int]]) -> None:
     output = console()
-    output.print(printable("/".join(facts.entry)), style="bold", soft_wrap=True)
-    output.print(printable(f"{facts.challenge_name}  {facts.challenge_version}"), soft_wrap=True)
-    output.print(printable(facts.folder), style="dim", soft_wrap=True)
+    output.print(printable("/".join(summary.entry)), style="bold", soft_wrap=True)
+    output.print(printable(f"{summary.challenge_name}  {summary.challenge_version}"), soft_wrap=True)
+    output.print(printable(summary.folder), style="dim", soft_wrap=True)
     output.print()
-    parts = record_lines(facts.path, metadata, custom, files)
+    parts = record_lines(summary.path, metadata, custom, files)
     print_labelled(output, ((label, "dim", lines) for label, lines in parts))

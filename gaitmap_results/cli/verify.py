@@ -78,7 +78,7 @@ def _folders(word: str | None) -> list[Path]:
     if (folder / METADATA_FILE).exists() or (folder / MANIFEST_FILE).exists():
         return [folder]
     runs, store = scan(folder)
-    return [*(facts.path for facts in runs), *(Path(each.folder) for each in store.skipped)]
+    return [*(summary.path for summary in runs), *(Path(each.folder) for each in store.skipped)]
 
 
 def _check(folder: Path) -> _Checked:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError
 from gaitmap_results.reading import index
-from gaitmap_results.reading.index import RunFacts
+from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.verifying import verify_run
 
 __all__ = ["Criteria", "make_criteria"]
@@ -34,17 +34,17 @@ class Criteria:
     verification: frozenset[str] | None = None
     predicate: Predicate | None = None
 
-    def met_by(self, facts: RunFacts) -> bool:
+    def met_by(self, summary: RunSummary) -> bool:
         """Say whether a run meets all of them; what takes long is asked last."""
         return (
-            (self.challenge_version is None or facts.challenge_version == self.challenge_version)
-            and (self.is_debug_run is None or facts.is_debug_run is self.is_debug_run)
-            and (self.entry is None or _parts(facts.entry)[: len(self.entry)] == self.entry)
-            and (self.since is None or (facts.start is not None and facts.start >= self.since))
-            and (self.until is None or (facts.start is not None and facts.start < self.until))
-            and (self.commit is None or (facts.git_commit_hash or "").startswith(self.commit))
-            and (self.predicate is None or bool(self.predicate(index.read_metadata(facts.folder))))
-            and (self.verification is None or _state(facts.folder) in self.verification)
+            (self.challenge_version is None or summary.challenge_version == self.challenge_version)
+            and (self.is_debug_run is None or summary.is_debug_run is self.is_debug_run)
+            and (self.entry is None or _parts(summary.entry)[: len(self.entry)] == self.entry)
+            and (self.since is None or (summary.start is not None and summary.start >= self.since))
+            and (self.until is None or (summary.start is not None and summary.start < self.until))
+            and (self.commit is None or (summary.git_commit_hash or "").startswith(self.commit))
+            and (self.predicate is None or bool(self.predicate(index.read_metadata(summary.folder))))
+            and (self.verification is None or _state(summary.folder) in self.verification)
         )
 
 

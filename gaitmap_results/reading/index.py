@@ -19,14 +19,14 @@ from gaitmap_results.store import settled_file as _settled_file
 from gaitmap_results.store.json_files import parse_json, parse_json_roughly
 from gaitmap_results.store.layout import METADATA_FILE, RESULTS_DIR, entry_key, is_run_folder_name, run_folder_start
 
-__all__ = ["RunFacts", "SkippedRun", "StoreScan", "by_start", "read_facts", "read_metadata"]
+__all__ = ["RunSummary", "SkippedRun", "StoreScan", "by_start", "read_metadata", "read_summary"]
 
-# Of so many runs the facts are remembered (about 1 kB each), and of the first ones the files themselves, in bytes.
+# Of so many runs the summaries are remembered (about 1 kB each), and of the first ones the files themselves, in bytes.
 _MAX_REMEMBERED: Final = 100_000
 _MAX_CONTENT: Final = 16_000_000
 
 
-class RunFacts(NamedTuple):
+class RunSummary(NamedTuple):
     """What is read of a run to find it; ``None`` is unknown.
 
     Attributes
@@ -72,7 +72,7 @@ class SkippedRun:
 
 class _Known(NamedTuple):
     signature: tuple[int, ...]
-    facts: RunFacts
+    summary: RunSummary
     content: bytes | None
 
 
@@ -84,7 +84,7 @@ _entries: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 @dataclass
 class StoreScan:
-    """One pass over the folders below another one; iterating yields the facts of each run.
+    """One pass over the folders below another one; iterating yields the summary of each run.
 
     Attributes
     ----------
@@ -97,7 +97,7 @@ class StoreScan:
     top: str
     skipped: list[SkippedRun] = field(default_factory=list)
 
-    def __iter__(self) -> Iterator[RunFacts]:
+    def __iter__(self) -> Iterator[RunSummary]:
         # Folders that were scanned as a whole, by their real path. A link is followed only where it leads out of all
         # of them, so that a loop ends and no run is listed twice.
         scanned: list[str] = []
@@ -111,13 +111,13 @@ class StoreScan:
                 scanned.append(real)
                 yield from self._scan(top, tops)
 
-    def _scan(self, top: str, links: list[str]) -> Iterator[RunFacts]:
+    def _scan(self, top: str, links: list[str]) -> Iterator[RunSummary]:
         waiting = [top]
         while waiting:
             folder = waiting.pop()
             is_foreign = False
             try:
-                yield read_facts(folder)
+                yield read_summary(folder)
                 continue
             except RunNotFoundError:
                 if is_run_folder_name(os.path.basename(folder)):
@@ -158,20 +158,20 @@ def _reason(error: Exception) -> str:
     return str(error)
 
 
-def by_start(facts: RunFacts) -> tuple[float, int, str, str]:
+def by_start(summary: RunSummary) -> tuple[float, int, str, str]:
     """Return the key that sorts runs by their true start, the oldest first."""
-    start = facts.start
-    name = os.path.basename(facts.folder)
+    start = summary.start
+    name = os.path.basename(summary.folder)
     if start is None:
         # The folder's name knows the second.
         moment = run_folder_start(name)
         start = -math.inf if moment is None else moment.timestamp()
     # Of two runs in the same moment the one with the higher number at its name came later: _10 after _2.
-    return start, len(name), name, facts.folder
+    return start, len(name), name, summary.folder
 
 
-def read_facts(folder: str) -> RunFacts:
-    """Return the facts of the run in ``folder``, which is absolute.
+def read_summary(folder: str) -> RunSummary:
+    """Return the summary of the run in ``folder``, which is absolute.
 
     Raises
     ------
@@ -182,11 +182,11 @@ def read_facts(folder: str) -> RunFacts:
     OSError
         If it cannot be read.
     """
-    return _look_up(folder).facts
+    return _look_up(folder).summary
 
 
 def read_metadata(folder: str) -> dict[str, Any]:
-    """Return the metadata of the run in ``folder`` as a new dictionary; raises as :func:`read_facts` does."""
+    """Return the metadata of the run in ``folder`` as a new dictionary; raises as :func:`read_summary` does."""
     known = _look_up(folder)
     if known.content is None:
         content, _, _ = _read(folder)
@@ -204,9 +204,9 @@ def _look_up(folder: str) -> _Known:
             pass  # reading it says what is wrong
         _forget(folder)
     content, signature, settled = _read(folder)
-    # The facts hold no integers of more than 64 bit.
-    facts = _facts(folder, _parse(content, parse_json_roughly))
-    return _remember(folder, _Known(signature, facts, content), settled=settled)
+    # A summary holds no integers of more than 64 bit.
+    summary = _summarize(folder, _parse(content, parse_json_roughly))
+    return _remember(folder, _Known(signature, summary, content), settled=settled)
 
 
 def _file(folder: str) -> str:
@@ -253,7 +253,7 @@ def _parse(content: bytes, parse: Callable[[bytes], Any]) -> dict[str, Any]:
     return repaired(metadata)
 
 
-def _facts(folder: str, metadata: dict[str, Any]) -> RunFacts:
+def _summarize(folder: str, metadata: dict[str, Any]) -> RunSummary:
     try:
         entry = entry_key(metadata["entry_name"])
         names = metadata["challenge_name"], metadata["challenge_version"]
@@ -265,7 +265,7 @@ def _facts(folder: str, metadata: dict[str, Any]) -> RunFacts:
     if not (entry and isinstance(names[0], str) and isinstance(names[1], str) and isinstance(is_debug_run, bool)):
         raise CorruptRunError(f"its {METADATA_FILE} is of something else: a name or is_debug_run is of another kind")
     reasons = metadata.get("debug_reasons")
-    return RunFacts(
+    return RunSummary(
         folder=folder,
         entry=_entries.setdefault(entry, entry),
         challenge_name=sys.intern(names[0]),

@@ -17,7 +17,7 @@ from gaitmap_results.exceptions import (
 )
 from gaitmap_results.reading import index
 from gaitmap_results.reading.criteria import Predicate, make_criteria
-from gaitmap_results.reading.index import RunFacts, SkippedRun, StoreScan, by_start
+from gaitmap_results.reading.index import RunSummary, SkippedRun, StoreScan, by_start
 from gaitmap_results.store.layout import is_run_folder_name
 from gaitmap_results.user_code.user_warnings import warn_user
 
@@ -83,21 +83,23 @@ def get_all_result_paths(challenge_class_or_full_name: Any, base_path: str | Pat
     folder = _challenge_folder(Path(os.path.abspath(Path(base_path).expanduser())), name)
     scan = StoreScan(str(folder))
     runs = []
-    for facts in scan:
-        if facts.challenge_name == name:
-            runs.append(facts)
+    for summary in scan:
+        if summary.challenge_name == name:
+            runs.append(summary)
         else:
-            scan.skipped.append(SkippedRun(facts.folder, f"it is a run of another challenge, {facts.challenge_name}"))
+            scan.skipped.append(
+                SkippedRun(summary.folder, f"it is a run of another challenge, {summary.challenge_name}")
+            )
     warn_about_skipped(scan.skipped)
     if not runs:
         raise RunNotFoundError(
             f"There is a folder of the challenge {name}, but no run in it: {folder}. "
             "Runs that were started and never published are in .unfinished; `gaitmap-results unfinished` lists them."
         )
-    grouped: dict[tuple[str, ...], list[RunFacts]] = {}
-    for facts in runs:
-        grouped.setdefault(facts.entry, []).append(facts)
-    return {entry: [facts.path for facts in sorted(grouped[entry], key=by_start)] for entry in sorted(grouped)}
+    grouped: dict[tuple[str, ...], list[RunSummary]] = {}
+    for summary in runs:
+        grouped.setdefault(summary.entry, []).append(summary)
+    return {entry: [summary.path for summary in sorted(grouped[entry], key=by_start)] for entry in sorted(grouped)}
 
 
 def filter_results(
@@ -169,7 +171,7 @@ def filter_results(
     )
     skipped: list[SkippedRun] = []
     selected = {
-        name: [path for path, facts in _read_all(paths_of_entry(name, paths), skipped) if criteria.met_by(facts)]
+        name: [path for path, summary in _read_all(paths_of_entry(name, paths), skipped) if criteria.met_by(summary)]
         for name, paths in results.items()
     }
     warn_about_skipped(skipped)
@@ -237,11 +239,11 @@ def warn_about_skipped(skipped: Sequence[SkippedRun]) -> None:
     warn_user(f"{what} left out, since no run can be read there:{shown}{more}", SkippedRunWarning)
 
 
-def _read_all(paths: Iterable[Path], skipped: list[SkippedRun]) -> Iterator[tuple[Path, RunFacts]]:
+def _read_all(paths: Iterable[Path], skipped: list[SkippedRun]) -> Iterator[tuple[Path, RunSummary]]:
     for path in paths:
         folder = str(path)
         try:
-            yield path, index.read_facts(folder)
+            yield path, index.read_summary(folder)
         except (RunNotFoundError, CorruptRunError, OSError) as error:
             skipped.append(SkippedRun(folder, str(error)))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gaitmap_results._pandas import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
 from gaitmap_results.reading import index
-from gaitmap_results.reading.index import RunFacts, SkippedRun
+from gaitmap_results.reading.index import RunSummary, SkippedRun
 from gaitmap_results.reading.loading import load_run_custom_metadata
 from gaitmap_results.reading.selecting import paths_of_entry, warn_about_skipped
 
@@ -97,7 +97,7 @@ def get_metadata_as_df(results: Results, include_additional: Sequence[str] | Non
     rows = []
     for entry, folder in _folders(results):
         try:
-            rows.append(_row(entry, index.read_facts(folder), additional, skipped))
+            rows.append(_row(entry, index.read_summary(folder), additional, skipped))
         except (RunNotFoundError, CorruptRunError, OSError) as error:
             skipped.append(SkippedRun(folder, str(error)))
     warn_about_skipped(skipped)
@@ -155,25 +155,25 @@ def _folders(results: Results) -> Iterator[tuple[tuple[str, ...], str]]:
 
 
 def _row(
-    entry: tuple[str, ...], facts: RunFacts, additional: Sequence[str], skipped: list[SkippedRun]
+    entry: tuple[str, ...], summary: RunSummary, additional: Sequence[str], skipped: list[SkippedRun]
 ) -> dict[str, Any]:
     custom: Any = {}
     try:
-        custom = load_run_custom_metadata(facts.folder)
+        custom = load_run_custom_metadata(summary.folder)
     except (RunNotFoundError, CorruptRunError, OSError) as error:
-        skipped.append(SkippedRun(facts.folder, f"its row has no custom metadata: {error}"))
+        skipped.append(SkippedRun(summary.folder, f"its row has no custom metadata: {error}"))
     custom = custom if isinstance(custom, dict) else {"custom_metadata": custom}
     row: dict[str, Any] = {
         "entry_name": entry,
-        "run_start_datetime_utc": facts.start,
-        "run_start_datetime": facts.run_start_datetime,
-        "challenge_name": facts.challenge_name,
-        "challenge_version": facts.challenge_version,
-        "is_debug_run": facts.is_debug_run,
+        "run_start_datetime_utc": summary.start,
+        "run_start_datetime": summary.run_start_datetime,
+        "challenge_name": summary.challenge_name,
+        "challenge_version": summary.challenge_version,
+        "is_debug_run": summary.is_debug_run,
     }
     row |= {f"custom_metadata.{key}" if key in _OWN_COLUMNS else key: value for key, value in custom.items()}
-    row["path"] = facts.path
-    metadata = index.read_metadata(facts.folder) if set(additional) - row.keys() else {}
+    row["path"] = summary.path
+    metadata = index.read_metadata(summary.folder) if set(additional) - row.keys() else {}
     for key in additional:
         if key not in row:
             row[key] = next(
