@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 from types import ModuleType, TracebackType
+from typing import IO
 
 __all__ = ["GitProcesses", "GitUnreadableError"]
 
@@ -19,7 +20,7 @@ __all__ = ["GitProcesses", "GitUnreadableError"]
 # repository instead of the one asked for.
 # Of that list GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT are missing here: they are settings like those in a file, and
 # git itself hands them on to submodules.
-# The last four are no part of it; they change what a path given to git means.
+# The last six are no part of it: two start or read something else, four change what a path given to git means.
 _REDIRECTING_VARIABLES = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -36,6 +37,8 @@ _REDIRECTING_VARIABLES = frozenset(
         "GIT_INTERNAL_SUPER_PREFIX",
         "GIT_SHALLOW_FILE",
         "GIT_COMMON_DIR",
+        "GIT_ATTR_SOURCE",
+        "GIT_EXTERNAL_DIFF",
         "GIT_LITERAL_PATHSPECS",
         "GIT_GLOB_PATHSPECS",
         "GIT_NOGLOB_PATHSPECS",
@@ -45,6 +48,11 @@ _REDIRECTING_VARIABLES = frozenset(
 _OWN_VARIABLES = {
     "GIT_OPTIONAL_LOCKS": "0",  # reading must not rewrite the index
     "GIT_TERMINAL_PROMPT": "0",
+    # Another commit that `git replace` puts in place of the stored one is in no clone.
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    # What a partial clone lacks is not fetched: recording asks nobody, and no configured program is started for it.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
     "LC_ALL": "C",  # messages that can be recognised
     "LANGUAGE": "C",
 }
@@ -93,7 +101,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
 
     def __init__(self, timeout: float, *, ceiling: Path | None = None) -> None:
         self._git = _import_git()
-        self._environment = _environment(ceiling)
+        self._ceiling = ceiling
         self._timeout = timeout
         self._deadline: float | None = None
         self._started: list[tuple[subprocess.Popen[bytes], Path]] = []
@@ -108,8 +116,20 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
         for process, _ in self._started:
             _stop(process)
 
-    def start(self, folder: Path, *arguments: str) -> int:
-        """Start a git command in a folder and return the number under which its answer can be fetched."""
+    def start(self, folder: Path, *arguments: str, ceiling: Path | None = None, stdin: IO[bytes] | None = None) -> int:
+        """Start a git command in a folder and return the number under which its answer can be fetched.
+
+        Parameters
+        ----------
+        folder
+            Where to start it.
+        arguments
+            The command and its arguments.
+        ceiling
+            Another ceiling than that of the others.
+        stdin
+            A file that the command reads.
+        """
         # Git.execute of GitPython merges the environment of this process into that of git and cannot leave a variable
         # out, and its timeout does not exist on Windows.
         # Hence only GitPython's ways to find git and to start it safely are used, with an environment of our own.
@@ -118,8 +138,8 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
             process = self._git.cmd.safer_popen(
                 [executable, *_OWN_SETTINGS, *arguments],
                 cwd=folder,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
+                env=_environment(ceiling or self._ceiling),
+                stdin=stdin or subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 # A group of its own, so that the filters that git starts can be stopped together with it.

@@ -1,0 +1,165 @@
+"""Tell for each of some files whether a repository holds it as it is."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gaitmap_results.provenance.git.changes import parse_status
+from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
+from gaitmap_results.provenance.git.remote import remote_url
+
+__all__ = ["FileState", "TrackedFiles", "track_files"]
+
+FileState = Literal["unchanged", "modified", "untracked", "ignored", "unknown"]
+
+
+@dataclass(frozen=True)
+class TrackedFiles:
+    """What one repository says about files that lie in its work tree.
+
+    Attributes
+    ----------
+    base_dir
+        The top folder of the work tree, without links on the way.
+    commit
+        The commit that the files were compared with; ``None`` if there is none yet, or git could not say.
+    branch
+        The branch that is checked out, if any.
+    remote
+        The URL of the remote, without user, password, query and fragment.
+    states
+        One of these words for each file:
+
+        - ``unchanged``: the commit holds the file with this content.
+        - ``modified``: the commit holds it with another content.
+        - ``untracked``: the commit does not hold it.
+        - ``ignored``: the commit does not hold it, and a ``.gitignore`` or another list of git names it.
+        - ``unknown``: git could not say; see ``problem``.
+    problem
+        Why git could not say.
+    """
+
+    base_dir: Path
+    commit: str | None
+    branch: str | None
+    remote: str | None
+    states: Mapping[Path, FileState]
+    problem: str | None = None
+
+
+def track_files(
+    files: Iterable[Path], *, commits: Mapping[Path, str] | None = None, timeout: float = 30.0
+) -> tuple[TrackedFiles, ...]:
+    """Return what the repositories of some files say about them; a file in no repository is in no answer.
+
+    The content of a file is compared with the commit, so that marks in the index (``assume-unchanged``) and staged
+    changes make no difference.
+    A file of a submodule belongs to the submodule's repository.
+    A link is followed: it is the file behind it that counts.
+
+    Parameters
+    ----------
+    files
+        The files, as absolute paths; ``states`` has them as they were given.
+    commits
+        The commit to compare with for a work tree (without links on the way), where that is not the one checked out.
+    timeout
+        Seconds that git may take.
+
+    Raises
+    ------
+    GitUnreadableError
+        If git or GitPython is not installed.
+    """
+    by_top: dict[Path, list[tuple[Path, bytes]]] = {}
+    for file in dict.fromkeys(files):
+        real = Path(os.path.realpath(file))
+        top = _work_tree_around(real)
+        if top is not None:
+            inside = os.fsencode(os.path.relpath(real, top).replace(os.sep, "/"))
+            by_top.setdefault(top, []).append((file, inside))
+    if not by_top:
+        return ()
+    with GitProcesses(timeout) as processes:
+        # All repositories side by side.
+        asked = [
+            _Asked(processes, top, inside, None if commits is None else commits.get(top))
+            for top, inside in by_top.items()
+        ]
+        return tuple(each.answer() for each in asked)
+
+
+def _work_tree_around(file: Path) -> Path | None:
+    """Return the folder around a file that has a ``.git``; whether that is a repository, git says."""
+    return next((folder for folder in file.parents if os.path.lexists(folder / ".git")), None)
+
+
+class _Asked:
+    """What one repository was asked."""
+
+    def __init__(
+        self, processes: GitProcesses, top: Path, inside: list[tuple[Path, bytes]], commit: str | None
+    ) -> None:
+        self._processes = processes
+        self._top = top
+        self._inside = inside
+        self._commit = commit
+        self._there = [path for file, path in inside if file.is_file()]
+        # The commit and the branch; no file is looked at for that.
+        self._head = self._start(
+            "status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--", ":(literal).git"
+        )
+        self._tree = self._start("ls-tree", "-r", "-z", "--full-tree", commit or "HEAD")
+        self._settings = self._start("config", "-z", "--get-regexp", r"^(remote\..*\.url|branch\..*\.remote)$")
+        self._hashes = self._start("hash-object", "--stdin-paths", paths=[_quoted(path) for path in self._there])
+
+    def _start(self, *arguments: str, paths: Iterable[bytes] = ()) -> int:
+        with tempfile.TemporaryFile() as stdin:
+            stdin.writelines(paths)
+            stdin.seek(0)
+            # A folder .git that is no repository must not make git answer for another one around it.
+            return self._processes.start(self._top, *arguments, ceiling=self._top.parent, stdin=stdin)
+
+    def answer(self) -> TrackedFiles:
+        """Wait for git and return what it said."""
+        try:
+            head, _ = parse_status(*self._processes.answer(self._head))
+            commit = self._commit or (None if head.commit is None else head.commit.decode())
+            states = self._states(commit)
+        except GitUnreadableError as error:
+            unknown: dict[Path, FileState] = dict.fromkeys((file for file, _ in self._inside), "unknown")
+            return TrackedFiles(self._top, self._commit, None, None, unknown, error.message)
+        branch = None if head.branch is None else head.branch.decode("utf-8", "backslashreplace")
+        remote = remote_url(self._processes.answer_or_none(self._settings) or b"", branch)
+        return TrackedFiles(self._top, commit, branch, remote, states)
+
+    def _states(self, commit: str | None) -> dict[Path, FileState]:
+        # Without a commit, there is no tree to list.
+        tree = b"" if commit is None else self._processes.answer(self._tree)[0]
+        committed = {path: held for held, path in re.findall(rb"(?:\A|(?<=\0))[0-7]+ blob ([0-9a-f]+)\t([^\0]+)", tree)}
+        here = dict(zip(self._there, self._processes.answer(self._hashes)[0].split(), strict=True))
+        missing = [path for _, path in self._inside if path not in committed]
+        ignored = self._ignored(missing) if missing else set()
+        return {
+            file: ("ignored" if path in ignored else "untracked")
+            if path not in committed
+            else ("unchanged" if here.get(path) == committed[path] else "modified")
+            for file, path in self._inside
+        }
+
+    def _ignored(self, paths: list[bytes]) -> set[bytes]:
+        asked = self._start("check-ignore", "-z", "--stdin", paths=[path + b"\0" for path in paths])
+        return set((self._processes.answer_or_none(asked) or b"").split(b"\0"))  # it fails where none is ignored
+
+
+def _quoted(path: bytes) -> bytes:
+    """Return a path as a line of git's input: a quote or a line break in it has to be escaped."""
+    for plain, escaped in ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n")):
+        path = path.replace(plain, escaped)
+    return b'"' + path + b'"\n'
