@@ -1,21 +1,32 @@
-"""Lists the installed packages."""
+"""List the installed packages."""
 
 from __future__ import annotations
 
+import importlib.metadata
+import json
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
 
-from gaitmap_results.provenance.package_folders import Distribution, Findings, normalised, read_path_entry, reason
-from gaitmap_results.store import settled_file as _settled_file
 from gaitmap_results.store.json_values import safe_text
+from gaitmap_results.store.privacy import redact_url
 
-__all__ = ["InstalledPackages", "installed_packages"]
+__all__ = ["InstalledPackages", "folder_of_url", "installed_packages", "normalised"]
+
+# How the metadata of nearly every package begin; importlib.metadata, which parses all of them, takes 30 times as long.
+_USUAL_HEADER = re.compile(rb"Metadata-Version: [\d.]+\r?\nName: ([!-~]+)\r?\nVersion: ([!-~]+)\r?\n")
+_HEADER_BYTES = 1024
+_FOLDER_NAME = re.compile(r"([^-]+(?:-(?!\d)[^-]+)*)(?:-(\d[^-]*).*)?\.(?:dist|egg)-info", re.IGNORECASE)
+_SEPARATORS = re.compile(r"[-_.]+")
+# A named pipe in the place of a file is not waited for.
+_OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,23 @@ class InstalledPackages:
     problems: tuple[str, ...]
 
 
+class _Found(NamedTuple):
+    """One package, as its metadata in one place describe it."""
+
+    name: str
+    version: str | None
+    place: str
+    info: str
+    direct_url: dict[str, object] | None = None
+    is_whole: bool = True
+
+
+@lru_cache(maxsize=4096)
+def normalised(name: str) -> str:
+    """Return the form in which all spellings of a package's name are equal (PEP 503)."""
+    return _SEPARATORS.sub("-", name).lower()
+
+
 def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
     """List the packages that can be imported.
 
@@ -61,130 +89,183 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
     >>> "pip" in installed_packages([]).versions
     False
     """
-    findings = Findings()
-    seen: set[object] = set()
-    entries: Sequence[object] = sys.path if path is None else path
-    # Python ignores what is no string, and takes an empty one for the working directory.
-    for entry in (one or os.curdir for one in entries if isinstance(one, str)):
+    problems: list[str] = []
+    by_name: dict[str, list[_Found]] = {}
+    for entry in _places(sys.path if path is None else path, problems):
         try:
-            status = os.stat(entry)
-            place = _place(entry, status)
-            if place not in seen:
-                seen.add(place)
-                _look_at(entry, status, findings)
-        except FileNotFoundError:
-            continue  # usual: Python puts folders on the path that need not exist
+            for found in _distributions_in(entry, problems):
+                by_name.setdefault(normalised(found.name), []).append(found)
         except (OSError, ValueError) as error:
-            findings.problems.append(f"A folder that packages are imported from cannot be read: {reason(error)}.")
-    return _summary_or_last(findings)
-
-
-def _place(entry: str, status: os.stat_result) -> object:
-    """Return what is the same for all ways to one folder; some file systems do not number theirs."""
-    return (status.st_dev, status.st_ino) if status.st_ino else os.path.normcase(os.path.realpath(entry))
-
-
-# The distributions of the last listing, and what they came to.
-_last: tuple[list[Distribution], InstalledPackages] | None = None
-
-
-def _summary_or_last(findings: Findings) -> InstalledPackages:
-    """Sum up, unless it is the usual environment of the last time, in which nothing is installed twice."""
-    global _last  # noqa: PLW0603
-    is_usual = not findings.problems and not findings.egg_links
-    if is_usual and _last is not None and _last[0] == findings.distributions:
-        return _last[1]
-    summary = _summary(findings)
-    if is_usual and not summary.problems and not summary.shadowed:  # else it also depends on when they were installed
-        _last = findings.distributions, summary
-    return summary
-
-
-def _summary(findings: Findings) -> InstalledPackages:
-    by_name: dict[str, list[Distribution]] = {}
-    for distribution in findings.distributions:
-        by_name.setdefault(normalised(distribution.name), []).append(distribution)
+            problems.append(f"A folder that packages are imported from cannot be read: {_reason(error)}.")
     versions, direct_urls, shadowed = {}, {}, {}
-    for key, found in sorted(by_name.items()):
-        if len(found) == 1 and found[0].direct_url is None and key not in findings.egg_links:
-            versions[found[0].name] = found[0].version
-            continue
-        winner, hidden = _imported_one(found, findings.problems)
+    for found_ones in by_name.values():
+        winner, hidden = _imported_one(found_ones, problems)
         versions[winner.name] = winner.version
-        url = _direct_url_of(winner, hidden, findings.egg_links.get(key))
+        url = winner.direct_url or _url_of_own_project(winner, hidden)
         if url is not None:
             direct_urls[winner.name] = url
-        hidden_versions = [other.version for other in hidden if other.version is not None]
-        if hidden_versions:
+        if hidden_versions := [other.version for other in hidden if other.version is not None]:
             shadowed[winner.name] = hidden_versions
-    return InstalledPackages(_sorted(versions), _sorted(direct_urls), _sorted(shadowed), tuple(findings.problems))
+    return InstalledPackages(_sorted(versions), _sorted(direct_urls), _sorted(shadowed), tuple(problems))
 
 
 def _sorted(values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in sorted(sorted(values), key=str.lower)}
 
 
-def _changed(distribution: Distribution) -> float:
-    """Return when a package's folder of metadata was written, which an installer does last."""
+def _places(path: Sequence[object], problems: list[str]) -> Iterator[str]:
+    """Yield each place once, by whichever way it is on the path; Python ignores what is not text."""
+    seen: set[object] = set()
+    for entry in (one or os.curdir for one in path if isinstance(one, str)):
+        try:
+            status = os.stat(entry)
+        except FileNotFoundError:
+            continue  # usual: Python puts folders on the path that need not exist
+        except (OSError, ValueError) as error:
+            problems.append(f"A folder that packages are imported from cannot be read: {_reason(error)}.")
+            continue
+        # Some file systems do not number their files.
+        place = (status.st_dev, status.st_ino) if status.st_ino else os.path.normcase(os.path.realpath(entry))
+        if place not in seen:
+            seen.add(place)
+            yield entry
+
+
+def _distributions_in(entry: str, problems: list[str]) -> Iterator[_Found]:
+    if os.path.isfile(entry) or entry.lower().endswith(".egg"):  # an archive, or what easy_install made
+        for distribution in importlib.metadata.distributions(path=[entry]):
+            yield from _described(distribution, entry, os.path.basename(entry), problems)
+        return
+    for name in sorted(os.listdir(entry)):
+        # pip renames what it is about to remove: "~umpy" is no package, although its metadata still say numpy.
+        if name[-9:].lower() not in ("dist-info", ".egg-info") or name[0] in "~-":
+            continue
+        usual = _usual(f"{entry}/{name}")
+        if usual is not None:
+            yield _Found(usual[1].decode("ascii"), usual[2].decode("ascii"), entry, name)
+        else:
+            yield from _described(importlib.metadata.Distribution.at(f"{entry}/{name}"), entry, name, problems)
+
+
+def _usual(folder: str) -> re.Match[bytes] | None:
+    """Match the head of a package's metadata, if it is from an index and its metadata begin as nearly all do."""
     try:
-        return Path(distribution.path_entry, distribution.folder_name).stat().st_mtime
+        descriptor = os.open(f"{folder}/METADATA", _OPEN_FLAGS)
+        try:
+            header = os.read(descriptor, _HEADER_BYTES)
+        finally:
+            os.close(descriptor)
     except OSError:
-        return 0.0
+        return None
+    return None if os.access(f"{folder}/direct_url.json", os.F_OK) else _USUAL_HEADER.match(header)
 
 
-def _imported_one(found: list[Distribution], problems: list[str]) -> tuple[Distribution, list[Distribution]]:
-    """Choose among distributions of one name the one that Python imports, and return the others beside it."""
+def _described(
+    distribution: importlib.metadata.Distribution, entry: str, info: str, problems: list[str]
+) -> Iterator[_Found]:
+    """Read the metadata of one package with importlib.metadata."""
+    name = version = url = None
+    shown, has_metadata = safe_text(info), True
+    try:
+        for file in ("", "/METADATA", "/PKG-INFO"):
+            _refuse_what_is_no_file(f"{entry}/{info}{file}")
+        # For a package without metadata this is None, or an empty message.
+        metadata: Any = distribution.metadata
+        has_metadata = metadata is not None and len(metadata.keys()) > 0
+        name, version = (_text(metadata[key]) for key in ("Name", "Version")) if has_metadata else (None, None)
+        if not has_metadata:
+            problems.append(f"{shown} has no metadata that can be read.")
+        elif name is None or version is None:
+            problems.append(f"{shown} does not state its name and version.")
+        url = _read_direct_url(distribution, f"{entry}/{info}", problems) if has_metadata else None
+    except Exception as error:  # noqa: BLE001 - metadata that are broken in any way cost only themselves
+        has_metadata = False
+        problems.append(f"{shown} has no metadata that can be read: {_reason(error)}.")
+    if name is None:
+        found = _FOLDER_NAME.fullmatch(shown)
+        name = found[1] if found else None
+    if name is not None:
+        yield _Found(name, version, entry, info, url, has_metadata)
+
+
+def _text(value: object) -> str | None:
+    return safe_text(str(value)).strip() or None if value is not None else None
+
+
+def _refuse_what_is_no_file(path: str) -> None:
+    # importlib.metadata would wait for somebody who writes into a named pipe.
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise OSError("It is no file")
+
+
+def _read_direct_url(
+    distribution: importlib.metadata.Distribution, folder: str, problems: list[str]
+) -> dict[str, object] | None:
+    try:
+        _refuse_what_is_no_file(f"{folder}/direct_url.json")
+        content = distribution.read_text("direct_url.json")
+        return None if content is None else _direct_url(json.loads(content))
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        problems.append(f"direct_url.json of {safe_text(os.path.basename(folder))} cannot be read: {_reason(error)}.")
+        return None
+
+
+def _direct_url(data: dict[str, Any]) -> dict[str, object]:
+    vcs, archive = data.get("vcs_info", {}), data.get("archive_info", {})
+    hashes = [f"{name}={value}" for name, value in sorted((archive.get("hashes") or {}).items())]
+    stated = {
+        "vcs": vcs.get("vcs"),
+        "commit": vcs.get("commit_id"),
+        "requested_revision": vcs.get("requested_revision"),
+        "subdirectory": data.get("subdirectory"),
+        "archive_hash": next(iter(hashes), archive.get("hash")),
+    }
+    editable = data.get("dir_info", {}).get("editable") is True
+    url = {"url": redact_url(data["url"]), "editable": editable}
+    return url | {key: safe_text(value) for key, value in stated.items() if isinstance(value, str)}
+
+
+def _reason(error: Exception) -> str:
+    """Return what went wrong without the path, which may name the user."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{type(error).__name__} ({safe_text(text)})"
+
+
+def _imported_one(found: list[_Found], problems: list[str]) -> tuple[_Found, list[_Found]]:
+    """Choose among packages of one name the one that Python imports, and return the others beside it."""
     if len(found) == 1:
         return found[0], []
     # Folders without metadata are what a failed removal leaves behind: any other one is better.
-    candidates = [one for one in found if one.has_metadata] or found[:1]
-    same_place = [one for one in candidates if one.path_entry == candidates[0].path_entry]
+    candidates = [one for one in found if one.is_whole] or found[:1]
+    same_place = [one for one in candidates if one.place == candidates[0].place]
     winner = same_place[0]
     if len(same_place) > 1:
         # They are left by a failed update, and the files are those of the later one.
-        winner = max(same_place, key=lambda one: (_changed(one), one.folder_name))
-        names = ", ".join(sorted(safe_text(one.folder_name) for one in same_place))
+        winner = max(same_place, key=lambda one: (_changed(one), one.info))
+        names = ", ".join(sorted(safe_text(one.info) for one in same_place))
         problems.append(f"{winner.name} is described more than once in one folder ({names}); the newest is stored.")
     return winner, [one for one in candidates if one is not winner]
 
 
-def _direct_url_of(winner: Distribution, hidden: list[Distribution], egg_link: str | None) -> dict[str, object] | None:
-    if winner.direct_url is not None:
-        return winner.direct_url
-    if not hidden and egg_link is None:
-        return None
-    # The project's own folder may come before site-packages, where it is said that it is editable.
-    place = os.path.realpath(winner.path_entry)
+def _changed(found: _Found) -> float:
+    """Return when a package's folder of metadata was written, which an installer does last."""
+    try:
+        return os.stat(f"{found.place}/{found.info}").st_mtime
+    except OSError:
+        return 0.0
+
+
+def _url_of_own_project(winner: _Found, hidden: list[_Found]) -> dict[str, object] | None:
+    """Return where a package comes from whose own folder comes before the one that says that it is editable."""
     for other in hidden:
         if other.direct_url is not None and other.direct_url["editable"]:
-            project = os.path.realpath(_path_of_url(str(other.direct_url["url"])))
-            if place == project or place.startswith(project + os.sep):
+            project = folder_of_url(str(other.direct_url["url"]))
+            if project is not None and Path(winner.place).resolve().is_relative_to(project.resolve()):
                 return other.direct_url
-    if egg_link is not None and os.path.realpath(egg_link) == place:
-        return {"url": "file://" + egg_link.replace(os.sep, "/"), "editable": True}
     return None
 
 
-def _path_of_url(url: str) -> str:
-    path = unquote(urlsplit(url).path)
-    return path[1:] if re.match(r"/[A-Za-z]:", path) else path
-
-
-# What was found in folders of installed packages, with their signatures: {folder: (signature, distributions)}.
-# Whatever installs or removes a package changes the list of names in its folder, and with it the signature.
-_known: dict[str, tuple[tuple[int, ...], tuple[Distribution, ...]]] = {}
-
-
-def _look_at(entry: str, status: os.stat_result, findings: Findings) -> None:
-    seen = _settled_file.signature(status)
-    known = _known.get(entry)
-    if known is not None and known[0] == seen and os.path.isabs(entry):
-        findings.distributions += known[1]
-        return
-    found = Findings()
-    read_path_entry(entry, status, found)
-    findings.add(found)
-    # Not where something could not be read, nor where metadata lie in folders of source code, which change in place.
-    installed = all(each.folder_name.endswith(".dist-info") for each in found.distributions)
-    if installed and not found.problems and not found.egg_links and _settled_file.is_settled(status):
-        _known[entry] = (seen, tuple(found.distributions))
+def folder_of_url(url: str) -> Path | None:
+    """Return the local folder or file that a URL names, or ``None`` if it names none."""
+    parts = urlsplit(url)
+    return Path(url2pathname(unquote(parts.path))) if parts.scheme == "file" else None
