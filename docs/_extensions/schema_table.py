@@ -1,4 +1,4 @@
-"""The directive ``schema-table``: a part of the JSON Schema of metadata.json as a table, so that both say the same."""
+"""The directive ``schema-table``: a part of a JSON Schema of the reference as a table, so that both say the same."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-SCHEMA = Path(__file__).parents[1] / "reference" / "metadata.schema.json"
+REFERENCE = Path(__file__).parents[1] / "reference"
 _WORDS = {"any": "any", "string": "text", "object": "object", "array": "list", "integer": "integer", "number": "number"}
 
 
@@ -20,16 +20,18 @@ class SchemaTable(SphinxDirective):
     """Shows the keys of one object of the schema; the argument names it, without one it is the whole record.
 
     The content chooses some of them, the option ``nested`` adds the keys of the objects inside.
+    The option ``file`` names the schema, without one it is that of metadata.json.
     """
 
     optional_arguments = 1
-    option_spec = {"nested": directives.flag}  # noqa: RUF012  # docutils reads it from the class
+    option_spec = {"nested": directives.flag, "file": directives.unchanged}  # noqa: RUF012  # docutils reads it from the class
     has_content = True
 
     def run(self) -> list[nodes.Node]:
         """Return the table."""
-        self.env.note_dependency(str(SCHEMA))
-        schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
+        file = REFERENCE / f"{self.options.get('file', 'metadata')}.schema.json"
+        self.env.note_dependency(str(file))
+        schema = json.loads(file.read_text(encoding="utf-8"))
         part = schema
         for name in "".join(self.arguments).split("."):
             found = part.get("items") if name == "items" else part.get("properties", {}).get(name)

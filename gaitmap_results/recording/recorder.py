@@ -319,6 +319,6 @@ class Recorder(_html.ShownRecorder):
         self._stagings.note(
             status=self.status_,
             error=None if error is None else describe_failure(error, self._plan.relative_to),
-            ended=self._block_times.end and self._block_times.end.astimezone().isoformat(),
+            ended=self._block_times.end,
             runtime=self._block_times.runtime,
         )

@@ -26,6 +26,7 @@ from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store import files, layout
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.heartbeat import heartbeat_interval
+from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently
 from gaitmap_results.store.privacy import Redactor
 from gaitmap_results.store.staging import Staging, rescue_folder
@@ -88,7 +89,7 @@ class Published:
 
 def journal_start(
     plan: SavePlan, provenance: Provenance | None, block_id: str | None, custom_metadata: Any = None
-) -> dict[str, Any]:
+) -> JournalContent:
     """Return what the journal of a run says first: enough to judge it from outside."""
     from gaitmap_results.provenance.process_identity import current_process
 
@@ -96,21 +97,18 @@ def journal_start(
     process = collector.collect("process", current_process)
     caller = provenance.caller if provenance else None
     redactor = Redactor.for_this_process(plan.relative_to)
-    now = provenance.moment if provenance else datetime.now(timezone.utc)
-    return {
-        "status": "running",
-        "core_results": "none",
-        "block_id": block_id,
-        "entry_name": plan.entry_name,
-        "started": now.astimezone().isoformat(),
-        "started_utc": now.timestamp(),
-        "process": None if process is None else process.to_json(),
-        "heartbeat_s": heartbeat_interval(plan.sample_resources_s),
-        "caller": None if caller is None or caller.file is None else redactor.path(caller.file),
-        "debug_folder_prefix": plan.prefix,
-        "metadata": None,
-        "custom_metadata": custom_metadata,
-    }
+    return JournalContent(
+        status="running",
+        core_results="none",
+        block_id=block_id,
+        entry_name=plan.entry_name,
+        started=provenance.moment if provenance else datetime.now(timezone.utc),
+        process=None if process is None else process.to_json(),
+        heartbeat_s=heartbeat_interval(plan.sample_resources_s),
+        caller=None if caller is None or caller.file is None else redactor.path(caller.file),
+        debug_folder_prefix=plan.prefix,
+        custom_metadata=custom_metadata,
+    )
 
 
 def open_staging(
@@ -156,12 +154,12 @@ def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = No
     CoreResultsError
         If the challenge's ``save_core_results`` raises.
     """
-    content = run.staging.journal.content
-    content.update(challenge_name=run.facts.name, challenge_version=run.facts.version)
+    journal = run.staging.journal
+    journal.change(challenge_name=run.facts.name, challenge_version=run.facts.version)
     if draft is not None:
-        content.update(metadata=draft)
-    if content.get("status") == "save_failed":  # this is another attempt
-        content.update(status="running", error=None)
+        journal.change(metadata=draft)
+    if journal.content.status == "save_failed":  # this is another attempt
+        journal.change(status="running", error=None)
     with deferred_signals():
         try:
             run.staging.save_core_results(run.challenge)
@@ -177,7 +175,7 @@ def _stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
     if first.results_folder != plan.results_folder:
         raise _core_results_error(run, error) from error
     text = f"{type(error).__name__}: {error}"
-    content = {**first.journal.content, "rescued_from": str(first.folder)}
+    content = replace(first.journal.content, rescued_from=str(first.folder))
     try:
         rescued = Staging(rescue_folder(), content, run_id=first.run_id)
     except OSError:

@@ -29,6 +29,7 @@ from gaitmap_results.saving.publishing import (
     write_draft,
 )
 from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.layout import check_entry_name
 from gaitmap_results.store.staging import Staging, rescue_folder
 from gaitmap_results.user_code import open_blocks as _open_blocks
@@ -231,14 +232,12 @@ def _staging_for_refused(path: str | Path | None, entry_name: object) -> Staging
         parts: tuple[str, ...] | None = check_entry_name(entry_name)
     except InvalidNameError:
         parts = None
-    now = datetime.now(timezone.utc)
-    journal = {
-        "status": "save_failed",
-        "core_results": "none",
-        "entry_name": entry_name if isinstance(entry_name, str) and parts else parts,
-        "started": now.astimezone().isoformat(),
-        "started_utc": now.timestamp(),
-    }
+    journal = JournalContent(
+        status="save_failed",
+        core_results="none",
+        entry_name=entry_name if isinstance(entry_name, str) and parts else parts,
+        started=datetime.now(timezone.utc),
+    )
     try:
         return Staging(find_results_folder(path), journal)
     except GaitmapResultsError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import stat
 import tempfile
@@ -87,7 +86,7 @@ class SignOfLife:
         )
 
 
-def last_sign_of_life(journal: Path, expected_every_s: Any) -> SignOfLife | None:
+def last_sign_of_life(journal: Path, expected_every_s: float | None) -> SignOfLife | None:
     """Return the last heartbeat of a run.
 
     Parameters
@@ -96,16 +95,13 @@ def last_sign_of_life(journal: Path, expected_every_s: Any) -> SignOfLife | None
         The journal's file.
     expected_every_s
         What the journal says about it.
-        Nothing in it is taken for granted.
 
     Returns
     -------
     sign
         ``None`` if the run has no heartbeat, or its time makes no sense.
     """
-    if isinstance(expected_every_s, bool) or not isinstance(expected_every_s, (int, float)):
-        return None
-    if not 0 < expected_every_s < math.inf:
+    if expected_every_s is None or expected_every_s <= 0:
         return None
     try:
         facts = os.lstat(journal)
@@ -114,7 +110,7 @@ def last_sign_of_life(journal: Path, expected_every_s: Any) -> SignOfLife | None
     # Not in the run's folder, whose program may be about to publish all that is in there, nor beside published runs.
     now = _file_system_time(journal.parents[journal.name == JOURNAL_FILE])
     age_s = (time.time() if now is None else now) - facts.st_mtime
-    sign = SignOfLife(max(_SHORTEST_S, float(expected_every_s)), age_s, now is not None)
+    sign = SignOfLife(max(_SHORTEST_S, expected_every_s), age_s, now is not None)
     # A time far in the future would let a run seem alive for years.
     came_later = -age_s > _MISSED * sign.expected_every_s
     return None if came_later or not stat.S_ISREG(facts.st_mode) else sign

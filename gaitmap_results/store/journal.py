@@ -1,21 +1,163 @@
-"""The journal of an unfinished run: what it says, and how it is written."""
+"""Say what the journal of an unfinished run holds, and read and write it."""
 
+# ruff: noqa: RUF009 - each field is declared with what reads it
 from __future__ import annotations
 
+import dataclasses
+import math
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.store import files
-from gaitmap_results.store.json_files import dump_json
+from gaitmap_results.store.json_files import dump_json, read_foreign_json
 from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.layout import JOURNAL_FILE
 from gaitmap_results.store.privacy import Redactor
 
-__all__ = ["JOURNAL_SCHEMA_VERSION", "Journal"]
+__all__ = ["JOURNAL_SCHEMA_VERSION", "MAX_JSON_BYTES", "Journal", "JournalContent", "as_entry_name", "read_journal"]
 
+#: The version of the format of journal.json; it grows when a key changes its meaning.
 JOURNAL_SCHEMA_VERSION: Final = 1
+#: A journal or a record holds a few ten kilobytes; a file with more than this is neither.
+MAX_JSON_BYTES: Final = 64_000_000
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def _moment(value: object) -> datetime | None:
+    """Return the moment of a POSIX time stamp, or of a text in ISO 8601 with an offset from UTC."""
+    try:
+        if isinstance(value, str):
+            moment = datetime.fromisoformat(value)
+            return moment if moment.tzinfo is not None else None
+        stamp = _seconds(value)
+        return None if stamp is None else datetime.fromtimestamp(stamp, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def as_entry_name(value: object) -> str | tuple[str, ...] | None:
+    """Return an entry's name as it was given to the recorder, or ``None`` if it is none; JSON knows no tuples."""
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    return _text(value)
+
+
+def _key(read: Callable[[object], Any], meaning: str) -> Any:
+    """Declare a key of the journal: how a value that nobody vouches for is read, and what it means."""
+    return field(default=None, metadata={"read": read, "meaning": meaning})
+
+
+@dataclass(frozen=True)
+class JournalContent:
+    """What the journal of an unfinished run says; ``None`` is what it does not say.
+
+    Each field is a key of ``journal.json`` and carries its meaning.
+    A moment is stored twice: as local time in ISO 8601 for people, and with ``_utc`` as a POSIX time stamp.
+    """
+
+    run_id: str | None = _key(_text, "Identifier of the run (UUID); the name of its folder.")
+    status: str | None = _key(
+        _text,
+        "What the program last said of the run: running, failed, interrupted, terminated, save_failed, or rescued (its "
+        "results are in rescued_to). A run that says running may be lost; that is derived when the journal is read.",
+    )
+    core_results: str | None = _key(
+        _text, "Whether results/ holds the challenge's core results: none, partial or complete."
+    )
+    block_id: str | None = _key(_text, "Identifier that all runs of one block share (UUID).")
+    entry_name: str | tuple[str, ...] | None = _key(
+        as_entry_name, "The name of the entry: a string, or a list of strings for nested folders."
+    )
+    challenge_name: str | None = _key(
+        _text, "Module and class of the challenge that was started last; null before one was."
+    )
+    challenge_version: str | None = _key(_text, "The VERSION of that challenge.")
+    started: datetime | None = _key(_moment, "When the run started.")
+    process: dict[str, Any] | None = _key(
+        _object,
+        "The process that records the run: host, boot_id, pid, start_ticks, pid_namespace, slurm_job_id and others.",
+    )
+    heartbeat_s: float | None = _key(
+        _seconds, "Seconds between two renewals of the journal's time stamp; null if nothing renews it."
+    )
+    caller: str | None = _key(_text, "The file that opened the block or called save_run.")
+    debug_folder_prefix: str | None = _key(_text, "What the folder's name starts with if it becomes a debug run.")
+    metadata: dict[str, Any] | None = _key(
+        _object, "A draft of metadata.json: what is known so far, as it would be stored."
+    )
+    custom_metadata: dict[str, Any] | None = _key(_object, "The custom metadata as it is known so far.")
+    error: dict[str, Any] | None = _key(
+        _object, "The error with which the run or its save ended: message, and where known type and traceback."
+    )
+    signal: str | None = _key(_text, "The signal that asked the program to end.")
+    ended: datetime | None = _key(_moment, "When the block ended without a published run.")
+    runtime: float | None = _key(_seconds, "The duration of that block in seconds, by a monotonic clock.")
+    rescued_to: str | None = _key(
+        _text, "The folder that holds the run where the results folder could not be written any more."
+    )
+    rescued_from: str | None = _key(_text, "In a rescue folder: the folder that the run was to be stored in.")
+    updated: datetime | None = _key(_moment, "When the journal was last written.")
+
+    @classmethod
+    def from_json(cls, content: object) -> JournalContent:
+        """Return what a parsed journal says, of any version; nothing in it is taken for granted."""
+        found = content if isinstance(content, dict) else {}
+        known: dict[str, Any] = {}
+        for each in dataclasses.fields(cls):
+            read = each.metadata["read"]
+            # Journals of older versions have the end of a block as text only.
+            known[each.name] = None if read is not _moment else read(found.get(f"{each.name}_utc"))
+            if known[each.name] is None:
+                known[each.name] = read(found.get(each.name))
+        return cls(**known)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what is written to ``journal.json``."""
+        written: dict[str, Any] = {"schema_version": JOURNAL_SCHEMA_VERSION}
+        for each in dataclasses.fields(self):
+            value = getattr(self, each.name)
+            if each.metadata["read"] is _moment:
+                written[each.name] = None if value is None else value.astimezone().isoformat()
+                written[f"{each.name}_utc"] = None if value is None else value.timestamp()
+            else:
+                written[each.name] = list(value) if isinstance(value, tuple) else value
+        return written
+
+
+def read_journal(path: Path) -> JournalContent:
+    """Return what a journal says.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is no journal: no regular file, too large, or no JSON object.
+    """
+    content = read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
+    if not isinstance(content, dict):
+        raise ValueError("a JSON object is expected")
+    return JournalContent.from_json(content)
 
 
 class Journal:
@@ -29,23 +171,31 @@ class Journal:
         What it says first.
     """
 
-    def __init__(self, folder: Path, content: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, content: JournalContent) -> None:
         self._folder = folder
         self.path = folder / JOURNAL_FILE
         # Beside the folder, not in it: a kill must not leave anything that would be published with the run.
         self._temporary = folder.with_name(f"{folder.name}.{JOURNAL_FILE}.new")
-        self.content = {"schema_version": JOURNAL_SCHEMA_VERSION, **content}
+        self.content = content
         self._lock = threading.RLock()
         self._is_removed = False
 
     @classmethod
-    def existing(cls, folder: Path, content: dict[str, Any]) -> Journal:
+    def existing(cls, folder: Path, content: JournalContent) -> Journal:
         """Return the journal of a run that its process left unfinished, in the folder or set aside."""
         journal = cls(folder, content)
         aside = cls.aside_path(folder)
         if aside.exists() and not journal.path.exists():
             journal.path = aside
         return journal
+
+    def change(self, **changes: Any) -> None:
+        """Change what the journal says, but leave it to the next :meth:`write` to store that."""
+        if changes.get("error") is not None:  # the text of an error is foreign
+            changes["error"] = Redactor.for_this_process(None).tree(changes["error"])
+        # A challenge may finish in one thread while a signal is handled in another.
+        with self._lock:
+            self.content = dataclasses.replace(self.content, **changes)
 
     def write(self, *, durable: bool = True, **changes: Any) -> None:
         """Change what the journal says, on the disk too.
@@ -57,19 +207,16 @@ class Journal:
         """
         if self._is_removed:  # the run is published; its journal must not come back
             return
-        if changes.get("error") is not None:  # the text of an error is foreign
-            changes["error"] = Redactor.for_this_process(None).tree(changes["error"])
-        now = datetime.now(timezone.utc)
-        # A challenge may finish in one thread while a signal is handled in another.
         with self._lock:
-            self.content = {**self.content, **changes, "updated": now.isoformat(), "updated_utc": now.timestamp()}
+            self.change(**changes, updated=datetime.now(timezone.utc))
             files.replace_file(self.path, self._temporary, self._encoded(), durable=durable)
 
     def _encoded(self) -> bytes:
+        content = self.content.to_json()
         try:
-            return dump_json(self.content)
+            return dump_json(content)
         except TypeError:  # a path or the text of an error that is no UTF-8
-            return dump_json(encode_leniently(self.content)[0])
+            return dump_json(encode_leniently(content)[0])
 
     def set_aside(self) -> None:
         """Move the journal out of the run's folder; that it lies beside it says that the run is being published."""

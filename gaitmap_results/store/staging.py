@@ -1,4 +1,4 @@
-"""Builds a run folder out of sight and publishes it with one rename."""
+"""Build a run folder out of sight and publish it with one rename."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import itertools
 import logging
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from uuid import UUID, uuid4
 
 from gaitmap_results.exceptions import ResultsFolderError
 from gaitmap_results.store import files
-from gaitmap_results.store.journal import Journal
+from gaitmap_results.store.journal import Journal, JournalContent
 from gaitmap_results.store.json_files import dump_json, parse_json_roughly, read_json
 from gaitmap_results.store.layout import (
     CUSTOM_METADATA_FILE,
@@ -55,11 +56,11 @@ class Staging:
         If the results folder cannot be written.
     """
 
-    def __init__(self, results_folder: Path, journal: dict[str, Any], *, run_id: str | None = None) -> None:
+    def __init__(self, results_folder: Path, journal: JournalContent, *, run_id: str | None = None) -> None:
         self.run_id = str(uuid4()) if run_id is None else str(UUID(run_id))
         self.results_folder = results_folder
         self.folder = results_folder / UNFINISHED_DIR / self.run_id
-        self.journal = Journal(self.folder, {"run_id": self.run_id, **journal})
+        self.journal = Journal(self.folder, replace(journal, run_id=self.run_id))
         try:
             files.make_folder(self.folder)
             # A kill leaves it; a power failure could take it along as long as there is no result that it tells of.
@@ -73,7 +74,7 @@ class Staging:
             ) from error
 
     @classmethod
-    def existing(cls, results_folder: Path, run_id: str, journal: dict[str, Any]) -> Staging:
+    def existing(cls, results_folder: Path, run_id: str, journal: JournalContent) -> Staging:
         """Return the folder of a run that its process left unfinished; nothing on the disk is changed.
 
         Parameters
@@ -125,8 +126,7 @@ class Staging:
             files.sync_tree(target)
         except BaseException:
             if not again:
-                self.journal.content["core_results"] = "partial"
-                self.note()
+                self.note(core_results="partial")
             raise
         if again:
             old = self.folder / _OLD_RESULTS

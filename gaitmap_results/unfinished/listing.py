@@ -1,4 +1,4 @@
-"""Lists the runs that were started and never published."""
+"""List the runs that were started and never published."""
 
 from __future__ import annotations
 
@@ -12,16 +12,22 @@ from typing import Any, Final
 
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import RunNotFoundError, SkippedRunWarning
-from gaitmap_results.store.journal import Journal
-from gaitmap_results.store.json_files import read_foreign_json
+from gaitmap_results.store.journal import Journal, JournalContent, read_journal
 from gaitmap_results.store.layout import JOURNAL_FILE, UNFINISHED_DIR
 from gaitmap_results.store.staging import has_core_results
-from gaitmap_results.unfinished.rescued import MAX_JSON_BYTES, as_entry_name, find_published, find_rescued
+from gaitmap_results.unfinished.rescued import find_published, find_rescued
 from gaitmap_results.unfinished.slurm_queue import Slurm
 from gaitmap_results.unfinished.verdict import Verdict, judge
 from gaitmap_results.user_code.user_warnings import warn_user
 
-__all__ = ["FoundRun", "UnfinishedRun", "find_unfinished_run", "is_complete", "list_unfinished", "unfinished_runs"]
+__all__ = [
+    "UnfinishedRun",
+    "UnfinishedRunOnDisk",
+    "find_unfinished_run",
+    "is_complete",
+    "list_unfinished",
+    "unfinished_runs",
+]
 
 _START_S: Final = 0.02
 _UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
@@ -88,7 +94,7 @@ class UnfinishedRun:
 
 
 @dataclass(frozen=True)
-class FoundRun:
+class UnfinishedRunOnDisk:
     """An unfinished run with what is needed to publish or delete it.
 
     Attributes
@@ -102,7 +108,7 @@ class FoundRun:
     """
 
     run: UnfinishedRun
-    journal: dict[str, Any]
+    journal: JournalContent
     published_as: Path | None
 
 
@@ -170,7 +176,7 @@ def list_unfinished(results_folder: Path) -> tuple[list[UnfinishedRun], list[str
     return sorted(runs, key=lambda run: (run.started or latest, run.run_id)), skipped
 
 
-def find_unfinished_run(results_folder: Path, run_id: str) -> FoundRun:
+def find_unfinished_run(results_folder: Path, run_id: str) -> UnfinishedRunOnDisk:
     """Return an unfinished run by its identifier, or by the start of it if no other run starts so.
 
     A run that is published, but whose journal a kill has left behind, is found, too.
@@ -228,11 +234,11 @@ def _run_ids(results_folder: Path) -> tuple[list[str], list[str]]:
     return list(run_ids), skipped
 
 
-def _read(results_folder: Path, run_id: str, slurm: Slurm) -> Iterator[FoundRun]:
+def _read(results_folder: Path, run_id: str, slurm: Slurm) -> Iterator[UnfinishedRunOnDisk]:
     """Yield the run, or nothing if it was published or deleted just now."""
     folder = results_folder / UNFINISHED_DIR / run_id
     journal, problem, is_aside = _read_journal(folder)
-    if not journal and not is_aside and folder.is_dir():
+    if problem is not None and not is_aside and folder.is_dir():
         # A run that is just starting writes its journal a moment after it has made its folder.
         time.sleep(_START_S)
         journal, problem, is_aside = _read_journal(folder)
@@ -253,38 +259,34 @@ def _read(results_folder: Path, run_id: str, slurm: Slurm) -> Iterator[FoundRun]
         status=verdict.status,
         certainty=verdict.certainty,
         evidence=verdict.evidence,
-        entry_name=as_entry_name(journal.get("entry_name")),
-        started=_started(journal),
+        entry_name=journal.entry_name,
+        started=journal.started,
         path=folder,
         core_results=_core_results(folder, journal, rescued),
-        challenge_name=_text(journal, "challenge_name"),
-        challenge_version=_text(journal, "challenge_version"),
-        error=_error(journal),
+        challenge_name=journal.challenge_name,
+        challenge_version=journal.challenge_version,
+        error=_error(journal.error),
         rescued_to=rescued,
     )
-    yield FoundRun(run, journal, published)
+    yield UnfinishedRunOnDisk(run, journal, published)
 
 
-def _read_journal(folder: Path) -> tuple[dict[str, Any], str | None, bool]:
+def _read_journal(folder: Path) -> tuple[JournalContent, str | None, bool]:
     """Return what a run's journal says, or why it says nothing, and whether it was set aside for the publication."""
     aside = Journal.aside_path(folder)
     problem = f"It has no {JOURNAL_FILE}: it is starting just now, or was killed when it did."
     for path in (folder / JOURNAL_FILE, aside):
         try:
-            journal = read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
+            return read_journal(path), None, path == aside
         except FileNotFoundError:
             continue
         except (OSError, ValueError, RecursionError, MemoryError) as error:
             problem = f"{path} cannot be read: {error}."
-            continue
-        if isinstance(journal, dict):
-            return journal, None, path == aside
-        problem = f"{path} cannot be read: a JSON object is expected."
-    return {}, problem, aside.is_file()
+    return JournalContent(), problem, aside.is_file()
 
 
-def _core_results(folder: Path, journal: dict[str, Any], rescued: Path | None) -> str:
-    stated = journal.get("core_results")
+def _core_results(folder: Path, journal: JournalContent, rescued: Path | None) -> str:
+    stated = journal.core_results
     if rescued is not None:
         return "complete"
     if stated not in ("none", "partial", "complete"):
@@ -296,29 +298,13 @@ def _core_results(folder: Path, journal: dict[str, Any], rescued: Path | None) -
     return str(stated)
 
 
-def is_complete(folder: Path, journal: dict[str, Any]) -> bool:
+def is_complete(folder: Path, journal: JournalContent) -> bool:
     """Say whether the core results in an unfinished run's folder are all there, as far as its journal knows."""
-    return journal.get("core_results") == "complete" and has_core_results(folder)
+    return journal.core_results == "complete" and has_core_results(folder)
 
 
-def _text(journal: dict[str, Any], key: str) -> str | None:
-    value = journal.get(key)
-    return value if isinstance(value, str) else None
-
-
-def _error(journal: dict[str, Any]) -> str | None:
-    error = journal.get("error")
-    if not isinstance(error, dict) or not isinstance(error.get("message"), str):
+def _error(error: dict[str, Any] | None) -> str | None:
+    if error is None or not isinstance(error.get("message"), str):
         return None
     kind, message = error.get("type"), error["message"]
     return f"{kind}: {message}" if isinstance(kind, str) else str(message)
-
-
-def _started(journal: dict[str, Any]) -> datetime | None:
-    started = journal.get("started_utc")
-    if isinstance(started, bool) or not isinstance(started, (int, float)):
-        return None
-    try:
-        return datetime.fromtimestamp(started, timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        return None

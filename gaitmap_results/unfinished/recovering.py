@@ -1,8 +1,9 @@
-"""Publishes or deletes unfinished runs."""
+"""Publish or delete unfinished runs."""
 
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,11 @@ from gaitmap_results.saving.debug_reasons import DebugReason
 from gaitmap_results.saving.metadata import unknown_metadata
 from gaitmap_results.store import layout
 from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent, as_entry_name, read_journal
 from gaitmap_results.store.json_files import read_foreign_json
 from gaitmap_results.store.json_values import safe_text
 from gaitmap_results.store.staging import Staging
-from gaitmap_results.unfinished.listing import FoundRun, UnfinishedRun, find_unfinished_run, is_complete
-from gaitmap_results.unfinished.rescued import MAX_JSON_BYTES, as_entry_name
+from gaitmap_results.unfinished.listing import UnfinishedRun, UnfinishedRunOnDisk, find_unfinished_run, is_complete
 
 __all__ = ["discard_run", "recover_run"]
 
@@ -177,7 +178,7 @@ def _refuse_running(run: UnfinishedRun, what: str) -> None:
         )
 
 
-def _remove_leftovers(results_folder: Path, found: FoundRun) -> None:
+def _remove_leftovers(results_folder: Path, found: UnfinishedRunOnDisk) -> None:
     """Delete what is in ``.unfinished`` of a run: all of it, or what a kill right after the publication left there."""
     run = found.run
     try:
@@ -190,11 +191,10 @@ def _remove_leftovers(results_folder: Path, found: FoundRun) -> None:
         ) from error
 
 
-def _publish(results_folder: Path, found: FoundRun, given: dict[str, Any]) -> Path:
+def _publish(results_folder: Path, found: UnfinishedRunOnDisk, given: dict[str, Any]) -> Path:
     source = _complete_core_results(found)
     run, stored = found.run, _stored_metadata(found)
-    known = {**found.journal, **stored}
-    names = {key: _settle(key, known.get(key), given.get(key)) for key in _HOW_TO_NAME}
+    names = {key: _settle(key, stored.get(key, getattr(found.journal, key)), given.get(key)) for key in _HOW_TO_NAME}
     parent = layout.entry_folder(
         results_folder,
         layout.check_challenge_name(str(names["challenge_name"])),
@@ -203,14 +203,14 @@ def _publish(results_folder: Path, found: FoundRun, given: dict[str, Any]) -> Pa
     )
     custom_metadata = _stored_custom_metadata(found)
     # In the journal first: what is read from elsewhere now would be lost by a kill in the middle of this.
-    drafts = {"metadata": stored or None, "custom_metadata": custom_metadata}
-    staging = Staging.existing(results_folder, run.run_id, {**found.journal, **names, **drafts})
+    drafts: dict[str, Any] = {"metadata": stored or None, "custom_metadata": custom_metadata}
+    staging = Staging.existing(results_folder, run.run_id, replace(found.journal, **names, **drafts))
     staging.take_over()
     if source != run.path:
         staging.save_core_results(_Copy(source / layout.RESULTS_DIR))
     metadata = _metadata(found, stored, custom_metadata) | names
     staging.write_metadata(metadata, staging.write_custom_metadata(custom_metadata or {}), staging.hash_core_results())
-    return staging.publish(parent, _start(found, metadata), _prefix(found.journal))
+    return staging.publish(parent, _start(found, metadata), _prefix(found.journal.debug_folder_prefix))
 
 
 _HOW_TO_NAME = {
@@ -246,7 +246,7 @@ class _Copy:
         shutil.copytree(self._source, folder_path, symlinks=True, dirs_exist_ok=True)
 
 
-def _complete_core_results(found: FoundRun) -> Path:
+def _complete_core_results(found: UnfinishedRunOnDisk) -> Path:
     """Return the folder that holds all core results of a run: its own, or the one they were rescued to.
 
     Raises
@@ -277,29 +277,34 @@ def _is_whole(folder: Path) -> bool:
     return found.has_manifest and not (found.missing or found.changed or unexpected)
 
 
-def _stored_metadata(found: FoundRun) -> dict[str, Any]:
+def _stored_metadata(found: UnfinishedRunOnDisk) -> dict[str, Any]:
     """Return the fullest metadata.json there is of a run, for itself or as a draft; if there is none, nothing."""
     for folder in _folders(found.run):
-        rescued_journal = _read(folder / layout.JOURNAL_FILE) if folder != found.run.path else found.journal
-        draft = rescued_journal.get("metadata") if isinstance(rescued_journal, dict) else None
-        for candidate in (_read(folder / layout.METADATA_FILE), draft):
+        journal = found.journal if folder == found.run.path else _journal_in(folder)
+        for candidate in (_read(folder / layout.METADATA_FILE), journal.metadata):
             if isinstance(candidate, dict) and candidate.get("run_id") == found.run.run_id:
                 return candidate
     return {}
 
 
-def _stored_custom_metadata(found: FoundRun) -> Any:
+def _stored_custom_metadata(found: UnfinishedRunOnDisk) -> Any:
     """Return what the author of the entry wanted to store, as far as it was written down; ``None`` if it was not."""
     for folder in _folders(found.run):
         stored = _read(folder / layout.CUSTOM_METADATA_FILE)
         if isinstance(stored, dict):
             return stored
-    kept = found.journal.get("custom_metadata")
-    return kept if isinstance(kept, dict) else None
+    return found.journal.custom_metadata
 
 
 def _folders(run: UnfinishedRun) -> list[Path]:
     return [run.path] if run.rescued_to is None else [run.rescued_to, run.path]
+
+
+def _journal_in(folder: Path) -> JournalContent:
+    try:
+        return read_journal(folder / layout.JOURNAL_FILE)
+    except (OSError, ValueError):
+        return JournalContent()
 
 
 def _read(path: Path) -> Any:
@@ -309,7 +314,7 @@ def _read(path: Path) -> Any:
         return None
 
 
-def _metadata(found: FoundRun, stored: dict[str, Any], custom_metadata: Any) -> dict[str, Any]:
+def _metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custom_metadata: Any) -> dict[str, Any]:
     """Return what metadata.json says of a recovered run."""
     metadata = {**unknown_metadata(found.run.run_id), **stored}
     errors = _list_of(metadata["collection_errors"])
@@ -327,14 +332,13 @@ def _metadata(found: FoundRun, stored: dict[str, Any], custom_metadata: Any) -> 
     return {**metadata, "is_debug_run": True, "collection_errors": errors}
 
 
-def _from_journal(found: FoundRun) -> dict[str, Any]:
+def _from_journal(found: UnfinishedRunOnDisk) -> dict[str, Any]:
     start = found.run.started
-    caller = found.journal.get("caller")
     return {
         "run_start_datetime_utc": None if start is None else start.timestamp(),
         "run_start_datetime": None if start is None else start.astimezone().isoformat(),
         "timing_source": None if start is None else "block",
-        "caller_file_path": caller if isinstance(caller, str) else None,
+        "caller_file_path": found.journal.caller,
     }
 
 
@@ -342,15 +346,15 @@ def _list_of(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list) else []
 
 
-def _start(found: FoundRun, metadata: dict[str, Any]) -> datetime:
+def _start(found: UnfinishedRunOnDisk, metadata: dict[str, Any]) -> datetime:
     try:
         return datetime.fromtimestamp(metadata["run_start_datetime_utc"], timezone.utc)
     except (TypeError, ValueError, OverflowError, OSError):
         return found.run.started or datetime.now(timezone.utc)
 
 
-def _prefix(journal: dict[str, Any]) -> str:
+def _prefix(stated: str | None) -> str:
     try:
-        return layout.check_prefix(journal.get("debug_folder_prefix", "_"))
+        return layout.check_prefix("_" if stated is None else stated)
     except InvalidNameError:
         return "_"

@@ -1,12 +1,12 @@
-"""Finds the results of a run that went to a rescue folder."""
+"""Find the results of a run that went to a rescue folder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
 
 from gaitmap_results.exceptions import GaitmapResultsError
+from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent, read_journal
 from gaitmap_results.store.json_files import read_foreign_json
 from gaitmap_results.store.layout import (
     JOURNAL_FILE,
@@ -19,20 +19,10 @@ from gaitmap_results.store.layout import (
 )
 from gaitmap_results.store.staging import has_core_results, is_rescue_folder, rescue_folders
 
-__all__ = ["MAX_JSON_BYTES", "as_entry_name", "find_published", "find_rescued"]
-
-#: A journal or a record holds a few ten kilobytes; a file with more than this is neither.
-MAX_JSON_BYTES: Final = 64_000_000
+__all__ = ["find_published", "find_rescued"]
 
 
-def as_entry_name(value: object) -> str | tuple[str, ...] | None:
-    """Return an entry's name as it was given to the recorder, or ``None`` if it is none; JSON knows no tuples."""
-    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    return value if isinstance(value, str) else None
-
-
-def find_published(results_folder: Path, run_id: str, journal: dict[str, Any]) -> Path | None:
+def find_published(results_folder: Path, run_id: str, journal: JournalContent) -> Path | None:
     """Return the run folder of a run, if it is where its journal says that it belongs.
 
     Parameters
@@ -42,23 +32,23 @@ def find_published(results_folder: Path, run_id: str, journal: dict[str, Any]) -
     run_id
         The run.
     journal
-        What its journal says; nothing in it is taken for granted.
+        What its journal says.
     """
     try:
         parent = entry_folder(
             results_folder,
-            check_challenge_name(str(journal["challenge_name"])),
-            check_version(journal["challenge_version"]),
-            check_entry_name(as_entry_name(journal["entry_name"])),
+            check_challenge_name(str(journal.challenge_name)),
+            check_version(journal.challenge_version),
+            check_entry_name(journal.entry_name),
         )
         candidates = sorted(parent.iterdir())
-    except (KeyError, OSError, GaitmapResultsError):
+    except (OSError, GaitmapResultsError):
         return None
     visible = (path for path in candidates if not path.name.startswith("."))
-    return next((path for path in visible if _says(path / METADATA_FILE, "run_id", run_id)), None)
+    return next((path for path in visible if _is_record_of(path / METADATA_FILE, run_id)), None)
 
 
-def find_rescued(run_id: str, journal: dict[str, Any]) -> Path | None:
+def find_rescued(run_id: str, journal: JournalContent) -> Path | None:
     """Return the folder in a rescue folder that holds the complete core results of a run.
 
     It is looked for where the journal says, and, since a full disk may have kept the journal from saying so, in the
@@ -66,27 +56,34 @@ def find_rescued(run_id: str, journal: dict[str, Any]) -> Path | None:
     """
     for store in _places(run_id, journal):
         unfinished = store / UNFINISHED_DIR / run_id
-        if has_core_results(unfinished) and _says(unfinished / JOURNAL_FILE, "core_results", "complete"):
+        if has_core_results(unfinished) and _says_complete(unfinished / JOURNAL_FILE):
             return unfinished
         # Not by the names in the journal: the disk may have been full before they were known.
         for file in store.rglob(METADATA_FILE):
-            if UNFINISHED_DIR not in file.parts and _says(file, "run_id", run_id):
+            if UNFINISHED_DIR not in file.parts and _is_record_of(file, run_id):
                 return file.parent
     return None
 
 
-def _places(run_id: str, journal: dict[str, Any]) -> Iterator[Path]:
-    stated = journal.get("rescued_to")
-    path = Path(stated) if isinstance(stated, str) and "\0" not in stated else None
+def _places(run_id: str, journal: JournalContent) -> Iterator[Path]:
+    stated = journal.rescued_to
+    path = Path(stated) if stated is not None and "\0" not in stated else None
     # Whatever a journal says, nothing is read but what a rescue of this run can have written.
     if path is not None and path.parts[-2:] == (UNFINISHED_DIR, run_id) and is_rescue_folder(path.parent.parent):
         yield path.parent.parent
     yield from rescue_folders()
 
 
-def _says(path: Path, key: str, value: str) -> bool:
+def _says_complete(path: Path) -> bool:
+    try:
+        return read_journal(path).core_results == "complete"
+    except (OSError, ValueError):
+        return False
+
+
+def _is_record_of(path: Path, run_id: str) -> bool:
     try:
         content = read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
     except (OSError, ValueError):
         return False
-    return isinstance(content, dict) and content.get(key) == value
+    return isinstance(content, dict) and content.get("run_id") == run_id

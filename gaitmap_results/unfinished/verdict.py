@@ -1,13 +1,14 @@
-"""Derives from evidence what became of a run that was never published."""
+"""Derive from evidence what became of a run that was never published."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from gaitmap_results.store.heartbeat import SignOfLife, last_sign_of_life
+from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.unfinished.slurm_queue import JobAnswer, Slurm
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Verdict:
     evidence: str
 
 
-def judge(journal: dict[str, Any], slurm: Slurm, file: Path | None = None) -> Verdict:
+def judge(journal: JournalContent, slurm: Slurm, file: Path | None = None) -> Verdict:
     """Return what became of a run.
 
     What its program wrote about its end counts; while it says "running", its process is looked for, then its Slurm job
@@ -53,7 +54,6 @@ def judge(journal: dict[str, Any], slurm: Slurm, file: Path | None = None) -> Ve
     ----------
     journal
         What the run's journal says.
-        Nothing in it is taken for granted.
     slurm
         Whom to ask about Slurm jobs.
     file
@@ -62,25 +62,24 @@ def judge(journal: dict[str, Any], slurm: Slurm, file: Path | None = None) -> Ve
     # Here, since psutil comes with it.
     from gaitmap_results.provenance.process_identity import ProcessIdentity, process_is_gone
 
-    said = journal.get("status")
-    if isinstance(said, str) and said in _SAID:
+    said = journal.status
+    if said in _SAID:
         status = "save_failed" if said == "rescued" else said
         return Verdict(status, "certain", f"The run's journal says: {_SAID[said]}.")
-    stored = journal.get("process")
-    if not isinstance(stored, dict):
+    if journal.process is None:
         return Verdict("unknown", "unknown", "The run's journal does not say which process it belongs to.")
-    identity = ProcessIdentity.from_json(stored)
+    identity = ProcessIdentity.from_json(journal.process)
     who = f"process {identity.pid} on {identity.host or 'an unknown computer'}"
     gone = process_is_gone(identity)
     if gone is not None:
         verdict = f"Its {who} has ended" if gone else f"Its {who} is alive"
         return Verdict("lost" if gone else "running", "certain", f"{verdict}.")
-    started = journal.get("started_utc")
     answer = None
     if identity.slurm_job_id is not None:
-        known_start = float(started) if isinstance(started, (int, float)) else None
-        answer = slurm.ask(identity.slurm_job_id, started=known_start)
-    sign = None if file is None else last_sign_of_life(file, journal.get("heartbeat_s"))
+        answer = slurm.ask(
+            identity.slurm_job_id, started=None if journal.started is None else journal.started.timestamp()
+        )
+    sign = None if file is None else last_sign_of_life(file, journal.heartbeat_s)
     return _from_elsewhere(answer, sign, who) or Verdict("unknown", "unknown", _why_unknown(identity, who, journal))
 
 
@@ -97,7 +96,7 @@ def _from_elsewhere(answer: JobAnswer | None, sign: SignOfLife | None, who: str)
     return Verdict("lost", "probable", ended)
 
 
-def _why_unknown(identity: ProcessIdentity, who: str, journal: dict[str, Any]) -> str:
+def _why_unknown(identity: ProcessIdentity, who: str, journal: JournalContent) -> str:
     asked = (
         "" if identity.slurm_job_id is None else f", and nothing was learned about Slurm job {identity.slurm_job_id}"
     )
@@ -106,10 +105,8 @@ def _why_unknown(identity: ProcessIdentity, who: str, journal: dict[str, Any]) -
     return f"Its {who} cannot be seen from here{asked}.{_last_sign(journal)}{silence}"
 
 
-def _last_sign(journal: dict[str, Any]) -> str:
-    updated = journal.get("updated_utc")
-    try:
-        moment = datetime.fromtimestamp(updated, timezone.utc)  # type: ignore[arg-type]  # anything else is a TypeError
-    except (TypeError, ValueError, OverflowError, OSError):
+def _last_sign(journal: JournalContent) -> str:
+    if journal.updated is None:
         return ""
+    moment = journal.updated.astimezone(timezone.utc)
     return f" Its last sign of life is of {moment:%Y-%m-%d %H:%M} UTC."

@@ -19,8 +19,9 @@ from stores import TwoFiles, check_complete, record, runs_of, unfinished_of
 
 from gaitmap_results import discard_run, recorded_run, recover_run, unfinished_runs, verify_run
 from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsError, RunNotFoundError, SkippedRunWarning
+from gaitmap_results.store.journal import MAX_JSON_BYTES
 from gaitmap_results.store.manifest import parse_manifest
-from gaitmap_results.unfinished.listing import MAX_JSON_BYTES, list_unfinished
+from gaitmap_results.unfinished.listing import list_unfinished
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs links, pipes and permissions as POSIX has them")
 

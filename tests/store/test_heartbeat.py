@@ -18,6 +18,7 @@ from gaitmap_results import recorded_run, save_run, unfinished_runs
 from gaitmap_results.provenance.process_identity import current_process
 from gaitmap_results.store import heartbeat
 from gaitmap_results.store.heartbeat import beat, heartbeat_interval, last_sign_of_life
+from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.unfinished.slurm_queue import JobAnswer
 from gaitmap_results.unfinished.verdict import judge
 
@@ -51,7 +52,7 @@ def journal(tmp_path):
         file.write_text(json.dumps(content))
         moment = time.time() - age_s
         os.utime(file, (moment, moment))
-        return content, file
+        return JournalContent.from_json(content), file
 
     return leave
 
@@ -108,7 +109,6 @@ def test_a_run_without_a_heartbeat_is_judged_as_before(value, journal):
     content, file = journal(1e6, heartbeat_s=value)
     assert judge(content, FixedSlurm(), file).status == "unknown"
     assert judge(content, FixedSlurm(ACTIVE), file).status == "running"
-    content.pop("heartbeat_s")
     verdict = judge(content, FixedSlurm(), file)
     assert verdict.status == "unknown"
     assert "does not mean" in verdict.evidence

@@ -17,9 +17,10 @@ from stores import TwoFiles, record, unfinished_of
 from gaitmap_results import UnfinishedRun, recorded_run, unfinished_runs
 from gaitmap_results.exceptions import NoResultsFolderError, RunNotFoundError
 from gaitmap_results.provenance.process_identity import current_process
+from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.staging import has_core_results
 from gaitmap_results.unfinished.slurm_queue import JobAnswer, Slurm
-from gaitmap_results.unfinished.verdict import judge
+from gaitmap_results.unfinished.verdict import Verdict, judge
 
 STARTED = 1_760_000_000.0
 
@@ -28,6 +29,11 @@ def journal(**process) -> dict[str, object]:
     """Return what the journal of a running run says, whose process is this one but for some facts."""
     identity = {**current_process().to_json(), **process}
     return {"status": "running", "process": identity, "started_utc": STARTED, "updated_utc": STARTED}
+
+
+def verdict_on(content: object) -> Verdict:
+    """Judge a run by what its journal says."""
+    return judge(JournalContent.from_json(content), Slurm())
 
 
 @pytest.fixture
@@ -53,7 +59,7 @@ ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs programs that are s
 
 def test_a_process_that_is_there_runs():
     """The run of a process that is alive is running, for certain."""
-    verdict = judge(journal(), Slurm())
+    verdict = verdict_on(journal())
     assert (verdict.status, verdict.certainty) == ("running", "certain")
     assert str(os.getpid()) in verdict.evidence
 
@@ -66,14 +72,14 @@ def test_a_process_that_is_there_runs():
 )
 def test_a_process_that_is_gone_is_lost(changes):
     """The number alone proves nothing: it may belong to another process now, or be of before a restart."""
-    verdict = judge(journal(**changes), Slurm())
+    verdict = verdict_on(journal(**changes))
     assert (verdict.status, verdict.certainty) == ("lost", "certain")
 
 
 def test_a_run_on_another_computer_is_unknown(monkeypatch):
     """What cannot be seen is not guessed; the words say why, and when it last gave a sign of life."""
     monkeypatch.setenv("PATH", "")
-    verdict = judge(journal(host="another", slurm_job_id="123"), Slurm())
+    verdict = verdict_on(journal(host="another", slurm_job_id="123"))
     assert (verdict.status, verdict.certainty) == ("unknown", "unknown")
     for part in ("another", "123", "2025-10-09 08:53 UTC", "does not mean"):
         assert part in verdict.evidence
@@ -100,7 +106,7 @@ def test_a_run_on_another_computer_is_judged_by_its_slurm_job(queue, accounting,
     slurm("squeue", queue)
     if accounting is not None:
         slurm("sacct", accounting)
-    verdict = judge(journal(host="another", slurm_job_id="123"), Slurm())
+    verdict = verdict_on(journal(host="another", slurm_job_id="123"))
     assert (verdict.status, verdict.certainty) == expected
     assert "123" in verdict.evidence
 
@@ -145,7 +151,7 @@ def test_nothing_that_is_no_job_number_reaches_slurm(job_id, slurm, tmp_path):
 @pytest.mark.parametrize("status", ["failed", "interrupted", "terminated", "save_failed"])
 def test_what_the_program_said_counts(status):
     """A run whose program wrote how it ended needs no evidence from outside."""
-    verdict = judge({**journal(host="another"), "status": status}, Slurm())
+    verdict = verdict_on({**journal(host="another"), "status": status})
     assert (verdict.status, verdict.certainty) == (status, "certain")
 
 
@@ -163,7 +169,7 @@ def test_what_the_program_said_counts(status):
 )
 def test_a_journal_that_says_nothing_of_use(content):
     """Whatever a journal holds, the verdict is unknown and not an error."""
-    assert judge(content, Slurm()).status == "unknown"
+    assert verdict_on(content).status == "unknown"
 
 
 def test_a_list_is_oldest_first_and_says_what_is_known(tmp_path):
