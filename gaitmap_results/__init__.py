@@ -18,7 +18,8 @@ from gaitmap_results.config import (
 )
 from gaitmap_results.exceptions import GaitmapResultsError, GaitmapResultsWarning
 from gaitmap_results.integrations import import_hooks as _integrations
-from gaitmap_results.recording.decorator import current_recorder, record_run, recorded_run
+from gaitmap_results.recording.block import current_recorder, recorded_run
+from gaitmap_results.recording.decorator import record_run
 from gaitmap_results.recording.observing import observe_challenges
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import save_run

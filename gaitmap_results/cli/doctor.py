@@ -109,10 +109,11 @@ def _git() -> tuple[Verdict, list[str]]:
 
 def _official(results: Path | None) -> tuple[Verdict, list[str]]:
     from gaitmap_results.provenance.collecting import read_git
+    from gaitmap_results.recording.block import block_options
     from gaitmap_results.saving.advice import reasons_for_debug
-    from gaitmap_results.saving.plan import SaveOptions, make_plan
+    from gaitmap_results.saving.plan import make_plan
 
-    plan = make_plan("doctor", SaveOptions(path=results))
+    plan = make_plan(block_options("doctor", path=results))
     reasons = reasons_for_debug(plan, read_git(plan, None))
     if not reasons:
         return "good", ["would be official"]

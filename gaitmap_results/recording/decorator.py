@@ -1,173 +1,56 @@
-"""Records a block of code, or every call of a function."""
+"""Record every call of a function."""
 
 from __future__ import annotations
 
 import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from gaitmap_results.exceptions import InvalidTargetError
+from gaitmap_results.recording.block import block_options, recorded_run
 from gaitmap_results.recording.recorder import Recorder
-from gaitmap_results.saving.plan import SaveOptions
 from gaitmap_results.saving.save_run import check_offset
 from gaitmap_results.store.layout import check_entry_name
 from gaitmap_results.user_code import open_blocks as _open_blocks
-from gaitmap_results.user_code.caller import Caller, find_caller
+from gaitmap_results.user_code.caller import find_caller
 from gaitmap_results.user_code.wrapping import wrap_function
 
-__all__ = ["current_recorder", "record_run", "recorded_run"]
+__all__ = ["record_run"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_Options = ParamSpec("_Options")
 
 
-def recorded_run(
-    entry_name: str | tuple[str, ...],
-    *,
-    challenge: Any = None,
-    custom_metadata: dict[str, Any] | None = None,
-    path: str | Path | None = None,
-    debug_run: bool | None = None,
-    stored_filenames_relative_to: str | Path | None = None,
-    use_git: bool = True,
-    git_dirty_ignore: Sequence[str] = (),
-    debug_folder_prefix: str = "_",
-    handle_signals: Sequence[str | int] = (),
-    sample_resources_s: float | None = None,
-    _force_local_debug_run_setting: bool = False,
-    _caller_file_path_stack_offset: int = 0,
-) -> Recorder:
-    """Record every challenge that runs in a ``with`` block.
+class _RecordRun(Protocol[_Options]):
+    """What type checkers see: a decorator that takes the options of another function."""
 
-    When the block begins, before anything is computed, all arguments are checked, and the state of the code, the
-    machine and the packages is recorded.
-    When it ends, each challenge that ran is saved, as by :func:`gaitmap_results.save_run`.
-    If the block raises before a challenge has finished, nothing is published, and the journal in ``.unfinished`` says
-    why; a challenge that had already finished is saved as a debug run.
-    The exception is raised in both cases.
+    @overload
+    def __call__(self, function: _F, /) -> _F: ...
 
-    Parameters
-    ----------
-    entry_name
-        The name of the entry; a tuple of strings makes nested folders.
-    challenge
-        The challenge to save.
-        Only needed where its ``run`` cannot be observed, see :func:`gaitmap_results.observe_challenges`.
-    custom_metadata
-        What the author of the entry wants to store beside the results.
-        Can be filled in the block, too: ``r.custom_metadata["note"] = "..."``.
-    path, debug_run, stored_filenames_relative_to, use_git, git_dirty_ignore, debug_folder_prefix
-        As in :func:`gaitmap_results.save_run`.
-    handle_signals
-        Names of signals that end the block in order, as an exception would, for example ``("SIGTERM",)`` for the time
-        limit of a Slurm job.
-        Only in the main thread.
-    sample_resources_s
-        Look at the memory and the CPU time of the run's processes every so many seconds, for example ``1``, in a thread
-        that needs at most 0.5 % of a processor.
-        ``resources`` in metadata.json then tells also about processes that ended during the run, and the run gives
-        signs of life that can be seen from other computers.
-        By default there is no thread, and processes are looked at on entering and on leaving.
-    _force_local_debug_run_setting, _caller_file_path_stack_offset
-        As in :func:`gaitmap_results.save_run`.
-
-    Returns
-    -------
-    recorder
-        To be used once, with ``with``.
-
-    Raises
-    ------
-    GaitmapResultsError
-        On entering, if anything about the arguments, the config or the results folder is wrong; on leaving, if the run
-        could not be stored as it should (``path`` then says where the core results are), or if no challenge was found.
-
-    Warns
-    -----
-    DebugRunWarning
-        If an official run was asked for and will not be earned; every reason is named, on entering where possible.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, recorded_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         self.n_steps_ = optimizer()
-    ...         return self
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with recorded_run("constant", path=folder, use_git=False) as r:
-    ...         _ = CountSteps().run(lambda: 12)
-    ...     r.metadata_["is_debug_run"], (r.path_ / "results" / "steps.txt").read_text()
-    (True, '12')
-    """
-    options = SaveOptions(
-        path=path,
-        debug_run=debug_run,
-        stored_filenames_relative_to=stored_filenames_relative_to,
-        use_git=use_git,
-        git_dirty_ignore=git_dirty_ignore,
-        debug_folder_prefix=debug_folder_prefix,
-        sample_resources_s=sample_resources_s,
-        force_config_setting=_force_local_debug_run_setting,
-    )
-    caller = find_caller(check_offset(_caller_file_path_stack_offset))
-    return Recorder(
-        entry_name,
-        options,
-        caller,
-        challenge=challenge,
-        custom_metadata=custom_metadata,
-        handle_signals=handle_signals,
-    )
+    @overload
+    def __call__(
+        self, entry_name: str | tuple[str, ...] | None = None, *args: _Options.args, **options: _Options.kwargs
+    ) -> Callable[[_F], _F]: ...
 
 
-_SIGNATURE = inspect.signature(recorded_run)
+def _with_options_of(
+    function: Callable[Concatenate[Any, _Options], Any],
+) -> Callable[[Callable[..., Any]], _RecordRun[_Options]]:
+    """Show the options of ``function`` as those of a decorator, so that they are written down once."""
+
+    def show(decorator: Any) -> Any:
+        name, *options = inspect.signature(function).parameters.values()
+        annotation = f"Callable[..., Any] | {name.annotation} | None"
+        name = name.replace(default=None, annotation=annotation)
+        decorator.__signature__ = inspect.Signature([name, *options], return_annotation="Any")
+        return decorator
+
+    return show
 
 
-def current_recorder() -> Recorder | None:
-    """Return the recorder of the innermost open block that the running code belongs to, or ``None``.
-
-    Examples
-    --------
-    >>> from gaitmap_results import current_recorder
-    >>> current_recorder() is None
-    True
-    """
-    block = _open_blocks.find_block()
-    return block if isinstance(block, Recorder) else None
-
-
-@overload
-def record_run(function: _F, /) -> _F: ...
-
-
-@overload
-def record_run(
-    entry_name: str | tuple[str, ...] | None = None,
-    *,
-    challenge: Any = None,
-    custom_metadata: dict[str, Any] | None = None,
-    path: str | Path | None = None,
-    debug_run: bool | None = None,
-    stored_filenames_relative_to: str | Path | None = None,
-    use_git: bool = True,
-    git_dirty_ignore: Sequence[str] = (),
-    debug_folder_prefix: str = "_",
-    handle_signals: Sequence[str | int] = (),
-    sample_resources_s: float | None = None,
-    _force_local_debug_run_setting: bool = False,
-    _caller_file_path_stack_offset: int = 0,
-) -> Callable[[_F], _F]: ...
-
-
+@_with_options_of(recorded_run)
 def record_run(entry_name: Any = None, **options: Any) -> Any:
     """Record every call of a function, as :func:`gaitmap_results.recorded_run` records a block.
 
@@ -228,7 +111,7 @@ def record_run(entry_name: Any = None, **options: Any) -> Any:
         if options:
             raise TypeError("record_run takes either a function, or options: @record_run(...) above the function.")
         return _decorate(entry_name, None, {})
-    _SIGNATURE.bind("", **options)  # an unknown option is a TypeError now, not after the first call
+    block_options("", **options)  # an unknown option is told now, not at the first call
     if entry_name is not None:
         check_entry_name(entry_name)
     return lambda function: _decorate(function, entry_name, options)
@@ -264,7 +147,7 @@ class _RecordedCall:
         offset = check_offset(self.options.get("_caller_file_path_stack_offset", 0))
         code = getattr(inspect.unwrap(wrapped), "__code__", None)
         caller = find_caller(offset, entry=code, entry_name=getattr(wrapped, "__qualname__", None))
-        recorder = _recorder(self.name, caller, self.options)
+        recorder = Recorder(block_options(self.name, **self.options), caller)
         recorder.offer(instance, *args[:1])
         if inspect.iscoroutinefunction(wrapped):
             inspect.signature(wrapped).bind(*args, **kwargs)  # wrong arguments are told here, not when it is awaited
@@ -281,18 +164,6 @@ class _RecordedCall:
                 return _named_like(wrapped, _await_rest(recorder, until_done.pop_all(), returned))
             recorder.offer(returned=returned)
         return returned
-
-
-def _recorder(name: Any, caller: Caller, options: dict[str, Any]) -> Recorder:
-    call = _SIGNATURE.bind(name, **options)
-    call.apply_defaults()
-    given = call.arguments
-    save_options = SaveOptions(
-        **{key: given[key] for key in SaveOptions.__dataclass_fields__ if key in given},
-        force_config_setting=given["_force_local_debug_run_setting"],
-    )
-    own = {key: given[key] for key in ("challenge", "custom_metadata", "handle_signals")}
-    return Recorder(name, save_options, caller, **own)
 
 
 def _named_like(function: Any, running: Any) -> Any:

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
@@ -32,7 +32,7 @@ from gaitmap_results.saving.advice import (
     reasons_for_debug,
 )
 from gaitmap_results.saving.metadata import Outcome, RecordWriter
-from gaitmap_results.saving.plan import SaveOptions, SavePlan, make_plan
+from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import Published, describe_saved, publish
 from gaitmap_results.showing import html as _html
 from gaitmap_results.store.json_values import encode_custom_metadata, own_copy
@@ -72,15 +72,10 @@ class Recorder(_html.ShownRecorder):
 
     def __init__(
         self,
-        entry_name: object,
-        options: SaveOptions,
+        options: Mapping[str, Any],
         caller: Caller,
-        *,
-        challenge: Any = None,
-        custom_metadata: dict[str, Any] | None = None,
-        handle_signals: Sequence[str | int] = (),
     ) -> None:
-        self.custom_metadata = own_copy(custom_metadata)
+        self.custom_metadata = own_copy(options["custom_metadata"])
         self.paths_: list[Path] = []
         self.metadata_: dict[str, Any] | None = None
         self.status_ = "new"
@@ -88,11 +83,11 @@ class Recorder(_html.ShownRecorder):
         self.owner_pid = os.getpid()
         self.paused_in: int | None = None
         self._meter: Any = None
-        self._entry_name = entry_name
+        self._entry_name = options["entry_name"]
         self._options = options
         self._caller = caller
-        self._handle_signals = handle_signals
-        self._runs = BlockRuns(entry_name, [] if challenge is None else [challenge])
+        challenge = options["challenge"]
+        self._runs = BlockRuns(self._entry_name, [] if challenge is None else [challenge])
 
     @property
     def path_(self) -> Path | None:
@@ -134,8 +129,8 @@ class Recorder(_html.ShownRecorder):
             check_challenge(challenge)
         observe_again()
         encoded = encode_custom_metadata(self.custom_metadata)
-        signals = check_signals(self._handle_signals)
-        self._plan: SavePlan = make_plan(self._entry_name, self._options)
+        signals = check_signals(self._options["handle_signals"])
+        self._plan: SavePlan = make_plan(self._options)
         self._provenance: Provenance = collect_provenance(self._plan, self._caller, will_be_reread=True)
         self._known_reasons = advise_before_start(self._plan, self._provenance)
         block_id = str(uuid4())

@@ -1,34 +1,21 @@
-"""Checks what a save was asked for, before anything runs."""
+"""Check what a save was asked for, before anything runs."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
+from typing import Any
 
 from gaitmap_results import config
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.saving.debug_reasons import DebugSetting, resolve_debug_setting
 from gaitmap_results.store.layout import check_entry_name, check_prefix
 
-__all__ = ["SaveOptions", "SavePlan", "make_plan"]
-
-
-@dataclass(frozen=True)
-class SaveOptions:
-    """The options of :func:`gaitmap_results.save_run` and of a block, as they were passed."""
-
-    path: str | Path | None = None
-    debug_run: bool | None = None
-    stored_filenames_relative_to: str | Path | None = None
-    use_git: bool = True
-    git_dirty_ignore: Sequence[str | Path] = ()
-    debug_folder_prefix: str = "_"
-    force_config_setting: bool = False
-    sample_resources_s: float | None = None
+__all__ = ["SavePlan", "make_plan"]
 
 
 @dataclass(frozen=True)
@@ -64,8 +51,18 @@ class SavePlan:
     sample_resources_s: float | None = None
 
 
-def make_plan(entry_name: object, options: SaveOptions) -> SavePlan:
-    """Return the checked plan of a save.
+def make_plan(options: Mapping[str, Any]) -> SavePlan:
+    """Check the arguments of a save, and add what the config says.
+
+    Parameters
+    ----------
+    options
+        The arguments of ``recorded_run`` or ``save_run`` by their names, as they were passed.
+
+    Returns
+    -------
+    plan
+        What the save will do.
 
     Raises
     ------
@@ -78,22 +75,26 @@ def make_plan(entry_name: object, options: SaveOptions) -> SavePlan:
     """
     from gaitmap_results.provenance.git import check_git_dirty_ignore
 
+    entry_name = options["entry_name"]
     parts = check_entry_name(entry_name)
-    for name, value in (("use_git", options.use_git), ("_force_local_debug_run_setting", options.force_config_setting)):
-        if not isinstance(value, bool):
-            raise InvalidOptionError(f"{name} is {value!r}; it takes True or False.")
-    setting = resolve_debug_setting(options.debug_run, config.is_debug_run(), config_wins=options.force_config_setting)
+    use_git, config_wins = (_yes_or_no(options, name) for name in ("use_git", "_force_local_debug_run_setting"))
     return SavePlan(
         entry_name=entry_name if isinstance(entry_name, str) else parts,
         entry_parts=parts,
-        results_folder=config.find_results_folder(options.path),
-        setting=setting,
-        relative_to=_folder(options.stored_filenames_relative_to, "stored_filenames_relative_to"),
-        use_git=options.use_git,
-        git_dirty_ignore=check_git_dirty_ignore(options.git_dirty_ignore),
-        prefix=check_prefix(options.debug_folder_prefix),
-        sample_resources_s=_seconds(options.sample_resources_s, "sample_resources_s"),
+        results_folder=config.find_results_folder(options["path"]),
+        setting=resolve_debug_setting(options["debug_run"], config.is_debug_run(), config_wins=config_wins),
+        relative_to=_folder(options["stored_filenames_relative_to"], "stored_filenames_relative_to"),
+        use_git=use_git,
+        git_dirty_ignore=check_git_dirty_ignore(options["git_dirty_ignore"]),
+        prefix=check_prefix(options["debug_folder_prefix"]),
+        sample_resources_s=_seconds(options.get("sample_resources_s"), "sample_resources_s"),
     )
+
+
+def _yes_or_no(options: Mapping[str, Any], name: str) -> bool:
+    if not isinstance(options[name], bool):
+        raise InvalidOptionError(f"{name} is {options[name]!r}; it takes True or False.")
+    return bool(options[name])
 
 
 def _seconds(value: object, name: str) -> float | None:

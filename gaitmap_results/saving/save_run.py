@@ -18,7 +18,7 @@ from gaitmap_results.saving.advice import (
     reasons_for_debug,
 )
 from gaitmap_results.saving.metadata import ChallengeFacts, Outcome, RecordWriter
-from gaitmap_results.saving.plan import SaveOptions, SavePlan, make_plan
+from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import (
     FinishedRun,
     Published,
@@ -128,19 +128,11 @@ def save_run(
     ...     (saved / "results" / "steps.txt").read_text()
     '12'
     """
-    options = SaveOptions(
-        path=path,
-        debug_run=debug_run,
-        stored_filenames_relative_to=stored_filenames_relative_to,
-        use_git=use_git,
-        git_dirty_ignore=git_dirty_ignore,
-        debug_folder_prefix=debug_folder_prefix,
-        force_config_setting=_force_local_debug_run_setting,
-    )
+    options = locals().copy()
     try:
         caller = find_caller(check_offset(_caller_file_path_stack_offset))
         name, version = check_challenge(challenge)
-        plan = make_plan(entry_name, options)
+        plan = make_plan(options)
     except GaitmapResultsError as error:
         keep_results(challenge, path, error, entry_name=entry_name)
         raise
