@@ -13,11 +13,9 @@ A key whose value is ``null`` counts as not given.
 
 from __future__ import annotations
 
-import codecs
 import importlib
 import importlib.util
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,13 +28,6 @@ __all__ = ["ConfigFile", "read_config_file", "read_pyproject"]
 _FOLDERS = ("results_dir", "cache_dir", "tmp_dir")
 _KEYS = (*_FOLDERS, "n_jobs", "datasets", "debug")
 
-# Only for what this Python cannot read: enough to see whether the file says anything about us.
-_MENTIONS_OUR_TABLE = re.compile(
-    r"""^[ \t]*(\[[ \t]*["']?tool["']?[ \t]*\.[ \t]*["']?gaitmap_results["']?[ \t]*[\].]"""
-    r"""|tool[ \t]*\.[ \t]*gaitmap_results[ \t]*[.=])""",
-    re.MULTILINE,
-)
-_JSON_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}:]')
 _NO_TOML = (
     "Python 3.10 cannot read TOML by itself. Install the extra with: pip install 'gaitmap_results[toml]', "
     "or write the config as a JSON file and name it in GAITMAP_RESULTS_CONFIG."
@@ -114,16 +105,14 @@ def read_pyproject(path: Path) -> ConfigFile | None:
     """
     path = path.absolute()
     raw = path.read_bytes()
-    if b"gaitmap_results" not in raw and not raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if b"gaitmap_results" not in raw:
         return None
-    if not _MENTIONS_OUR_TABLE.search(raw.decode("utf-8-sig", errors="replace")):
-        # Other spellings of the table exist, and only a TOML reader knows them.
-        try:
-            content = _parsed_toml(_decoded(raw, path), path)
-        except ConfigError:
-            return None
-    else:
+    try:
         content = _parsed_toml(_decoded(raw, path), path)
+    except ConfigError:
+        if b"tool.gaitmap_results" in raw:
+            raise
+        return None
     tool = content.get("tool")
     if not isinstance(tool, dict) or "gaitmap_results" not in tool:
         return None
@@ -131,18 +120,15 @@ def read_pyproject(path: Path) -> ConfigFile | None:
 
 
 def _decoded(raw: bytes, path: Path) -> str:
-    # Editors and shells of Windows put a byte order mark in front, PowerShell's `>` even writes UTF-16.
-    is_utf16 = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        return raw.decode("utf-16" if is_utf16 else "utf-8-sig")
+        return raw.decode("utf-8-sig")  # editors of Windows put a byte order mark in front
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise ConfigError(f"The config file {path}, line {line}, is not UTF-8 text. Save it again as UTF-8.") from error
+        raise ConfigError(f"The config file {path} is not UTF-8 text. Save it again as UTF-8.") from error
 
 
 def _parsed_json(text: str, path: Path) -> dict[str, Any]:
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_without_repetition)
     except json.JSONDecodeError as error:
         hint = r" In JSON a backslash is written twice (C:\\data), or as / instead." if "escape" in error.msg else ""
         raise ConfigError(
@@ -150,8 +136,7 @@ def _parsed_json(text: str, path: Path) -> dict[str, Any]:
             f"Correct this line; the mistake may also be just before it.{hint}"
         ) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"The config file {path} cannot be read as JSON: {error}. Correct this value.") from error
-    _refuse_repeated_keys(text, path)
+        raise ConfigError(f"The config file {path} cannot be read as JSON: {error}. Correct it.") from error
     if not isinstance(content, dict):
         raise ConfigError(
             f"The config file {path}, line 1, holds a {type(content).__name__}, but must hold an object: "
@@ -160,25 +145,14 @@ def _parsed_json(text: str, path: Path) -> dict[str, Any]:
     return content
 
 
-def _refuse_repeated_keys(text: str, path: Path) -> None:
-    """Refuse a key that stands twice in one JSON object, of which Python would silently take the last."""
-    open_objects: list[set[str]] = []
-    last_string: re.Match[str] | None = None
-    for token in _JSON_TOKEN.finditer(text):
-        if token[0] == "{":
-            open_objects.append(set())
-        elif token[0] == "}":
-            open_objects.pop()
-        elif token[0] == ":" and last_string is not None:
-            key = json.loads(last_string[0])
-            if key in open_objects[-1]:
-                line = text.count("\n", 0, last_string.start()) + 1
-                raise ConfigError(
-                    f"The config file {path}, line {line}, gives {key!r} a second time. Remove one of them."
-                )
-            open_objects[-1].add(key)
-        else:
-            last_string = token
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object, unless a key stands in it twice: Python would silently take the last value."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"it gives {key!r} a second time")
+        found[key] = value
+    return found
 
 
 def _parsed_toml(text: str, path: Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import dataclasses
 import logging
 import os
 import threading
-import uuid
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -44,13 +43,12 @@ _logger = logging.getLogger("gaitmap_results")
 
 
 @dataclass(frozen=True)
-class _Snapshot:
-    """What the main process sees, on its way into a worker process."""
+class SentConfig:
+    """The config of one process, on its way into a worker process."""
 
-    sender: tuple[str, int]
-    chosen: FoundConfig | None
-    lookup: Lookup
-    debug: ConfigValue | ConfigError
+    found: FoundConfig | None
+    is_set: bool
+    debug: ConfigValue
 
 
 @dataclass(frozen=True)
@@ -58,17 +56,15 @@ class _Held:
     """All that this module remembers; replaced as a whole, so that no thread ever sees half a change."""
 
     chosen: FoundConfig | None = None
-    received: _Snapshot | None = None
+    received: SentConfig | None = None
 
 
 _held = _Held()
 _lock = threading.Lock()
-# A process id alone is not enough: workers on other computers, or in other containers, may have the same one.
-_PROGRAM = uuid.uuid4().hex
 
 
 def set_config(config_obj_or_path: str | Path | LocalConfig | None = None, debug: bool | None = None) -> LocalConfig:
-    """Set the config for this process and for the joblib workers that tpcp starts from it.
+    """Set the config for this process, and for the workers to which it sends recorded functions.
 
     Parameters
     ----------
@@ -144,7 +140,7 @@ def get_config() -> LocalConfig:
     2
     >>> reset_config()
     """
-    lookup = _current()
+    lookup = _view(_held)
     if lookup.found is None:
         raise ConfigError(_nothing_found(lookup))
     return lookup.found.config
@@ -158,7 +154,7 @@ def find_config() -> LocalConfig | None:
     ConfigError
         If the one that is found is wrong.
     """
-    found = _current().found
+    found = _view(_held).found
     return None if found is None else found.config
 
 
@@ -230,7 +226,7 @@ def find_results_folder(path: str | Path | None = None) -> Path:
     """
     if path is not None:
         return check_folder(path, where="'path'")
-    lookup = _current()
+    lookup = _view(_held)
     if lookup.found is not None and (folder := lookup.found.config.results_dir) is not None:
         return folder
     if lookup.found is None:
@@ -255,36 +251,41 @@ def explain_config() -> list[ConfigValue]:
         If the config that is set or found is wrong.
     """
     held = _held
-    found = _without_problem(_view(held)).found or FoundConfig(LocalConfig())
+    found = _view(held).found or FoundConfig(LocalConfig())
     return [*(found.explained(item.name) for item in fields(LocalConfig)), _debug(held)]
 
 
-def config_for_workers() -> tuple[_Snapshot | None, Callable[[_Snapshot | None], None]]:
-    """Return what this process sees of the config, and the function that a worker process calls with it.
+def config_for_workers() -> tuple[SentConfig | None, Callable[[SentConfig | None], None]]:
+    """Return the config of this process, and the function that a worker process calls with it.
 
     This is a callback as ``tpcp.parallel.register_global_parallel_callback`` expects it.
-    A worker then sees the same as the process that gave it the task, errors included, whatever its own environment
-    variables and working directory are, and whatever an earlier task left behind.
+    Where the config is wrong, nothing is sent, and a worker that needs a config meets the same mistake.
     """
+    held = _held
     try:
-        held = _held
-        snapshot = _Snapshot(_this_process(), held.chosen, _view(held), _debug_or_problem(held))
+        sent = SentConfig(_view(held).found, held.chosen is not None, _debug(held))
     except Exception:  # the user's computation goes before the config
-        _logger.warning("The config could not be prepared for worker processes.", exc_info=True)
+        _logger.info("The config is not sent to worker processes, since it is wrong.", exc_info=True)
         return None, _receive
-    return snapshot, _receive
+    return sent, _receive
 
 
-def _receive(snapshot: _Snapshot | None) -> None:
-    """Take over what another process sees; called once for every task."""
+def is_worker_process() -> bool:
+    """Say whether another Python process has started this one to work for it."""
+    import multiprocessing
+
+    # A process that is being spawned to run one function loads that before it knows its parent.
+    is_being_spawned = getattr(multiprocessing.current_process(), "_inheriting", False)
+    return is_being_spawned or multiprocessing.parent_process() is not None
+
+
+def _receive(sent: SentConfig | None) -> None:
+    """Take over the config of the process that sent a task; called once for every task."""
     global _held  # noqa: PLW0603
     # Some versions of tpcp call this also where a task runs in the process it came from, which may have moved on.
-    if isinstance(snapshot, _Snapshot) and snapshot.sender != _this_process():
-        _held = _Held(chosen=snapshot.chosen, received=snapshot)
-
-
-def _this_process() -> tuple[str, int]:
-    return _PROGRAM, os.getpid()
+    if is_worker_process():
+        chosen = sent.found if isinstance(sent, SentConfig) and sent.is_set else None
+        _held = _Held(chosen, sent if isinstance(sent, SentConfig) else None)
 
 
 def _refuse_second_config() -> None:
@@ -310,7 +311,7 @@ def _choose(config_obj_or_path: object, *, anything_else_given: bool) -> FoundCo
             f"set_config was given {config_obj_or_path!r} ({type(config_obj_or_path).__name__}). "
             "Give it a LocalConfig or the path of a config file."
         )
-    lookup = _current()
+    lookup = _view(_held)
     if lookup.found is not None:
         return lookup.found
     # Somebody who only says debug=... needs no config file: runs may be stored by giving their path.
@@ -320,26 +321,12 @@ def _choose(config_obj_or_path: object, *, anything_else_given: bool) -> FoundCo
 
 
 def _view(held: _Held) -> Lookup:
-    """Return the config that counts here and now, or what is wrong with it."""
+    """Return the config that counts here and now, or the places where none was found."""
     if held.chosen is not None:
         return Lookup(held.chosen)
-    if held.received is not None:
-        return held.received.lookup
-    try:
-        return look_up()
-    except ConfigError as error:
-        return Lookup(problem=error)
-
-
-def _current() -> Lookup:
-    return _without_problem(_view(_held))
-
-
-def _without_problem(lookup: Lookup) -> Lookup:
-    if lookup.problem is not None:
-        # One that came from the main process may be raised many times, and must not grow a traceback each time.
-        raise lookup.problem.with_traceback(None)
-    return lookup
+    if held.received is not None and held.received.found is not None:
+        return Lookup(held.received.found)
+    return look_up()
 
 
 def _nothing_found(lookup: Lookup) -> str:
@@ -349,18 +336,8 @@ def _nothing_found(lookup: Lookup) -> str:
 
 def _debug(held: _Held) -> ConfigValue:
     if held.received is not None:
-        received = held.received.debug
-        if isinstance(received, ConfigError):
-            raise received.with_traceback(None)
-        return received
+        return held.received.debug
     if (from_environment := debug_of_environment()) is not None:
         return from_environment
-    found = _without_problem(_view(held)).found
+    found = _view(held).found
     return ConfigValue("debug", None) if found is None else found.debug
-
-
-def _debug_or_problem(held: _Held) -> ConfigValue | ConfigError:
-    try:
-        return _debug(held)
-    except ConfigError as error:
-        return error

@@ -23,11 +23,10 @@ DEBUG_VARIABLE = "GAITMAP_RESULTS_DEBUG"
 
 @dataclass(frozen=True)
 class Lookup:
-    """What a process sees: a config, or why there is none."""
+    """A config, or the places where none was found."""
 
     found: FoundConfig | None = None
     places: tuple[str, ...] = ()
-    problem: ConfigError | None = None
 
 
 def look_up() -> Lookup:

@@ -16,8 +16,7 @@ def install() -> None:
     """Wait for the packages whose users should not have to do anything."""
     when_imported("gaitmap_challenges.challenge_base", _observe_gaitmap_challenges)
     when_imported("tpcp.parallel", _tpcp.register)
-    when_imported("multiprocessing.reduction", _workers.prepare_multiprocessing)
-    when_imported("distributed.protocol.pickle", _workers.prepare_dask)
+    _workers.prepare_pickle()
     for module in _workers.CLOUDPICKLES:
         when_imported(module, _workers.prepare_cloudpickle)
 

@@ -9,17 +9,16 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from gaitmap_results.config import config_for_workers
+from gaitmap_results.config.holding import config_for_workers, is_worker_process
 from gaitmap_results.user_code.wrapping import (
     BoundWrapped,
     WrappedFunction,
     is_wrapped,
-    reduced_by,
-    wrap_function,
+    pickle_with,
     wrap_method,
 )
 
-__all__ = ["CLOUDPICKLES", "prepare_cloudpickle", "prepare_dask", "prepare_multiprocessing"]
+__all__ = ["CLOUDPICKLES", "prepare_cloudpickle", "prepare_pickle"]
 
 _logger = logging.getLogger("gaitmap_results")
 
@@ -34,18 +33,9 @@ CLOUDPICKLES = tuple(
 _Reduced = str | tuple[Callable[..., Any], tuple[Any, ...]]
 
 
-def prepare_multiprocessing(module: Any) -> None:
-    """Let pools and executors of the standard library carry the config with a recorded function.
-
-    They send functions by their name; that is left as it is.
-
-    Parameters
-    ----------
-    module
-        ``multiprocessing.reduction``.
-    """
-    for kind in (WrappedFunction, BoundWrapped):
-        module.ForkingPickler.register(kind, _reduce_for_the_standard_library)
+def prepare_pickle() -> None:
+    """Let the pickle of a recorded function hold the config, whichever pool, executor or cluster makes it."""
+    pickle_with(_reduce)
 
 
 def prepare_cloudpickle(module: Any) -> None:
@@ -80,30 +70,11 @@ def prepare_cloudpickle(module: Any) -> None:
     pickler._dispatch_table[BoundWrapped] = lambda item: _reduce_bound(item, module.dumps)
 
 
-def prepare_dask(module: Any) -> None:
-    """Let dask carry the config with a recorded function that the workers import.
-
-    It sends what can be imported by its name, as the standard library pickles it, and all else with cloudpickle.
-
-    Parameters
-    ----------
-    module
-        ``distributed.protocol.pickle``.
-    """
-    if not is_wrapped(module.dumps):
-        module.dumps = wrap_function(module.dumps, _dumps_of_dask)
-
-
-def _dumps_of_dask(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    with reduced_by(_reduce_for_the_standard_library):
-        return wrapped(*args, **kwargs)
-
-
 def _leave_to_the_table(wrapped: Callable[..., Any], _: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     return NotImplemented if args and is_wrapped(args[0]) else wrapped(*args, **kwargs)
 
 
-def _reduce_for_the_standard_library(item: Any) -> _Reduced:
+def _reduce(item: Any) -> _Reduced:
     import pickle
 
     if isinstance(item, BoundWrapped):
@@ -145,8 +116,9 @@ def _find(module: str, qualified_name: str) -> Any:
 
 def _tell(dumps: Callable[[Any], bytes]) -> bytes | None:
     """Return the config, pickled on its own: if that fails, it must not keep the user's function from being sent."""
+    config = config_for_workers()[0]
     try:
-        return dumps(config_for_workers()[0])
+        return None if config is None else dumps(config)
     except Exception:
         _logger.warning("The config cannot be sent to worker processes; they look for one themselves.", exc_info=True)
         return None
@@ -154,7 +126,7 @@ def _tell(dumps: Callable[[Any], bytes]) -> bytes | None:
 
 def _listen(told: bytes | None) -> None:
     # A file with a pickled function changes nothing for the program that opens it.
-    if told is None or not _is_worker():
+    if told is None or not is_worker_process():
         return
     import pickle
 
@@ -162,14 +134,6 @@ def _listen(told: bytes | None) -> None:
         config_for_workers()[1](pickle.loads(told))  # noqa: S301 - part of a pickle that is being loaded already
     except Exception:
         _logger.warning("The config did not reach this worker process; it looks for one itself.", exc_info=True)
-
-
-def _is_worker() -> bool:
-    import multiprocessing
-
-    # A process that is being spawned to run one function loads that before it knows its parent.
-    is_being_spawned = getattr(multiprocessing.current_process(), "_inheriting", False)
-    return is_being_spawned or multiprocessing.parent_process() is not None
 
 
 def _restore_by_name(module: str, qualified_name: str, told: bytes | None) -> Any:

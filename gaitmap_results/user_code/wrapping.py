@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import wrapt
@@ -15,7 +13,7 @@ __all__ = [
     "BoundWrapped",
     "WrappedFunction",
     "is_wrapped",
-    "reduced_by",
+    "pickle_with",
     "when_imported",
     "wrap_function",
     "wrap_method",
@@ -26,8 +24,8 @@ _logger = logging.getLogger("gaitmap_results")
 #: What runs in the place of a function: called with the function, its instance (or ``None``), and its arguments.
 Wrapper: TypeAlias = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 
-# How wrapped functions are pickled here and now, where that is not by their name alone.
-_reduce: ContextVar[Callable[[Any], Any] | None] = ContextVar("gaitmap_results_reduce", default=None)
+# How wrapped functions are pickled where that is not by their name alone.
+_reduce: Callable[[Any], Any] | None = None
 
 
 class BoundWrapped(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # no generic at run time
@@ -38,8 +36,7 @@ class BoundWrapped(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # no 
         return getattr, (owner, self.__name__)
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        reduce = _reduce.get()
-        return self.__reduce__() if reduce is None else reduce(self)
+        return self.__reduce__() if _reduce is None else _reduce(self)
 
     def __copy__(self) -> Any:
         return self
@@ -61,8 +58,7 @@ class WrappedFunction(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # no ge
         return self.__qualname__
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        reduce = _reduce.get()
-        return self.__reduce__() if reduce is None else reduce(self)
+        return self.__reduce__() if _reduce is None else _reduce(self)
 
     def __copy__(self) -> Any:
         return self
@@ -76,14 +72,16 @@ def wrap_function(function: Any, wrapper: Wrapper) -> Any:
     return WrappedFunction(function, wrapper)
 
 
-@contextmanager
-def reduced_by(reduce: Callable[[Any], Any]) -> Iterator[None]:
-    """Let pickles that are made inside of the block have what ``reduce`` returns for a wrapped function."""
-    token = _reduce.set(reduce)
-    try:
-        yield
-    finally:
-        _reduce.reset(token)
+def pickle_with(reduce: Callable[[Any], Any]) -> None:
+    """Let every pickle of a wrapped function hold what ``reduce`` returns for it.
+
+    Parameters
+    ----------
+    reduce
+        Called with the wrapped function; it returns what ``__reduce__`` returns.
+    """
+    global _reduce  # noqa: PLW0603
+    _reduce = reduce
 
 
 def is_wrapped(function: Any) -> bool:

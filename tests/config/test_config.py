@@ -270,11 +270,10 @@ def test_a_toml_file(header, write, tmp_path):
     assert is_debug_run() is True
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
-def test_byte_order_marks(encoding, tmp_path):
-    """A file as editors and shells of Windows write it is read like any other."""
+def test_a_byte_order_mark(tmp_path):
+    """A file as editors of Windows write it is read like any other."""
     file = tmp_path / "config.json"
-    file.write_text('{"results_dir": "ergebnisse_für_ü"}', encoding=encoding)
+    file.write_text('{"results_dir": "ergebnisse_für_ü"}', encoding="utf-8-sig")
     assert set_config(file).results_dir == tmp_path / "ergebnisse_für_ü"
 
 
@@ -328,9 +327,9 @@ def test_datasets_in_two_places_are_refused(write):
     [
         ('{\n"results_dir": "r",\n}', "line [23].*not valid JSON"),
         ('{\n"results_dir": "C:\\data"}', r"line 2.*escape.*written twice"),
-        ('{"n_jobs": 1,\n "tmp_dir": "a:{\\"",\n "n_jobs": 2}', "line 3, gives 'n_jobs' a second time"),
-        ('{"datasets": {"a": "x"},\n "cache_dir": "a", "datasets": {}}', "line 2, gives 'datasets' a second time"),
-        ('{"n_jobs": 1,\n "n_\\u006aobs": 2}', "line 2, gives 'n_jobs' a second time"),
+        ('{"n_jobs": 1,\n "tmp_dir": "a:{\\"",\n "n_jobs": 2}', "gives 'n_jobs' a second time"),
+        ('{"datasets": {"a": "x"},\n "cache_dir": "a", "datasets": {}}', "gives 'datasets' a second time"),
+        ('{"n_jobs": 1,\n "n_\\u006aobs": 2}', "gives 'n_jobs' a second time"),
         ("", "line 1.*not valid JSON"),
         ("[1]", "line 1, holds a list"),
         ('{"gaitmap_results": 3}', "'gaitmap_results' in .* must hold keys"),
@@ -340,7 +339,7 @@ def test_datasets_in_two_places_are_refused(write):
     ids=["comma", "backslash", "twice", "twice outside", "twice escaped", "empty", "list", "section", "deep", "huge"],
 )
 def test_broken_json_is_refused(text, words, write):
-    """A file that is no JSON, or says something twice, is refused with the file and the line."""
+    """A file that is no JSON, or says something twice, is refused with what is wrong and the file."""
     file = write("config.json", text)
     with pytest.raises(ConfigError, match=f"(?s){words}") as caught:
         set_config(file)
@@ -364,11 +363,12 @@ def test_broken_toml_is_refused(text, write):
 
 
 def test_text_in_another_encoding_is_refused(tmp_path):
-    """A file that is not UTF-8 is refused with the line, instead of with garbled folder names."""
+    """A file that is not UTF-8 is refused, instead of read with garbled folder names."""
     file = tmp_path / "config.json"
-    file.write_bytes(b'{\n"results_dir": "f\xfcr"}')
-    with pytest.raises(ConfigError, match="line 2, is not UTF-8"):
-        set_config(file)
+    for raw in (b'{"results_dir": "f\xfcr"}', '{"results_dir": "r"}'.encode("utf-16")):
+        file.write_bytes(raw)
+        with pytest.raises(ConfigError, match="is not UTF-8 text"):
+            set_config(file)
 
 
 def test_the_config_file_may_be_named_with_a_variable(write, monkeypatch, tmp_path):
@@ -472,7 +472,7 @@ def test_a_broken_pyproject_of_others_is_skipped(write):
 
 
 @needs_toml
-@pytest.mark.parametrize("text", ["[tool.gaitmap_results]\nx = \n", "[ tool . 'gaitmap_results' ]\n n_jobs = = 2"])
+@pytest.mark.parametrize("text", ["[tool.gaitmap_results]\nx = \n", "tool.gaitmap_results.n_jobs = = 2"])
 def test_a_broken_table_is_refused(text, write):
     """A table of ours that cannot be read is an error, not a reason to look further up."""
     file = write("pyproject.toml", text)
