@@ -15,6 +15,7 @@ from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_custom_metadata, load_run_metadata
 from gaitmap_results.showing.record_lines import record_lines
 from gaitmap_results.showing.text import printable
+from gaitmap_results.store.files import is_real_folder, list_files
 from gaitmap_results.store.layout import RESULTS_DIR
 
 __all__ = ["show"]
@@ -54,11 +55,10 @@ def _custom_metadata(path: Path) -> Any:
 
 def _files(folder: Path) -> Iterator[tuple[str, int]]:
     # What a link leads to is no part of the run.
-    if folder.is_symlink():
+    if not is_real_folder(folder):
         return
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            yield path.relative_to(folder).as_posix(), path.stat().st_size
+    for file in list_files(folder):
+        yield file.name, file.path.lstat().st_size
 
 
 def _print(summary: RunSummary, metadata: dict[str, Any], custom: Any, files: list[tuple[str, int]]) -> None:

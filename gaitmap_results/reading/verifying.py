@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,17 +132,17 @@ def verify_run(path: str | Path, *, on_file: Callable[[int], object] | None = No
     changed: list[str] = []
     extra: list[str] = []
     found = set()
-    for name, entry in _files(str(folder), "", skipped):
+    for name, file in _files(folder, skipped):
         found.add(name)
         digest = expected.get(name)
         if digest is None:
             extra.append(name)
             continue
         try:
-            if files.hash_file(Path(entry.path)) != digest:
+            if files.hash_file(file) != digest:
                 changed.append(name)
             if on_file is not None:
-                on_file(entry.stat(follow_symlinks=False).st_size)
+                on_file(file.lstat().st_size)
         except OSError as error:
             skipped.append((name, _reason(error)))
     not_readable = {name for name, reason in skipped if reason != _LINK}
@@ -194,22 +193,13 @@ def _without_manifest(folder: Path) -> RunVerification:
     return RunVerification(folder, has_manifest=False, missing=(MANIFEST_FILE,) if was_taken_away else ())
 
 
-def _files(folder: str, prefix: str, skipped: list[tuple[str, str]]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _files(folder: Path, skipped: list[tuple[str, str]]) -> Iterator[tuple[str, Path]]:
     """Yield every ordinary file below a folder with its name in a manifest; note what is none."""
-    try:
-        with os.scandir(folder) as entries:
-            found = sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        skipped.append((prefix.rstrip("/") or ".", _reason(error)))
-        return
-    for entry in found:
-        name = f"{prefix}{entry.name}"
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(entry.path, f"{name}/", skipped)
-        elif entry.is_symlink() or not entry.is_file(follow_symlinks=False):
+    for name, path, kind in files.walk(folder, on_error=lambda name, error: skipped.append((name, _reason(error)))):
+        if kind == "other":
             skipped.append((name, _LINK))
-        elif name != MANIFEST_FILE:
-            yield name, entry
+        elif kind == "file" and name != MANIFEST_FILE:
+            yield name, path
 
 
 def _is_within(name: str, folder: str) -> bool:

@@ -7,6 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from gaitmap_results.store.files import list_files
+
 __all__ = ["ShownRecorder", "run_html"]
 
 _MAX_TEXT: Final = 600  # characters
@@ -158,8 +160,7 @@ def _folded(record: dict[str, Any], custom_metadata: Any, path: Path | None) -> 
 
 def _files(path: Path | None) -> list[str]:
     try:
-        found = sorted(file for file in path.rglob("*") if file.is_file()) if path else []
-        return [file.relative_to(path).as_posix() for file in found] if path else []
+        return [file.name for file in list_files(path)] if path else []
     except OSError:  # the folder may be gone, or lie on a disk that is
         return []
 

@@ -13,11 +13,12 @@ import shutil
 import stat
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, Literal, NamedTuple
 
 __all__ = [
+    "Found",
     "hash_file",
     "is_folder",
     "is_own_folder",
@@ -33,6 +34,7 @@ __all__ = [
     "retry_on_windows",
     "sync_folder",
     "sync_tree",
+    "walk",
     "write_file",
 ]
 
@@ -135,20 +137,51 @@ def remove_folder(path: Path) -> None:
         shutil.rmtree(path)
 
 
-def list_files(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Yield every file below ``folder`` in a stable order, with whether it is a real one.
+class Found(NamedTuple):
+    """What lies below a folder: its name relative to that, with ``/``, its path, and of what kind it is."""
 
-    Symbolic links and special files are yielded with ``False``; links to folders are not followed.
+    name: str
+    path: Path
+    kind: Literal["file", "folder", "other"]
+
+
+def walk(folder: Path, *, on_error: Callable[[str, OSError], None] | None = None) -> Iterator[Found]:
+    """Yield everything below ``folder`` in a stable order, a folder after what is in it.
+
+    Symbolic links and special files are of kind ``other``; links are not followed.
+
+    Parameters
+    ----------
+    on_error
+        Called with the name of a folder that cannot be listed, ``.`` for the first, and the error.
+        Without it the error is raised.
     """
-    with os.scandir(folder) as entries:
-        found = sorted(entries, key=lambda entry: entry.name)
+    yield from _walk(folder, "", on_error)
+
+
+def _walk(folder: Path, prefix: str, on_error: Callable[[str, OSError], None] | None) -> Iterator[Found]:
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except OSError as error:
+        if on_error is None:
+            raise
+        on_error(prefix.rstrip("/") or ".", error)
+        return
     for entry in found:
+        name, path = f"{prefix}{entry.name}", Path(entry.path)
         if entry.is_symlink():
-            yield Path(entry.path), False
+            yield Found(name, path, "other")
         elif entry.is_dir(follow_symlinks=False):
-            yield from list_files(Path(entry.path))
+            yield from _walk(path, f"{name}/", on_error)
+            yield Found(name, path, "folder")
         else:
-            yield Path(entry.path), entry.is_file(follow_symlinks=False)
+            yield Found(name, path, "file" if entry.is_file(follow_symlinks=False) else "other")
+
+
+def list_files(folder: Path) -> Iterator[Found]:
+    """Yield every ordinary file below ``folder``, in a stable order; see :func:`walk`."""
+    return (found for found in walk(folder) if found.kind == "file")
 
 
 def hash_file(path: Path) -> str:
@@ -194,14 +227,10 @@ def sync_folder(path: Path) -> None:
 
 def sync_tree(folder: Path) -> None:
     """Wait until all files and folders below ``folder``, and itself, are on the disk."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_symlink():
-                continue
-            if entry.is_dir(follow_symlinks=False):
-                sync_tree(Path(entry.path))
-            elif entry.is_file(follow_symlinks=False):
-                sync_file(Path(entry.path))
+    sync = {"file": sync_file, "folder": sync_folder}
+    for found in walk(folder):
+        if found.kind in sync:
+            sync[found.kind](found.path)
     sync_folder(folder)
 
 

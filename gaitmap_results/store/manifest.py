@@ -27,12 +27,11 @@ def manifest_content(folder: Path, *, exclude: Collection[str] = ()) -> bytes:
     exclude
         Names of files directly in it that do not count.
     """
-    lines = []
-    for path, is_real in files.list_files(folder):
-        name = path.relative_to(folder)
-        if is_real and str(name) != MANIFEST_FILE and str(name) not in exclude:
-            lines.append(_line(files.hash_file(path), os.fsencode(name.as_posix())))
-    return b"".join(lines)
+    return b"".join(
+        _line(files.hash_file(file.path), os.fsencode(file.name))
+        for file in files.list_files(folder)
+        if file.name != MANIFEST_FILE and file.name not in exclude
+    )
 
 
 def manifest_line(name: str, content: bytes) -> bytes:
