@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from gaitmap_results import config
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.saving.debug_reasons import DebugReason
 from gaitmap_results.store.json_values import safe_text
 from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.store.privacy import redact_command
 
 if TYPE_CHECKING:
-    from gaitmap_results.provenance.git import GitState, GitUnreadableError, StateReading, StateRereading
+    from gaitmap_results.provenance.git import GitState, GitUnreadableError, PendingStatus
+    from gaitmap_results.provenance.git import PendingEndStatus as PendingEndState
     from gaitmap_results.provenance.packages import InstalledPackages
     from gaitmap_results.provenance.resources import ResourceMeter
-    from gaitmap_results.saving.plan import SavePlan
     from gaitmap_results.store.heartbeat import Heart
     from gaitmap_results.user_code.caller import Caller
 
 __all__ = [
     "Collector",
-    "GitReading",
-    "GitRereading",
+    "GitAnswer",
+    "GitOptions",
+    "GitProblem",
+    "PendingEndStatus",
     "Provenance",
     "collect_provenance",
     "read_git",
@@ -72,12 +73,27 @@ class Collector:
         self.errors.append({"what": what, "error": safe_text(error)})
 
 
+class GitProblem(NamedTuple):
+    """Why git said nothing: a stable name for programs, and what happened and what to do for people."""
+
+    code: str
+    message: str
+
+
 @dataclass(frozen=True)
-class GitReading:
+class GitAnswer:
     """What git said at one moment, or why it said nothing."""
 
     state: GitState | None
-    problem: DebugReason | None = None
+    problem: GitProblem | None = None
+
+
+class GitOptions(NamedTuple):
+    """What git's answer is judged by: the options of :func:`gaitmap_results.provenance.git.read_git_state`."""
+
+    ignore: Sequence[str]
+    results_folder: Path
+    caller_file: Path | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +108,8 @@ class Provenance:
         Who asked for the record.
     git
         What git said; ``None`` if it was not asked.
+    git_options
+        What its answer is judged by; ``None`` if it was not asked.
     system_info, config, command
         The values of these keys of metadata.json.
     errors
@@ -100,45 +118,57 @@ class Provenance:
 
     moment: datetime
     caller: Caller | None
-    git: GitReading | None
+    git: GitAnswer | None
+    git_options: GitOptions | None
     system_info: dict[str, Any]
     config: dict[str, Any] | None
     command: list[str] | None
     errors: tuple[dict[str, str], ...]
 
 
-def collect_provenance(plan: SavePlan, caller: Caller | None, *, will_be_reread: bool = False) -> Provenance:
+def collect_provenance(
+    caller: Caller | None,
+    *,
+    use_git: bool,
+    git_dirty_ignore: Sequence[str],
+    results_folder: Path,
+    will_be_reread: bool = False,
+) -> Provenance:
     """Return where a run that starts now comes from.
 
     Parameters
     ----------
-    plan
-        What a save will do.
     caller
         Who asked for it.
+    use_git
+        Whether to ask git.
+    git_dirty_ignore
+        The checked entries of this option: changes that do not count.
+    results_folder
+        Where runs are stored, absolute.
     will_be_reread
-        Leave to :class:`GitRereading` what cannot change until then.
+        Leave to :class:`PendingEndStatus` what cannot change until then.
     """
     moment = datetime.now(timezone.utc)
     collector = Collector()
+    options = collector.collect("git", _git_options, git_dirty_ignore, results_folder, caller) if use_git else None
     with contextlib.ExitStack() as until_read:
         # git works in processes of its own, hence all else is looked at while it does.
-        under_way = (
-            collector.collect("git", _start_git, until_read, describe=not will_be_reread) if plan.use_git else None
-        )
+        under_way = collector.collect("git", _start_git, until_read, describe=not will_be_reread) if options else None
         system_info, packages = _system_info(collector)
         found_config = collector.collect("config", _config)
         command = collector.collect("command", redact_command, sys.argv)
-        reading = collector.collect("git", _finish_git, under_way, plan, caller) if under_way else None
-    if plan.use_git and reading is None:
-        reading = GitReading(None, DebugReason("git.unavailable", "The state of the repository could not be read."))
-    _note_hidden_files(collector, reading)
+        answer = collector.collect("git", _finish_git, under_way, options) if under_way else None
+    if use_git and answer is None:
+        answer = GitAnswer(None, GitProblem("git.unavailable", "The state of the repository could not be read."))
+    _note_hidden_files(collector, answer)
     if packages is not None:
-        system_info["packages_direct_url"] = _direct_urls(collector, packages, reading)
+        system_info["packages_direct_url"] = _direct_urls(collector, packages, answer)
     return Provenance(
         moment=moment,
         caller=caller,
-        git=reading,
+        git=answer,
+        git_options=options,
         system_info=system_info,
         config=found_config,
         command=command,
@@ -146,60 +176,57 @@ def collect_provenance(plan: SavePlan, caller: Caller | None, *, will_be_reread:
     )
 
 
-def read_git(plan: SavePlan, caller: Caller | None) -> GitReading:
+def read_git(*, git_dirty_ignore: Sequence[str], results_folder: Path) -> GitAnswer:
     """Return the state of the repository that the current working directory is in."""
     with contextlib.ExitStack() as until_read:
-        return _finish_git(_start_git(until_read), plan, caller)
+        return _finish_git(_start_git(until_read), _git_options(git_dirty_ignore, results_folder, None))
 
 
-def _start_git(until_read: contextlib.ExitStack, *, describe: bool = True) -> StateReading | GitReading:
-    from gaitmap_results.provenance.git import GitUnreadableError, StateReading
+def _start_git(until_read: contextlib.ExitStack, *, describe: bool = True) -> PendingStatus | GitAnswer:
+    from gaitmap_results.provenance.git import GitUnreadableError, PendingStatus
 
     try:
-        reading = StateReading(Path.cwd(), describe=describe)
+        pending = PendingStatus(Path.cwd(), describe=describe)
     except GitUnreadableError as error:
         return _unreadable(error)
-    until_read.enter_context(reading)
-    return reading
+    until_read.enter_context(pending)
+    return pending
 
 
-def _finish_git(under_way: StateReading | GitReading, plan: SavePlan, caller: Caller | None) -> GitReading:
+def _finish_git(under_way: PendingStatus | GitAnswer, options: GitOptions) -> GitAnswer:
     from gaitmap_results.provenance.git import GitUnreadableError
 
-    if isinstance(under_way, GitReading):
+    if isinstance(under_way, GitAnswer):
         return under_way
     try:
-        state = under_way.finish(**_what_counts(plan, caller))
+        return GitAnswer(under_way.finish(**options._asdict()))
     except GitUnreadableError as error:
         return _unreadable(error)
-    return GitReading(state)
 
 
-def _unreadable(error: GitUnreadableError) -> GitReading:
-    return GitReading(None, DebugReason(error.code, error.message))
+def _unreadable(error: GitUnreadableError) -> GitAnswer:
+    return GitAnswer(None, GitProblem(error.code, error.message))
 
 
-def _note_hidden_files(collector: Collector, reading: GitReading | None) -> None:
-    paths = unwatched_files(reading)
+def _note_hidden_files(collector: Collector, answer: GitAnswer | None) -> None:
+    paths = unwatched_files(answer)
     if paths:
         shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
         collector.note("git", f"git was told not to look for changes (assume-unchanged, skip-worktree) in {shown}.")
 
 
-def unwatched_files(reading: GitReading | None) -> list[str]:
+def unwatched_files(answer: GitAnswer | None) -> list[str]:
     """Return the files in which git was told not to look for changes; nobody knows whether they have any."""
-    state = reading.state if reading else None
+    state = answer.state if answer else None
     # A file that a sparse checkout leaves out has the same mark, and cannot have been edited.
     return [path for path in state.hidden if (state.base_dir / path).exists()] if state else []
 
 
-class GitRereading(contextlib.AbstractContextManager["GitRereading"]):
+class PendingEndStatus(contextlib.AbstractContextManager["PendingEndStatus"]):
     """What git says at the end of a run: asked when this is made, waited for when it is needed.
 
     Parameters
     ----------
-    plan
-        What the save does.
     provenance
         What was known at the start.
     collector
@@ -208,49 +235,41 @@ class GitRereading(contextlib.AbstractContextManager["GitRereading"]):
 
     _WHAT: Final = "git at the end of the run"
 
-    def __init__(self, plan: SavePlan, provenance: Provenance, collector: Collector) -> None:
-        from gaitmap_results.provenance.git import StateRereading
+    def __init__(self, provenance: Provenance, collector: Collector) -> None:
+        from gaitmap_results.provenance.git import PendingEndStatus as PendingEndState
 
-        self._plan = plan
-        self._caller = provenance.caller
+        self._options = provenance.git_options
         self._start = provenance.git.state if provenance.git else None
         self._collector = collector
-        self._under_way = collector.collect(self._WHAT, StateRereading, self._start) if self._start else None
+        self._under_way = collector.collect(self._WHAT, PendingEndState, self._start) if self._start else None
 
     def __exit__(self, *_: object) -> None:
         if self._under_way is not None:
             self._under_way.__exit__()
 
-    def finish(self) -> tuple[GitReading | None, bool | None]:
+    def finish(self) -> tuple[GitAnswer | None, bool | None]:
         """Wait for git; return what it said, and whether anything changed since the start (``None``: unknown)."""
         if self._start is None:
             return None, False
         if self._under_way is None:
             return None, None
         end = self._collector.collect(self._WHAT, self._read, self._under_way)
-        return (None, None) if end is None else (GitReading(end), end.differs_from(self._start))
+        return (None, None) if end is None else (GitAnswer(end), end.differs_from(self._start))
 
-    def _read(self, under_way: StateRereading) -> GitState:
-        # Fails where the working directory is gone, too.
-        return under_way.finish(**_what_counts(self._plan, self._caller))
+    def _read(self, under_way: PendingEndState) -> GitState:
+        return under_way.finish(**self._options._asdict() if self._options else {})
 
 
-def _what_counts(plan: SavePlan, caller: Caller | None) -> dict[str, Any]:
-    """Return by what git's answer is judged: the options of :func:`gaitmap_results.provenance.git.read_git_state`."""
+def _git_options(git_dirty_ignore: Sequence[str], results_folder: Path, caller: Caller | None) -> GitOptions:
     file = None if caller is None else caller.file
-    return {
-        "ignore": plan.git_dirty_ignore,
-        "results_folder": _not_counted(plan, file),
-        "caller_file": file,
-    }
+    return GitOptions(git_dirty_ignore, _ignored_results_folder(results_folder, file), file)
 
 
-def _not_counted(plan: SavePlan, caller_file: Path | None) -> Path:
+def _ignored_results_folder(folder: Path, caller_file: Path | None) -> Path:
     """Return the folder whose changes are none of the code's: the results folder, unless it holds code too.
 
     What is unfinished never counts; it is there only while a run is recorded.
     """
-    folder = plan.results_folder
     # Code that was typed in, or stands in a notebook whose file is not known, belongs to the folder it runs in.
     code = caller_file if caller_file is not None else Path.cwd()
     holds_code = (folder / ".git").exists() or code.is_relative_to(folder)
@@ -286,23 +305,23 @@ def _system_info(collector: Collector) -> tuple[dict[str, Any], InstalledPackage
 
 
 def _direct_urls(
-    collector: Collector, packages: InstalledPackages, reading: GitReading | None
+    collector: Collector, packages: InstalledPackages, answer: GitAnswer | None
 ) -> dict[str, dict[str, object]]:
     """Return how packages were installed that are no releases; the version of an editable one says nothing."""
     described = {}
     for name, facts in packages.direct_urls.items():
         folder = _local_folder(facts)
         if facts.get("editable") and folder is not None:
-            state = collector.collect(f"git state of {name}", _state_of_package, folder, reading)
+            state = collector.collect(f"git state of {name}", _state_of_package, folder, answer)
             facts = {**facts, "commit": state.commit if state else None, "dirty": state.dirty if state else None}
         described[name] = facts
     return described
 
 
-def _state_of_package(folder: Path, reading: GitReading | None) -> GitState | None:
+def _state_of_package(folder: Path, answer: GitAnswer | None) -> GitState | None:
     from gaitmap_results.provenance.git import GitUnreadableError, read_git_state
 
-    state = reading.state if reading else None
+    state = answer.state if answer else None
     if state is not None and folder.resolve().is_relative_to(state.base_dir.resolve()):
         return state
     try:

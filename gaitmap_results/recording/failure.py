@@ -6,11 +6,10 @@ import logging
 import traceback
 from pathlib import Path
 
-from gaitmap_results.saving.debug_reasons import DebugReason
 from gaitmap_results.store.json_values import safe_text
 from gaitmap_results.store.privacy import Redactor
 
-__all__ = ["describe_failure", "is_clean_exit", "raised_reason", "status_of", "tell_with"]
+__all__ = ["describe_failure", "is_clean_exit", "status_of", "tell_with"]
 
 _logger = logging.getLogger("gaitmap_results")
 
@@ -26,13 +25,6 @@ def status_of(error: BaseException | None) -> str:
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError":
         return "interrupted"
     return "failed"
-
-
-def raised_reason(error: BaseException) -> DebugReason:
-    """Return why a run is a debug run whose block raised ``error`` after a challenge had finished."""
-    text = safe_text(f"{type(error).__name__}: {error}")
-    message = f"The code after the challenge raised {text}. Mend it and run again."
-    return DebugReason("block.raised", message, {"type": type(error).__name__})
 
 
 def describe_failure(error: BaseException, relative_to: Path | None) -> dict[str, str]:

@@ -17,11 +17,17 @@ from uuid import uuid4
 
 from gaitmap_results.challenge import RunTimes, check_challenge, own_times
 from gaitmap_results.exceptions import AmbiguousChallengeError, RecorderStateError, SaveError
-from gaitmap_results.provenance.collecting import Collector, GitRereading, Provenance, collect_provenance, start_meter
+from gaitmap_results.provenance.collecting import (
+    Collector,
+    PendingEndStatus,
+    Provenance,
+    collect_provenance,
+    start_meter,
+)
 from gaitmap_results.recording import candidates
 from gaitmap_results.recording.block_runs import BlockRuns
 from gaitmap_results.recording.block_stagings import BlockStagings
-from gaitmap_results.recording.failure import describe_failure, is_clean_exit, raised_reason, status_of, tell_with
+from gaitmap_results.recording.failure import describe_failure, is_clean_exit, status_of, tell_with
 from gaitmap_results.recording.finished_run import ObservedRun
 from gaitmap_results.recording.observing import observe_again
 from gaitmap_results.recording.signals import HandledSignals, check_signals
@@ -29,8 +35,8 @@ from gaitmap_results.saving.advice import (
     advise_about_debug,
     advise_about_unknowns,
     advise_before_start,
-    reasons_for_debug,
 )
+from gaitmap_results.saving.debug_reasons import block_raised, reasons_for_debug
 from gaitmap_results.saving.metadata import Outcome, RecordWriter
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import Published, describe_saved, publish
@@ -131,7 +137,9 @@ class Recorder(_html.ShownRecorder):
         encoded = encode_custom_metadata(self.custom_metadata)
         signals = check_signals(self._options["handle_signals"])
         self._plan: SavePlan = make_plan(self._options)
-        self._provenance: Provenance = collect_provenance(self._plan, self._caller, will_be_reread=True)
+        self._provenance: Provenance = collect_provenance(
+            self._caller, **self._plan.of_provenance(), will_be_reread=True
+        )
         self._known_reasons = advise_before_start(self._plan, self._provenance)
         block_id = str(uuid4())
         self._writer = RecordWriter(self._plan, self._provenance, block_id=block_id)
@@ -201,7 +209,7 @@ class Recorder(_html.ShownRecorder):
             self._nothing_to_save(error)
             return
         # git works in a process of its own, while all is done that does not depend on what it says.
-        with GitRereading(self._plan, self._provenance, self._ending) as git:
+        with PendingEndStatus(self._provenance, self._ending) as git:
             self._publish_all(runs, lru_cache(maxsize=1)(lambda: self._outcome(raised, git)), pending)
 
     def _publish_all(
@@ -237,11 +245,11 @@ class Recorder(_html.ShownRecorder):
             self._note_failure(missing)
             raise missing
 
-    def _outcome(self, raised: BaseException | None, git: GitRereading) -> Outcome:
+    def _outcome(self, raised: BaseException | None, git: PendingEndStatus) -> Outcome:
         end, changed = git.finish()
-        reasons = reasons_for_debug(self._plan, self._provenance.git, changed=changed)
+        reasons = reasons_for_debug(self._plan.setting, self._provenance.git, changed=changed)
         if raised is not None:
-            reasons.append(raised_reason(raised))
+            reasons.append(block_raised(raised))
         return Outcome(reasons, end, changed, self._resources, tuple(self._ending.errors))
 
     def _publish(self, run: ObservedRun, ask_outcome: Callable[[], Outcome], pending: PendingWarnings) -> None:
@@ -255,7 +263,7 @@ class Recorder(_html.ShownRecorder):
         announce(describe_saved(published))
         advise_about_unknowns(published.metadata["collection_errors"][len(self._provenance.errors) :], pending)
         reasons = ask_outcome().reasons
-        if len(reasons) > len(self._known_reasons) + bool(self._plan.setting.reason):
+        if len(reasons) > len(self._known_reasons) + self._plan.setting.debug:
             advise_about_debug(self._plan, reasons, pending)
         if published.error is not None:
             raise published.error

@@ -1,14 +1,26 @@
-"""Decides whether a run is a debug run, and names every reason."""
+"""Name every reason that makes a run a debug run, one function a code."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
-from gaitmap_results.exceptions import InvalidOptionError
+from gaitmap_results.exceptions import InvalidCustomMetadataError
+from gaitmap_results.provenance.collecting import GitAnswer, unwatched_files
+from gaitmap_results.saving.debug_setting import DebugSetting
+from gaitmap_results.store.json_values import safe_text
 
-__all__ = ["DebugReason", "DebugSetting", "describe_reasons", "resolve_debug_setting"]
+__all__ = [
+    "DebugReason",
+    "block_raised",
+    "custom_metadata_invalid",
+    "describe_reasons",
+    "git_reasons",
+    "reasons_for_debug",
+    "recovered",
+]
 
 
 @dataclass(frozen=True)
@@ -20,7 +32,7 @@ class DebugReason:
     code
         A stable name, for programs.
     message
-        What is the case and how it is mended, for people.
+        What happened and how to fix it, for people.
     detail
         The data behind it.
     """
@@ -34,77 +46,109 @@ class DebugReason:
         return {"code": self.code, "message": self.message, "detail": self.detail}
 
 
-@dataclass(frozen=True)
-class DebugSetting:
-    """Whether a debug run was asked for, by whom, and whether two places disagreed about it.
-
-    Attributes
-    ----------
-    debug
-        What counts.
-    source
-        ``argument``, ``config`` or ``default``.
-    disagreement
-        What to tell the user if argument and config say different things, else ``None``.
-    """
-
-    debug: bool
-    source: str
-    disagreement: str | None = None
-
-    @property
-    def reason(self) -> DebugReason | None:
-        """Why the setting alone makes the run a debug run; ``None`` if it asks for an official one."""
-        if not self.debug:
-            return None
-        message = {
-            "argument": "A debug run was asked for with debug_run=True. Pass debug_run=False for an official one.",
-            "config": "The config asks for debug runs. Set GAITMAP_RESULTS_DEBUG=false, or `debug` in the config, for "
-            "official ones.",
-            "default": "Nobody asked for an official run. Pass debug_run=False, or set GAITMAP_RESULTS_DEBUG=false.",
-        }[self.source]
-        return DebugReason(f"debug_run.{self.source}", message)
-
-
-def resolve_debug_setting(argument: bool | None, config: bool | None, *, config_wins: bool = False) -> DebugSetting:
-    """Return which of the ``debug_run`` argument and the global config's setting counts.
-
-    Parameters
-    ----------
-    argument
-        The ``debug_run`` argument; ``None`` says nothing.
-    config
-        The global config's setting; ``None`` says nothing.
-    config_wins
-        ``_force_local_debug_run_setting``: the config's setting, where there is one, wins over the argument.
-
-    Raises
-    ------
-    InvalidOptionError
-        If ``argument`` is neither a boolean nor ``None``.
-
-    Examples
-    --------
-    >>> from gaitmap_results.saving.debug_reasons import resolve_debug_setting
-    >>> resolve_debug_setting(False, None).debug, resolve_debug_setting(None, None).debug
-    (False, True)
-    """
-    if argument is not None and not isinstance(argument, bool):
-        raise InvalidOptionError(f"debug_run is {argument!r}; it takes True, False or None.")
-    disagreement = None
-    if argument is not None and config is not None and argument is not config:
-        winner = f"the config's ({config})" if config_wins else f"the argument ({argument})"
-        disagreement = (
-            f"debug_run={argument} was passed, but the global config says debug={config}. What counts is {winner}. "
-            "Remove one of the two, or make them agree."
-        )
-    if config is not None and (config_wins or argument is None):
-        return DebugSetting(config, "config", disagreement)
-    if argument is not None:
-        return DebugSetting(argument, "argument", disagreement)
-    return DebugSetting(True, "default")
-
-
 def describe_reasons(reasons: Sequence[DebugReason]) -> str:
     """Return the reasons as a list of lines for a message."""
     return "\n".join(f"  - {reason.code}: {reason.message}" for reason in reasons)
+
+
+def reasons_for_debug(
+    setting: DebugSetting, answer: GitAnswer | None, *, changed: bool | None = False
+) -> list[DebugReason]:
+    """Return why a run is a debug run: by its setting, and by the repository; see :func:`git_reasons`."""
+    return [*_by_setting(setting), *git_reasons(answer, changed=changed)]
+
+
+def git_reasons(answer: GitAnswer | None, *, changed: bool | None = False) -> list[DebugReason]:
+    """Return why the repository makes a run a debug run; none if git was not asked.
+
+    Parameters
+    ----------
+    answer
+        What git said at the start.
+    changed
+        Whether commit or files changed during the run; ``None`` is unknown, which is not unchanged.
+    """
+    if answer is None:
+        return []
+    if answer.state is None:
+        return [] if answer.problem is None else [DebugReason(answer.problem.code, answer.problem.message)]
+    makers = (_no_commit(answer), _dirty(answer), _unavailable(answer, changed), _changed_during_run(changed))
+    return list(chain.from_iterable(makers))
+
+
+def _by_setting(setting: DebugSetting) -> Iterator[DebugReason]:
+    if not setting.debug:
+        return
+    message = {
+        "argument": "A debug run was asked for with debug_run=True. Pass debug_run=False for an official one.",
+        "config": "The config asks for debug runs. Set GAITMAP_RESULTS_DEBUG=false, or `debug` in the config, for "
+        "official ones.",
+        "default": "Nobody asked for an official run. Pass debug_run=False, or set GAITMAP_RESULTS_DEBUG=false.",
+    }[setting.source]
+    yield DebugReason(f"debug_run.{setting.source}", message)
+
+
+def _no_commit(answer: GitAnswer) -> Iterator[DebugReason]:
+    if answer.state is not None and answer.state.commit is None:
+        yield DebugReason("git.no_commit", "The repository has no commit yet. Commit the code, then run again.")
+
+
+def _dirty(answer: GitAnswer) -> Iterator[DebugReason]:
+    state = answer.state
+    if state is None:
+        return
+    changed_paths = (state.conflicted, state.staged, state.unstaged, state.submodules, state.untracked)
+    paths = list(dict.fromkeys(chain.from_iterable(changed_paths)))
+    if paths:
+        message = (
+            f"There are uncommitted changes: {_some(paths)}. Commit them, remove them, or name what does not matter "
+            "in git_dirty_ignore."
+        )
+        yield DebugReason("git.dirty", message, {"paths": paths})
+
+
+def _unavailable(answer: GitAnswer, changed: bool | None) -> Iterator[DebugReason]:
+    unwatched = unwatched_files(answer)
+    if unwatched:
+        message = (
+            f"git was told not to look for changes in {_some(unwatched)}, so that nobody knows whether the commit "
+            "holds this code. Take that back with `git update-index --no-assume-unchanged --no-skip-worktree`."
+        )
+        yield DebugReason("git.unavailable", message, {"paths": unwatched})
+    if changed is None:
+        yield DebugReason("git.unavailable", "The state of the repository could not be read at the end of the run.")
+
+
+def _changed_during_run(changed: bool | None) -> Iterator[DebugReason]:
+    if changed:
+        message = "The repository changed during the run, so that the commit may not be the code that ran. Run again."
+        yield DebugReason("git.changed_during_run", message)
+
+
+def custom_metadata_invalid(error: InvalidCustomMetadataError) -> DebugReason:
+    """Return why a run is a debug run whose custom metadata cannot be stored as JSON."""
+    return DebugReason(
+        "custom_metadata.invalid",
+        "Values of the custom metadata cannot be stored as JSON; their repr is stored instead. Convert them.",
+        {"problems": [{"key_path": key_path, "reason": reason} for key_path, reason in error.problems]},
+    )
+
+
+def block_raised(error: BaseException) -> DebugReason:
+    """Return why a run is a debug run whose block raised ``error`` after a challenge had finished."""
+    text = safe_text(f"{type(error).__name__}: {error}")
+    message = f"The code after the challenge raised {text}. Fix it and run again."
+    return DebugReason("block.raised", message, {"type": type(error).__name__})
+
+
+def recovered(*, status: str, certainty: str, evidence: str) -> DebugReason:
+    """Return why a run is a debug run that its own program did not publish."""
+    return DebugReason(
+        "recovered",
+        "The run was published by `recover`, not by the program that ran it. Run it again for an official one.",
+        {"status": status, "certainty": certainty, "evidence": safe_text(evidence)},
+    )
+
+
+def _some(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gaitmap_results._version import __version__
 from gaitmap_results.challenge import RunTimes
-from gaitmap_results.provenance.collecting import Collector, GitReading, Provenance
+from gaitmap_results.provenance.collecting import Collector, GitAnswer, Provenance
 from gaitmap_results.provenance.parameters import dataset_columns, describe_dataset, describe_parameters
 from gaitmap_results.saving.debug_reasons import DebugReason
 from gaitmap_results.saving.plan import SavePlan
@@ -94,7 +94,7 @@ class Outcome:
     """
 
     reasons: Sequence[DebugReason] = ()
-    git: GitReading | None = None
+    git: GitAnswer | None = None
     git_changed: bool | None = None
     resources: dict[str, Any] | None = None
     errors: Sequence[dict[str, str]] = field(default_factory=tuple)
@@ -289,8 +289,8 @@ def _caller(caller: Caller | None, redactor: Redactor) -> dict[str, Any] | None:
     }
 
 
-def _git_summary(plan: SavePlan, reading: GitReading | None, redactor: Redactor) -> dict[str, Any]:
-    state = reading.state if reading else None
+def _git_summary(plan: SavePlan, answer: GitAnswer | None, redactor: Redactor) -> dict[str, Any]:
+    state = answer.state if answer else None
     return {
         "git_commit_hash": state.commit if state else None,
         "git_dirty": state.dirty if state else None,
@@ -299,13 +299,13 @@ def _git_summary(plan: SavePlan, reading: GitReading | None, redactor: Redactor)
     }
 
 
-def _git_details(reading: GitReading | None, outcome: Outcome) -> dict[str, Any] | None:
-    if reading is None:
+def _git_details(answer: GitAnswer | None, outcome: Outcome) -> dict[str, Any] | None:
+    if answer is None:
         return None
-    state = reading.state
+    state = answer.state
     if state is None:
-        problem = reading.problem
-        return {"problem": None if problem is None else problem.to_json(), "changed_during_run": outcome.git_changed}
+        problem = None if answer.problem is None else {**answer.problem._asdict(), "detail": {}}
+        return {"problem": problem, "changed_during_run": outcome.git_changed}
     return {
         "branch": state.branch,
         "describe": _description(state, outcome.git),
@@ -325,12 +325,12 @@ def _git_details(reading: GitReading | None, outcome: Outcome) -> dict[str, Any]
     }
 
 
-def _description(start: GitState, end: GitReading | None) -> str | None:
+def _description(start: GitState, end: GitAnswer | None) -> str | None:
     later = end.state.describe if end is not None and end.state is not None else None
     return start.describe if start.describe is not None else later
 
 
-def _git_end(reading: GitReading | None) -> dict[str, Any] | None:
-    if reading is None or reading.state is None:
+def _git_end(answer: GitAnswer | None) -> dict[str, Any] | None:
+    if answer is None or answer.state is None:
         return None
-    return {"commit": reading.state.commit, "dirty": reading.state.dirty}
+    return {"commit": answer.state.commit, "dirty": answer.state.dirty}

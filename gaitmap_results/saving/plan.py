@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from gaitmap_results import config
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.saving.debug_reasons import DebugSetting, resolve_debug_setting
+from gaitmap_results.saving.debug_setting import DebugSetting, resolve_debug_setting
 from gaitmap_results.store.layout import check_entry_name, check_prefix
 
 __all__ = ["SavePlan", "make_plan"]
@@ -49,6 +49,20 @@ class SavePlan:
     git_dirty_ignore: tuple[str, ...]
     prefix: str
     sample_resources_s: float | None = None
+
+    def of_provenance(self) -> _ProvenanceOptions:
+        """Return what decides what is collected about where the run comes from."""
+        return {
+            "use_git": self.use_git,
+            "git_dirty_ignore": self.git_dirty_ignore,
+            "results_folder": self.results_folder,
+        }
+
+
+class _ProvenanceOptions(TypedDict):
+    use_git: bool
+    git_dirty_ignore: tuple[str, ...]
+    results_folder: Path
 
 
 def make_plan(options: Mapping[str, Any]) -> SavePlan:

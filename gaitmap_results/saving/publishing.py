@@ -19,8 +19,7 @@ from gaitmap_results.exceptions import (
     SaveError,
 )
 from gaitmap_results.provenance.collecting import Collector, Provenance
-from gaitmap_results.saving.advice import reasons_for_debug
-from gaitmap_results.saving.debug_reasons import DebugReason
+from gaitmap_results.saving.debug_reasons import custom_metadata_invalid, reasons_for_debug
 from gaitmap_results.saving.metadata import ChallengeFacts, Outcome, RecordWriter
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store import files, layout
@@ -202,7 +201,7 @@ def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
 def draft_metadata(run_id: str, writer: RecordWriter, facts: ChallengeFacts, times: RunTimes) -> dict[str, Any] | None:
     """Return what `recover` needs to publish a run whose end is not known; if that fails, it does with less."""
     try:
-        reasons = reasons_for_debug(writer.plan, writer.provenance.git)
+        reasons = reasons_for_debug(writer.plan.setting, writer.provenance.git)
         return writer.write(facts, times, Outcome(reasons), run_id=run_id)
     except Exception as error:  # noqa: BLE001 - the results come first; this only makes them easier to publish
         _logger.warning("What is known of the run %s could not be put together: %s", run_id, error)
@@ -247,7 +246,7 @@ def publish(
 
     def ask() -> Outcome:
         outcome = ask_outcome()
-        more = () if invalid is None else (_invalid_custom_metadata(invalid),)
+        more = () if invalid is None else (custom_metadata_invalid(invalid),)
         return replace(outcome, reasons=(*outcome.reasons, *more))
 
     with deferred_signals():
@@ -276,14 +275,6 @@ def _encode(custom_metadata: Any) -> tuple[Any, InvalidCustomMetadataError | Non
     except InvalidCustomMetadataError as error:
         encoded, _ = encode_leniently(custom_metadata)
         return encoded if isinstance(encoded, dict) else {"value": encoded}, error
-
-
-def _invalid_custom_metadata(error: InvalidCustomMetadataError) -> DebugReason:
-    return DebugReason(
-        "custom_metadata.invalid",
-        "Values of the custom metadata cannot be stored as JSON; their repr is stored instead. Convert them.",
-        {"problems": [{"key_path": key_path, "reason": reason} for key_path, reason in error.problems]},
-    )
 
 
 def _publish_staged(

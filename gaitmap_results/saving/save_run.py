@@ -15,8 +15,8 @@ from gaitmap_results.saving.advice import (
     advise_about_debug,
     advise_about_start,
     advise_about_unknowns,
-    reasons_for_debug,
 )
+from gaitmap_results.saving.debug_reasons import reasons_for_debug
 from gaitmap_results.saving.metadata import ChallengeFacts, Outcome, RecordWriter
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import (
@@ -179,7 +179,7 @@ def _save(
     run = FinishedRun(challenge, ChallengeFacts.not_asked(name, version), times, open_staging_somewhere(plan, None))
     stage(run, plan)
     try:
-        provenance = collect_provenance(plan, caller)
+        provenance = collect_provenance(caller, **plan.of_provenance())
     except GaitmapResultsError as error:
         run.staging.note(status="save_failed", error={"message": str(error)})
         error.path = run.staging.folder
@@ -188,7 +188,7 @@ def _save(
     writer = RecordWriter(plan, provenance, block_id=None)
     write_draft(run, writer, custom_metadata)
     run.facts = ChallengeFacts.of(challenge, name, version)
-    reasons = reasons_for_debug(plan, provenance.git)
+    reasons = reasons_for_debug(plan.setting, provenance.git)
     published = publish(run, writer, lambda: Outcome(reasons, provenance.git, False), custom_metadata)
     pending = PendingWarnings()
     advise_about_start(plan, provenance, pending)

@@ -18,13 +18,12 @@ from gaitmap_results.exceptions import (
     SaveError,
 )
 from gaitmap_results.reading.verifying import verify_run
-from gaitmap_results.saving.debug_reasons import DebugReason
+from gaitmap_results.saving.debug_reasons import recovered
 from gaitmap_results.saving.metadata import unknown_metadata
 from gaitmap_results.store import layout
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent, as_entry_name, read_journal
 from gaitmap_results.store.json_files import read_foreign_json
-from gaitmap_results.store.json_values import safe_text
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.unfinished.listing import UnfinishedRun, UnfinishedRunOnDisk, find_unfinished_run, is_complete
 
@@ -323,11 +322,7 @@ def _metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custom_metadat
         errors.append({"what": "metadata", "error": "The run ended before it was written down where it comes from."})
     if custom_metadata is None:
         errors.append({"what": "custom_metadata", "error": "The run ended before they were written down."})
-    reason = DebugReason(
-        "recovered",
-        "The run was published by `recover`, not by the program that ran it. Run it again for an official one.",
-        {"status": found.run.status, "certainty": found.run.certainty, "evidence": safe_text(found.run.evidence)},
-    )
+    reason = recovered(status=found.run.status, certainty=found.run.certainty, evidence=found.run.evidence)
     metadata["debug_reasons"] = [*_list_of(metadata["debug_reasons"]), reason.to_json()]
     return {**metadata, "is_debug_run": True, "collection_errors": errors}
 

@@ -20,7 +20,7 @@ from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.provenance.git import (
     GitState,
     GitUnreadableError,
-    StateReading,
+    PendingStatus,
     check_git_dirty_ignore,
     read_git_state,
     reread_git_state,
@@ -778,7 +778,7 @@ def test_timeout(repository: GitRepository, tmp_path: Path) -> None:
 
 def test_what_is_done_meanwhile_is_no_time_of_git(repository: GitRepository) -> None:
     """An answer that came in time counts, also if the program itself was held up before it asked for it."""
-    with StateReading(repository.path, timeout=0.5) as reading:
+    with PendingStatus(repository.path, timeout=0.5) as reading:
         time.sleep(0.7)
         assert reading.finish().dirty is False
 

@@ -13,7 +13,8 @@ from challenges import ExampleChallenge
 
 from gaitmap_results import LocalConfig, record_run, recorded_run, save_run, set_config
 from gaitmap_results.exceptions import ConfigError, DebugSettingWarning, InvalidOptionError
-from gaitmap_results.saving.debug_reasons import DebugReason, resolve_debug_setting
+from gaitmap_results.saving.debug_reasons import DebugReason, reasons_for_debug
+from gaitmap_results.saving.debug_setting import resolve_debug_setting
 
 SAYS = (None, True, False)
 COMBINATIONS = list(itertools.product(SAYS, SAYS, SAYS, SAYS, (False, True)))
@@ -161,8 +162,8 @@ def test_a_disagreement_is_told_on_entering(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_setting_that_asks_for_an_official_run_has_no_reason() -> None:
     """The setting of an official run gives no reason for a debug run; every other one names its source and the fix."""
-    assert resolve_debug_setting(False, None).reason is None
+    assert reasons_for_debug(resolve_debug_setting(False, None), None) == []
     for argument, config in ((True, None), (None, True), (None, None)):
-        reason = resolve_debug_setting(argument, config).reason
+        (reason,) = reasons_for_debug(resolve_debug_setting(argument, config), None)
         assert isinstance(reason, DebugReason)
         assert "debug_run=False" in reason.message or "GAITMAP_RESULTS_DEBUG=false" in reason.message

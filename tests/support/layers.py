@@ -52,10 +52,7 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
 }
 
 # (importer, imported): why this import may go up.
-ALLOWED_UPWARD: Mapping[tuple[str, str], str] = {
-    ("provenance.collecting", "saving.debug_reasons"): "a problem with git is made a debug reason there, not yet above",
-    ("provenance.collecting", "saving.plan"): "takes the whole plan where it needs three of its options",
-}
+ALLOWED_UPWARD: Mapping[tuple[str, str], str] = {}
 
 IMPORTING_FUNCTIONS = frozenset({"importlib.import_module", "import_module", "__import__"})
 FORBIDDEN_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"})

@@ -6,8 +6,8 @@ from gaitmap_results.provenance.git.ignoring import check_git_dirty_ignore
 from gaitmap_results.provenance.git.processes import GitUnreadableError
 from gaitmap_results.provenance.git.state import (
     GitState,
-    StateReading,
-    StateRereading,
+    PendingEndStatus,
+    PendingStatus,
     read_git_state,
     reread_git_state,
 )
@@ -15,8 +15,8 @@ from gaitmap_results.provenance.git.state import (
 __all__ = [
     "GitState",
     "GitUnreadableError",
-    "StateReading",
-    "StateRereading",
+    "PendingEndStatus",
+    "PendingStatus",
     "check_git_dirty_ignore",
     "read_git_state",
     "reread_git_state",

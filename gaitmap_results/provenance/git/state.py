@@ -24,7 +24,7 @@ from gaitmap_results.provenance.git.plain import PlainRepository, find_plain_rep
 from gaitmap_results.provenance.git.processes import GitProcesses
 from gaitmap_results.provenance.git.remote import remote_url
 
-__all__ = ["GitState", "StateReading", "StateRereading", "read_git_state", "reread_git_state"]
+__all__ = ["GitState", "PendingEndStatus", "PendingStatus", "read_git_state", "reread_git_state"]
 
 
 _COUNTED = ("staged", "unstaged", "untracked", "conflicted", "submodules")
@@ -119,7 +119,7 @@ def read_git_state(
         inside the work tree.
     """
     check_git_dirty_ignore(ignore)
-    with StateReading(folder, timeout=timeout) as reading:
+    with PendingStatus(folder, timeout=timeout) as reading:
         return reading.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
 
 
@@ -153,7 +153,7 @@ class _Reading(contextlib.AbstractContextManager["_Reading"]):
         raise NotImplementedError
 
 
-class StateReading(_Reading):
+class PendingStatus(_Reading):
     """A reading of the state of a repository that is under way, so that other things can be done meanwhile.
 
     Parameters
@@ -229,11 +229,11 @@ def reread_git_state(
     The remote, the hidden files and whether the caller's file is tracked are those of ``state``; so is the description
     if there is one, and else it is that of the commit of ``state``, whatever the commit is now.
     """
-    with StateRereading(state, timeout=timeout) as reading:
+    with PendingEndStatus(state, timeout=timeout) as reading:
         return reading.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
 
 
-class StateRereading(_Reading):
+class PendingEndStatus(_Reading):
     """What :func:`reread_git_state` does, while the program does something else.
 
     Parameters

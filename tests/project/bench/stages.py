@@ -37,7 +37,9 @@ STAGES = {
         "gaitmap_results.saving.metadata:ChallengeFacts.of",
         "gaitmap_results.recording.fingerprint:fingerprint",
     ],
-    "git at the end": [f"gaitmap_results.provenance.collecting:GitRereading.{name}" for name in ("__init__", "finish")],
+    "git at the end": [
+        f"gaitmap_results.provenance.collecting:PendingEndStatus.{name}" for name in ("__init__", "finish")
+    ],
     "putting the metadata together": [
         "gaitmap_results.saving.metadata:RecordWriter.__init__",
         "gaitmap_results.saving.metadata:RecordWriter.write",
