@@ -7,6 +7,7 @@ The data behind a message are attributes, and every error and warning can be pic
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -40,6 +41,18 @@ __all__ = [
 ]
 
 
+# C0 but for tab and line feed, C1, what changes the direction of text or breaks lines, and lone surrogates.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Return text with control characters escaped, so that a name from a stranger cannot command a terminal.
+
+    Here, at the bottom of the package, since every error and warning goes through it.
+    """
+    return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+
+
 class GaitmapResultsError(Exception):
     """Root of all errors of this package.
 
@@ -63,7 +76,7 @@ class GaitmapResultsError(Exception):
         self.path = path
 
     def __str__(self) -> str:
-        return str(self.args[0]) if self.args else ""
+        return printable(str(self.args[0])) if self.args else ""
 
 
 class InvalidNameError(GaitmapResultsError, ValueError):

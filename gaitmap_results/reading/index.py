@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.legacy import repaired
-from gaitmap_results.store import settled_file as _settled_file
+from gaitmap_results.reading.run_files import read_run_file
+from gaitmap_results.showing.text import number, run_kind
 from gaitmap_results.store.json_files import parse_json, parse_json_roughly
 from gaitmap_results.store.layout import METADATA_FILE, RESULTS_DIR, entry_key, is_run_folder_name, run_folder_start
 
@@ -37,6 +38,8 @@ class RunSummary(NamedTuple):
         The parts of the entry's name.
     challenge_name, challenge_version, is_debug_run, run_id, git_commit_hash, git_dirty, runtime, run_start_datetime
         The values of these keys of metadata.json.
+    kind
+        ``debug`` or ``official``, and what ``official`` rests on.
     start
         The true start as a POSIX time stamp, in seconds.
     debug_reasons
@@ -48,6 +51,7 @@ class RunSummary(NamedTuple):
     challenge_name: str
     challenge_version: str
     is_debug_run: bool
+    kind: str
     start: float | None
     run_start_datetime: str | None
     runtime: float | None
@@ -189,8 +193,7 @@ def read_metadata(folder: str) -> dict[str, Any]:
     """Return the metadata of the run in ``folder`` as a new dictionary; raises as :func:`read_summary` does."""
     known = _look_up(folder)
     if known.content is None:
-        content, _, _ = _read(folder)
-        return _parse(content, parse_json)
+        return _parse(_read(folder)[0], parse_json)
     return _parse(known.content, parse_json)
 
 
@@ -198,32 +201,32 @@ def _look_up(folder: str) -> _Known:
     known = _known.get(folder)
     if known is not None:
         try:
-            if _settled_file.signature(os.stat(_file(folder))) == known.signature:
+            if _signature(os.stat(f"{folder}{os.sep}{METADATA_FILE}")) == known.signature:
                 return known
         except OSError:
             pass  # reading it says what is wrong
         _forget(folder)
-    content, signature, settled = _read(folder)
+    content, status = _read(folder)
     # A summary holds no integers of more than 64 bit.
     summary = _summarize(folder, _parse(content, parse_json_roughly))
-    return _remember(folder, _Known(signature, summary, content), settled=settled)
+    return _remember(folder, _Known(_signature(status), summary, content))
 
 
-def _file(folder: str) -> str:
-    return f"{folder}{os.sep}{METADATA_FILE}"
+def _signature(status: os.stat_result) -> tuple[int, ...]:
+    return status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino
 
 
-def _read(folder: str) -> tuple[bytes, tuple[int, ...], bool]:
+def _read(folder: str) -> tuple[bytes, os.stat_result]:
     try:
-        return _settled_file.read_settled(_file(folder))
+        return read_run_file(folder, METADATA_FILE)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise RunNotFoundError(f"There is no run in {folder}: it has no {METADATA_FILE}.") from error
+    except ValueError as error:
+        raise CorruptRunError(f"its {METADATA_FILE} cannot be read: {error}") from error
 
 
-def _remember(folder: str, known: _Known, *, settled: bool) -> _Known:
+def _remember(folder: str, known: _Known) -> _Known:
     global _content_bytes  # noqa: PLW0603
-    if not settled:
-        return known
     size = len(known.content or b"")
     if len(_known) >= _MAX_REMEMBERED:
         _known.clear()
@@ -271,20 +274,15 @@ def _summarize(folder: str, metadata: dict[str, Any]) -> RunSummary:
         challenge_name=sys.intern(names[0]),
         challenge_version=sys.intern(names[1]),
         is_debug_run=is_debug_run,
-        start=_number(metadata.get("run_start_datetime_utc")),
+        kind=sys.intern(run_kind(metadata)),
+        start=number(metadata.get("run_start_datetime_utc")),
         run_start_datetime=_text(metadata.get("run_start_datetime")),
-        runtime=_number(metadata.get("runtime")),
+        runtime=number(metadata.get("runtime")),
         git_commit_hash=_text(metadata.get("git_commit_hash"), shared=True),
         git_dirty=dirty if isinstance(dirty := metadata.get("git_dirty"), bool) else None,
         run_id=_text(metadata.get("run_id")),
         debug_reasons=tuple(_codes(reasons)) if isinstance(reasons, list) else (),
     )
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-        return value
-    return None
 
 
 def _text(value: object, *, shared: bool = False) -> str | None:

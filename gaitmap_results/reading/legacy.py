@@ -1,10 +1,11 @@
-"""Reads what older writers stored as what they meant."""
+"""Correct what older writers stored wrongly."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from gaitmap_results.challenge import aware_datetime
+from gaitmap_results.showing.text import number
 
 __all__ = ["repaired"]
 
@@ -27,8 +28,8 @@ def repaired(metadata: dict[str, Any]) -> dict[str, Any]:
     fixed = dict(metadata)
     for stamp_key, text_key in _STAMPS:
         moment = aware_datetime(metadata.get(text_key))
-        stamp = metadata.get(stamp_key)
-        if moment is None or not isinstance(stamp, (int, float)):
+        stamp = number(metadata.get(stamp_key))
+        if moment is None or stamp is None:
             continue
         right = moment.timestamp()
         # The two clocks were read one after the other; what is more than a second is the offset.

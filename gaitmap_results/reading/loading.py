@@ -1,18 +1,21 @@
-"""Reads a run folder back."""
+"""Load a run folder: metadata, core results and custom metadata."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gaitmap_results.challenge import challenge_name
 from gaitmap_results.exceptions import CorruptRunError, InvalidChallengeError, RunNotFoundError, WrongChallengeError
 from gaitmap_results.reading.legacy import repaired
+from gaitmap_results.reading.run_files import links_out, read_run_json
 from gaitmap_results.showing.html import run_html
-from gaitmap_results.store.json_files import read_json
 from gaitmap_results.store.layout import CUSTOM_METADATA_FILE, METADATA_FILE, RESULTS_DIR
 
 __all__ = ["LoadedRun", "load_run", "load_run_custom_metadata", "load_run_metadata"]
+
+_MAX_SHOWN: Final = 10
 
 
 class _Contents(NamedTuple):
@@ -73,7 +76,7 @@ def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
     RunNotFoundError
         If there is no run at ``folder_path``.
     CorruptRunError
-        If one of its JSON files cannot be read.
+        If one of its JSON files cannot be read, or core results are links that lead out of the run folder.
     WrongChallengeError
         If another challenge wrote it.
 
@@ -113,6 +116,7 @@ def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
             f"The run in {folder} is of the challenge {metadata.get('challenge_name')}, not of {expected}. "
             "Load it with the class that wrote it."
         )
+    _check_links(folder)
     run = LoadedRun(metadata, load(folder / RESULTS_DIR), load_run_custom_metadata(folder))
     run.path = folder
     return run
@@ -174,6 +178,11 @@ def load_run_custom_metadata(folder_path: str | Path) -> Any:
     folder_path
         The run folder.
 
+    Returns
+    -------
+    custom_metadata
+        An empty dictionary if the run has no custom_metadata.json: not every published store keeps it.
+
     Raises
     ------
     RunNotFoundError
@@ -199,16 +208,37 @@ def load_run_custom_metadata(folder_path: str | Path) -> Any:
     ...     load_run_custom_metadata(r.path_)
     {'sensor': 'foot'}
     """
-    return _read(Path(folder_path), CUSTOM_METADATA_FILE)
+    folder = Path(folder_path)
+    try:
+        return _read(folder, CUSTOM_METADATA_FILE)
+    except RunNotFoundError:
+        if not os.path.lexists(folder / METADATA_FILE):
+            raise
+        return {}
 
 
 def _read(folder: Path, name: str) -> Any:
     path = folder / name
     try:
-        return read_json(path)
+        return read_run_json(folder, name)
     except (FileNotFoundError, NotADirectoryError) as error:
+        if not folder.is_dir():
+            raise RunNotFoundError(f"There is no folder {folder}, so there is no run to read.") from error
         raise RunNotFoundError(
             f"There is no run in {folder}: it has no {name}. A run folder is the one that is named after a time stamp."
         ) from error
     except ValueError as error:
         raise CorruptRunError(f"{path} cannot be read as JSON: {error}.", path=folder) from error
+
+
+def _check_links(folder: Path) -> None:
+    """Refuse core results that lie outside of the run folder: nobody knows what a stranger's link leads to."""
+    links = links_out(folder, RESULTS_DIR)
+    if links:
+        shown = "".join(f"\n  {name}: {reason}" for name, reason in links[:_MAX_SHOWN])
+        more = f"\n  and {len(links) - _MAX_SHOWN} more" if len(links) > _MAX_SHOWN else ""
+        raise CorruptRunError(
+            f"The core results in {folder} are not all in that folder, and links out of it are not followed:"
+            f"{shown}{more}\nIf you trust them, put the files in the place of the links.",
+            path=folder,
+        )

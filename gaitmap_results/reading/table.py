@@ -1,15 +1,17 @@
-"""Lays runs out as a table, one row a run."""
+"""Lay runs out as one table, one row a run, for pandas, files and the command line alike."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gaitmap_results._pandas import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
 from gaitmap_results.reading import index
+from gaitmap_results.reading.attestations import withdrawals
+from gaitmap_results.reading.columns import exact_column
 from gaitmap_results.reading.index import RunSummary, SkippedRun
 from gaitmap_results.reading.loading import load_run_custom_metadata
 from gaitmap_results.reading.selecting import paths_of_entry, warn_about_skipped
@@ -17,43 +19,146 @@ from gaitmap_results.reading.selecting import paths_of_entry, warn_about_skipped
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["generate_overview_table", "get_metadata_as_df"]
+__all__ = ["CUSTOM", "HEADINGS", "RunRows", "generate_overview_table", "get_metadata_as_df", "summary_columns"]
 
-_OWN_COLUMNS: Final = (
-    "entry_name",
-    "run_start_datetime_utc",
-    "run_start_datetime",
-    "challenge_name",
-    "challenge_version",
-    "is_debug_run",
-    "path",
-)
-_MISSING: Final = object()
-
-# The columns of gaitmap_challenges' overview; further ones of the custom metadata follow under their own names.
-_OVERVIEW: Final = {
+#: What stands before a key of the custom metadata where it could be taken for a column of ours.
+CUSTOM: Final = "custom."
+#: What the columns are called in tables that people read.
+HEADINGS: Final = {
     "entry_name": "Entry",
     "run_start_datetime": "Datetime",
+    "runtime": "Runtime",
+    "kind": "Kind",
+    "debug_reasons": "Reasons",
+    "git_commit_hash": "Commit",
+    "run_id": "Run",
     "short_description": "Description",
     "code_authors": "Code Authors",
     "algorithm_authors": "Algorithm Authors",
     "implementation_url": "Implementation",
     "references": "References",
 }
-_NOT_IN_OVERVIEW: Final = (
-    "path",
-    "is_debug_run",
-    "challenge_name",
-    "challenge_version",
-    "run_start_datetime_utc",
-    "long_description",
+_OWN_COLUMNS: Final = (
+    *("entry_name", "run_start_datetime_utc", "run_start_datetime", "challenge_name", "challenge_version"),
+    *("is_debug_run", "kind", "debug_reasons", "withdrawn", "runtime", "git_commit_hash", "git_dirty", "run_id"),
 )
+_FIRST_IN_OVERVIEW: Final = ("entry_name", "run_start_datetime")
+_LAST_IN_OVERVIEW: Final = ("runtime", "kind", "debug_reasons", "git_commit_hash")
+_NOT_IN_OVERVIEW: Final = frozenset({*_OWN_COLUMNS, "path", "long_description"})
+_PARAMETERS: Final = ("challenge", "pipeline", "dataset")
+_PREFIXES: Final = (CUSTOM, *(f"{what}." for what in _PARAMETERS))
+_MISSING: Final = object()
 
 Results = Mapping[tuple[str, ...], "str | Path | Sequence[str | Path]"]
 
 
-def get_metadata_as_df(results: Results, include_additional: Sequence[str] | None = None) -> pd.DataFrame:
+def summary_columns(summary: RunSummary, withdrawn: str | None) -> dict[str, Any]:
+    """Return the columns that every table of runs begins with.
+
+    Parameters
+    ----------
+    summary
+        The run.
+    withdrawn
+        Why it was withdrawn, if it was.
+    """
+    return {
+        "entry_name": summary.entry,
+        "run_start_datetime_utc": summary.start,
+        "run_start_datetime": summary.run_start_datetime,
+        "challenge_name": summary.challenge_name,
+        "challenge_version": summary.challenge_version,
+        "is_debug_run": summary.is_debug_run,
+        "kind": summary.kind,
+        "debug_reasons": summary.debug_reasons,
+        "withdrawn": withdrawn,
+        "runtime": summary.runtime,
+        "git_commit_hash": summary.git_commit_hash,
+        "git_dirty": summary.git_dirty,
+        "run_id": summary.run_id,
+    }
+
+
+class RunRows:
+    """Makes the rows of a table of runs.
+
+    Parameters
+    ----------
+    additional
+        Further keys of metadata.json or of the custom metadata; a dot leads into a nested dictionary.
+    parameters
+        Whether to add one column for each parameter of challenge, pipeline and data set.
+    bare_keys
+        Whether the keys of the custom metadata stand under their own names where these are free.
+
+    Attributes
+    ----------
+    skipped
+        What could not be read so far.
+    """
+
+    def __init__(self, additional: Sequence[str] = (), *, parameters: bool = False, bare_keys: bool = False) -> None:
+        self.skipped: list[SkippedRun] = []
+        self._additional = additional
+        self._parameters = parameters
+        self._bare_keys = bare_keys
+        self._withdrawn: Callable[[RunSummary], str | None] = withdrawals()
+
+    def row(self, summary: RunSummary, path: object) -> dict[str, Any]:
+        """Return the row of a run; a key of ``additional`` that it does not have is left out."""
+        custom = self._custom(summary)
+        row = summary_columns(summary, self._withdrawn(summary))
+        row |= {self._custom_column(key): value for key, value in custom.items()}
+        row["path"] = path
+        wanted = [key for key in self._additional if key not in row]
+        metadata = index.read_metadata(summary.folder) if wanted or self._parameters else {}
+        for key in wanted:
+            found = _get(metadata, key)
+            found = _get(custom, key) if found is _MISSING else found
+            if found is not _MISSING:
+                row[key] = found
+        return row | (_parameter_columns(metadata) if self._parameters else {})
+
+    def _custom(self, summary: RunSummary) -> dict[str, Any]:
+        try:
+            custom = load_run_custom_metadata(summary.folder)
+        except (RunNotFoundError, CorruptRunError, OSError) as error:
+            self.skipped.append(SkippedRun(summary.folder, f"its row has no custom metadata: {error}"))
+            return {}
+        return custom if isinstance(custom, dict) else {} if custom is None else {"value": custom}
+
+    def _custom_column(self, key: str) -> str:
+        is_taken = key in (*_OWN_COLUMNS, "path") or key.startswith(_PREFIXES)
+        return key if self._bare_keys and not is_taken else f"{CUSTOM}{key}"
+
+
+def _parameter_columns(metadata: dict[str, Any]) -> dict[str, Any]:
+    described = metadata.get("parameters")
+    columns = {}
+    for what in _PARAMETERS:
+        parameters = _get(described, f"{what}.parameters")
+        if isinstance(parameters, dict):
+            columns |= {f"{what}.{name}": value for name, value in parameters.items()}
+    return columns
+
+
+def _get(source: Any, key: str) -> Any:
+    if isinstance(source, dict) and key in source:
+        return source[key]
+    for part in key.split("."):
+        if not isinstance(source, dict) or part not in source:
+            return _MISSING
+        source = source[part]
+    return source
+
+
+def get_metadata_as_df(
+    results: Results, include_additional: Sequence[str] | None = None, *, include_parameters: bool = False
+) -> pd.DataFrame:
     """Return a table with one row for each run.
+
+    Integers stay exact: a column of integers with gaps is of the type ``Int64`` or ``UInt64``, and of the type
+    ``object`` where no type of pandas holds all of its values.
 
     Parameters
     ----------
@@ -63,14 +168,17 @@ def get_metadata_as_df(results: Results, include_additional: Sequence[str] | Non
     include_additional
         Further keys of metadata.json or of the custom metadata.
         A dot leads into a nested dictionary: ``"system_info.python_version"``.
+    include_parameters
+        Whether to add one column for each parameter: ``challenge.{name}``, ``pipeline.{name}``, ``dataset.{name}``.
 
     Returns
     -------
     table
         The columns ``entry_name`` (tuples), ``run_start_datetime_utc`` (seconds), ``run_start_datetime``,
-        ``challenge_name``, ``challenge_version``, ``is_debug_run``, one for each key of the custom metadata, ``path``
-        and those in ``include_additional``.
-        A key of the custom metadata with the name of another column is called ``custom_metadata.{key}``.
+        ``challenge_name``, ``challenge_version``, ``is_debug_run``, ``kind`` (``official`` or ``debug`` in words),
+        ``debug_reasons`` (tuples of codes), ``withdrawn`` (the reason), ``runtime`` (seconds), ``git_commit_hash``,
+        ``git_dirty``, ``run_id``, one for each key of the custom metadata, ``path`` and what was asked for.
+        A key of the custom metadata with the name of another column is called ``custom.{key}``.
         Without any run the table is empty.
 
     Raises
@@ -93,23 +201,32 @@ def get_metadata_as_df(results: Results, include_additional: Sequence[str] | Non
     """
     pd = require_pandas("A table of runs")
     additional = _checked_keys(include_additional)
-    skipped: list[SkippedRun] = []
+    maker = RunRows(additional, parameters=include_parameters, bare_keys=True)
     rows = []
     for entry, folder in _folders(results):
         try:
-            rows.append(_row(entry, index.read_summary(folder), additional, skipped))
+            summary = index.read_summary(folder)
+            rows.append(maker.row(summary, summary.path) | {"entry_name": entry})
         except (RunNotFoundError, CorruptRunError, OSError) as error:
-            skipped.append(SkippedRun(folder, str(error)))
-    warn_about_skipped(skipped)
+            maker.skipped.append(SkippedRun(folder, str(error)))
+    warn_about_skipped(maker.skipped)
     for key in additional:
-        if rows and all(row[key] is _MISSING for row in rows):
+        if rows and not any(key in row for row in rows):
             raise InvalidOptionError(f"include_additional names {key!r}, but the metadata of no run has such a key.")
-    rows = [{key: None if value is _MISSING else value for key, value in row.items()} for row in rows]
-    return pd.DataFrame(rows, columns=None if rows else [*_OWN_COLUMNS, *additional]).infer_objects()
+    columns = _columns(rows, additional)
+    return pd.DataFrame({name: exact_column([row.get(name) for row in rows]) for name in columns}, columns=columns)
+
+
+def _columns(rows: Iterable[Mapping[str, Any]], additional: Sequence[str]) -> list[str]:
+    """Return the names of all columns: ours, the author's, the path, and what was asked for."""
+    found = dict.fromkeys(name for row in rows for name in row)
+    parameters = [name for name in found if name.startswith(_PREFIXES[1:])]
+    authors = [name for name in found if name not in ("path", *additional, *parameters)]
+    return list(dict.fromkeys([*_OWN_COLUMNS, *authors, "path", *additional, *parameters]))
 
 
 def generate_overview_table(results: Results) -> pd.DataFrame:
-    """Return a table of runs to be read by people: who entered what, and when.
+    """Return a table of runs to be read by people: who entered what, when, and whether it is official.
 
     Parameters
     ----------
@@ -132,11 +249,12 @@ def generate_overview_table(results: Results) -> pd.DataFrame:
     --------
     >>> from gaitmap_results import generate_overview_table
     >>> list(generate_overview_table({}).columns)
-    ['Entry', 'Datetime']
+    ['Entry', 'Datetime', 'Runtime', 'Kind', 'Reasons', 'Commit']
     """
     table = get_metadata_as_df(results)
     table = table.sort_values(["entry_name", "run_start_datetime_utc"], ascending=[True, False])
-    return table.drop(columns=list(_NOT_IN_OVERVIEW), errors="ignore").rename(columns=_OVERVIEW).reset_index(drop=True)
+    authors = [name for name in table.columns if name not in _NOT_IN_OVERVIEW]
+    return table[[*_FIRST_IN_OVERVIEW, *authors, *_LAST_IN_OVERVIEW]].rename(columns=HEADINGS).reset_index(drop=True)
 
 
 def _checked_keys(keys: Sequence[str] | None) -> list[str]:
@@ -152,41 +270,3 @@ def _folders(results: Results) -> Iterator[tuple[tuple[str, ...], str]]:
         several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
         for path in paths_of_entry(entry, several):
             yield entry, str(path)
-
-
-def _row(
-    entry: tuple[str, ...], summary: RunSummary, additional: Sequence[str], skipped: list[SkippedRun]
-) -> dict[str, Any]:
-    custom: Any = {}
-    try:
-        custom = load_run_custom_metadata(summary.folder)
-    except (RunNotFoundError, CorruptRunError, OSError) as error:
-        skipped.append(SkippedRun(summary.folder, f"its row has no custom metadata: {error}"))
-    custom = custom if isinstance(custom, dict) else {"custom_metadata": custom}
-    row: dict[str, Any] = {
-        "entry_name": entry,
-        "run_start_datetime_utc": summary.start,
-        "run_start_datetime": summary.run_start_datetime,
-        "challenge_name": summary.challenge_name,
-        "challenge_version": summary.challenge_version,
-        "is_debug_run": summary.is_debug_run,
-    }
-    row |= {f"custom_metadata.{key}" if key in _OWN_COLUMNS else key: value for key, value in custom.items()}
-    row["path"] = summary.path
-    metadata = index.read_metadata(summary.folder) if set(additional) - row.keys() else {}
-    for key in additional:
-        if key not in row:
-            row[key] = next(
-                (found for source in (metadata, custom) if (found := _get(source, key)) is not _MISSING), _MISSING
-            )
-    return row
-
-
-def _get(source: Any, key: str) -> Any:
-    if isinstance(source, dict) and key in source:
-        return source[key]
-    for part in key.split("."):
-        if not isinstance(source, dict) or part not in source:
-            return _MISSING
-        source = source[part]
-    return source

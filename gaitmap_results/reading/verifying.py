@@ -1,4 +1,4 @@
-"""Checks a run folder against its manifest."""
+"""Compare a run folder with its manifest."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
+from gaitmap_results.reading.run_files import IN_ANNEX, is_in_annex, read_run_file, read_run_json
 from gaitmap_results.store import files
-from gaitmap_results.store.json_files import read_json
 from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE
 from gaitmap_results.store.manifest import parse_manifest
 
@@ -139,7 +139,11 @@ def verify_run(path: str | Path, *, on_file: Callable[[int], object] | None = No
             extra.append(name)
             continue
         try:
-            if files.hash_file(file) != digest:
+            if files.hash_file(file) == digest:
+                pass
+            elif is_in_annex(str(file)):
+                skipped.append((name, IN_ANNEX))
+            else:
                 changed.append(name)
             if on_file is not None:
                 on_file(file.lstat().st_size)
@@ -164,9 +168,7 @@ def _expected(folder: Path) -> dict[str, str] | None:
     """Return the digest of each file by the manifest; ``None`` if there is none."""
     manifest = folder / MANIFEST_FILE
     try:
-        if manifest.is_symlink():
-            raise CorruptRunError(f"{manifest} is a link, which no run is saved with.", path=folder)
-        return dict(parse_manifest(files.read_regular_file(manifest)))
+        return dict(parse_manifest(read_run_file(str(folder), MANIFEST_FILE)[0]))
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -177,8 +179,10 @@ def _expected(folder: Path) -> dict[str, str] | None:
 
 def _without_manifest(folder: Path) -> RunVerification:
     try:
-        metadata = read_json(folder / METADATA_FILE)
+        metadata = read_run_json(folder, METADATA_FILE)
     except (FileNotFoundError, NotADirectoryError) as error:
+        if not folder.is_dir():
+            raise RunNotFoundError(f"There is no folder {folder}.") from error
         raise RunNotFoundError(
             f"There is no run in {folder}: it has neither {MANIFEST_FILE} nor {METADATA_FILE}. A run folder is the one "
             "that is named after a time stamp."
@@ -187,7 +191,7 @@ def _without_manifest(folder: Path) -> RunVerification:
         reason = error.strerror or error
         raise CorruptRunError(f"{folder / METADATA_FILE} cannot be read: {reason}.", path=folder) from error
     except ValueError as error:
-        raise CorruptRunError(f"{folder / METADATA_FILE} cannot be read as JSON: {error}.", path=folder) from error
+        raise CorruptRunError(f"{folder / METADATA_FILE} cannot be read: {error}.", path=folder) from error
     # Every run that this package saved has a manifest, so that here somebody took it away.
     was_taken_away = isinstance(metadata, dict) and "schema_version" in metadata
     return RunVerification(folder, has_manifest=False, missing=(MANIFEST_FILE,) if was_taken_away else ())
@@ -197,7 +201,7 @@ def _files(folder: Path, skipped: list[tuple[str, str]]) -> Iterator[tuple[str, 
     """Yield every ordinary file below a folder with its name in a manifest; note what is none."""
     for name, path, kind in files.walk(folder, on_error=lambda name, error: skipped.append((name, _reason(error)))):
         if kind == "other":
-            skipped.append((name, _LINK))
+            skipped.append((name, IN_ANNEX if is_in_annex(str(path)) else _LINK))
         elif kind == "file" and name != MANIFEST_FILE:
             yield name, path
 

@@ -2,14 +2,77 @@
 
 from __future__ import annotations
 
+import math
+import re
 from datetime import datetime
+from typing import Any, Final
 
-__all__ = ["duration", "local_time", "printable", "size"]
+from gaitmap_results.exceptions import printable
+
+__all__ = [
+    "counted",
+    "duration",
+    "local_time",
+    "number",
+    "one_line",
+    "printable",
+    "run_kind",
+    "size",
+    "without_addresses",
+]
+
+_ADDRESS: Final = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+")
 
 
-def printable(text: str) -> str:
-    """Return text from a file that anybody may have written, without what a terminal would take for a command."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "\N{REPLACEMENT CHARACTER}" for letter in text)
+def one_line(text: object) -> str:
+    """Return a name or a value on one line, with control characters escaped, also line breaks and tabs."""
+    return printable(str(text)).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def without_addresses(text: str) -> str:
+    """Return the repr of an object without the memory addresses in it, which mean nothing to anybody else.
+
+    Examples
+    --------
+    >>> from gaitmap_results.showing.text import without_addresses
+    >>> without_addresses("Grid(score=<function f1 at 0x7f0c1a2b3c4d>)")
+    'Grid(score=<function f1>)'
+    """
+    return _ADDRESS.sub("", text)
+
+
+def run_kind(metadata: dict[str, Any]) -> str:
+    """Return in words whether a run is official, and on what that rests.
+
+    Examples
+    --------
+    >>> from gaitmap_results.showing.text import run_kind
+    >>> run_kind({"is_debug_run": False, "code": {"vouched": [{"path": "settings.py"}]}})
+    'official, 1 file vouched for'
+    """
+    if metadata.get("is_debug_run") is not False:
+        return "debug"
+    code = metadata.get("code", {})
+    if code is None:
+        return "official, code not checked"
+    vouched = code.get("vouched") if isinstance(code, dict) else None
+    number = len(vouched) if isinstance(vouched, (list, dict)) else 0
+    return f"official, {counted(number, 'file')} vouched for" if number else "official"
+
+
+def counted(number: int, one: str, several: str = "") -> str:
+    """Return a number with its noun: "1 run", "2 runs"."""
+    return f"{number} {one if number == 1 else several or f'{one}s'}"
+
+
+def number(value: object) -> float | None:
+    """Return a finite number of a record; ``None`` for anything else, and for integers that no float can hold."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    try:
+        return value if math.isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def duration(seconds: object) -> str:
@@ -21,7 +84,8 @@ def duration(seconds: object) -> str:
     >>> [duration(seconds) for seconds in (2e-5, 0.04, 12.54, 95, 7500, 100_000, None)]
     ['< 0.01 s', '0.04 s', '12.5 s', '1m 35s', '2h 05m', '1d 03h', 'unknown']
     """
-    if not isinstance(seconds, (int, float)) or isinstance(seconds, bool) or seconds < 0:
+    seconds = number(seconds)
+    if seconds is None or seconds < 0:
         return "unknown"
     if seconds < 0.01:
         return "< 0.01 s"

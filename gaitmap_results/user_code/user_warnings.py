@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from gaitmap_results.exceptions import GaitmapResultsWarning
+from gaitmap_results.exceptions import GaitmapResultsWarning, printable
 from gaitmap_results.user_code.caller import innermost_user_frame
 
 __all__ = ["PendingWarnings", "announce", "warn_user"]
@@ -18,6 +18,7 @@ _logger = logging.getLogger("gaitmap_results")
 
 def warn_user(message: str, category: type[GaitmapResultsWarning]) -> None:
     """Warn as if the user's line that led here had done so."""
+    message = printable(message)
     frame = innermost_user_frame()
     if frame is None:
         warnings.warn(message, category, stacklevel=2)
@@ -43,7 +44,7 @@ class PendingWarnings:
 
     def add(self, message: str, category: type[GaitmapResultsWarning]) -> None:
         """Keep a warning for later."""
-        self.messages.append((message, category))
+        self.messages.append((printable(message), category))
 
     def show(self) -> None:
         """Show all that wait; if one is an error by the user's filters, the others are shown before it is raised."""
@@ -70,7 +71,7 @@ def announce(lines: Sequence[str] | str) -> None:
     A program that set up logging at the level INFO gets it there, any other on its standard error, so that it never
     mixes with what the program prints.
     """
-    text = lines if isinstance(lines, str) else "\n".join(lines)
+    text = printable(lines if isinstance(lines, str) else "\n".join(lines))
     if _logger.isEnabledFor(logging.INFO) and _logger.hasHandlers():
         _logger.info("%s", text)
     elif sys.stderr is not None:  # a program without a console has none

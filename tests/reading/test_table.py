@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import subprocess
 import sys
 from datetime import timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from run_folders import CHALLENGE, PUBLISHED, START, needs_published, write_run
 
-from gaitmap_results import generate_overview_table, get_all_result_paths, get_latest_result, get_metadata_as_df
+from gaitmap_results import (
+    generate_overview_table,
+    get_all_result_paths,
+    get_latest_result,
+    get_metadata_as_df,
+    load_run_custom_metadata,
+)
 from gaitmap_results.exceptions import InvalidOptionError, SkippedRunWarning
+from gaitmap_results.reading.columns import exact_column
 
-pytest.importorskip("pandas")
+pandas = pytest.importorskip("pandas")
 OWN = [
     "entry_name",
     "run_start_datetime_utc",
@@ -20,7 +31,15 @@ OWN = [
     "challenge_name",
     "challenge_version",
     "is_debug_run",
+    "kind",
+    "debug_reasons",
+    "withdrawn",
+    "runtime",
+    "git_commit_hash",
+    "git_dirty",
+    "run_id",
 ]
+ALWAYS_SHOWN = ["Runtime", "Kind", "Reasons", "Commit"]
 
 
 def results_of(folder):
@@ -66,12 +85,11 @@ def test_a_key_that_nobody_has_is_refused(wrong, tmp_path):
         get_metadata_as_df(results_of(tmp_path), include_additional=wrong)
 
 
-@pytest.mark.parametrize("custom", [["a"], 3, "text", None])
+@pytest.mark.parametrize("custom", [["a"], 3, "text"])
 def test_the_authors_metadata_never_breaks_the_table(custom, tmp_path):
     """Custom metadata that is no dictionary is a column of its own."""
-    run = write_run(tmp_path)
-    (run / "custom_metadata.json").write_text(__import__("json").dumps(custom))
-    assert get_metadata_as_df(results_of(tmp_path))["custom_metadata"].tolist() == [custom]
+    write_run(tmp_path, custom=custom)
+    assert get_metadata_as_df(results_of(tmp_path))["value"].tolist() == [custom]
 
 
 def test_the_authors_metadata_never_replaces_ours(tmp_path):
@@ -79,25 +97,122 @@ def test_the_authors_metadata_never_replaces_ours(tmp_path):
     write_run(tmp_path, custom={"is_debug_run": "certainly not", "path": "x"})
     row = get_metadata_as_df(results_of(tmp_path)).iloc[0]
     assert row["is_debug_run"] == False  # noqa: E712  # numpy's
-    assert row["custom_metadata.is_debug_run"] == "certainly not"
-    assert row["custom_metadata.path"] == "x"
+    assert row["custom.is_debug_run"] == "certainly not"
+    assert row["custom.path"] == "x"
 
 
-@pytest.mark.parametrize("content", [None, "{"])
-def test_missing_custom_metadata_costs_a_warning(content, tmp_path):
+def test_damaged_custom_metadata_costs_a_warning(tmp_path):
     """A run whose custom metadata cannot be read keeps its row."""
     run = write_run(tmp_path)
-    (run / "custom_metadata.json").unlink()
-    if content:
-        (run / "custom_metadata.json").write_text(content)
+    (run / "custom_metadata.json").write_text("{")
     with pytest.warns(SkippedRunWarning, match="its row has no custom metadata"):
         assert len(get_metadata_as_df(results_of(tmp_path))) == 1
 
 
+def test_a_run_without_custom_metadata_is_a_run(tmp_path):
+    """A published store may keep only metadata and manifest; it is read without a warning."""
+    run = write_run(tmp_path)
+    (run / "custom_metadata.json").unlink()
+    shutil.rmtree(run / "results")
+    assert get_metadata_as_df(results_of(tmp_path))["path"].tolist() == [run]
+    assert load_run_custom_metadata(run) == {}
+
+
+BIG = 2**53 + 1  # the first integer that a float cannot hold
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype"),
+    [
+        ([BIG, ..., None, 7], "Int64"),
+        ([BIG, -BIG], "int64"),
+        ([2**64 - 1, ...], "UInt64"),
+        ([2**64 - 1, 1], "uint64"),
+        ([2**64 - 1, -1], "object"),
+        ([2**64 - 1, -1, None], "object"),
+        ([10**400, 1], "object"),
+        ([BIG, 0.5], "object"),
+        ([BIG, True], "object"),
+        ([BIG, "text", ...], "object"),
+        ([BIG, [BIG], {"a": BIG}], "object"),
+        ([3, 0.5, ...], "float64"),
+        ([True, False], "bool"),
+        ([..., None], "object"),
+    ],
+    ids=str,
+)
+def test_values_stay_exact(values, dtype, tmp_path):
+    """No value of an author is changed by the table, whatever other runs hold under the same key, or lack."""
+    for number, value in enumerate(values):
+        write_run(tmp_path, f"e{number}", custom={} if value is ... else {"n": value})
+    column = get_metadata_as_df(results_of(tmp_path), include_additional=[])
+    if "n" not in column:
+        assert all(value is ... for value in values)
+        return
+    column = column["n"]
+    assert str(column.dtype) == dtype
+    known = [None if value is ... else value for value in values]
+    found = [None if value is None or value is pandas.NA or value != value else value for value in column.tolist()]
+    assert found == known
+    assert [type(value) for value in found if dtype == "object"] == [
+        type(value) for value in known if dtype == "object"
+    ]
+
+
+@settings(max_examples=50)
+@given(st.lists(st.none() | st.integers() | st.booleans() | st.floats(allow_nan=False) | st.text(), min_size=1))
+def test_a_column_holds_what_it_was_given(values):
+    """Whatever is put into one column can be read back from it unchanged, but for the type of a whole float."""
+    found = exact_column(values).tolist()
+    assert [None if value is pandas.NA or value != value else value for value in found] == values
+
+
+def test_parameters_on_request(tmp_path):
+    """Every parameter of challenge, pipeline and data set is a column if that is asked for, and hides nothing else."""
+    parameters = {
+        "challenge": {"class": "a.B", "parameters": {"n_folds": 3}},
+        "pipeline": {"class": "a.P", "parameters": {"algo": {"class": "a.A"}, "algo__seed": BIG}},
+        "dataset": None,
+    }
+    write_run(tmp_path, "a", parameters=parameters, custom={"pipeline.algo__seed": "the author's"})
+    write_run(tmp_path, "b")
+    table = get_metadata_as_df(results_of(tmp_path), include_parameters=True)
+    assert list(table.columns)[-4:] == ["path", "challenge.n_folds", "pipeline.algo", "pipeline.algo__seed"]
+    row = table.iloc[0]
+    assert (row["challenge.n_folds"], row["pipeline.algo__seed"]) == (3, BIG)
+    assert row["custom.pipeline.algo__seed"] == "the author's"
+    assert "challenge.n_folds" not in get_metadata_as_df(results_of(tmp_path))
+
+
+def test_what_official_rests_on(tmp_path):
+    """Kind says in words whether a run is official, and whether somebody vouched for code or nobody checked it."""
+    write_run(tmp_path, "a", code={"vouched": [{"path": "x.py", "sha256": "0"}, {"path": "y.py", "sha256": "1"}]})
+    write_run(tmp_path, "b", code=None)
+    write_run(tmp_path, "c", code={"vouched": []})
+    write_run(tmp_path, "d")
+    write_run(tmp_path, "e", is_debug_run=True, debug_reasons=[{"code": "git.dirty"}, {"code": "block.raised"}])
+    table = get_metadata_as_df(results_of(tmp_path))
+    kinds = ["official, 2 files vouched for", "official, code not checked", "official", "official", "debug"]
+    assert table["kind"].tolist() == kinds
+    assert table["debug_reasons"].tolist() == [(), (), (), (), ("git.dirty", "block.raised")]
+
+
+def test_a_withdrawn_run_says_why(tmp_path):
+    """A run that was withdrawn after its publication stays in the table, with the reason."""
+    run = write_run(tmp_path, ["grp", "a"], run_id="0a" * 16)
+    write_run(tmp_path, "b")
+    folder = tmp_path / ".attestations" / ("0a" * 16)
+    folder.mkdir(parents=True)
+    (folder / "withdrawn.json").write_text(json.dumps({"reason": "wrong sensor"}))
+    table = get_metadata_as_df(results_of(tmp_path)).set_index("path")
+    assert table.loc[run, "withdrawn"] == "wrong sensor"
+    assert table["withdrawn"].isna().sum() == 1
+
+
 def test_no_runs():
     """Without runs the tables are empty and still have their columns."""
-    assert list(get_metadata_as_df({}, ["runtime"]).columns) == [*OWN, "path", "runtime"]
-    assert list(generate_overview_table({}).columns) == ["Entry", "Datetime"]
+    assert list(get_metadata_as_df({}, ["timing_source", "runtime"]).columns) == [*OWN, "path", "timing_source"]
+    assert list(generate_overview_table({}).columns) == ["Entry", "Datetime", *ALWAYS_SHOWN]
 
 
 def test_overview(tmp_path):
@@ -106,7 +221,7 @@ def test_overview(tmp_path):
         custom = {"short_description": f"{entry}{hours}", "long_description": "…", "code_authors": ["A"], "n": hours}
         write_run(tmp_path, entry, start=START + timedelta(hours=hours), custom=custom)
     table = generate_overview_table(results_of(tmp_path))
-    assert list(table.columns) == ["Entry", "Datetime", "Description", "Code Authors", "n"]
+    assert list(table.columns) == ["Entry", "Datetime", "Description", "Code Authors", "n", *ALWAYS_SHOWN]
     assert table["Description"].tolist() == ["a1", "b2", "b0"]
     assert table.index.tolist() == [0, 1, 2]
 
