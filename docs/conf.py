@@ -16,7 +16,7 @@ version = release = gaitmap_results.__version__
 
 extensions = [
     *("sphinx.ext.autodoc", "sphinx.ext.autosummary", "numpydoc", "myst_parser"),
-    *("command_help", "public_names", "schema_table"),
+    *("command_help", "folder_picture", "public_names", "schema_table"),
 ]
 templates_path = ["_templates"]
 exclude_patterns = ["_build"]

@@ -1,3 +1,3 @@
-"""Hooks into tpcp, pools, dask, cloudpickle, gaitmap_challenges."""
+"""Hook into tpcp, joblib, dask, cloudpickle and gaitmap_challenges."""
 
 from __future__ import annotations

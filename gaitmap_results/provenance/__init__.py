@@ -1,3 +1,3 @@
-"""Where a run comes from: one file per fact."""
+"""Find out where a run comes from, one file a fact."""
 
 from __future__ import annotations

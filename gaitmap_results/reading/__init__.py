@@ -1,3 +1,3 @@
-"""Find, load, verify, tabulate; knows nothing of writing."""
+"""Find, load, verify and tabulate runs; this folder knows nothing of writing."""
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""From `with recorded_run(...)` to the moment it is left."""
+"""Record from entering the block to leaving it."""
 
 from __future__ import annotations

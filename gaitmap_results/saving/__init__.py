@@ -1,3 +1,3 @@
-"""One finished challenge: options, official or not, metadata.json, publish."""
+"""Save one finished challenge: options, official or not, metadata.json, publish."""
 
 from __future__ import annotations

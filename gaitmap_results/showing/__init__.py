@@ -1,3 +1,3 @@
-"""A record in words: terminal lines and notebook HTML."""
+"""Tell a record in words, for terminals and notebooks."""
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""The files of a run: names, JSON, journal, staging, one rename."""
+"""Write, name and read the files of a run."""
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""Tables and arrays to JSON and back as they were."""
+"""Store tables and arrays as JSON and load them as they were."""
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""Runs never published: what became of them, recover, discard."""
+"""List, judge, recover and discard runs that were never published."""
 
 from __future__ import annotations

@@ -1,3 +1,3 @@
-"""The user's program: his line, his open block, his functions."""
+"""Find the user's line, their open block, and wrap their functions."""
 
 from __future__ import annotations

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import draw_folders
 import layers
 import pytest
 
@@ -55,7 +57,7 @@ def package(tmp_path):
     """Return a function that writes a package from file names and their text."""
 
     def write(**files):
-        folder = tmp_path / "package"
+        folder = write.folder
         folder.mkdir()
         (folder / "__init__.py").touch()
         for name, text in files.items():
@@ -64,6 +66,7 @@ def package(tmp_path):
             file.write_text(text, encoding="utf-8")
         return folder
 
+    write.folder = tmp_path / "package"
     return write
 
 
@@ -174,6 +177,30 @@ def test_a_print_is_found(package):
     """A print is found anywhere in a module, and only the command line may have one."""
     folder = package(low="def f():\n    print(1)", cli__main="print(1)", left="# print(1)")
     assert layers.prints(folder) == ["low, line 2: prints"]
+
+
+# The picture of the folders.
+
+
+def test_the_picture_shows_every_folder_above_what_it_imports():
+    """The picture in the documentation has a box for every folder, which names its imports and stands above them."""
+    picture = draw_folders.draw(PACKAGE_FOLDER)
+    places = {name: int(y) for y, name in re.findall(r'class="mono" x="\d+" y="(\d+)">([^<]+)<', picture)}
+    places[layers.ROOT] = places.pop(layers.PACKAGE)
+    imports = draw_folders.folder_imports(PACKAGE_FOLDER)
+    assert places.keys() == imports.keys()
+    for name, targets in imports.items():
+        assert all(places[name] < places[target] for target in targets), name
+
+
+def test_the_picture_follows_the_imports(package, monkeypatch):
+    """A new import changes the picture."""
+    monkeypatch.setattr(layers, "ROWS", (*ROWS[:2], frozenset({layers.ROOT}), frozenset({"cli"})))
+    before = draw_folders.draw(package(low='"""Low."""', left='"""Left."""'))
+    (package.folder / "left.py").write_text('"""Left."""\nimport gaitmap_results.low', encoding="utf-8")
+    after = draw_folders.draw(package.folder)
+    assert "imports low" in after
+    assert "imports low" not in before
 
 
 # What importing the package does.
