@@ -1,12 +1,12 @@
-"""Describes the machine, with psutil where Python itself does not know."""
+"""Describe the machine, with psutil where Python itself does not know."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import sys
 import sysconfig
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,13 @@ import psutil
 
 from gaitmap_results.provenance.cpu import cpu_info
 from gaitmap_results.provenance.limits import process_limits
-from gaitmap_results.provenance.processes import PROC_READER, ProcessReader, ProcessSample, memory_figures
 from gaitmap_results.store.json_values import safe_text
 
 __all__ = [
-    "PSUTIL_READER",
     "cpu_info",
     "limits_info",
     "memory_info",
     "os_info",
-    "process_reader",
-    "psutil_descendants",
-    "psutil_peak_memory",
-    "psutil_sample",
     "python_info",
     "slurm_info",
 ]
@@ -143,26 +137,14 @@ def memory_info() -> dict[str, int | None]:
     >>> list(memory_info())
     ['total', 'available', 'swap_total']
     """
-    try:
-        # psutil reads the same file, but warns the user about numbers in it that are not even asked for.
-        figures = memory_figures(Path("/proc/meminfo").read_text())
-    except OSError:
-        figures = {}
-    if "MemTotal" in figures and "MemAvailable" in figures:
-        return {
-            "total": figures["MemTotal"],
-            "available": figures["MemAvailable"],
-            "swap_total": figures.get("SwapTotal"),
-        }
-    return _psutil_memory_info()
-
-
-def _psutil_memory_info() -> dict[str, int | None]:
-    memory = psutil.virtual_memory()
-    try:
-        swap = psutil.swap_memory().total
-    except (psutil.Error, OSError, RuntimeError, Warning):
-        swap = None
+    with warnings.catch_warnings():
+        # psutil warns of numbers that a container hides, also of those that are not asked for.
+        warnings.simplefilter("ignore")
+        memory = psutil.virtual_memory()
+        try:
+            swap = psutil.swap_memory().total
+        except (psutil.Error, OSError, RuntimeError):
+            swap = None
     return {"total": memory.total, "available": memory.available, "swap_total": swap}
 
 
@@ -212,67 +194,3 @@ def _first_set(names: tuple[str, ...]) -> str | None:
 
 def _as_integer(value: str | None) -> int | None:
     return int(value) if value is not None and value.isdecimal() else None
-
-
-def psutil_sample(pid: int) -> ProcessSample | None:
-    """Look at one process through psutil; see :class:`gaitmap_results.provenance.processes.ProcessReader`.
-
-    A process that has ended counts as none at all where the system tells nothing about it any more.
-    """
-    try:
-        return _sample(psutil.Process(pid))
-    except psutil.NoSuchProcess:
-        return None
-    except psutil.Error as error:
-        raise PermissionError(f"The process {pid} cannot be looked at: {error}") from error
-
-
-def _sample(process: psutil.Process) -> ProcessSample:
-    with process.oneshot():
-        times = process.cpu_times()
-        # macOS and Windows report zero for these, which would be a lie.
-        waited = times.children_user + times.children_system if sys.platform == "linux" else None
-        return ProcessSample(
-            pid=process.pid,
-            parent_pid=process.ppid(),
-            start=process.create_time(),
-            is_zombie=process.status() == psutil.STATUS_ZOMBIE,
-            cpu_s=times.user + times.system,
-            waited_cpu_s=waited,
-            resident_bytes=process.memory_info().rss,
-        )
-
-
-def psutil_descendants(pid: int) -> list[ProcessSample]:
-    """Look at all processes that come from ``pid`` through psutil, leaving out those that end meanwhile."""
-    samples = []
-    try:
-        for process in psutil.Process(pid).children(recursive=True):
-            with contextlib.suppress(psutil.Error, OSError):
-                samples.append(_sample(process))
-    except psutil.Error as error:
-        raise PermissionError(f"The processes that come from {pid} cannot be listed: {error}") from error
-    return samples
-
-
-def psutil_peak_memory(pid: int) -> int | None:
-    """Return the peak of a process's resident memory in bytes, which psutil knows on Windows only."""
-    try:
-        peak = getattr(psutil.Process(pid).memory_info(), "peak_wset", None)
-    except (psutil.Error, OSError):
-        return None
-    return None if peak is None else int(peak)
-
-
-PSUTIL_READER = ProcessReader(
-    name="psutil",
-    sample=psutil_sample,
-    descendants=psutil_descendants,
-    peak_memory=psutil_peak_memory,
-    peak_memory_name="peak_wset",
-)
-
-
-def process_reader() -> ProcessReader:
-    """Return the way of looking at processes that tells most on this system."""
-    return PROC_READER if sys.platform == "linux" else PSUTIL_READER

@@ -1,16 +1,19 @@
-"""Tells from outside whether a process is still alive."""
+"""Tell from outside whether a process is still alive."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.provenance.machine import process_reader
-from gaitmap_results.provenance.processes import PROC_READER, ProcessReader
+import psutil
+
+from gaitmap_results.provenance.processes import check_numbering, start_ticks
 
 __all__ = ["ProcessIdentity", "current_process", "process_is_gone"]
 
@@ -96,21 +99,17 @@ def current_process() -> ProcessIdentity:
         To be stored, and to be given to :func:`process_is_gone` later, elsewhere.
     """
     pid = os.getpid()
-    start_ticks = create_time = None
-    try:
-        reader = process_reader()
-        sample = reader.sample(pid)
-        if sample is not None and reader is PROC_READER:
-            start_ticks = int(sample.start)
-        elif sample is not None:
-            create_time = sample.start
-    except OSError:
-        pass  # then the process is known by its number only, and that it is alive cannot be told for sure
+    ticks = create_time = None
+    # Otherwise the process is known by its number only, and that it is alive cannot be told for sure.
+    with contextlib.suppress(psutil.Error, OSError):
+        check_numbering()
+        ticks = start_ticks(pid)
+        create_time = None if ticks is not None else psutil.Process(pid).create_time()
     return ProcessIdentity(
         host=platform.node(),
         boot_id=_boot_id(),
         pid=pid,
-        start_ticks=start_ticks,
+        start_ticks=ticks,
         create_time=create_time,
         pid_namespace=_pid_namespace(),
         slurm_job_id=os.environ.get("SLURM_JOB_ID") or None,
@@ -162,19 +161,38 @@ def process_is_gone(identity: ProcessIdentity) -> bool | None:
     if not same_boot and boot_id is not None and identity.boot_id is not None:
         return True
     try:
-        return _gone_here(identity, process_reader()) if identity.pid_namespace == pid_namespace else None
+        return _gone_here(identity) if identity.pid_namespace == pid_namespace else None
     except (OSError, OverflowError):
         return None
 
 
-def _gone_here(identity: ProcessIdentity, reader: ProcessReader) -> bool | None:
+def _gone_here(identity: ProcessIdentity) -> bool | None:
     """Look the process up among those of this computer."""
-    sample = reader.sample(identity.pid)
-    # A process that has ended but was not waited for by its parent (a zombie) will never run again.
-    if sample is None or sample.is_zombie:
-        return True
-    if reader is PROC_READER:
-        return None if identity.start_ticks is None else sample.start != identity.start_ticks
-    if identity.create_time is None:
+    check_numbering()
+    try:
+        process = psutil.Process(identity.pid)
+        # A process that has ended but was not waited for by its parent (a zombie) will never run again.
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return True
+        ticks = start_ticks(identity.pid)
+        create_time = None if ticks is not None else process.create_time()
+    except (psutil.NoSuchProcess, FileNotFoundError, ProcessLookupError):
+        return _is_free(identity.pid)
+    except psutil.Error:
         return None
-    return abs(sample.start - identity.create_time) > _CREATE_TIME_TOLERANCE_S
+    if ticks is not None:
+        return None if identity.start_ticks is None else ticks != identity.start_ticks
+    if identity.create_time is None or create_time is None:
+        return None
+    return abs(create_time - identity.create_time) > _CREATE_TIME_TOLERANCE_S
+
+
+def _is_free(pid: int) -> bool | None:
+    """Tell whether no process has this number; a system may hide those of other users from psutil."""
+    if sys.platform == "win32":
+        return True
+    try:
+        os.kill(pid, 0)  # signal 0 only asks whether the process exists
+    except ProcessLookupError:
+        return True
+    return None

@@ -1,4 +1,4 @@
-"""Reads what Linux tells about a process in its ``/proc`` folder."""
+"""Look at processes with psutil."""
 
 from __future__ import annotations
 
@@ -6,31 +6,16 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = [
-    "PROC_READER",
-    "ProcessKey",
-    "ProcessReader",
-    "ProcessSample",
-    "descendants_of",
-    "is_readable",
-    "memory_figures",
-    "parse_stat",
-    "peak_memory",
-    "sample",
-    "select_descendants",
-]
+import psutil
 
+__all__ = ["PEAK_SOURCE", "ProcessSample", "check_numbering", "descendants", "look_at", "peak_memory", "start_ticks"]
 
-# More than the line of a process ever has.
-_STAT_BYTES: Final = 8192
-
-#: Number and start of a process, which together no other one has.
-ProcessKey = tuple[int, float]
+#: What tells the peak of a process's memory.
+PEAK_SOURCE: Final = "vmhwm" if sys.platform == "linux" else "peak_wset"
 
 
 @dataclass(frozen=True)
@@ -39,159 +24,58 @@ class ProcessSample:
 
     Attributes
     ----------
-    start
-        When the process started: clock ticks since the machine's boot where ``/proc`` is read, else seconds since 1970.
-        Together with ``pid`` it tells a process from a later one that got the same number.
     cpu_s
         CPU time of the process itself in seconds.
     waited_cpu_s
         CPU time in seconds of those of its children that ended and were waited for; None where the system does not say.
     resident_bytes
-        Its resident memory in bytes; None where that is not known.
+        Its resident memory in bytes.
     """
 
-    pid: int
-    parent_pid: int
-    start: float
+    process: psutil.Process
     is_zombie: bool
     cpu_s: float
     waited_cpu_s: float | None
-    resident_bytes: int | None = None
+    resident_bytes: int
 
 
-@dataclass(frozen=True)
-class ProcessReader:
-    """One way of looking at processes.
-
-    Attributes
-    ----------
-    name
-        How the way is called in a record.
-    sample
-        Gives the sample of a process, or None if there is no such process; an OSError if it may not be looked at.
-    descendants
-        Gives the samples of all processes that come from a process.
-    peak_memory
-        Gives the peak of a process's resident memory in bytes, or None if it is unknown.
-    peak_memory_name
-        How the source of that peak is called in a record.
-    """
-
-    name: str
-    sample: Callable[[int], ProcessSample | None]
-    descendants: Callable[[int], list[ProcessSample]]
-    peak_memory: Callable[[int], int | None]
-    peak_memory_name: str
-
-
-def is_readable() -> bool:
-    """Tell whether ``/proc`` is Linux's and shows the processes of this process's own namespace."""
-    try:
-        return sys.platform == "linux" and Path("/proc/self").readlink() == Path(str(os.getpid()))
-    except OSError:
-        return False
-
-
-def _check_readable() -> None:
-    # Another namespace's processes have other numbers: reading on would describe a stranger.
-    if not is_readable():
-        raise PermissionError("/proc does not show the processes that this process can see.")
-
-
-def parse_stat(content: bytes) -> ProcessSample:
-    """Read the content of a ``stat`` file (proc(5)).
-
-    The second field is the program's name in parentheses and may itself hold spaces and parentheses, so everything
-    is counted from the last closing one.
-    """
-    pid, _, rest = content.partition(b" (")
-    fields = rest.rpartition(b")")[2].split()
-    ticks_per_second: float = os.sysconf("SC_CLK_TCK")
-    user, system, waited_user, waited_system = (int(field) / ticks_per_second for field in fields[11:15])
-    return ProcessSample(
-        pid=int(pid),
-        parent_pid=int(fields[1]),
-        start=int(fields[19]),
-        # Z: ended and not waited for yet; X and x: about to disappear.
-        is_zombie=fields[0] in (b"Z", b"X", b"x"),
-        cpu_s=user + system,
-        waited_cpu_s=waited_user + waited_system,
-        resident_bytes=int(fields[21]) * os.sysconf("SC_PAGE_SIZE"),
-    )
-
-
-def _read_stat(pid: int) -> ProcessSample | None:
-    content = _stat_content(pid)
-    return None if content is None else parse_stat(content)
-
-
-def _stat_content(pid: int) -> bytes | None:
-    try:
-        # All processes of the machine are read in one go: a file object would take twice the time.
-        descriptor = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            return os.read(descriptor, _STAT_BYTES)
-        finally:
-            os.close(descriptor)
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-
-
-def sample(pid: int) -> ProcessSample | None:
-    """Look at one process.
-
-    Returns
-    -------
-    sample
-        None if there is certainly no such process.
+def check_numbering() -> None:
+    """Make sure that ``/proc`` numbers processes as this process does; in a container it may be that of the host.
 
     Raises
     ------
-    OSError
-        If the process cannot be looked at, for example because the system hides the processes of other users.
+    PermissionError
+        If it does not: reading on would describe a stranger.
     """
-    _check_readable()
-    found = _read_stat(pid)
-    if found is None:
-        try:
-            os.kill(pid, 0)  # signal 0 only asks whether the process exists
-        except ProcessLookupError:
-            return None
-        # It may have started in between; otherwise it is hidden from us.
-        found = _read_stat(pid)
-        if found is None:
-            raise PermissionError(f"The process {pid} exists but /proc does not show it.")
-    return found
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            if Path("/proc/self").readlink() == Path(str(os.getpid())):
+                return
+        raise PermissionError("/proc does not show the processes that this process can see.")
 
 
-def select_descendants(parents: Mapping[int, int], pid: int) -> list[int]:
-    """Pick the processes that come from ``pid``, directly or through others, from the parent of each process."""
-    children: dict[int, list[int]] = {}
-    for one, parent in parents.items():
-        children.setdefault(parent, []).append(one)
-    found: list[int] = []
-    pending = [pid]
-    while pending:
-        # Taking the children out ends the walk even if process numbers were given anew while they were being read.
-        of_this = children.pop(pending.pop(), [])
-        found += of_this
-        pending += of_this
-    return found
+def look_at(process: psutil.Process) -> ProcessSample:
+    """Look at one process.
+
+    Raises
+    ------
+    psutil.Error
+        If it has ended or may not be looked at.
+    """
+    with process.oneshot():
+        times = process.cpu_times()
+        return ProcessSample(
+            process=process,
+            is_zombie=process.status() == psutil.STATUS_ZOMBIE,
+            cpu_s=times.user + times.system,
+            # macOS and Windows report zero for these, which would be a lie.
+            waited_cpu_s=times.children_user + times.children_system if sys.platform == "linux" else None,
+            resident_bytes=process.memory_info().rss,
+        )
 
 
-def _this_process_has_no_children() -> bool:
-    """Ask the kernel, without waiting for anything and without taking any child's exit status away."""
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
-def descendants_of(pid: int) -> list[ProcessSample]:
-    """Look at all processes that come from ``pid``.
+def descendants() -> dict[psutil.Process, ProcessSample]:
+    """Look at all processes that come from this one, directly or through others.
 
     Every process of the machine has to be read for that, as most kernels keep no list of a process's children.
     It is avoided where this process has none at all, which is the usual case.
@@ -201,41 +85,59 @@ def descendants_of(pid: int) -> list[ProcessSample]:
     OSError
         If the processes cannot be listed.
     """
-    if pid == os.getpid() and _this_process_has_no_children():
-        return []
-    _check_readable()
-    contents = {}
-    for name in os.listdir("/proc"):
-        if name.isdigit():
-            with contextlib.suppress(OSError):  # a process of somebody else that the system hides
-                contents[int(name)] = _stat_content(int(name))
-    parents = {one: _parent_pid(content) for one, content in contents.items() if content}
-    return [parse_stat(contents[one] or b"") for one in select_descendants(parents, pid)]
+    if _has_no_children():
+        return {}
+    check_numbering()
+    samples = {}
+    try:
+        for process in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error, OSError):  # it ended meanwhile
+                samples[process] = look_at(process)
+    except psutil.Error as error:
+        raise PermissionError(f"The processes that come from this one cannot be listed: {error}") from error
+    return samples
 
 
-def _parent_pid(content: bytes) -> int:
-    """Read only that from the content of a ``stat`` file."""
-    return int(content[content.rfind(b")") + 2 :].split(b" ", 2)[1])
+def _has_no_children() -> bool:
+    """Ask the kernel, without waiting for anything and without taking any child's exit status away."""
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def peak_memory(pid: int) -> int | None:
-    """Return the peak of a process's resident memory in bytes since its program was started (``VmHWM``).
+    """Return the peak of a process's resident memory in bytes since its program was started, if it is known.
 
-    ``getrusage`` would not do: its peak is inherited from the process that started this one.
+    ``getrusage`` would not do on Linux: its peak is inherited from the process that started this one.
     """
     try:
-        _check_readable()
+        if sys.platform != "linux":
+            return getattr(psutil.Process(pid).memory_info(), "peak_wset", None)  # on Windows only
+        check_numbering()
         found = re.search(rb"^VmHWM:\s*(\d+) kB", Path(f"/proc/{pid}/status").read_bytes(), re.MULTILINE)
-    except OSError:
+        return int(found[1]) * 1024 if found else None
+    except (psutil.Error, OSError):
         return None
-    return int(found[1]) * 1024 if found else None
 
 
-def memory_figures(meminfo: str) -> dict[str, int]:
-    """Read the content of ``/proc/meminfo``; the values are in bytes."""
-    return {key: int(value) * 1024 for key, value in re.findall(r"^(\w+):\s*(\d+) kB$", meminfo, re.MULTILINE)}
+def start_ticks(pid: int) -> int | None:
+    """Return how many clock ticks after the machine's boot a process started; ``None`` where there is no ``/proc``.
 
+    psutil tells the start by the clock, which may be set.
 
-PROC_READER = ProcessReader(
-    name="procfs", sample=sample, descendants=descendants_of, peak_memory=peak_memory, peak_memory_name="vmhwm"
-)
+    Raises
+    ------
+    OSError
+        If the process may not be looked at.
+    """
+    if sys.platform != "linux":
+        return None
+    content = Path(f"/proc/{pid}/stat").read_bytes()
+    # The program's name stands in parentheses and may itself hold some, so fields are counted from the last one.
+    return int(content[content.rfind(b")") + 2 :].split()[19])

@@ -1,34 +1,38 @@
-"""Measures the CPU time and the memory that a run needs."""
+"""Measure the CPU time and the memory that a run needs."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import psutil
+
 from gaitmap_results.provenance.limits import slurm_job_peak_memory
-from gaitmap_results.provenance.machine import process_reader
-from gaitmap_results.provenance.processes import ProcessKey, ProcessReader, ProcessSample
+from gaitmap_results.provenance.processes import PEAK_SOURCE, ProcessSample, descendants, peak_memory
 from gaitmap_results.provenance.sampling import Sampled, Sampler
 from gaitmap_results.store.heartbeat import Heart, heartbeat_interval
 
 __all__ = ["ResourceMeter"]
 
-# CPU time of other processes is told in hundredths of a second, in up to four parts that are cut off each.
-_TICKS_TOLERANCE_S = 0.04
 # Where one of these is loaded, work can be done by processes that this one did not start.
 _OTHER_MACHINES = ("distributed", "pyspark", "ray")
 _ENDED = "Processes ended during the run; their memory is not known."
 _ENDED_UNSEEN = "Processes ended during the run; their memory is known only as far as it was looked at."
+_LEFT = "Processes from before the run ended or lost their parent during it; their part is not known exactly."
+_OUTLIVED = "Processes outlived the one that had started them; they are not counted."
+_UNTOLD = "A process ended without telling its parent what it had needed."
+_NOT_TOLD = "This system does not tell what processes that ended have needed."
 
 
 @dataclass(frozen=True)
 class _Snapshot:
     own_cpu_s: float
     own_waited_cpu_s: float | None
-    descendants: dict[ProcessKey, ProcessSample]
+    descendants: Mapping[psutil.Process, ProcessSample]
     problems: tuple[str, ...]
 
 
@@ -38,7 +42,7 @@ class ResourceMeter:
 
     It looks twice, and needs no thread in between.
     What a process that ended meanwhile needed is known from its parent, which is told the CPU time, not the memory.
-    With a sampler, which is a thread, what was last seen of such a process is known too.
+    With a sampler, which is a thread, the memory of those that were there in one of its looks is known too.
 
     Examples
     --------
@@ -50,35 +54,28 @@ class ResourceMeter:
     """
 
     _pid: int
-    _reader: ProcessReader
     _before: _Snapshot
     _sampler: Sampler | None = None
 
     @classmethod
-    def start(
-        cls, reader: ProcessReader | None = None, *, interval_s: float | None = None, heart: Heart | None = None
-    ) -> ResourceMeter:
+    def start(cls, *, interval_s: float | None = None, heart: Heart | None = None) -> ResourceMeter:
         """Begin to measure.
 
         Parameters
         ----------
-        reader
-            How to look at processes; by default through ``/proc`` where there is one, else through psutil.
         interval_s
             Look at the processes in between, too, with pauses of so many seconds.
         heart
             Gives signs of life meanwhile.
         """
-        if reader is None:
-            reader = process_reader()
-        before = _look(reader)
+        before = _look()
         sampler = None
         if interval_s is not None:
             beat = None if heart is None else heart.beat
-            sampler = Sampler(reader, interval_s, beat=beat, beat_interval_s=heartbeat_interval(interval_s))
+            sampler = Sampler(interval_s, beat=beat, beat_interval_s=heartbeat_interval(interval_s))
             if not sampler.start() and heart is not None:
                 heart.note(heartbeat_s=None)  # else the run would be taken for lost
-        return cls(os.getpid(), reader, before, sampler)
+        return cls(os.getpid(), before, sampler)
 
     def stop(self) -> None:
         """Stop looking at the processes, without a result."""
@@ -105,35 +102,34 @@ class ResourceMeter:
         if os.getpid() != self._pid:
             return _nothing("The process that measures is not the one in which measuring began.")
         seen = None if self._sampler is None else self._sampler.finish()
-        after = _look(self._reader)
-        left, vanished = _missing(self._before, after, self._reader)
-        alive = (left if seen is None else seen.strays | left) | after.descendants
-        gone = {} if seen is None else _gone(seen, alive)
-        elsewhere = [
+        after = _look()
+        known = set(self._before.descendants) | (set() if seen is None else seen.processes)
+        missing = known - set(after.descendants)
+        problems = [*self._before.problems, *after.problems]
+        problems += [
             f"{name} is loaded, which can compute on other machines." for name in _OTHER_MACHINES if name in sys.modules
         ]
-        problems = [*self._before.problems, *after.problems, *elsewhere]
-        cpu_s, ended, cpu_problems = _cpu_time(self._before, after, alive, vanished, gone)
-        strays = {} if seen is None else seen.ended_strays
-        if strays:
-            cpu_s += _since_the_start(self._before, strays)
-            cpu_problems.append("Processes outlived the one that had started them; what was seen of them last counts.")
-        peak = _peak_memory(self._reader, alive.values(), 0 if seen is None else seen.highest_peaks)
+        cpu_s, told_s, cpu_problems = _cpu_time(self._before, after)
+        if seen is not None and seen.some_left:
+            cpu_problems.append(_OUTLIVED)
+        if missing and told_s == 0:
+            cpu_problems.append(_UNTOLD)
+        peak = _peak_memory(after.descendants.values(), 0 if seen is None else seen.highest_peaks)
         peak["sampled"] = None if seen is None else _sampled_memory(seen)
-        if ended or vanished or gone:
+        if told_s > 0 or missing:
             peak["why_incomplete"].append(_ENDED if seen is None else _ENDED_UNSEEN)
-        why_incomplete = [*problems, *cpu_problems]
         peak["why_incomplete"] += problems
         peak["complete"] = peak["value"] is not None and not peak["why_incomplete"]
+        why_incomplete = [*problems, *cpu_problems]
         return {
             "cpu_time_s": {
                 "value": cpu_s,
-                "source": self._reader.name,
+                "source": "psutil",
                 "complete": not why_incomplete,
                 "why_incomplete": why_incomplete,
             },
             "peak_memory_bytes": peak,
-            "n_processes_seen": 1 + len(alive.keys() | vanished.keys() | gone.keys() | strays.keys()),
+            "n_processes_seen": 1 + len(known | set(after.descendants)),
         }
 
 
@@ -143,18 +139,14 @@ def _nothing(reason: str) -> dict[str, Any]:
     return {"cpu_time_s": unknown, "peak_memory_bytes": peak, "n_processes_seen": 0}
 
 
-def _look(reader: ProcessReader) -> _Snapshot:
+def _look() -> _Snapshot:
     problems: tuple[str, ...] = ()
+    samples: Mapping[psutil.Process, ProcessSample] = {}
     try:
-        samples = reader.descendants(os.getpid())
+        samples = descendants()
     except OSError as error:
-        samples, problems = [], (f"The processes that this one started could not be listed: {error}.",)
-    return _Snapshot(
-        own_cpu_s=time.process_time(),
-        own_waited_cpu_s=_own_waited_cpu_s(),
-        descendants={(sample.pid, sample.start): sample for sample in samples},
-        problems=problems,
-    )
+        problems = (f"The processes that this one started could not be listed: {error}.",)
+    return _Snapshot(time.process_time(), _own_waited_cpu_s(), samples, problems)
 
 
 def _own_waited_cpu_s() -> float | None:
@@ -166,103 +158,38 @@ def _own_waited_cpu_s() -> float | None:
     return usage.ru_utime + usage.ru_stime
 
 
-def _missing(
-    before: _Snapshot, after: _Snapshot, reader: ProcessReader
-) -> tuple[dict[ProcessKey, ProcessSample], dict[ProcessKey, ProcessSample]]:
-    """Split the processes that no longer come from this one: alive under another parent, and vanished."""
-    left, vanished = {}, {}
-    for key, old in before.descendants.items():
-        if key not in after.descendants:
-            try:
-                now = reader.sample(old.pid)
-            except OSError:
-                now = None
-            if now is not None and now.start == old.start:
-                left[key] = now
-            else:
-                vanished[key] = old
-    return left, vanished
-
-
-def _cpu_time(
-    before: _Snapshot,
-    after: _Snapshot,
-    alive: dict[ProcessKey, ProcessSample],
-    vanished: dict[ProcessKey, ProcessSample],
-    gone: dict[ProcessKey, ProcessSample],
-) -> tuple[float, bool, list[str]]:
+def _cpu_time(before: _Snapshot, after: _Snapshot) -> tuple[float, float, list[str]]:
     """Add up the CPU time since the start.
-
-    What ended processes needed is told by those that had started them; what was last seen of them (``gone``) is less,
-    but counts where nothing was told.
 
     Returns
     -------
-    cpu_s, ended, problems
-        The seconds; whether any process is known to have ended and been waited for; what is missing in the sum.
+    cpu_s, told_s, problems
+        The seconds; how many of them processes that ended told their parents; what is missing in the sum.
     """
-    problems = []
-    own_pid = os.getpid()
     cpu_s = after.own_cpu_s - before.own_cpu_s
     # How much CPU time each living process has taken over from children that ended.
-    taken_over = {own_pid: _difference(after.own_waited_cpu_s, before.own_waited_cpu_s)}
-    for key, now in alive.items():
-        old = before.descendants.get(key)
+    gains = [_difference(after.own_waited_cpu_s, before.own_waited_cpu_s)]
+    for process, now in after.descendants.items():
+        old = before.descendants.get(process)
         cpu_s += now.cpu_s - (old.cpu_s if old else 0.0)
-        taken_over[now.pid] = _difference(now.waited_cpu_s, old.waited_cpu_s if old else 0.0)
-    if None in taken_over.values():
-        problems.append("This system does not tell what processes that ended have needed.")
-    from_before = _from_before_the_start(vanished)
-    for pid, earlier_s in from_before.items():
-        # A vanished process must have left something to its parent; if not, nobody knows what it needed.
-        gained_s = taken_over.get(pid)
-        if gained_s is None or gained_s <= 0 or gained_s + _TICKS_TOLERANCE_S * len(vanished) < earlier_s:
-            problems.append("A process ended without telling its parent what it had needed.")
-    if {old.parent_pid for old in vanished.values()} & {old.pid for old in vanished.values()}:
-        problems.append("A process ended together with the one that had started it, perhaps after it.")
-    told_s = sum(max(0.0, (gain_s or 0.0) - from_before.get(pid, 0.0)) for pid, gain_s in taken_over.items())
-    seen_s = _since_the_start(before, gone)
-    if told_s + _TICKS_TOLERANCE_S * len(taken_over) < seen_s:
-        problems.append("A process ended without telling its parent what it had needed.")
-    cpu_s += max(told_s, seen_s)
-    return cpu_s, any(gain_s for gain_s in taken_over.values()), list(dict.fromkeys(problems))
+        gains.append(_difference(now.waited_cpu_s, old.waited_cpu_s if old else 0.0))
+    told_s = sum(gain for gain in gains if gain is not None)
+    # What they needed before the start is in what they told, too, and no part of the run.
+    left = [old for process, old in before.descendants.items() if process not in after.descendants]
+    told_s = max(0.0, told_s - sum(old.cpu_s + (old.waited_cpu_s or 0.0) for old in left))
+    problems = ([_NOT_TOLD] if None in gains else []) + ([_LEFT] if left else [])
+    return cpu_s + told_s, told_s, problems
 
 
 def _difference(after: float | None, before: float | None) -> float | None:
     return None if after is None or before is None else after - before
 
 
-def _gone(seen: Sampled, alive: dict[ProcessKey, ProcessSample]) -> dict[ProcessKey, ProcessSample]:
-    """Return what ended below the one that had started it, as it was seen last."""
-    return seen.ended | {key: last for key, last in seen.alive.items() if key not in alive}
-
-
-def _since_the_start(before: _Snapshot, last_seen: dict[ProcessKey, ProcessSample]) -> float:
-    """Add up the CPU time of each process itself, from the start of the run to when it was seen last."""
-    earlier = before.descendants
-    return sum(last.cpu_s - (earlier[key].cpu_s if key in earlier else 0.0) for key, last in last_seen.items())
-
-
-def _from_before_the_start(vanished: dict[ProcessKey, ProcessSample]) -> dict[int, float]:
-    """Add up what vanished processes had needed before the start, for each process that took it over.
-
-    It is in the sum that their parent tells, but it is no part of the run.
-    """
-    parents = {old.pid: old.parent_pid for old in vanished.values()}
-    earlier: dict[int, float] = {}
-    for old in vanished.values():
-        pid = old.parent_pid
-        while pid in parents:
-            pid = parents[pid]
-        earlier[pid] = earlier.get(pid, 0.0) + old.cpu_s + (old.waited_cpu_s or 0.0)
-    return earlier
-
-
-def _peak_memory(reader: ProcessReader, descendants: Any, highest_in_a_look: int) -> dict[str, Any]:
-    own, source = reader.peak_memory(os.getpid()), reader.peak_memory_name
+def _peak_memory(samples: Iterable[ProcessSample], highest_in_a_look: int) -> dict[str, Any]:
+    own, source = peak_memory(os.getpid()), PEAK_SOURCE
     if own is None:
         own, source = _own_peak_from_rusage(), "rusage"
-    peaks = [None if sample.is_zombie else reader.peak_memory(sample.pid) for sample in descendants]
+    peaks = [None if sample.is_zombie else peak_memory(sample.process.pid) for sample in samples]
     known = [peak for peak in peaks if peak is not None]
     is_incomplete = own is None or len(known) < len(peaks)
     job_id = os.environ.get("SLURM_JOB_ID")

@@ -1,15 +1,16 @@
-"""Looks at the processes of a run now and then, in a thread."""
+"""Look at the processes of a run now and then, in a thread."""
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from gaitmap_results.provenance.processes import ProcessKey, ProcessReader, ProcessSample
+import psutil
+
+from gaitmap_results.provenance.processes import descendants, peak_memory
 
 __all__ = ["Sampled", "Sampler"]
 
@@ -36,12 +37,10 @@ class Sampled:
         How many looks there were.
     longest_gap_s
         The longest time between two looks, in seconds.
-    alive
-        What comes from this process.
-    strays
-        What came from it and is alive, but has another parent now.
-    ended, ended_strays
-        What was alive in an earlier look, as it was seen last.
+    processes
+        Every process that came from this one in one of the looks.
+    some_left
+        Whether one of them then lived on below another parent, so that it is no longer counted.
     problems
         What went wrong, in sentences.
     """
@@ -51,10 +50,8 @@ class Sampled:
     highest_peaks: int = 0
     n_looks: int = 0
     longest_gap_s: float = 0.0
-    alive: dict[ProcessKey, ProcessSample] = field(default_factory=dict)
-    strays: dict[ProcessKey, ProcessSample] = field(default_factory=dict)
-    ended: dict[ProcessKey, ProcessSample] = field(default_factory=dict)
-    ended_strays: dict[ProcessKey, ProcessSample] = field(default_factory=dict)
+    processes: set[psutil.Process] = field(default_factory=set)
+    some_left: bool = False
     problems: tuple[str, ...] = ()
 
 
@@ -66,8 +63,6 @@ class Sampler:
 
     Parameters
     ----------
-    reader
-        How to look at processes.
     interval_s
         The pause between two looks in seconds; longer where looking would cost more than 0.5 % of a processor's time.
     beat
@@ -79,13 +74,11 @@ class Sampler:
 
     def __init__(
         self,
-        reader: ProcessReader,
         interval_s: float,
         *,
         beat: Callable[[], None] | None = None,
         beat_interval_s: float | None = None,
     ) -> None:
-        self._reader = reader
         self._beat = beat
         self._beat_interval_s = threading.TIMEOUT_MAX if beat is None or beat_interval_s is None else beat_interval_s
         self._seen = Sampled(interval_s)
@@ -140,16 +133,12 @@ class Sampler:
             self._seen.problems = (*known, problem)
 
     def _look(self) -> None:
-        pid, seen = os.getpid(), self._seen
-        own = self._reader.sample(pid)
-        alive = {(each.pid, each.start): each for each in self._reader.descendants(pid)}
-        strays = self._sort_missing(alive)
-        total = 0 if own is None else own.resident_bytes or 0
-        peaks = 0
-        for each in (*alive.values(), *strays.values()):
-            total += each.resident_bytes or 0
-            peaks += 0 if each.is_zombie else self._reader.peak_memory(each.pid) or 0
-        seen.alive, seen.strays = alive, strays
+        seen = self._seen
+        alive = descendants()
+        total = psutil.Process().memory_info().rss + sum(each.resident_bytes for each in alive.values())
+        peaks = sum(peak_memory(each.process.pid) or 0 for each in alive.values() if not each.is_zombie)
+        seen.some_left |= any(each.is_running() for each in seen.processes.difference(alive))
+        seen.processes.update(alive)
         seen.highest_sum = max(seen.highest_sum or 0, total)
         seen.highest_peaks = max(seen.highest_peaks, peaks)
         seen.n_looks += 1
@@ -157,21 +146,3 @@ class Sampler:
         if self._last_look is not None:
             seen.longest_gap_s = max(seen.longest_gap_s, now - self._last_look)
         self._last_look = now
-
-    def _sort_missing(self, alive: dict[ProcessKey, ProcessSample]) -> dict[ProcessKey, ProcessSample]:
-        """Return what has another parent now, and keep what has ended since the last look."""
-        seen, strays = self._seen, {}
-        for key, old in (seen.alive | seen.strays).items():
-            if key in alive:
-                continue
-            try:
-                now = self._reader.sample(old.pid)
-            except OSError:
-                now = None
-            if now is not None and now.start == old.start:
-                strays[key] = now
-            elif key in seen.strays:
-                seen.ended_strays[key] = old
-            else:
-                seen.ended[key] = old
-        return strays

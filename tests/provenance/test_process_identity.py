@@ -9,12 +9,12 @@ import subprocess
 import sys
 from dataclasses import fields, replace
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gaitmap_results.provenance import process_identity as _process
-from gaitmap_results.provenance.machine import PSUTIL_READER, process_reader
 from gaitmap_results.provenance.process_identity import ProcessIdentity, current_process, process_is_gone
 
 SAY_WHO_AND_WAIT = (
@@ -112,16 +112,17 @@ def test_a_boot_that_was_not_stored_is_not_compared(child):
     assert process_is_gone(replace(child.identity, boot_id=None)) is False
 
 
-def test_psutil_judges_by_the_time_of_the_start(child):
+def test_without_proc_the_time_of_the_start_counts(child, monkeypatch):
     """Where there is no /proc, the time of the start tells processes apart, give or take two seconds."""
-    start = PSUTIL_READER.sample(child.pid).start
+    monkeypatch.setattr(_process, "start_ticks", lambda pid: None)
+    start = psutil.Process(child.pid).create_time()
     identity = replace(child.identity, create_time=start)
     for shift, gone in ((0, False), (1.5, False), (-1.5, False), (5, True), (-5, True)):
-        assert _process._gone_here(replace(identity, create_time=start + shift), PSUTIL_READER) is gone
-    assert _process._gone_here(replace(identity, create_time=None), PSUTIL_READER) is None
+        assert process_is_gone(replace(identity, create_time=start + shift)) is gone
+    assert process_is_gone(replace(identity, create_time=None)) is None
     child.kill()
     child.wait()
-    assert _process._gone_here(identity, PSUTIL_READER) is True
+    assert process_is_gone(identity) is True
 
 
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root may make a namespace")
@@ -216,4 +217,3 @@ def test_an_identity_survives_json():
     identity = current_process()
     assert ProcessIdentity.from_json(json.loads(json.dumps(identity.to_json()))) == identity
     assert (identity.start_ticks is None) != (identity.create_time is None)
-    assert process_reader().sample(identity.pid).start == (identity.start_ticks or identity.create_time)

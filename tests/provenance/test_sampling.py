@@ -19,34 +19,16 @@ from stores import TwoFiles, runs_of, unfinished_of
 
 from gaitmap_results import load_run_metadata, record_run, recorded_run
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.provenance.machine import PSUTIL_READER, process_reader
-from gaitmap_results.provenance.processes import PROC_READER
 from gaitmap_results.provenance.resources import ResourceMeter
 from gaitmap_results.provenance.sampling import Sampler
 
 if sys.platform == "win32":
     pytest.skip("its processes are started and stopped by signals", allow_module_level=True)
 
-each_reader = pytest.mark.parametrize(
-    "reader",
-    [
-        pytest.param(
-            PROC_READER, id="proc", marks=pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
-        ),
-        pytest.param(PSUTIL_READER, id="psutil"),
-    ],
-)
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells this")
 forking = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 
 GROW = "b = b'x' * 200_000_000; print('grown', flush=True); import sys; sys.stdin.read()"
-# Starts a worker that computes for a while and outlives it.
-ABANDON = """
-import subprocess, sys
-work = "import time\\nwhile time.process_time() < 0.5: pass\\ntime.sleep(3)"
-child = subprocess.Popen([sys.executable, "-c", work], stdout=subprocess.DEVNULL)
-sys.stdin.read()
-"""
 BURN = "import time\nwhile time.process_time() < 0.5: pass\nprint('done', flush=True); import sys; sys.stdin.read()"
 
 
@@ -68,15 +50,9 @@ def samplers():
     return [thread for thread in threading.enumerate() if "sampler" in thread.name]
 
 
-def left_by_earlier_tests():
-    """Return the memory of the processes that this one has already, which count as its workers, too."""
-    reader = process_reader()
-    return sum(reader.peak_memory(each.pid) or 0 for each in reader.descendants(os.getpid()))
-
-
 def wait_for(condition):
-    """Wait until something is so, at most a few seconds."""
-    end = time.monotonic() + 20
+    """Wait until something is so; on a busy machine that may take a while."""
+    end = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.01)
@@ -93,34 +69,42 @@ def wait_for_looks(meter, number=2):
     wait_for(lambda: looks(meter) >= wanted)
 
 
-@each_reader
-def test_the_memory_of_a_worker_that_ended_is_seen(reader):
+def test_the_memory_of_a_worker_that_ended_is_seen():
     """A worker that grows to 200 MB and ends during the run is in the sampled sum, and on Linux in the peak."""
-    meter = ResourceMeter.start(reader, interval_s=0.02)
+    meter = ResourceMeter.start(interval_s=0.02)
     worker = Worker(GROW)
     worker.wait_for("grown")
     wait_for_looks(meter)
     worker.end()
     peak = meter.finish()["peak_memory_bytes"]
     assert peak["sampled"]["value"] > 200_000_000 + 5_000_000
-    if reader is PROC_READER:
+    if sys.platform == "linux":
         assert peak["value"] > peak["main_process"] + 200_000_000
     assert peak["complete"] is False
     assert any("only as far as it was looked at" in why for why in peak["why_incomplete"])
 
 
+@on_linux
 def test_workers_one_after_the_other_do_not_add_up():
     """The sums are those of one moment: two workers of 200 MB that were never there together count once."""
-    others = left_by_earlier_tests()
-    meter = ResourceMeter.start(interval_s=0.02)
-    for _ in range(2):
-        worker = Worker(GROW)
-        worker.wait_for("grown")
-        wait_for_looks(meter)
-        worker.end()
-    peak = meter.finish()["peak_memory_bytes"]
-    assert 200_000_000 < peak["value"] - peak["main_process"] < 390_000_000 + others
-    assert 200_000_000 < peak["sampled"]["value"] < 390_000_000 + others + peak["main_process"]
+    # In a process of its own, as the idle workers of other tests would count, too.
+    script = f"""
+import json, subprocess, sys, time
+from gaitmap_results.provenance.resources import ResourceMeter
+meter = ResourceMeter.start(interval_s=0.02)
+for _ in range(2):
+    worker = subprocess.Popen([sys.executable, "-c", {GROW!r}], stdin=-1, stdout=-1, text=True)
+    worker.stdout.readline()
+    before = meter._sampler._seen.n_looks
+    while meter._sampler._seen.n_looks < before + 2:
+        time.sleep(0.01)
+    worker.communicate()
+print(json.dumps(meter.finish()))
+"""
+    answer = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
+    peak = json.loads(answer.stdout)["peak_memory_bytes"]
+    assert 200_000_000 < peak["value"] - peak["main_process"] < 400_000_000
+    assert 200_000_000 < peak["sampled"]["value"] < 400_000_000 + peak["main_process"]
 
 
 def test_the_sample_tells_how_it_was_made():
@@ -145,84 +129,29 @@ def test_without_the_option_there_is_no_thread(tmp_path):
 
 
 @on_linux
-def test_what_was_seen_counts_where_nobody_was_told():
-    """A worker of the run that its parent did not wait for is charged with what it had needed when it was last seen."""
-    script = f"""
-import json, signal, subprocess, sys, time
-from gaitmap_results.provenance.machine import process_reader
-from gaitmap_results.provenance.resources import ResourceMeter
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-meter = ResourceMeter.start(interval_s=0.02)
-child = subprocess.Popen([sys.executable, "-c", {BURN!r}], stdin=-1, stdout=-1, text=True)
-child.stdout.readline()
-before = meter._sampler._seen.n_looks
-while meter._sampler._seen.n_looks < before + 2:
-    time.sleep(0.01)
-child.stdin.close(); child.wait()
-print(json.dumps(meter.finish()))
-"""
-    answer = subprocess.run([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, check=True)
-    result = json.loads(answer.stdout)
-    assert result["cpu_time_s"]["value"] >= 0.45
-    assert result["cpu_time_s"]["why_incomplete"] == ["A process ended without telling its parent what it had needed."]
-    assert result["n_processes_seen"] == 2
-
-
-@each_reader
-def test_what_a_parent_was_told_is_not_counted_twice(reader):
-    """A worker that was seen and then waited for counts once."""
-    meter = ResourceMeter.start(reader, interval_s=0.02)
-    worker = Worker(BURN)
-    worker.wait_for("done")
-    wait_for_looks(meter)
-    worker.end()
-    result = meter.finish()["cpu_time_s"]
-    assert 0.48 <= result["value"] < 0.95
-    assert result["complete"] is (sys.platform == "linux")
-
-
-@on_linux
-def test_a_worker_that_outlived_its_parent_and_ended():
-    """Nobody of the run is told what it needed; what was last seen of it counts, and the sum is not called complete."""
-    meter = ResourceMeter.start(interval_s=0.02)
-    seen = meter._sampler._seen
-    worker = Worker(ABANDON)
-    try:
-        # Earlier tests may have left processes of their own.
-        wait_for(lambda: any(each.parent_pid == worker.process.pid for each in seen.alive.values()))
-        worker.end()
-        wait_for(lambda: seen.strays)
-        wait_for(lambda: seen.ended_strays)
-    finally:
-        result = meter.finish()  # also ends its thread
-    assert result["cpu_time_s"]["value"] >= 0.45
-    assert result["cpu_time_s"]["complete"] is False
-    assert any("outlived" in why for why in result["cpu_time_s"]["why_incomplete"])
-
-
-@on_linux
-def test_a_worker_that_lost_its_parent_is_found_at_the_end():
-    """A worker that came during the run and has another parent at its end is measured like any other."""
+def test_a_worker_that_outlived_its_parent_is_said_to_be_missing():
+    """A worker of the run that lives on below another parent is not counted, and the sum says so, also if it ends."""
     meter = ResourceMeter.start(interval_s=0.02)
     script = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {BURN!r}]); print(p.pid, flush=True)"
     process = subprocess.Popen(
         [sys.executable, "-c", f"{script}; input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     pid = int(process.stdout.readline())
-    wait_for(lambda: any(key[0] == pid for key in meter._sampler._seen.alive))
+    wait_for(lambda: any(each.pid == pid for each in meter._sampler._seen.processes))
     process.kill()
     process.wait()
     wait_for_looks(meter)
-    result = meter.finish()
     os.kill(pid, signal.SIGKILL)
+    result = meter.finish()
     process.stdin.close(), process.stdout.close()
-    assert result["cpu_time_s"]["complete"] is True
+    assert result["cpu_time_s"]["complete"] is False
+    assert any("outlived" in why for why in result["cpu_time_s"]["why_incomplete"])
     assert result["n_processes_seen"] >= 3
 
 
 def test_the_pauses_grow_where_a_look_is_expensive():
     """However short the interval, looking takes no more than half a percent of a processor's time."""
-    sampler = Sampler(PSUTIL_READER, 1e-6)
+    sampler = Sampler(1e-6)
     begin = time.monotonic()
     sampler.start()
     thread = sampler._thread
@@ -346,22 +275,22 @@ def test_a_program_ends_as_it_does_without_the_thread(rest, tmp_path):
 
 
 class Broken(Exception):
-    """What a reader never raises."""
+    """What looking at processes never raises."""
 
 
-def test_errors_in_the_thread_become_sentences(capfd):
+def test_errors_in_the_thread_become_sentences(capfd, monkeypatch):
     """What goes wrong in the thread is told in the record, once, and nowhere else; signs of life go on."""
     beats = []
 
-    def fail(pid):
+    def fail():
         raise Broken("it rains")
 
     def beat():
         beats.append(1)
         raise OSError("no pulse")
 
-    reader = type(PSUTIL_READER)("broken", fail, fail, fail, "none")
-    sampler = Sampler(reader, 0.001, beat=beat, beat_interval_s=0.001)
+    monkeypatch.setattr("gaitmap_results.provenance.sampling.descendants", fail)
+    sampler = Sampler(0.001, beat=beat, beat_interval_s=0.001)
     assert sampler.start()
     wait_for(lambda: len(beats) >= 3)
     seen = sampler.finish()
@@ -377,13 +306,11 @@ def test_a_look_that_does_not_end_does_not_hold_the_run(monkeypatch):
     """Where the file system of the journal hangs, the block ends all the same, and says that the look did not."""
     hanging = threading.Event()
     monkeypatch.setattr("gaitmap_results.provenance.sampling._PATIENCE_S", 0.1)
-    sampler = Sampler(PSUTIL_READER, 0.001, beat=hanging.wait, beat_interval_s=0.001)
+    sampler = Sampler(0.001, beat=hanging.wait, beat_interval_s=0.001)
     sampler.start()
     time.sleep(0.05)
     wait_for(lambda: sampler._seen.n_looks >= 1)
-    begin = time.monotonic()
-    seen = sampler.finish()
-    assert time.monotonic() - begin < 5
+    seen = sampler.finish()  # or this test would never end
     assert seen.problems == ("The last look at the processes did not end in time.",)
     hanging.set()
     sampler._thread.join()
