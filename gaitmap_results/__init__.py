@@ -27,6 +27,7 @@ from gaitmap_results.saving.save_run import save_run
 if TYPE_CHECKING:
     from gaitmap_results.reading.loading import LoadedRun, load_run, load_run_custom_metadata, load_run_metadata
     from gaitmap_results.reading.rename_keys import rename_keys
+    from gaitmap_results.reading.scores import load_scores
     from gaitmap_results.reading.selecting import filter_results, get_all_result_paths, get_latest_result
     from gaitmap_results.reading.table import generate_overview_table, get_metadata_as_df
     from gaitmap_results.reading.verifying import RunVerification, verify_run
@@ -57,6 +58,7 @@ __all__ = [
     "load_run",
     "load_run_custom_metadata",
     "load_run_metadata",
+    "load_scores",
     "observe_challenges",
     "record_run",
     "recorded_run",
@@ -83,6 +85,7 @@ _MODULES = {
     "load_run": "reading.loading",
     "load_run_custom_metadata": "reading.loading",
     "load_run_metadata": "reading.loading",
+    "load_scores": "reading.scores",
     "recover_run": "unfinished.recovering",
     "rename_keys": "reading.rename_keys",
     "unfinished_runs": "unfinished.listing",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -15,7 +15,15 @@ from typing import Any, ClassVar, Final
 from gaitmap_results.exceptions import InvalidChallengeError
 from gaitmap_results.store.layout import check_challenge_name, check_version
 
-__all__ = ["BaseChallenge", "RunTimes", "challenge_name", "check_challenge", "full_class_name", "is_challenge"]
+__all__ = [
+    "BaseChallenge",
+    "RunTimes",
+    "all_challenge_names",
+    "challenge_name",
+    "check_challenge",
+    "full_class_name",
+    "is_challenge",
+]
 
 _WORKER_PROGRAMS: Final = ("joblib", "loky")
 
@@ -32,6 +40,14 @@ class BaseChallenge:
     VERSION
         The version of the challenge (class constant).
         Increase it whenever new results can no longer be compared with old ones.
+    SCORES
+        Optional: for each score by which entries are compared whether to ``"minimize"`` or to ``"maximize"`` it.
+        The first one is the main score.
+        The method ``get_scores()`` then returns them: a DataFrame (its index names the units, mostly participants),
+        ``{score: {unit: number}}``, or ``{score: number}``.
+    FORMER_NAMES
+        Optional: the full names (module and class) that the challenge had before.
+        Runs that were stored under them count as its own.
     optimizer
         What was given to ``run``; its repr is stored with the results.
     dataset_
@@ -70,6 +86,8 @@ class BaseChallenge:
     """
 
     VERSION: ClassVar[str]
+    SCORES: ClassVar[Mapping[str, str]]
+    FORMER_NAMES: ClassVar[Sequence[str]]
 
     def __repr__(self) -> str:
         """Show the parameters of ``__init__`` that are attributes of the same name."""
@@ -225,6 +243,26 @@ def challenge_name(challenge: object) -> str:
     if isinstance(challenge, str):
         return challenge
     return full_class_name(challenge if isinstance(challenge, type) else type(challenge))
+
+
+def all_challenge_names(challenge: object) -> tuple[str, ...]:
+    """Return the full names under which runs of a challenge are stored: its own, then those in its ``FORMER_NAMES``.
+
+    Examples
+    --------
+    >>> from gaitmap_results.challenge import BaseChallenge, all_challenge_names
+    >>> class StepLength(BaseChallenge):
+    ...     FORMER_NAMES = ("old_package.StrideLength",)
+    >>> all_challenge_names(StepLength)[1:]
+    ('old_package.StrideLength',)
+    """
+    name = challenge_name(challenge)
+    if isinstance(challenge, str):
+        return (name,)
+    # Not those of a base class, whose runs are no runs of this one.
+    former = vars(challenge if isinstance(challenge, type) else type(challenge)).get("FORMER_NAMES", ())
+    former = (former,) if isinstance(former, str) else former
+    return tuple(dict.fromkeys([name, *map(str, former)]))
 
 
 def full_class_name(kind: type) -> str:

@@ -10,6 +10,7 @@ from gaitmap_results.challenge import BaseChallenge, check_challenge
 from gaitmap_results.cross_validation import collect_opti_results
 from gaitmap_results.exceptions import GaitmapResultsWarning, InvalidChallengeError, InvalidOptionError
 from gaitmap_results.typed_results.files import load_typed, save_typed
+from gaitmap_results.typed_results.scores import PARTICIPANT_COLUMNS
 from gaitmap_results.user_code.user_warnings import warn_user
 
 __all__ = ["EvaluationChallenge"]
@@ -128,6 +129,7 @@ class EvaluationChallenge(BaseChallenge):
 
     def _take_results(self, evaluation: Any) -> None:
         self.evaluation_ = evaluation
+        self.cv_results_ = evaluation.results_
         self.dataset_ = evaluation.dataset
         self.optimizer = getattr(evaluation, "optimizer", None) or evaluation.pipeline
 
@@ -155,6 +157,22 @@ class EvaluationChallenge(BaseChallenge):
         if any(key.startswith("train__single__") for key in results):
             tables["train_single_results"] = evaluation.get_single_results_as_df(group="train")
         return {**tables, "raw_results": self._chosen_raw_results(), **self._about_the_evaluation()}
+
+    def get_scores(self) -> Any:
+        """Return the scores of each participant: those of the data points, averaged.
+
+        A participant without a score for one of the data points has none.
+        Where the data set has no column that names participants, the scores are those of each fold.
+        Name in ``SCORES`` by which of them entries are compared, or write this method anew for others.
+        """
+        single = self.evaluation_.get_single_results_as_df()
+        participant = next((name for name in PARTICIPANT_COLUMNS if name in single.index.names), None)
+        if participant is None:
+            return None  # the folds in cv_results_ count
+        # A number is given to one participant in each cohort.
+        levels = [name for name in single.index.names if name in ("cohort", participant)]
+        numbers = single[[name for name in single if _are_numbers(single[name])]].astype(float)
+        return numbers.groupby(level=levels, sort=False).agg(lambda values: values.mean(skipna=False))
 
     def _about_the_evaluation(self) -> dict[str, Any]:
         results = self.evaluation_.results_
@@ -197,3 +215,11 @@ class EvaluationChallenge(BaseChallenge):
         tables = {name: load_typed(file) for name, file in files.items() if file.is_file()}
         raw = load_typed(folder / _RAW_FILE) if (folder / _RAW_FILE).is_file() else {}
         return {**tables, "raw_results": raw, **load_typed(folder / _EVALUATION_FILE)}
+
+
+def _are_numbers(values: Any) -> bool:
+    try:
+        values.astype(float)
+    except (TypeError, ValueError):
+        return False
+    return True

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from challenges import stored_runs
 
-from gaitmap_results import GaitmapResultsWarning, load_run, recorded_run, save_run
+from gaitmap_results import GaitmapResultsWarning, load_run, load_scores, recorded_run, save_run
 from gaitmap_results.exceptions import InvalidChallengeError, InvalidOptionError
 from gaitmap_results.mobgap_evaluation import EvaluationChallenge
 
@@ -228,3 +228,35 @@ def test_an_evaluation_that_has_not_run():
     """An evaluation without results cannot be saved as a finished one."""
     with pytest.raises(InvalidChallengeError, match="has not run"):
         StepCounting.of_finished(evaluations()["Evaluation"][0])
+
+
+class People(Walks):
+    """The same recordings, of two people with the same number in two cohorts."""
+
+    def create_index(self) -> pd.DataFrame:
+        return super().create_index().rename(columns={"person": "cohort"}).assign(participant_id="001")
+
+
+@pytest.mark.parametrize("kind", ["Evaluation", "EvaluationCV"])
+def test_scores_of_each_participant(tmp_path, kind):
+    """The scores are the means of each participant's recordings; one that is missing makes the mean unknown."""
+    evaluation, entry = evaluations()[kind]
+    evaluation = evaluation.clone().set_params(dataset=People())
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        StepCounting(evaluation).run(entry)
+    scores = load_scores(recorder.path_)
+    assert scores.index.names == ["cohort", "participant_id"]
+    assert list(scores.index) == [("a", "001"), ("b", "001")]
+    assert scores["error"].tolist() == [pytest.approx((3 / 4 + 3 / 7) / 2)] * 2
+    assert scores["missing"].isna().all()
+
+
+def test_scores_of_each_fold_without_participants(tmp_path):
+    """Where no column names participants, each fold of a cross-validation has its scores, and its sizes."""
+    evaluation, entry = evaluations()["EvaluationCV"]
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        StepCounting(evaluation).run(entry)
+    content = json.loads((recorder.path_ / "scores.json").read_text())
+    assert content["units"] == ["fold"]
+    assert content["folds"] == [{"fold": fold, "n_test": 2, "n_train": 2} for fold in (0, 1)]
+    assert content["rows"][0]["scores"]["error"] == pytest.approx((3 / 4 + 3 / 7) / 2)

@@ -47,11 +47,21 @@ class InitialContactChallenge(EvaluationChallenge):
     """
 
     VERSION = "1.0.0"
+    SCORES = {  # noqa: RUF012  # a constant, and the example to be read
+        "f1_score": "maximize",
+        "precision": "maximize",
+        "recall": "maximize",
+        "tp_absolute_timing_error_s": "minimize",
+    }
 
     def __init__(self, dataset: GenericMobilisedDataset) -> None:
         self.dataset = dataset
         one_person_held_out = DatasetSplitter(LeaveOneGroupOut(), groupby=PERSON)
         super().__init__(EvaluationCV(dataset, icd_score, one_person_held_out, cv_params={"return_optimizer": True}))
+
+    def get_scores(self) -> pd.DataFrame:
+        """Return the scores of each participant, by which entries are compared."""
+        return scores_by_person(self.get_core_results())[list(self.SCORES)]
 
 
 def scores_by_person(results: dict[str, Any]) -> pd.DataFrame:
@@ -65,4 +75,5 @@ def scores_by_person(results: dict[str, Any]) -> pd.DataFrame:
     # "combined": every initial contact of a person counts the same, however long the trial it is from.
     scores = results["aggregated_results"].filter(like="combined__").rename(columns=lambda name: name.split("__")[1])
     first_trials = [trials[0] for trials in results["folds"]["test__data_labels"]]
-    return scores.set_axis([f"{trial.cohort} {trial.participant_id}" for trial in first_trials])
+    people = [f"{trial.cohort} {trial.participant_id}" for trial in first_trials]
+    return scores.set_axis(pd.Index(people, name="participant"))

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from gaitmap_results.challenge import challenge_name
+from gaitmap_results.challenge import all_challenge_names
 from gaitmap_results.exceptions import CorruptRunError, InvalidChallengeError, RunNotFoundError, WrongChallengeError
 from gaitmap_results.reading.legacy import repaired
 from gaitmap_results.reading.run_files import links_out, read_run_json
@@ -110,11 +110,11 @@ def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
         )
     folder = Path(folder_path)
     metadata = load_run_metadata(folder)
-    expected = challenge_name(challenge)
-    if metadata.get("challenge_name") != expected:
+    names = all_challenge_names(challenge)
+    if metadata.get("challenge_name") not in names:
         raise WrongChallengeError(
-            f"The run in {folder} is of the challenge {metadata.get('challenge_name')}, not of {expected}. "
-            "Load it with the class that wrote it."
+            f"The run in {folder} is of the challenge {metadata.get('challenge_name')}, not of {names[0]}. "
+            "Load it with the class that wrote it; if that was renamed, list the old name in its FORMER_NAMES."
         )
     _check_links(folder)
     run = LoadedRun(metadata, load(folder / RESULTS_DIR), load_run_custom_metadata(folder))

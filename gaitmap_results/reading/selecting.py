@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.challenge import challenge_name
+from gaitmap_results.challenge import all_challenge_names
 from gaitmap_results.exceptions import (
     CorruptRunError,
     InvalidOptionError,
@@ -21,7 +21,14 @@ from gaitmap_results.reading.index import RunSummary, SkippedRun, StoreScan, by_
 from gaitmap_results.store.layout import is_run_folder_name
 from gaitmap_results.user_code.user_warnings import warn_user
 
-__all__ = ["filter_results", "get_all_result_paths", "get_latest_result", "paths_of_entry", "warn_about_skipped"]
+__all__ = [
+    "filter_results",
+    "find_runs",
+    "get_all_result_paths",
+    "get_latest_result",
+    "paths_of_entry",
+    "warn_about_skipped",
+]
 
 _MAX_SHOWN = 10
 
@@ -79,27 +86,43 @@ def get_all_result_paths(challenge_class_or_full_name: Any, base_path: str | Pat
     ...     list(get_all_result_paths(CountSteps, folder))
     [('constant',)]
     """
-    name = challenge_name(challenge_class_or_full_name)
-    folder = _challenge_folder(Path(os.path.abspath(Path(base_path).expanduser())), name)
-    scan = StoreScan(str(folder))
-    runs = []
-    for summary in scan:
-        if summary.challenge_name == name:
-            runs.append(summary)
-        else:
-            scan.skipped.append(
-                SkippedRun(summary.folder, f"it is a run of another challenge, {summary.challenge_name}")
-            )
-    warn_about_skipped(scan.skipped)
-    if not runs:
-        raise RunNotFoundError(
-            f"There is a folder of the challenge {name}, but no run in it: {folder}. "
-            "Runs that were started and never published are in .unfinished; `gaitmap-results unfinished` lists them."
-        )
+    runs, skipped = find_runs(challenge_class_or_full_name, base_path)
+    warn_about_skipped(skipped)
     grouped: dict[tuple[str, ...], list[RunSummary]] = {}
     for summary in runs:
         grouped.setdefault(summary.entry, []).append(summary)
     return {entry: [summary.path for summary in sorted(grouped[entry], key=by_start)] for entry in sorted(grouped)}
+
+
+def find_runs(challenge_class_or_full_name: Any, base_path: str | Path) -> tuple[list[RunSummary], list[SkippedRun]]:
+    """Return the runs of a challenge, those under its former names too, and the folders that were left out.
+
+    Raises
+    ------
+    RunNotFoundError, InvalidOptionError
+        As :func:`get_all_result_paths` does.
+    """
+    base = Path(os.path.abspath(Path(base_path).expanduser()))
+    names = all_challenge_names(challenge_class_or_full_name)
+    folders = _challenge_folders(base, names)
+    runs: list[RunSummary] = []
+    skipped: list[SkippedRun] = []
+    for folder in folders:
+        scan = StoreScan(str(folder))
+        for summary in scan:
+            if summary.challenge_name in names:
+                runs.append(summary)
+            else:
+                reason = f"it is a run of another challenge, {summary.challenge_name}"
+                scan.skipped.append(SkippedRun(summary.folder, reason))
+        skipped += scan.skipped
+    if not runs:
+        warn_about_skipped(skipped)
+        raise RunNotFoundError(
+            f"There is a folder of the challenge {names[0]}, but no run in it: {folders[0]}. "
+            "Runs that were started and never published are in .unfinished; `gaitmap-results unfinished` lists them."
+        )
+    return runs, skipped
 
 
 def filter_results(
@@ -246,6 +269,20 @@ def _read_all(paths: Iterable[Path], skipped: list[SkippedRun]) -> Iterator[tupl
             yield path, index.read_summary(folder)
         except (RunNotFoundError, CorruptRunError, OSError) as error:
             skipped.append(SkippedRun(folder, str(error)))
+
+
+def _challenge_folders(base: Path, names: Sequence[str]) -> list[Path]:
+    """Return the folder for each name that has one."""
+    folders: list[Path] = []
+    missing: list[RunNotFoundError] = []
+    for name in names:
+        try:
+            folders.append(_challenge_folder(base, name))
+        except RunNotFoundError as error:
+            missing.append(error)
+    if not folders:
+        raise missing[0]
+    return folders
 
 
 def _challenge_folder(base: Path, name: str) -> Path:

@@ -11,7 +11,7 @@ from gaitmap_results.challenge import RunTimes
 from gaitmap_results.exceptions import GaitmapResultsError, SaveError
 from gaitmap_results.recording.fingerprint import fingerprint
 from gaitmap_results.saving.metadata import ChallengeFacts, RecordWriter
-from gaitmap_results.saving.publishing import FinishedRun, draft_metadata, stage, write_draft
+from gaitmap_results.saving.publishing import FinishedRun, describe, draft_metadata, stage, write_draft
 from gaitmap_results.store.staging import Staging
 
 __all__ = ["ObservedRun", "ObservedRuns"]
@@ -84,7 +84,7 @@ class ObservedRun:
             return
         self._was_interrupted = True
         self._state = fingerprint(self.challenge)
-        run.facts = ChallengeFacts.of(self.challenge, self._name, self._version)
+        describe(run)
         self._was_interrupted = False
         write_draft(run, writer, custom_metadata)
 

@@ -15,6 +15,7 @@ from gaitmap_results.saving.debug_reasons import DebugReason
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store.json_values import encode_leniently, safe_repr
 from gaitmap_results.store.privacy import Redactor
+from gaitmap_results.typed_results.scores import collect_scores
 from gaitmap_results.user_code.caller import Caller
 
 if TYPE_CHECKING:
@@ -38,18 +39,20 @@ class ChallengeFacts:
     dataset_name: str | None
     dataset_columns: list[str] | None
     parameters: dict[str, Any] | None
+    scores: dict[str, Any] | None
     errors: tuple[dict[str, str], ...]
 
     @classmethod
     def not_asked(cls, name: str, version: str) -> ChallengeFacts:
         """Return what is known before a challenge is asked, which may take long, or for ever."""
         error = {"what": "repr_challenge", "error": "The run ended before the challenge had described itself."}
-        return cls(name, version, None, None, None, None, None, None, (error,))
+        return cls(name, version, None, None, None, None, None, None, None, (error,))
 
     @classmethod
     def of(cls, challenge: Any, name: str, version: str) -> ChallengeFacts:
         """Ask a challenge; whatever fails costs only itself."""
         collector = Collector()
+        scores = _scores(collector, challenge)
         pipeline = collector.collect("repr_pipeline", getattr, challenge, "optimizer", None)
         dataset = collector.collect("repr_dataset", getattr, challenge, "dataset_", None)
         return cls(
@@ -61,8 +64,19 @@ class ChallengeFacts:
             dataset_name=None if dataset is None else type(dataset).__name__,
             dataset_columns=None if dataset is None else collector.collect("dataset_columns", dataset_columns, dataset),
             parameters=_parameters(collector, challenge, pipeline, dataset),
+            scores=scores,
             errors=tuple(collector.errors),
         )
+
+
+def _scores(collector: Collector, challenge: Any) -> dict[str, Any] | None:
+    """Return the content of scores.json; whatever the challenge's own ``get_scores`` raises costs no result."""
+    try:
+        scores = collect_scores(challenge, lambda problem: collector.note("scores", problem))
+    except Exception as error:  # noqa: BLE001 - as the docstring says
+        collector.note("scores", f"{type(error).__name__}: {error}")
+        return None
+    return None if scores is None else scores.to_json()
 
 
 def _parameters(collector: Collector, challenge: Any, pipeline: Any, dataset: Any) -> dict[str, Any]:

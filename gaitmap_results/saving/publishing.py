@@ -33,6 +33,7 @@ from gaitmap_results.store.staging import Staging, rescue_folder
 __all__ = [
     "FinishedRun",
     "Published",
+    "describe",
     "describe_saved",
     "draft_metadata",
     "open_staging",
@@ -186,6 +187,7 @@ def _stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
         raise _core_results_error(run, error) from error
     first.note(status="rescued", rescued_to=str(rescued.folder), error={"message": text})
     run.staging = rescued
+    _write_scores(run)
 
 
 def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
@@ -196,6 +198,22 @@ def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
         "Mend the method and save the challenge again with save_run, while this program still has it.",
         path=run.staging.folder,
     )
+
+
+def describe(run: FinishedRun) -> None:
+    """Ask a challenge about itself and for its scores, after its results are on the disk."""
+    run.facts = ChallengeFacts.of(run.challenge, run.facts.name, run.facts.version)
+    _write_scores(run)
+
+
+def _write_scores(run: FinishedRun) -> None:
+    if run.facts.scores is None:
+        return
+    try:
+        run.staging.write_scores(run.facts.scores)
+    except (OSError, TypeError, ValueError) as error:  # TypeError: a unit is an integer of more than 64 bit
+        note = {"what": "scores", "error": f"scores.json could not be written: {error}"}
+        run.facts = replace(run.facts, errors=(*run.facts.errors, note))
 
 
 def draft_metadata(run_id: str, writer: RecordWriter, facts: ChallengeFacts, times: RunTimes) -> dict[str, Any] | None:

@@ -22,6 +22,7 @@ from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import (
     FinishedRun,
     Published,
+    describe,
     describe_saved,
     open_staging_somewhere,
     publish,
@@ -187,7 +188,7 @@ def _save(
         raise
     writer = RecordWriter(plan, provenance, block_id=None)
     write_draft(run, writer, custom_metadata)
-    run.facts = ChallengeFacts.of(challenge, name, version)
+    describe(run)
     reasons = reasons_for_debug(plan.setting, provenance.git)
     published = publish(run, writer, lambda: Outcome(reasons, provenance.git, False), custom_metadata)
     pending = PendingWarnings()

@@ -16,6 +16,7 @@ __all__ = [
     "MAX_NAME_BYTES",
     "METADATA_FILE",
     "RESULTS_DIR",
+    "SCORES_FILE",
     "UNFINISHED_DIR",
     "check_entry_name",
     "check_folder_name",
@@ -30,6 +31,7 @@ __all__ = [
 
 METADATA_FILE: Final = "metadata.json"
 CUSTOM_METADATA_FILE: Final = "custom_metadata.json"
+SCORES_FILE: Final = "scores.json"
 MANIFEST_FILE: Final = "MANIFEST.sha256"
 JOURNAL_FILE: Final = "journal.json"
 RESULTS_DIR: Final = "results"
@@ -51,7 +53,9 @@ _RESERVED_STEMS = frozenset(
 )
 _RESERVED_CHARACTERS = re.compile(r'[<>:"|?*]')
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_OWN_FILES = frozenset(name.casefold() for name in (METADATA_FILE, CUSTOM_METADATA_FILE, MANIFEST_FILE, JOURNAL_FILE))
+_OWN_FILES = frozenset(
+    name.casefold() for name in (METADATA_FILE, CUSTOM_METADATA_FILE, SCORES_FILE, MANIFEST_FILE, JOURNAL_FILE)
+)
 _RUN_FOLDER = re.compile(r"(?P<prefix>.*?)(?P<start>\d{8}_\d{6})(?:_(?P<number>\d+))?", re.DOTALL)
 
 

@@ -22,6 +22,7 @@ from gaitmap_results.store.layout import (
     MANIFEST_FILE,
     METADATA_FILE,
     RESULTS_DIR,
+    SCORES_FILE,
     UNFINISHED_DIR,
     run_folder_name,
 )
@@ -98,6 +99,7 @@ class Staging:
         files.make_folder(self.folder)
         self.journal.bring_back()
         _restore_interrupted_exchange(self.folder)
+        _drop_torn_scores(self.folder)
         self.journal.write()
 
     def _withdraw(self) -> None:
@@ -134,6 +136,10 @@ class Staging:
             files.move_file(target, self.core_results)
             files.remove_folder(old)
         self.journal.write(core_results="complete")
+
+    def write_scores(self, scores: dict[str, Any]) -> None:
+        """Write what scores.json says; the manifest lists it with the core results."""
+        files.write_file(self.folder / SCORES_FILE, dump_json(scores))
 
     def hash_core_results(self) -> bytes:
         """Return the lines of the manifest that do not depend on what else is known."""
@@ -265,3 +271,14 @@ def _restore_interrupted_exchange(folder: Path) -> None:
     if current.exists():
         for leftover in (new, old):
             files.remove_folder(leftover)
+
+
+def _drop_torn_scores(folder: Path) -> None:
+    """Remove scores that a kill cut off while they were written."""
+    path = folder / SCORES_FILE
+    try:
+        read_json(path)
+    except ValueError:
+        files.remove_file(path)
+    except OSError:  # mostly there are none
+        return

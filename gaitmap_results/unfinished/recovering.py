@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -207,6 +208,8 @@ def _publish(results_folder: Path, found: UnfinishedRunOnDisk, given: dict[str, 
     staging.take_over()
     if source != run.path:
         staging.save_core_results(_Copy(source / layout.RESULTS_DIR))
+        with contextlib.suppress(OSError, ValueError):  # there are none, or a kill cut them off
+            staging.write_scores(read_foreign_json(source / layout.SCORES_FILE, max_bytes=MAX_JSON_BYTES))
     metadata = _metadata(found, stored, custom_metadata) | names
     staging.write_metadata(metadata, staging.write_custom_metadata(custom_metadata or {}), staging.hash_core_results())
     return staging.publish(parent, _start(found, metadata), _prefix(found.journal.debug_folder_prefix))

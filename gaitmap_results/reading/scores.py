@@ -1,0 +1,220 @@
+"""Load the scores of a run, or derive them from the cross-validation results that gaitmap_challenges stored."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from gaitmap_results._pandas import require_pandas
+from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
+from gaitmap_results.reading import index
+from gaitmap_results.store.json_files import read_foreign_json
+from gaitmap_results.store.layout import RESULTS_DIR, SCORES_FILE
+from gaitmap_results.typed_results.scores import FOLD_UNITS, PARTICIPANT_COLUMNS, FoldSize, ScoreRow, Scores
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["load_scores", "read_cross_validation", "read_scores", "scores_table"]
+
+_MAX_BYTES: Final = 64_000_000
+_SINGLE: Final = "test_single_"
+
+
+def load_scores(path: str | Path) -> pd.DataFrame:
+    """Return the scores of a run.
+
+    Parameters
+    ----------
+    path
+        The run folder.
+
+    Returns
+    -------
+    scores
+        One row for each unit, whose index levels say what a unit is, mostly a participant.
+        One column for each score, the main score first; NaN is unknown.
+        ``scores.attrs["directions"]`` tells for each score whether to ``"minimize"`` or to ``"maximize"`` it.
+        Of a record of gaitmap_challenges the scores are derived: each of its ``test_single_…`` values is averaged for
+        each participant, or for each fold where the data set has no column that names participants.
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas is not installed.
+    RunNotFoundError
+        If there is no run at ``path``, or it has no scores.
+    CorruptRunError
+        If its scores cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, load_scores, recorded_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...     SCORES = {"abs_error": "minimize"}
+    ...
+    ...     def run(self, optimizer):
+    ...         self.errors_ = {"P1": abs(optimizer() - 12), "P2": abs(optimizer() - 10)}
+    ...
+    ...     def get_scores(self):
+    ...         return {"abs_error": self.errors_}
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "errors.txt").write_text(str(self.errors_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return (folder_path / "errors.txt").read_text()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False) as r:
+    ...         CountSteps().run(lambda: 12)
+    ...     load_scores(r.path_)["abs_error"].to_dict()
+    {'P1': 0.0, 'P2': 2.0}
+    """
+    require_pandas("A table of scores")
+    scores = read_scores(path)
+    if scores is None:
+        raise RunNotFoundError(
+            f"The run in {path} has no {SCORES_FILE}. A challenge stores one if it has a method get_scores(), or the "
+            "results of a cross-validation in cv_results_."
+        )
+    return scores_table(scores)
+
+
+def scores_table(scores: Scores) -> pd.DataFrame:
+    """Return scores as a table, as :func:`load_scores` describes it."""
+    pd = require_pandas("A table of scores")
+    names = list(scores.directions)
+    values = [[math.nan if row.scores[name] is None else row.scores[name] for name in names] for row in scores.rows]
+    if len(scores.units) > 1:
+        units = pd.MultiIndex.from_tuples([row.unit for row in scores.rows], names=scores.units)
+    elif scores.units:
+        units = pd.Index([row.unit[0] for row in scores.rows], name=scores.units[0])
+    else:
+        units = pd.RangeIndex(len(scores.rows))
+    table = pd.DataFrame(values, index=units, columns=names, dtype=float)
+    table.attrs["directions"] = dict(scores.directions)
+    return table
+
+
+def read_scores(folder: str | Path) -> Scores | None:
+    """Return the scores of a run; ``None`` if it has none.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no run in ``folder``.
+    CorruptRunError
+        If its scores cannot be read.
+    """
+    folder = Path(os.path.abspath(folder))
+    path = folder / SCORES_FILE
+    try:
+        return Scores.from_json(read_foreign_json(path, max_bytes=_MAX_BYTES))
+    except FileNotFoundError:
+        return _derived(folder)
+    except NotADirectoryError as error:
+        raise RunNotFoundError(f"There is no run in {folder}.") from error
+    except ValueError as error:
+        raise CorruptRunError(f"{path} holds no scores that can be read: {error}.", path=folder) from error
+    except OSError as error:
+        raise CorruptRunError(f"{path} cannot be read: {error.strerror or error}.", path=folder) from error
+
+
+def _derived(folder: Path) -> Scores | None:
+    if "schema_version" in index.read_metadata(str(folder)):
+        return None
+    found = read_cross_validation(folder)
+    return None if found is None else _from_cross_validation(*found)
+
+
+def read_cross_validation(folder: Path) -> tuple[dict[str, Any], list[str]] | None:
+    """Return the columns of cv_results.json and the names of the columns of the data set; ``None`` without them.
+
+    The labels of data points are lists with one part for each column.
+
+    Raises
+    ------
+    CorruptRunError
+        If there are such files, and they cannot be read.
+    """
+    paths = [folder / RESULTS_DIR / f"cv_{name}.json" for name in ("results", "metadata")]
+    try:
+        results, about = (read_foreign_json(path, max_bytes=_MAX_BYTES) for path in paths)
+        levels = [str(name) for name in about["dataset_columns"]]
+        columns = {name: list(folds.values()) for name, folds in results.items()}
+        for name, folds in columns.items():
+            if name.endswith("data_labels"):
+                columns[name] = [[_parts(label, levels) for label in fold] for fold in folds]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptRunError(
+            f"{paths[0]} does not hold the results of a cross-validation: {type(error).__name__}: {error}.", path=folder
+        ) from error
+    return columns, levels
+
+
+def _parts(label: Any, levels: list[str]) -> list[Any]:
+    """Return the parts of a label; gaitmap_challenges wrote a single one letter by letter, "P10" as "P", "1", "0"."""
+    if len(levels) == 1:
+        return ["".join(map(str, label))] if isinstance(label, list) and len(label) != 1 else [_first(label)]
+    if not isinstance(label, list) or len(label) != len(levels):
+        raise ValueError(f"the label {label!r} does not have one part for each of {', '.join(levels)}")
+    return label
+
+
+def _first(label: Any) -> Any:
+    return label[0] if isinstance(label, list) else label
+
+
+def _from_cross_validation(columns: Mapping[str, Any], levels: list[str]) -> Scores | None:
+    labels = columns.get("test_data_labels") or []
+    single = {name[len(_SINGLE) :]: folds for name, folds in columns.items() if name.startswith(_SINGLE)}
+    sizes = [len(fold) for fold in labels]
+    # What has a value for each data point; a scorer may return anything else, too.
+    single = {name: folds for name, folds in single.items() if _fits(folds, sizes)}
+    if not single:
+        return None
+    level = next((name for name in PARTICIPANT_COLUMNS if name in levels), None)
+    position = None if level is None else levels.index(level)
+    # Unit -> where its values are: number of the fold, number in the fold.
+    places: dict[Any, list[tuple[int, int]]] = {}
+    for fold, labels_of_fold in enumerate(labels):
+        for number, label in enumerate(labels_of_fold):
+            places.setdefault(fold if position is None else label[position], []).append((fold, number))
+    rows = tuple(
+        ScoreRow((unit,), _only({fold for fold, _ in where}), {name: _mean(single[name], where) for name in single})
+        for unit, where in places.items()
+    )
+    if level is not None:
+        return Scores((level,), dict.fromkeys(single), rows)
+    train = columns.get("train_data_labels") or []
+    known = len(train) == len(labels)
+    folds = tuple(FoldSize(n, sizes[n], len(train[n])) for n in range(len(sizes))) if known else ()
+    return Scores(FOLD_UNITS, dict.fromkeys(single), rows, folds)
+
+
+def _fits(folds: Any, sizes: list[int]) -> bool:
+    return [len(fold) if isinstance(fold, list) else None for fold in folds] == sizes and all(
+        value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
+        for fold in folds
+        for value in fold
+    )
+
+
+def _only(folds: set[int]) -> int | None:
+    return next(iter(folds)) if len(folds) == 1 else None
+
+
+def _mean(folds: Any, where: list[tuple[int, int]]) -> float | None:
+    """Return the mean; ``None`` if a value is missing, since that of the others would flatter what failed."""
+    values = [folds[fold][number] for fold, number in where]
+    if any(value is None or not math.isfinite(value) for value in values):
+        return None
+    return math.fsum(values) / len(values)

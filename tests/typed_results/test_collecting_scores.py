@@ -1,0 +1,256 @@
+"""What a challenge says about its scores: each form, what is wrong with it, and the rows that come of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from typing import Any
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+from challenges import ExampleChallenge
+from documents import TOP
+
+from gaitmap_results import load_run_metadata, load_scores, recorded_run, save_run, verify_run
+from gaitmap_results.exceptions import IncompleteProvenanceWarning
+
+SCHEMA = json.loads((TOP / "docs" / "reference" / "scores.schema.json").read_text(encoding="utf-8"))
+
+
+class Scored(ExampleChallenge):
+    """Returns as scores what the entry returned, or raises it."""
+
+    SCORES = {"error": "minimize", "f1": "maximize"}
+
+    def get_scores(self) -> Any:
+        if isinstance(self.result_[0], BaseException):
+            raise self.result_[0]
+        return self.result_[0]
+
+    def get_core_results(self) -> dict[str, Any]:
+        return {"result": "stored"}
+
+
+class CrossValidated(ExampleChallenge):
+    """Has the results of a cross-validation."""
+
+    def run(self, optimizer: Any = None) -> CrossValidated:
+        super().run(1)
+        self.cv_results_ = optimizer
+        return self
+
+
+def record(folder, scores, kind=Scored):
+    """Record a run whose challenge has these scores; return its folder."""
+    given = [scores] if kind is Scored else scores
+    with recorded_run("entry", path=folder, use_git=False, debug_run=False) as recorder:
+        kind().run(given)
+    assert verify_run(recorder.path_).status == "intact"
+    return recorder.path_
+
+
+def stored(run):
+    """Return what scores.json says, after checking it against its schema and the manifest."""
+    content = json.loads((run / "scores.json").read_text(encoding="utf-8"))
+    jsonschema.validate(content, SCHEMA)
+    assert "  scores.json\n" in (run / "MANIFEST.sha256").read_text(encoding="utf-8")
+    return content
+
+
+# The forms
+
+
+def test_a_table(tmp_path):
+    """The levels of a table's index name the units, its columns are the scores, in the order of SCORES."""
+    index = pd.MultiIndex.from_tuples([("HA", 1), ("MS", 1)], names=["cohort", "participant"])
+    table = pd.DataFrame({"f1": [0.5, np.nan], "n": np.array([3, 4], "int32"), "error": [1, 2]}, index=index)
+    run = record(tmp_path, table)
+    assert stored(run) == {
+        "schema_version": 1,
+        "units": ["cohort", "participant"],
+        "directions": {"error": "minimize", "f1": "maximize", "n": None},
+        "rows": [
+            {"unit": ["HA", 1], "fold": None, "scores": {"error": 1.0, "f1": 0.5, "n": 3.0}},
+            {"unit": ["MS", 1], "fold": None, "scores": {"error": 2.0, "f1": None, "n": 4.0}},
+        ],
+    }
+    assert list(stored(run)["directions"]) == ["error", "f1", "n"]
+    loaded = load_scores(run)
+    pd.testing.assert_frame_equal(loaded, table[["error", "f1", "n"]].astype(float))
+    assert loaded.attrs["directions"] == {"error": "minimize", "f1": "maximize", "n": None}
+
+
+def test_an_index_without_a_name_is_unit(tmp_path):
+    """A table whose index has no name has the level `unit`."""
+    content = stored(record(tmp_path, pd.DataFrame({"error": [1.0, 2.0], "f1": [0.1, 0.2]}, index=["P1", "P2"])))
+    assert content["units"] == ["unit"]
+    assert [row["unit"] for row in content["rows"]] == [["P1"], ["P2"]]
+
+
+def test_numbers_for_the_whole_run(tmp_path):
+    """`{score: number}` is one row without a unit; what is not finite is null."""
+    run = record(tmp_path, {"error": math.inf, "f1": np.float32(0.5)})
+    content = stored(run)
+    assert content["units"] == []
+    assert content["rows"] == [{"unit": [], "fold": None, "scores": {"error": None, "f1": 0.5}}]
+    assert load_scores(run)["f1"].tolist() == [0.5]
+
+
+def test_numbers_for_each_unit(tmp_path):
+    """`{score: {unit: number}}` has one level; a unit that a score lacks is null there."""
+    content = stored(record(tmp_path, {"error": {"P1": 1, "P2": 2}, "f1": {"P2": 0.5}}))
+    assert content["units"] == ["unit"]
+    assert [(row["unit"], row["scores"]) for row in content["rows"]] == [
+        (["P1"], {"error": 1.0, "f1": None}),
+        (["P2"], {"error": 2.0, "f1": 0.5}),
+    ]
+
+
+def test_numbers_of_each_fold_without_get_scores(tmp_path):
+    """The numbers of a cross-validation are scores of its folds, under their names without what stands before."""
+    results = {
+        "fit_time": [1.0, 2.0, 3.0],
+        "test_f1": np.array([0.5, 0.25, np.nan]),
+        "test__agg__error": [1, 2, 3],
+        "test__single__error": [[1], [2], [3]],
+        "test_single_other": [1.0, 2.0, 3.0],
+        "test__data_labels": [["a"], ["b"], ["c", "d"]],
+        "train__data_labels": [["b", "c", "d"], ["a", "c", "d"], ["a", "b"]],
+        "test_note": ["x", "y", "z"],
+    }
+    content = stored(record(tmp_path, results, CrossValidated))
+    assert content["units"] == ["fold"]
+    assert content["directions"] == {"f1": None, "error": None}
+    assert content["rows"][2] == {"unit": [2], "fold": 2, "scores": {"f1": None, "error": 3.0}}
+    assert content["folds"][2] == {"fold": 2, "n_test": 2, "n_train": 2}
+
+
+def test_a_challenge_without_scores_has_no_file(tmp_path):
+    """Where there are no scores, nothing is stored and nothing is said."""
+    run = record(tmp_path, {}, CrossValidated)
+    assert not (run / "scores.json").exists()
+
+
+def test_pandas_is_not_needed_to_store_scores(tmp_path):
+    """Dictionaries of numbers become scores in a program that cannot import pandas or NumPy."""
+    import subprocess
+    import sys
+
+    program = """
+import sys
+sys.modules["pandas"] = sys.modules["numpy"] = None
+from gaitmap_results import BaseChallenge, recorded_run
+class Steps(BaseChallenge):
+    VERSION = "1"
+    SCORES = {"error": "minimize"}
+    def run(self, optimizer): pass
+    def get_scores(self): return {"error": {"P1": 1.5}}
+    def save_core_results(self, folder_path): pass
+    @classmethod
+    def load_core_results(cls, folder_path): pass
+with recorded_run("entry", path=sys.argv[1], use_git=False): Steps().run(None)
+"""
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=True, capture_output=True)
+    (file,) = tmp_path.glob("*/*/*/*/scores.json")
+    assert json.loads(file.read_text())["rows"][0]["scores"] == {"error": 1.5}
+
+
+# What is wrong with them
+
+
+@pytest.mark.parametrize(
+    ("returned", "problem"),
+    [
+        (ValueError("no reference"), "ValueError: no reference"),
+        (pd.Series({"error": 1.0}), "TypeError: get_scores() returned"),
+        (3.5, "TypeError: get_scores() returned 3.5"),
+        ({"error": 1.0, "f1": {"P1": 1.0}}, "TypeError: get_scores() returned numbers beside {unit: number}"),
+        ({}, "There are no scores to store"),
+    ],
+)
+def test_scores_that_cannot_be_stored_cost_a_warning(tmp_path, returned, problem):
+    """Whatever get_scores raises or returns: the results are stored, a warning and a note say what is missing."""
+    with pytest.warns(IncompleteProvenanceWarning) as caught:
+        run = record(tmp_path, returned)
+    assert problem in str(caught[0].message)
+    (note,) = load_run_metadata(run)["collection_errors"]
+    assert note["what"] == "scores"
+    assert problem in note["error"]
+    assert not (run / "scores.json").exists()
+    assert load_run_metadata(run)["debug_reasons"] == []
+
+
+@pytest.mark.parametrize(
+    ("returned", "problem", "left"),
+    [
+        ({"error": {"P": 1}, "f1": {"P": "good"}}, "The score 'f1' is left out: 'good' is no number", ["error"]),
+        ({"error": {"P": 1}, "f1": {"P": True}}, "The score 'f1' is left out: True is no number", ["error"]),
+        ({"error": {"P": 1}, 3: {"P": 1}, "f1": {"P": 1}}, "A score is called 3", ["error", "f1"]),
+        ({"error": {"P": 1}}, "SCORES names f1, which is not among the scores: error", ["error"]),
+        (
+            pd.DataFrame({"error": [1, 2, 3], "f1": 0.5}, index=["P1", "P1", "P2"]),
+            "Several rows of scores have the same unit (P1)",
+            ["error", "f1"],
+        ),
+    ],
+)
+def test_scores_that_are_partly_wrong_keep_the_rest(tmp_path, returned, problem, left):
+    """A column that holds no numbers, a missing score and a repeated unit are told, and all else is stored."""
+    with pytest.warns(IncompleteProvenanceWarning) as caught:
+        run = record(tmp_path, returned)
+    assert problem in str(caught[0].message)
+    if not isinstance(returned, pd.DataFrame):
+        returned = pd.DataFrame(returned)
+    content = json.loads((run / "scores.json").read_text())
+    assert list(content["directions"]) == left
+    assert len(content["rows"]) == len(returned)
+
+
+def test_a_direction_that_is_none(tmp_path):
+    """A direction that is neither of the two is stored as unknown, and told."""
+
+    class Wrong(Scored):
+        SCORES = {"error": "min"}
+
+    with pytest.warns(IncompleteProvenanceWarning, match="'min' of error; it takes 'minimize' or 'maximize'"):
+        run = record(
+            tmp_path, {"error": 1.0}, type("Wrong", (Wrong,), {"run": lambda self, given: run_as(self, given)})
+        )
+    assert stored(run)["directions"] == {"error": None}
+
+
+def run_as(challenge, given):
+    """Run an example challenge whose entry is its scores."""
+    challenge.result_ = [given]
+    return challenge
+
+
+def test_scores_are_asked_for_after_the_results_are_on_the_disk(tmp_path):
+    """get_scores is called once, when core results are stored, and its time does not count."""
+    seen = []
+
+    class Slow(ExampleChallenge):
+        def get_scores(self):
+            (results,) = tmp_path.glob(".unfinished/*/results/result.json")
+            seen.append(json.loads(results.read_text())["result"])
+            return {"error": 1.0}
+
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        Slow().run(5)
+    assert seen == [5]
+    (saved,) = [save_run(Slow().run(6), "saved", custom_metadata={}, path=tmp_path, use_git=False)]
+    assert seen == [5, 6]
+    for run in (recorder.path_, saved):
+        assert stored(run)["rows"][0]["scores"] == {"error": 1.0}
+
+
+def test_an_old_reader_and_a_strict_program_take_no_notice(tmp_path):
+    """A run with scores keeps all that a run without has."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run = record(tmp_path, {"error": 1.0, "f1": 0.5})
+    names = {path.name for path in run.iterdir()}
+    assert names == {"metadata.json", "custom_metadata.json", "scores.json", "results", "MANIFEST.sha256"}
