@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gaitmap_results._pandas import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading import index
-from gaitmap_results.store.json_files import read_foreign_json
+from gaitmap_results.reading.run_files import read_run_json
 from gaitmap_results.store.layout import RESULTS_DIR, SCORES_FILE
 from gaitmap_results.typed_results.scores import FOLD_UNITS, PARTICIPANT_COLUMNS, FoldSize, ScoreRow, Scores
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["load_scores", "read_cross_validation", "read_scores", "scores_table"]
 
-_MAX_BYTES: Final = 64_000_000
 _SINGLE: Final = "test_single_"
 
 
@@ -115,7 +114,7 @@ def read_scores(folder: str | Path) -> Scores | None:
     folder = Path(os.path.abspath(folder))
     path = folder / SCORES_FILE
     try:
-        return Scores.from_json(read_foreign_json(path, max_bytes=_MAX_BYTES))
+        return Scores.from_json(read_run_json(folder, SCORES_FILE))
     except FileNotFoundError:
         return _derived(folder)
     except NotADirectoryError as error:
@@ -143,9 +142,9 @@ def read_cross_validation(folder: Path) -> tuple[dict[str, Any], list[str]] | No
     CorruptRunError
         If there are such files, and they cannot be read.
     """
-    paths = [folder / RESULTS_DIR / f"cv_{name}.json" for name in ("results", "metadata")]
+    names = [f"{RESULTS_DIR}/cv_{name}.json" for name in ("results", "metadata")]
     try:
-        results, about = (read_foreign_json(path, max_bytes=_MAX_BYTES) for path in paths)
+        results, about = (read_run_json(folder, name) for name in names)
         levels = [str(name) for name in about["dataset_columns"]]
         columns = {name: list(folds.values()) for name, folds in results.items()}
         for name, folds in columns.items():
@@ -155,7 +154,8 @@ def read_cross_validation(folder: Path) -> tuple[dict[str, Any], list[str]] | No
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptRunError(
-            f"{paths[0]} does not hold the results of a cross-validation: {type(error).__name__}: {error}.", path=folder
+            f"{folder / names[0]} does not hold the results of a cross-validation: {type(error).__name__}: {error}.",
+            path=folder,
         ) from error
     return columns, levels
 

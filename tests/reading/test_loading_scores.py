@@ -78,7 +78,7 @@ def test_a_link_is_not_followed(tmp_path):
     outside = tmp_path / "outside.json"
     outside.write_text(json.dumps(scores_json()))
     (run / "scores.json").symlink_to(outside)
-    with pytest.raises(CorruptRunError, match="symbolic link"):
+    with pytest.raises(CorruptRunError, match="link that leads out"):
         load_scores(run)
 
 
