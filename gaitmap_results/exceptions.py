@@ -34,6 +34,7 @@ __all__ = [
     "ResultsFolderError",
     "RunNotFoundError",
     "SaveError",
+    "SaveFailedWarning",
     "SkippedRunWarning",
     "UnmatchedIgnoreWarning",
     "UntrackedCallerWarning",
@@ -231,6 +232,10 @@ class UntrackedCallerWarning(GaitmapResultsWarning):
 
 class AmbiguousChallengeWarning(GaitmapResultsWarning):
     """A challenge ran where it is not clear which of the open recorders it belongs to."""
+
+
+class SaveFailedWarning(GaitmapResultsWarning):
+    """The core results of a challenge could not be saved when its ``run`` ended; the error follows with the block's."""
 
 
 class SkippedRunWarning(GaitmapResultsWarning):

@@ -1,22 +1,27 @@
-"""The runs of one block, and which of them are saved when it ends."""
+"""Keep the runs of one block on the disk, and say which of them are saved when it ends."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from gaitmap_results.challenge import RunTimes, check_challenge
-from gaitmap_results.exceptions import GaitmapResultsError
+from gaitmap_results.exceptions import GaitmapResultsError, SaveFailedWarning
 from gaitmap_results.recording import candidates
-from gaitmap_results.recording.block_stagings import BlockStagings
 from gaitmap_results.recording.failure import describe_failure, status_of
-from gaitmap_results.recording.finished_run import ObservedRun, ObservedRuns
-from gaitmap_results.saving.metadata import RecordWriter
+from gaitmap_results.saving.challenge_facts import ChallengeFacts
+from gaitmap_results.saving.finished_run import FinishedRun, keep_run, open_staging, open_staging_somewhere
+from gaitmap_results.saving.metadata import MetadataBuilder
 from gaitmap_results.saving.save_run import keep_results
+from gaitmap_results.store.heartbeat import beat
 from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.store.staging import Staging
+from gaitmap_results.user_code.user_warnings import warn_user
 
 __all__ = ["BlockRuns"]
 
@@ -24,7 +29,7 @@ _logger = logging.getLogger("gaitmap_results")
 
 
 class BlockRuns:
-    """The challenges of one block: seen running, named, saved by the user himself, or refused.
+    """The runs of one block and their folders; may be told of runs from any thread.
 
     Parameters
     ----------
@@ -35,75 +40,127 @@ class BlockRuns:
 
     Attributes
     ----------
-    observed
-        The runs that were seen.
     named
         The challenges that can be meant, if none was seen running.
-    saved_by_user
-        Challenges that the user saved himself.
-    nested_saved
-        Challenges that blocks inside of this one saved.
+    failed
+        Challenges whose last ``run`` raised: what they hold now is half a result.
     refused
         Challenges that cannot be stored, and why; what they hold is kept.
+    saved_by_user
+        Challenges that the user saved with ``save_run``.
+    nested_saved
+        Challenges that blocks inside of this one saved.
     """
 
     def __init__(self, entry_name: object, given: list[Any]) -> None:
-        self.observed = ObservedRuns()
         self.named = candidates.NamedChallenges(given)
+        self.failed: list[Any] = []
+        self.refused: list[tuple[Any, GaitmapResultsError]] = []
         self.saved_by_user: list[Any] = []
         self.nested_saved: list[Any] = []
-        self.refused: list[tuple[Any, GaitmapResultsError]] = []
         self._entry_name = entry_name
+        self._runs: list[FinishedRun] = []
+        self._stagings: list[Staging] = []
+        self._first: Staging | None = None
+        self._is_closed = False
+        self._lock = threading.RLock()
 
-    def open(self, writer: RecordWriter, stagings: BlockStagings) -> None:
-        """Say where results go from now on."""
-        self._writer = writer
-        self._stagings = stagings
+    def open(self, metadata: MetadataBuilder, custom_metadata: Any) -> None:
+        """Open the folder of the first run, which is there before the user's code runs.
 
-    def stage(self, run: ObservedRun, new_staging: Callable[[], Staging], custom_metadata: dict[str, Any]) -> None:
-        """Put the results of a run on the disk, then what is known about it."""
-        run.stage(self._writer, new_staging)
-        run.describe(self._writer, custom_metadata)
+        Parameters
+        ----------
+        metadata
+            Says what metadata.json will hold.
+        custom_metadata
+            What is to be stored beside the results as far as it is known now, encoded.
 
-    def finished(self, challenge: Any, times: RunTimes, custom_metadata: dict[str, Any]) -> None:
-        """Take note that a challenge's ``run`` returned, and put its results on the disk at once."""
+        Raises
+        ------
+        ResultsFolderError
+            If the results folder cannot be written.
+        """
+        self._metadata = metadata
+        self._first = open_staging(
+            metadata.plan, metadata.provenance, block_id=metadata.block_id, custom_metadata=custom_metadata
+        )
+        self._stagings.append(self._first)
+
+    def begin(self, challenge: Any) -> None:
+        """Learn that a challenge runs now: what it holds from here on belongs to no earlier run of it."""
+        with self._lock:
+            for run in self._of(challenge):
+                run.was_superseded = True
+
+    def fail(self, challenge: Any) -> None:
+        """Learn that the ``run`` of a challenge raised."""
+        with self._lock:
+            self.failed.append(challenge)
+
+    def finish(self, challenge: Any, times: RunTimes) -> None:
+        """Learn that a challenge's ``run`` has ended, and put its results on the disk at once.
+
+        Later they are not asked for again, whether or not this succeeds: the challenge may have changed.
+        """
         name = self._check(challenge)
         if name is None:
             return
-        run = ObservedRun(challenge, *name, times)
-        if not self.observed.add(run):
-            self._keep_late(run, custom_metadata)
+        run = FinishedRun(challenge, ChallengeFacts.not_asked(*name), times)
+        with self._lock:
+            is_late = self._is_closed
+            if not is_late:
+                self.failed = candidates.without(self.failed, [challenge])
+                self._runs.append(run)
+        if is_late:
+            self._keep_late(run)
             return
         try:
-            self.stage(run, self._stagings.take, custom_metadata)
-        except Exception as error:  # noqa: BLE001 - tried again at the end of the block, and raised there
-            _logger.info("The results of %s could not be saved right after its run: %s", name, error)
+            self.keep(run)
+        except Exception as error:  # noqa: BLE001 - raised when the block ends
+            _logger.error("%s", error)
+            with contextlib.suppress(SaveFailedWarning):  # made an error by the user; there will be one anyway
+                warn_user(f"{error}\nThe block goes on; this error is raised when it ends.", SaveFailedWarning)
 
-    def _keep_late(self, run: ObservedRun, custom_metadata: dict[str, Any]) -> None:
+    def keep(self, run: FinishedRun) -> None:
+        """Write the core results of a run, into the folder that was opened with the block or another one.
+
+        Raises
+        ------
+        SaveError
+            If that fails.
+        """
+        keep_run(run, self._metadata, self._take)
+
+    def _keep_late(self, run: FinishedRun) -> None:
         """Keep the results of a challenge whose ``run``, in another thread, returned after the block had ended."""
         message = f"{type(run.challenge).__qualname__}.run returned after the block of {self._entry_name!r} had ended"
         try:
-            self.stage(run, self._stagings.another, custom_metadata)
-            run.finished.staging.note(status="failed", error={"message": message})
-            _logger.warning("%s. Its core results are kept in %s.", message, run.staging_folder)
+            keep_run(run, self._metadata, self._another)
+            run.staging.note(status="failed", error={"message": message})
+            _logger.warning("%s. Its core results are kept in %s.", message, run.staging.folder)
         except Exception as error:  # noqa: BLE001 - raised here, it would end the user's thread
             _logger.error("%s. Its results could not be kept: %s", message, error)
 
-    def was_saved(self, challenge: Any, *, nested: bool) -> bool:
-        """Take note that the user saved a challenge himself; say whether that is a run of this block.
+    def core_results_of(self, challenge: Any) -> Path | None:
+        """Return the folder with the core results of a challenge's last run, if this block has stored them."""
+        for run in reversed(self._of(challenge)):
+            if not run.was_superseded and run.is_kept and run.staging.core_results.is_dir():
+                return run.staging.core_results
+        return None
 
-        What he saved is the challenge's latest run; earlier ones, and one that follows, are other results.
+    def was_saved(self, challenge: Any, *, nested: bool) -> bool:
+        """Learn that the user saved a challenge with ``save_run``; say whether that is a run of this block.
+
+        It is the challenge's latest run; earlier ones, and one that follows, are other results.
         """
-        runs = self.observed.of(challenge)
+        runs = self._of(challenge)
         for run in runs:
-            run.saved_by_user = run.saved_by_user or not run.superseded
+            run.was_saved_by_user = run.was_saved_by_user or not run.was_superseded
         own = bool(runs) or not nested
         (self.saved_by_user if own else self.nested_saved).append(challenge)
         return own
 
-    def close(
-        self, raised: BaseException | None, since: datetime, times: RunTimes, custom_metadata: dict[str, Any]
-    ) -> list[ObservedRun]:
+    def close(self, raised: BaseException | None, since: datetime, times: RunTimes) -> list[FinishedRun]:
         """Return the runs to save; whatever finishes from now on is late.
 
         Parameters
@@ -114,71 +171,116 @@ class BlockRuns:
             When the block began.
         times
             Those of the block, for challenges without any of their own.
-        custom_metadata
-            What to store beside the results.
 
         Raises
         ------
         AmbiguousChallengeError
             If several challenges can be meant; the core results of each are kept.
         """
-        runs = self.observed.close()
-        for run in runs:
-            if run.saved_by_user:
+        with self._lock:
+            self._is_closed = True
+            observed = list(self._runs)
+        for run in observed:
+            if run.was_saved_by_user:
                 run.discard()
-        runs = [run for run in runs if not run.saved_by_user]
+        runs = [run for run in observed if not run.was_saved_by_user]
         if raised is None:
-            return runs + self._unobserved(runs, since, times, custom_metadata)
-        known = [run.challenge for run in runs] + self.saved_by_user + self.observed.failed
-        given = candidates.without(self.named.given, known)
-        described = describe_failure(raised, self._writer.plan.relative_to)
-        for run in self._keep(self._as_runs(given, times), custom_metadata):
-            run.finished.staging.note(status=status_of(raised), error=described)
+            return runs + self._unobserved(runs, since, times)
+        given = candidates.without(self.named.given, self._known(runs))
+        described = describe_failure(raised, self._metadata.plan.relative_to)
+        for run in self._keep_all(self._as_runs(given, times)):
+            run.staging.note(status=status_of(raised), error=described)
         return runs
 
-    def _unobserved(
-        self, runs: Iterable[ObservedRun], since: datetime, times: RunTimes, custom_metadata: dict[str, Any]
-    ) -> list[ObservedRun]:
+    def _known(self, runs: Iterable[FinishedRun]) -> list[Any]:
+        refused = [challenge for challenge, _ in self.refused]
+        return [*(run.challenge for run in runs), *self.saved_by_user, *refused, *self.failed]
+
+    def _unobserved(self, runs: Iterable[FinishedRun], since: datetime, times: RunTimes) -> list[FinishedRun]:
         """Return the challenges to save that were not seen running, by the ways in which they can be named."""
-        own = [run.challenge for run in runs] + self.saved_by_user + [challenge for challenge, _ in self.refused]
-        own += self.observed.failed
+        own = self._known(runs)
         found = self.named.find(own, self.nested_saved, since)
         if found or own or self.nested_saved:
             return self._as_runs(found, times)
         around = self._as_runs(candidates.challenges_in_calling_frame(since), times)
-        return around if len(around) < 2 else self._the_only_one(around, custom_metadata)
+        return around if len(around) < 2 else self._the_only_one(around)
 
-    def _the_only_one(self, runs: Sequence[ObservedRun], custom_metadata: dict[str, Any]) -> list[ObservedRun]:
+    def _the_only_one(self, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
         """Return the only challenge that has results to save, or keep those of all and ask for its name."""
-        kept = self._keep(runs, custom_metadata)
+        kept = self._keep_all(runs)
         if len(kept) < 2:
             return kept
-        folder = self._writer.plan.results_folder / UNFINISHED_DIR
-        raise candidates.ambiguous([run.challenge for run in kept], folder, [run.staging_folder for run in kept])
+        folder = self._metadata.plan.results_folder / UNFINISHED_DIR
+        raise candidates.ambiguous([run.challenge for run in kept], folder, [run.staging.folder for run in kept])
 
-    def _keep(self, runs: Sequence[ObservedRun], custom_metadata: dict[str, Any]) -> list[ObservedRun]:
+    def _keep_all(self, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
         """Put what can be saved on the disk; a challenge that has not run at all has no results, and is left out."""
         kept = []
         for run in runs:
             try:
-                self.stage(run, self._stagings.another, custom_metadata)
+                keep_run(run, self._metadata, self._another)
             except GaitmapResultsError:
                 run.discard()
             else:
                 kept.append(run)
-        self.observed.extend(kept)
+        with self._lock:
+            self._runs.extend(kept)
         return kept
 
-    def _as_runs(self, challenges: Iterable[Any], times: RunTimes) -> list[ObservedRun]:
+    def _as_runs(self, challenges: Iterable[Any], times: RunTimes) -> list[FinishedRun]:
         names = [(challenge, self._check(challenge)) for challenge in challenges]
-        return [ObservedRun(each, *name, RunTimes.of_challenge(each) or times) for each, name in names if name]
+        return [
+            FinishedRun(challenge, ChallengeFacts.not_asked(*name), RunTimes.of_challenge(challenge) or times)
+            for challenge, name in names
+            if name
+        ]
 
     def _check(self, challenge: Any) -> tuple[str, str] | None:
         """Return name and version; without them keep the results, and tell so when the block ends."""
         try:
             return check_challenge(challenge)
         except GaitmapResultsError as error:
-            keep_results(challenge, self._writer.plan.results_folder, error, entry_name=self._entry_name)
+            keep_results(challenge, self._metadata.plan.results_folder, error, entry_name=self._entry_name)
             self.refused.append((challenge, error))
             _logger.warning("%s", error)
             return None
+
+    def _of(self, challenge: Any) -> list[FinishedRun]:
+        return [run for run in self._runs if run.challenge is challenge]
+
+    def any_kept(self) -> bool:
+        """Say whether the results of any run are on the disk."""
+        return any(run.is_kept for run in self._runs)
+
+    def _take(self) -> Staging:
+        """Return the folder that was opened with the block, or another one if that is taken."""
+        with self._lock:
+            first, self._first = self._first, None
+        return first if first is not None else self._another()
+
+    def _another(self) -> Staging:
+        """Return a new folder; where the results folder cannot be written any more, in a rescue folder."""
+        metadata = self._metadata
+        staging = open_staging_somewhere(metadata.plan, metadata.provenance, block_id=metadata.block_id)
+        self._stagings.append(staging)
+        return staging
+
+    def withdraw_first(self) -> None:
+        """Delete the folder that was opened with the block, if no challenge has used it."""
+        first = self._first
+        try:
+            if first is not None and first.is_empty():
+                first.discard()
+                self._first = None
+        except OSError as error:
+            _logger.warning("The folder %s is not needed, but could not be removed: %s", first and first.folder, error)
+
+    def beat(self) -> None:
+        """Give a sign of life of all of them; their journals may be moved or deleted meanwhile."""
+        for staging in list(self._stagings):
+            beat(staging.journal.path)
+
+    def note(self, **changes: Any) -> None:
+        """Change what the journals say of the runs that are neither published nor deleted."""
+        for staging in list(self._stagings):
+            staging.note(**changes)

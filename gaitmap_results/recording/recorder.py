@@ -1,4 +1,4 @@
-"""The block in which the run of a challenge is recorded."""
+"""Record the runs of challenges from entering a block to leaving it."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ from gaitmap_results.provenance.collecting import (
 )
 from gaitmap_results.recording import candidates
 from gaitmap_results.recording.block_runs import BlockRuns
-from gaitmap_results.recording.block_stagings import BlockStagings
 from gaitmap_results.recording.failure import describe_failure, is_clean_exit, status_of, tell_with
-from gaitmap_results.recording.finished_run import ObservedRun
 from gaitmap_results.recording.observing import observe_again
 from gaitmap_results.recording.signals import HandledSignals, check_signals
 from gaitmap_results.saving.advice import (
@@ -37,9 +35,10 @@ from gaitmap_results.saving.advice import (
     advise_before_start,
 )
 from gaitmap_results.saving.debug_reasons import block_raised, reasons_for_debug
-from gaitmap_results.saving.metadata import Outcome, RecordWriter
+from gaitmap_results.saving.finished_run import FinishedRun
+from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.plan import SavePlan, make_plan
-from gaitmap_results.saving.publishing import Published, describe_saved, publish
+from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publish
 from gaitmap_results.showing import html as _html
 from gaitmap_results.store.json_values import encode_custom_metadata, own_copy
 from gaitmap_results.user_code import open_blocks as _open_blocks
@@ -141,10 +140,10 @@ class Recorder(_html.ShownRecorder):
             self._caller, **self._plan.of_provenance(), will_be_reread=True
         )
         self._known_reasons = advise_before_start(self._plan, self._provenance)
-        block_id = str(uuid4())
-        self._writer = RecordWriter(self._plan, self._provenance, block_id=block_id)
-        self._stagings = BlockStagings(self._plan, self._provenance, block_id, encoded)
-        self._runs.open(self._writer, self._stagings)
+        self._metadata = MetadataBuilder(
+            self._plan, self._provenance, lambda: self.custom_metadata, block_id=str(uuid4())
+        )
+        self._runs.open(self._metadata, encoded)
         self._signals = HandledSignals(signals, self._note_signal)
         try:
             self._open()
@@ -153,7 +152,7 @@ class Recorder(_html.ShownRecorder):
                 self._meter.stop()
             self._signals.restore()
             _open_blocks.close_block(self)
-            self._stagings.withdraw_first()
+            self._runs.withdraw_first()
             raise
 
     def _open(self) -> None:
@@ -161,7 +160,7 @@ class Recorder(_html.ShownRecorder):
         self.parent = _open_blocks.enclosing_block()
         self._signals.install()
         self._ending = Collector()
-        self._meter = self._ending.collect("resources", start_meter, self._plan.sample_resources_s, self._stagings)
+        self._meter = self._ending.collect("resources", start_meter, self._plan.sample_resources_s, self._runs)
         self.status_ = "running"
         self._start = datetime.now(timezone.utc)
         self._clock = time.perf_counter()
@@ -184,7 +183,7 @@ class Recorder(_html.ShownRecorder):
         except Exception as failure:
             if error is None:
                 raise
-            # What the user's code raised is what he must see; ours is told with it.
+            # The user must see what their own code raised; ours is told with it.
             tell_with(error, f"gaitmap_results: {failure}")
         finally:
             self._signals.restore()
@@ -201,7 +200,7 @@ class Recorder(_html.ShownRecorder):
             self._note_failure(error)
             return
         try:
-            runs = self._runs.close(raised, self._start, self._block_times, self.custom_metadata)
+            runs = self._runs.close(raised, self._start, self._block_times)
         except AmbiguousChallengeError as ambiguous:
             self._note_failure(ambiguous)
             raise
@@ -213,7 +212,7 @@ class Recorder(_html.ShownRecorder):
             self._publish_all(runs, lru_cache(maxsize=1)(lambda: self._outcome(raised, git)), pending)
 
     def _publish_all(
-        self, runs: list[ObservedRun], ask_outcome: Callable[[], Outcome], pending: PendingWarnings
+        self, runs: list[FinishedRun], ask_outcome: Callable[[], Outcome], pending: PendingWarnings
     ) -> None:
         errors: list[Exception] = [refusal for _, refusal in self._runs.refused]
         for run in runs:
@@ -221,7 +220,7 @@ class Recorder(_html.ShownRecorder):
                 self._publish(run, ask_outcome, pending)
             except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
                 errors.append(failure)
-        self._stagings.withdraw_first()
+        self._runs.withdraw_first()
         failed = bool(self._runs.refused) or any(isinstance(failure, SaveError) for failure in errors)
         self.status_ = "save_failed" if failed else "published"
         if errors:
@@ -235,13 +234,13 @@ class Recorder(_html.ShownRecorder):
                 tell_with(error, f"gaitmap_results: {refusal}")
         elif self._runs.refused:
             self.status_ = "save_failed"
-            self._stagings.withdraw_first()
+            self._runs.withdraw_first()
             raise self._runs.refused[0][1]
         elif self._runs.saved_by_user or self._runs.nested_saved:
             self.status_ = "published" if self._runs.saved_by_user else "empty"
-            self._stagings.withdraw_first()
+            self._runs.withdraw_first()
         else:
-            missing = candidates.missing(self._entry_name, self._runs.observed.failed)
+            missing = candidates.missing(self._entry_name, self._runs.failed)
             self._note_failure(missing)
             raise missing
 
@@ -252,13 +251,15 @@ class Recorder(_html.ShownRecorder):
             reasons.append(block_raised(raised))
         return Outcome(reasons, end, changed, self._resources, tuple(self._ending.errors))
 
-    def _publish(self, run: ObservedRun, ask_outcome: Callable[[], Outcome], pending: PendingWarnings) -> None:
-        if run.needs_staging():
+    def _publish(self, run: FinishedRun, ask_outcome: Callable[[], Outcome], pending: PendingWarnings) -> None:
+        if run.failure is not None:
+            raise run.failure
+        if run.place is None:
             # What the challenge does now is no part of the run, and it may wait for every process of this program.
             with contextlib.suppress(Exception):  # told when the run is published
                 ask_outcome()
-            self._runs.stage(run, self._stagings.take, self.custom_metadata)
-        published = publish(run.finished, self._writer, ask_outcome, self.custom_metadata)
+            self._runs.keep(run)
+        published = publish(run, self._metadata, ask_outcome)
         self._remember(published, run.challenge)
         announce(describe_saved(published))
         advise_about_unknowns(published.metadata["collection_errors"][len(self._provenance.errors) :], pending)
@@ -268,7 +269,7 @@ class Recorder(_html.ShownRecorder):
         if published.error is not None:
             raise published.error
 
-    def _remember(self, published: Published, challenge: Any) -> None:
+    def _remember(self, published: PublishedRun, challenge: Any) -> None:
         self.paths_.append(published.path)
         self.metadata_ = published.metadata
         block = self.parent
@@ -279,24 +280,31 @@ class Recorder(_html.ShownRecorder):
     def challenge_starts(self, challenge: Any) -> None:
         """Refuse a challenge whose results could not be stored, before it is run."""
         check_challenge(challenge)
-        self._runs.observed.begin(challenge)
+        self._runs.begin(challenge)
 
     def challenge_failed(self, challenge: Any) -> None:
-        """Take note that a challenge's ``run`` raised: what it holds is not saved, also if the block goes on."""
-        self._runs.observed.fail(challenge)
+        """Learn that a challenge's ``run`` raised: what it holds is not saved, even if the block goes on."""
+        self._runs.fail(challenge)
 
     def challenge_finished(self, challenge: Any, times: RunTimes) -> None:
-        """Take note that a challenge's ``run`` returned, and put its results on the disk at once."""
+        """Learn that a challenge's ``run`` has ended, and put its results on the disk at once."""
         if os.getpid() != self.owner_pid:
             return
-        self._runs.finished(challenge, own_times(challenge, since=times.start) or times, self.custom_metadata)
+        self._runs.finish(challenge, own_times(challenge, since=times.start) or times)
+
+    def core_results_of(self, challenge: Any) -> Path | None:
+        """Return the folder with the core results of a challenge's last run, if they are stored already."""
+        found = self._runs.core_results_of(challenge)
+        if found is None and isinstance(self.parent, Recorder):
+            return self.parent.core_results_of(challenge)
+        return found
 
     def challenge_was_saved(
         self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False
     ) -> None:
-        """Take note that the user saved a challenge himself, here or in a block inside of this one.
+        """Learn that the user saved a challenge with ``save_run``, here or in a block inside of this one.
 
-        What he saved is the challenge's latest run; earlier ones, and one that follows, are other results.
+        It is the challenge's latest run; earlier ones, and one that follows, are other results.
         """
         if self._runs.was_saved(challenge, nested=nested):
             self.paths_.append(path)
@@ -311,15 +319,15 @@ class Recorder(_html.ShownRecorder):
 
     def _note_signal(self, name: str) -> None:
         self.status_ = "terminated"
-        self._stagings.note(status="terminated", signal=name)
+        self._runs.note(status="terminated", signal=name)
 
     def _note_failure(self, error: BaseException | None) -> None:
         """Keep in the journal why nothing was published."""
         if self.status_ != "terminated":
             self.status_ = status_of(error)
-        if self._runs.observed.any_staged():
-            self._stagings.withdraw_first()  # the others hold more than it does
-        self._stagings.note(
+        if self._runs.any_kept():
+            self._runs.withdraw_first()  # the others hold more than it does
+        self._runs.note(
             status=self.status_,
             error=None if error is None else describe_failure(error, self._plan.relative_to),
             ended=self._block_times.end,

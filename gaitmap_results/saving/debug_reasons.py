@@ -20,6 +20,7 @@ __all__ = [
     "git_reasons",
     "reasons_for_debug",
     "recovered",
+    "results_written_again",
 ]
 
 
@@ -147,6 +148,15 @@ def recovered(*, status: str, certainty: str, evidence: str) -> DebugReason:
         "recovered",
         "The run was published by `recover`, not by the program that ran it. Run it again for an official one.",
         {"status": status, "certainty": certainty, "evidence": safe_text(evidence)},
+    )
+
+
+def results_written_again() -> DebugReason:
+    """Return why a run is a debug run whose core results were gone from the disk when the block ended."""
+    return DebugReason(
+        "recovered",
+        "The core results were gone from the results folder when the block ended, so the challenge wrote them again. "
+        "It may have changed since its run. Run it again for an official run.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Puts together what metadata.json says."""
+"""Put together what metadata.json says."""
 
 from __future__ import annotations
 
@@ -9,84 +9,21 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gaitmap_results._version import __version__
 from gaitmap_results.challenge import RunTimes
-from gaitmap_results.provenance.collecting import Collector, GitAnswer, Provenance
-from gaitmap_results.provenance.parameters import dataset_columns, describe_dataset, describe_parameters
+from gaitmap_results.provenance.collecting import GitAnswer, Provenance
+from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.debug_reasons import DebugReason
 from gaitmap_results.saving.plan import SavePlan
-from gaitmap_results.store.json_values import encode_leniently, safe_repr
+from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.privacy import Redactor
-from gaitmap_results.typed_results.scores import collect_scores
 from gaitmap_results.user_code.caller import Caller
 
 if TYPE_CHECKING:
     from gaitmap_results.provenance.git import GitState
 
-__all__ = ["SCHEMA_VERSION", "ChallengeFacts", "Outcome", "RecordWriter", "unknown_metadata"]
+__all__ = ["SCHEMA_VERSION", "MetadataBuilder", "Outcome", "unknown_metadata"]
 
 #: The version of the format of metadata.json; it grows when a key changes its meaning.
 SCHEMA_VERSION: Final = 1
-
-
-@dataclass(frozen=True)
-class ChallengeFacts:
-    """What a challenge says about itself after its run; ``None`` is what it does not say."""
-
-    name: str
-    version: str
-    repr_challenge: str | None
-    repr_pipeline: str | None
-    repr_dataset: str | None
-    dataset_name: str | None
-    dataset_columns: list[str] | None
-    parameters: dict[str, Any] | None
-    scores: dict[str, Any] | None
-    errors: tuple[dict[str, str], ...]
-
-    @classmethod
-    def not_asked(cls, name: str, version: str) -> ChallengeFacts:
-        """Return what is known before a challenge is asked, which may take long, or for ever."""
-        error = {"what": "repr_challenge", "error": "The run ended before the challenge had described itself."}
-        return cls(name, version, None, None, None, None, None, None, None, (error,))
-
-    @classmethod
-    def of(cls, challenge: Any, name: str, version: str) -> ChallengeFacts:
-        """Ask a challenge; whatever fails costs only itself."""
-        collector = Collector()
-        scores = _scores(collector, challenge)
-        pipeline = collector.collect("repr_pipeline", getattr, challenge, "optimizer", None)
-        dataset = collector.collect("repr_dataset", getattr, challenge, "dataset_", None)
-        return cls(
-            name=name,
-            version=version,
-            repr_challenge=safe_repr(challenge),
-            repr_pipeline=None if pipeline is None else safe_repr(pipeline),
-            repr_dataset=None if dataset is None else safe_repr(dataset),
-            dataset_name=None if dataset is None else type(dataset).__name__,
-            dataset_columns=None if dataset is None else collector.collect("dataset_columns", dataset_columns, dataset),
-            parameters=_parameters(collector, challenge, pipeline, dataset),
-            scores=scores,
-            errors=tuple(collector.errors),
-        )
-
-
-def _scores(collector: Collector, challenge: Any) -> dict[str, Any] | None:
-    """Return the content of scores.json; whatever the challenge's own ``get_scores`` raises costs no result."""
-    try:
-        scores = collect_scores(challenge, lambda problem: collector.note("scores", problem))
-    except Exception as error:  # noqa: BLE001 - as the docstring says
-        collector.note("scores", f"{type(error).__name__}: {error}")
-        return None
-    return None if scores is None else scores.to_json()
-
-
-def _parameters(collector: Collector, challenge: Any, pipeline: Any, dataset: Any) -> dict[str, Any]:
-    described: dict[str, Any] = {"challenge": collector.collect("parameters", describe_parameters, challenge)}
-    for name, item, describe in (
-        ("pipeline", pipeline, describe_parameters),
-        ("dataset", dataset, describe_dataset),
-    ):
-        described[name] = None if item is None else collector.collect(f"parameters of the {name}", describe, item)
-    return described
 
 
 @dataclass(frozen=True)
@@ -131,8 +68,8 @@ def unknown_metadata(run_id: str) -> dict[str, Any]:
     return {**dict.fromkeys(_KEYS), **known, "debug_reasons": [], "collection_errors": []}
 
 
-class RecordWriter:
-    """Says what metadata.json holds for each run of one block, or for the one that is saved.
+class MetadataBuilder:
+    """Build metadata.json for each run of one block, or for the one that is saved.
 
     Parameters
     ----------
@@ -140,19 +77,29 @@ class RecordWriter:
         What a save will do.
     provenance
         What was known at the start.
+    custom_metadata
+        Returns what the author of the entry wants to store; they may change it until the block ends.
     block_id
         Identifier of the block.
     """
 
-    def __init__(self, plan: SavePlan, provenance: Provenance, *, block_id: str | None) -> None:
+    def __init__(
+        self,
+        plan: SavePlan,
+        provenance: Provenance,
+        custom_metadata: Callable[[], Any],
+        *,
+        block_id: str | None = None,
+    ) -> None:
         self.plan = plan
         self.provenance = provenance
+        self.custom_metadata = custom_metadata
         self.block_id = block_id
         # A program may take a secret out of the environment as soon as it has read it; it stays one.
         self._secrets = Redactor.for_this_process(plan.relative_to).secrets
         self._parts: dict[str, tuple[object, tuple[str, ...], _Part]] = {}
 
-    def write(self, facts: ChallengeFacts, times: RunTimes, outcome: Outcome, *, run_id: str) -> dict[str, Any]:
+    def build(self, facts: ChallengeFacts, times: RunTimes, outcome: Outcome, *, run_id: str) -> dict[str, Any]:
         """Return the content of metadata.json; the keys of gaitmap_challenges first, with its names, places, types.
 
         What is in it is shared with the records of other runs; it is there to be written, not to be changed.

@@ -1,4 +1,4 @@
-"""Saves a challenge that has run."""
+"""Save a challenge that has run."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from gaitmap_results.saving.advice import (
     advise_about_start,
     advise_about_unknowns,
 )
+from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.debug_reasons import reasons_for_debug
-from gaitmap_results.saving.metadata import ChallengeFacts, Outcome, RecordWriter
-from gaitmap_results.saving.plan import SavePlan, make_plan
-from gaitmap_results.saving.publishing import (
+from gaitmap_results.saving.finished_run import (
     FinishedRun,
-    Published,
+    StoredResults,
     describe,
-    describe_saved,
     open_staging_somewhere,
-    publish,
     stage,
     write_draft,
 )
+from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
+from gaitmap_results.saving.plan import SavePlan, make_plan
+from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publish
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.layout import check_entry_name
@@ -174,10 +174,11 @@ def check_offset(offset: object) -> int:
 
 def _save(
     challenge: Any, name: str, version: str, plan: SavePlan, caller: Caller, custom_metadata: Any
-) -> tuple[Published, PendingWarnings]:
+) -> tuple[PublishedRun, PendingWarnings]:
     """Stage the core results first; everything after that is best effort for them."""
     times = RunTimes.of_challenge(challenge) or RunTimes(None, None, None, None)
-    run = FinishedRun(challenge, ChallengeFacts.not_asked(name, version), times, open_staging_somewhere(plan, None))
+    facts = ChallengeFacts.not_asked(name, version)
+    run = FinishedRun(challenge, facts, times, open_staging_somewhere(plan, None), _stored_results(challenge))
     stage(run, plan)
     try:
         provenance = collect_provenance(caller, **plan.of_provenance())
@@ -186,16 +187,23 @@ def _save(
         error.path = run.staging.folder
         error.args = (f"{error}\nThe core results are kept in {run.staging.core_results}.",)
         raise
-    writer = RecordWriter(plan, provenance, block_id=None)
-    write_draft(run, writer, custom_metadata)
+    metadata = MetadataBuilder(plan, provenance, lambda: custom_metadata)
+    write_draft(run, metadata)
     describe(run)
     reasons = reasons_for_debug(plan.setting, provenance.git)
-    published = publish(run, writer, lambda: Outcome(reasons, provenance.git, False), custom_metadata)
+    published = publish(run, metadata, lambda: Outcome(reasons, provenance.git, False))
     pending = PendingWarnings()
     advise_about_start(plan, provenance, pending)
     advise_about_unknowns(published.metadata["collection_errors"], pending)
     advise_about_debug(plan, reasons, pending)
     return published, pending
+
+
+def _stored_results(challenge: Any) -> StoredResults | None:
+    """Return the core results that an open block stored when ``run`` ended; they are not asked for again."""
+    block = _open_blocks.find_block()
+    folder = None if block is None else block.core_results_of(challenge)
+    return None if folder is None else StoredResults(folder)
 
 
 def keep_results(
@@ -208,7 +216,7 @@ def keep_results(
         with deferred_signals():
             staging = _staging_for_refused(path, entry_name)
             error.path = staging.folder
-            staging.save_core_results(challenge)
+            staging.save_core_results(_stored_results(challenge) or challenge)
             staging.journal.write(error={"message": str(error)}, challenge_name=full_class_name(type(challenge)))
     except Exception as failure:  # noqa: BLE001 - the refusal is the error to raise; this one is told with it
         error.args = (f"{error}\nThe core results could not be kept: {type(failure).__name__}: {failure}.",)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import shutil
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -20,6 +18,7 @@ from gaitmap_results.exceptions import (
 )
 from gaitmap_results.reading.verifying import verify_run
 from gaitmap_results.saving.debug_reasons import recovered
+from gaitmap_results.saving.finished_run import StoredResults
 from gaitmap_results.saving.metadata import unknown_metadata
 from gaitmap_results.store import layout
 from gaitmap_results.store.deferring import deferred_signals
@@ -207,9 +206,7 @@ def _publish(results_folder: Path, found: UnfinishedRunOnDisk, given: dict[str, 
     staging = Staging.existing(results_folder, run.run_id, replace(found.journal, **names, **drafts))
     staging.take_over()
     if source != run.path:
-        staging.save_core_results(_Copy(source / layout.RESULTS_DIR))
-        with contextlib.suppress(OSError, ValueError):  # there are none, or a kill cut them off
-            staging.write_scores(read_foreign_json(source / layout.SCORES_FILE, max_bytes=MAX_JSON_BYTES))
+        staging.save_core_results(StoredResults(source / layout.RESULTS_DIR))
     metadata = _metadata(found, stored, custom_metadata) | names
     staging.write_metadata(metadata, staging.write_custom_metadata(custom_metadata or {}), staging.hash_core_results())
     return staging.publish(parent, _start(found, metadata), _prefix(found.journal.debug_folder_prefix))
@@ -235,17 +232,6 @@ def _settle(key: str, known: Any, given: Any) -> Any:
             f"The {key.replace('_', ' ')} of this run is {known!r}, not {given!r}. Leave out {_HOW_TO_NAME[key]}."
         )
     return given if known is None else known
-
-
-class _Copy:
-    """Core results that are somewhere else already, and are saved as a challenge's are."""
-
-    def __init__(self, source: Path) -> None:
-        self._source = source
-
-    def save_core_results(self, folder_path: Path) -> None:
-        # Links are copied as links: what they lead to is not part of the results.
-        shutil.copytree(self._source, folder_path, symlinks=True, dirs_exist_ok=True)
 
 
 def _complete_core_results(found: UnfinishedRunOnDisk) -> Path:

@@ -26,6 +26,9 @@ class OpenBlock(Protocol):
     def challenge_starts(self, challenge: Any) -> None:
         """Refuse a challenge whose results could not be stored, before it is run."""
 
+    def core_results_of(self, challenge: Any) -> Path | None:
+        """Return the folder with the core results of a challenge's last run, if they are stored already."""
+
     def challenge_was_saved(self, challenge: Any, path: Path, metadata: dict[str, Any]) -> None:
         """Take note that the user saved a challenge himself."""
 

@@ -415,14 +415,6 @@ class TestSeveralChallenges:
         assert stored_entries(results) == ["by hand"]
         assert unfinished(results) == []
 
-    def test_what_changes_after_the_run_is_saved(self, results: Path) -> None:
-        """Results that are completed after `run`, still in the block, are stored as they are in the end."""
-        with recorded_run("entry") as recorder:
-            challenge = ExampleChallenge().run(1)
-            challenge.result_ = 99
-        assert recorder.path_ is not None
-        assert "99" in (recorder.path_ / "results" / "result.json").read_text("utf-8")
-
 
 class TestNamingTheChallenge:
     def test_attach(self, results: Path) -> None:

@@ -34,15 +34,14 @@ STAGES = {
     ],
     "core results, through to the disk": ["gaitmap_results.store.staging:Staging.save_core_results"],
     "what the challenge says about itself": [
-        "gaitmap_results.saving.metadata:ChallengeFacts.of",
-        "gaitmap_results.recording.fingerprint:fingerprint",
+        "gaitmap_results.saving.challenge_facts:ChallengeFacts.of",
     ],
     "git at the end": [
         f"gaitmap_results.provenance.collecting:PendingEndStatus.{name}" for name in ("__init__", "finish")
     ],
     "putting the metadata together": [
-        "gaitmap_results.saving.metadata:RecordWriter.__init__",
-        "gaitmap_results.saving.metadata:RecordWriter.write",
+        "gaitmap_results.saving.metadata:MetadataBuilder.__init__",
+        "gaitmap_results.saving.metadata:MetadataBuilder.build",
     ],
     "writing the documents": [
         f"gaitmap_results.store.staging:Staging.write_{name}" for name in ("custom_metadata", "metadata")

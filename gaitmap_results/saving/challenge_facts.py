@@ -1,0 +1,75 @@
+"""Ask a challenge about itself after its run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from gaitmap_results.provenance.collecting import Collector
+from gaitmap_results.provenance.parameters import dataset_columns, describe_dataset, describe_parameters
+from gaitmap_results.store.json_values import safe_repr
+from gaitmap_results.typed_results.scores import collect_scores
+
+__all__ = ["ChallengeFacts"]
+
+
+@dataclass(frozen=True)
+class ChallengeFacts:
+    """What a challenge says about itself after its run; ``None`` is what it does not say."""
+
+    name: str
+    version: str
+    repr_challenge: str | None
+    repr_pipeline: str | None
+    repr_dataset: str | None
+    dataset_name: str | None
+    dataset_columns: list[str] | None
+    parameters: dict[str, Any] | None
+    scores: dict[str, Any] | None
+    errors: tuple[dict[str, str], ...]
+
+    @classmethod
+    def not_asked(cls, name: str, version: str) -> ChallengeFacts:
+        """Return what is known before a challenge is asked, which may take long, or never end."""
+        error = {"what": "repr_challenge", "error": "The run ended before the challenge had described itself."}
+        return cls(name, version, None, None, None, None, None, None, None, (error,))
+
+    @classmethod
+    def of(cls, challenge: Any, name: str, version: str) -> ChallengeFacts:
+        """Ask a challenge; whatever fails costs only itself."""
+        collector = Collector()
+        scores = _scores(collector, challenge)
+        pipeline = collector.collect("repr_pipeline", getattr, challenge, "optimizer", None)
+        dataset = collector.collect("repr_dataset", getattr, challenge, "dataset_", None)
+        return cls(
+            name=name,
+            version=version,
+            repr_challenge=safe_repr(challenge),
+            repr_pipeline=None if pipeline is None else safe_repr(pipeline),
+            repr_dataset=None if dataset is None else safe_repr(dataset),
+            dataset_name=None if dataset is None else type(dataset).__name__,
+            dataset_columns=None if dataset is None else collector.collect("dataset_columns", dataset_columns, dataset),
+            parameters=_parameters(collector, challenge, pipeline, dataset),
+            scores=scores,
+            errors=tuple(collector.errors),
+        )
+
+
+def _scores(collector: Collector, challenge: Any) -> dict[str, Any] | None:
+    """Return the content of scores.json; whatever the challenge's own ``get_scores`` raises costs no result."""
+    try:
+        scores = collect_scores(challenge, lambda problem: collector.note("scores", problem))
+    except Exception as error:  # noqa: BLE001 - as the docstring says
+        collector.note("scores", f"{type(error).__name__}: {error}")
+        return None
+    return None if scores is None else scores.to_json()
+
+
+def _parameters(collector: Collector, challenge: Any, pipeline: Any, dataset: Any) -> dict[str, Any]:
+    described: dict[str, Any] = {"challenge": collector.collect("parameters", describe_parameters, challenge)}
+    for name, item, describe in (
+        ("pipeline", pipeline, describe_parameters),
+        ("dataset", dataset, describe_dataset),
+    ):
+        described[name] = None if item is None else collector.collect(f"parameters of the {name}", describe, item)
+    return described

@@ -1,0 +1,313 @@
+"""Keep the results of one finished challenge on the disk, from the end of its run until it is published."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results.challenge import RunTimes
+from gaitmap_results.exceptions import CoreResultsError, GaitmapResultsError, InvalidCustomMetadataError, SaveError
+from gaitmap_results.provenance.collecting import Collector, Provenance
+from gaitmap_results.saving.challenge_facts import ChallengeFacts
+from gaitmap_results.saving.debug_reasons import reasons_for_debug
+from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
+from gaitmap_results.saving.plan import SavePlan
+from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.heartbeat import heartbeat_interval
+from gaitmap_results.store.journal import JournalContent
+from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently
+from gaitmap_results.store.privacy import Redactor
+from gaitmap_results.store.staging import Staging, rescue_folder
+
+__all__ = [
+    "FinishedRun",
+    "StoredResults",
+    "describe",
+    "encode_for_storage",
+    "keep_run",
+    "open_staging",
+    "open_staging_somewhere",
+    "stage",
+    "stage_elsewhere",
+]
+
+_logger = logging.getLogger("gaitmap_results")
+
+
+@dataclass(eq=False)
+class FinishedRun:
+    """One run of a challenge that has ended, and where its results are.
+
+    Attributes
+    ----------
+    challenge
+        The challenge.
+    facts
+        What it says about itself.
+    times
+        When it ran.
+    place
+        The unfinished run that holds its core results; ``None`` until they are written.
+    source
+        What writes the core results: the challenge, or :class:`StoredResults` where they are on the disk already.
+    failure
+        Why they could not be written; they are not asked for again.
+    was_superseded
+        Whether the same object has begun to run again.
+    was_saved_by_user
+        Whether the user saved this run with ``save_run``.
+    notes
+        What ``collection_errors`` says about its core results.
+    """
+
+    challenge: Any
+    facts: ChallengeFacts
+    times: RunTimes
+    place: Staging | None = None
+    source: Any = None
+    failure: GaitmapResultsError | None = None
+    was_superseded: bool = False
+    was_saved_by_user: bool = False
+    notes: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def staging(self) -> Staging:
+        """The unfinished run that holds its core results."""
+        if self.place is None:
+            raise SaveError(f"The results of {self.facts.name} are not on the disk.")
+        return self.place
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether all of its core results are on the disk."""
+        return self.place is not None and self.failure is None
+
+    def discard(self) -> None:
+        """Delete what is on the disk: the user has saved the same results, or there are none."""
+        if self.place is not None:
+            self.place.discard()
+
+
+@dataclass(frozen=True)
+class StoredResults:
+    """Core results that are on the disk already, to be copied where a challenge would write them."""
+
+    folder: Path
+
+    def save_core_results(self, folder_path: Path) -> None:
+        """Copy them; links are copied as links, since what they lead to is not part of the results."""
+        shutil.copytree(self.folder, folder_path, symlinks=True, dirs_exist_ok=True)
+
+
+def journal_start(
+    plan: SavePlan, provenance: Provenance | None, block_id: str | None, custom_metadata: Any = None
+) -> JournalContent:
+    """Return what the journal of a run says first: enough to judge it from outside."""
+    from gaitmap_results.provenance.process_identity import current_process
+
+    collector = Collector()
+    process = collector.collect("process", current_process)
+    caller = provenance.caller if provenance else None
+    redactor = Redactor.for_this_process(plan.relative_to)
+    return JournalContent(
+        status="running",
+        core_results="none",
+        block_id=block_id,
+        entry_name=plan.entry_name,
+        started=provenance.moment if provenance else datetime.now(timezone.utc),
+        process=None if process is None else process.to_json(),
+        heartbeat_s=heartbeat_interval(plan.sample_resources_s),
+        caller=None if caller is None or caller.file is None else redactor.path(caller.file),
+        debug_folder_prefix=plan.prefix,
+        custom_metadata=custom_metadata,
+    )
+
+
+def open_staging(
+    plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None, custom_metadata: Any = None
+) -> Staging:
+    """Start an unfinished run in the results folder, which proves that it can be written.
+
+    Parameters
+    ----------
+    custom_metadata
+        What is known of it now, encoded, so that it is not lost if the run ends before its time.
+
+    Raises
+    ------
+    ResultsFolderError
+        If it cannot.
+    """
+    return Staging(plan.results_folder, journal_start(plan, provenance, block_id, custom_metadata))
+
+
+def open_staging_somewhere(plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None) -> Staging:
+    """Start an unfinished run for results that are there already: in the results folder, or else in a rescue folder."""
+    journal = journal_start(plan, provenance, block_id)
+    try:
+        return Staging(plan.results_folder, journal)
+    except OSError:
+        # The results come first; `publish` tells where they went.
+        return Staging(rescue_folder(), journal)
+
+
+def keep_run(run: FinishedRun, metadata: MetadataBuilder, new_staging: Callable[[], Staging]) -> None:
+    """Write a run's core results, then what is known about it.
+
+    The challenge is asked about itself only after its results are on the disk: its repr may raise, or never return.
+
+    Parameters
+    ----------
+    run
+        The run.
+    metadata
+        Says what metadata.json will hold.
+    new_staging
+        Gives the folder to write to.
+
+    Raises
+    ------
+    SaveError
+        If the core results cannot be written; ``run.failure`` is this error.
+    """
+    try:
+        run.place = new_staging()
+        stage(run, metadata.plan, draft=_draft(run, metadata))
+    except GaitmapResultsError as error:
+        run.failure = error
+        raise
+    except BaseException as error:
+        run.failure = _interrupted(run, error)
+        raise
+    describe(run)
+    write_draft(run, metadata)
+
+
+def _interrupted(run: FinishedRun, error: BaseException) -> CoreResultsError:
+    text = f"Saving the core results of {run.facts.name} was interrupted by {type(error).__name__}"
+    if run.place is None:
+        return CoreResultsError(f"{text}.")
+    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "save_failed"
+    run.place.note(status=status, error={"type": type(error).__name__, "message": f"{text}."})
+    return CoreResultsError(f"{text}. What had been written is in {run.place.folder}.", path=run.place.folder)
+
+
+def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = None) -> None:
+    """Write a run's core results; signals that ask the process to end wait until that is done.
+
+    Where the results folder cannot be written any more, they go to a rescue folder; ``run.staging`` is then that.
+
+    Parameters
+    ----------
+    draft
+        What metadata.json will say, as far as it is known; the journal keeps it with the word that the results are
+        complete.
+
+    Raises
+    ------
+    CoreResultsError
+        If the challenge's ``save_core_results`` raises.
+    """
+    journal = run.staging.journal
+    journal.change(challenge_name=run.facts.name, challenge_version=run.facts.version)
+    if draft is not None:
+        journal.change(metadata=draft)
+    with deferred_signals():
+        try:
+            run.staging.save_core_results(_source(run))
+        except OSError as error:
+            stage_elsewhere(run, plan, error)
+        except Exception as error:
+            raise _core_results_error(run, error) from error
+
+
+def _source(run: FinishedRun) -> Any:
+    return run.challenge if run.source is None else run.source
+
+
+def stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
+    """Save once more in a rescue folder: it may have been the disk, or the challenge itself.
+
+    Raises
+    ------
+    CoreResultsError
+        If that fails, too.
+    """
+    first = run.staging
+    if first.results_folder != plan.results_folder:
+        raise _core_results_error(run, error) from error
+    text = f"{type(error).__name__}: {error}"
+    content = replace(first.journal.content, rescued_from=str(first.folder))
+    try:
+        rescued = Staging(rescue_folder(), content, run_id=first.run_id)
+    except OSError:
+        raise _core_results_error(run, error) from error
+    try:
+        rescued.save_core_results(_source(run))
+    except Exception:  # noqa: BLE001 - the challenge's own; the first error is the one to tell
+        shutil.rmtree(rescued.results_folder, ignore_errors=True)
+        raise _core_results_error(run, error) from error
+    first.note(status="rescued", rescued_to=str(rescued.folder), error={"message": text})
+    run.place = rescued
+    _write_scores(run)
+    run.notes.append({"what": "core_results", "error": f"They were written again, since the first time failed: {text}"})
+
+
+def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
+    text = f"{type(error).__name__}: {error}"
+    run.staging.note(status="save_failed", error={"message": text})
+    return CoreResultsError(
+        f"save_core_results of {run.facts.name} failed with {text}. What it had written is in {run.staging.folder}. "
+        "Mend the method and save the challenge again with save_run, while this program still has it.",
+        path=run.staging.folder,
+    )
+
+
+def describe(run: FinishedRun) -> None:
+    """Ask a challenge about itself and for its scores, after its results are on the disk."""
+    run.facts = ChallengeFacts.of(run.challenge, run.facts.name, run.facts.version)
+    _write_scores(run)
+
+
+def _write_scores(run: FinishedRun) -> None:
+    if run.facts.scores is None:
+        return
+    try:
+        run.staging.write_scores(run.facts.scores)
+    except (OSError, TypeError, ValueError) as error:  # TypeError: a unit is an integer of more than 64 bit
+        note = {"what": "scores", "error": f"scores.json could not be written: {error}"}
+        run.facts = replace(run.facts, errors=(*run.facts.errors, note))
+
+
+def _draft(run: FinishedRun, metadata: MetadataBuilder) -> dict[str, Any] | None:
+    """Return what `recover` needs to publish a run whose end is not known; if that fails, it does with less."""
+    try:
+        reasons = reasons_for_debug(metadata.plan.setting, metadata.provenance.git)
+        return metadata.build(run.facts, run.times, Outcome(reasons), run_id=run.staging.run_id)
+    except Exception as error:  # noqa: BLE001 - the results come first; this only makes them easier to publish
+        _logger.warning("What is known of the run %s could not be put together: %s", run.staging.run_id, error)
+        return None
+
+
+def write_draft(run: FinishedRun, metadata: MetadataBuilder) -> None:
+    """Leave in the journal of a staged run what `recover` needs to publish it."""
+    draft = _draft(run, metadata)
+    try:
+        encoded, _ = encode_for_storage(metadata.custom_metadata())
+        run.staging.journal.write(durable=False, metadata=draft, custom_metadata=encoded)
+    except Exception as error:  # noqa: BLE001 - as above
+        _logger.warning("The journal %s could not be completed: %s", run.staging.journal.path, error)
+
+
+def encode_for_storage(custom_metadata: Any) -> tuple[Any, InvalidCustomMetadataError | None]:
+    """Return custom metadata as JSON values, and the error that names what had to be replaced by its repr."""
+    try:
+        return encode_custom_metadata(custom_metadata), None
+    except InvalidCustomMetadataError as error:
+        encoded, _ = encode_leniently(custom_metadata)
+        return encoded if isinstance(encoded, dict) else {"value": encoded}, error
