@@ -1,4 +1,4 @@
-"""Asks Slurm what became of a job."""
+"""Ask Slurm what became of a job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 __all__ = ["JobAnswer", "Slurm"]
 
@@ -17,7 +17,7 @@ _ACTIVE: Final = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SI
 _WAITING: Final = frozenset(
     {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "RESV_DEL_HOLD", "SPECIAL_EXIT"}
 )
-_JOB_ID: Final = re.compile(r"\d{1,12}(_\d{1,9})?")
+_JOB_ID: Final = re.compile(r"\d{1,12}")
 _TIMEOUT_S: Final = 5.0
 # A job starts its program a moment later than itself, and two computers' clocks differ.
 _START_TOLERANCE_S: Final = 60.0
@@ -40,7 +40,11 @@ class JobAnswer:
 
 
 class Slurm:
-    """Asks ``squeue`` and ``sacct``, each job once; where Slurm does not answer in time it is not asked again."""
+    """Ask ``squeue`` and ``sacct``, each job once; where Slurm does not answer in time it is not asked again.
+
+    A job is judged by its own row: the last task of an array has the id of the array, and Slurm then answers with all
+    tasks.
+    """
 
     def __init__(self, *, timeout: float = _TIMEOUT_S) -> None:
         self._timeout = timeout
@@ -67,36 +71,39 @@ class Slurm:
             return None
         key = (job_id, started)
         if key not in self._known:
-            self._known[key] = self._ask_queue(job_id, started) or self._ask_accounting(job_id)
+            self._known[key] = self._ask_all(job_id, started)
         return self._known[key]
 
-    def _ask_queue(self, job_id: str, started: float | None) -> JobAnswer | None:
-        answer = self._run("squeue", "--noheader", f"--jobs={job_id}", "--format=%T|%S")
-        if not answer:
-            return None
-        state, _, start_text = answer.splitlines()[0].strip().partition("|")
-        if state in _WAITING:
-            return JobAnswer(True, f"Slurm job {job_id} waits in the queue to be started again ({state})")
-        if state not in _ACTIVE:
-            return JobAnswer(True, f"Slurm says that job {job_id} has ended ({state})")
-        job_start = _timestamp(start_text)
-        if started is not None and job_start is not None and job_start > started + _START_TOLERANCE_S:
-            return JobAnswer(True, f"Slurm has started job {job_id} anew since then ({state})")
-        return JobAnswer(False, f"Slurm says that job {job_id} is active ({state})")
+    def _ask_all(self, job_id: str, started: float | None) -> JobAnswer | None:
+        queue = self._run("squeue", "--noheader", "--states=all", f"--jobs={job_id}", "--format=%A|%T|%S")
+        if queue is None:
+            return self._ask_accounting(job_id)
+        row = _row_of(job_id, queue.out)
+        if row is not None:
+            return _judge_queue(job_id, row, started)
+        known = self._ask_accounting(job_id)
+        if known is None and queue.is_unknown_job:
+            # The controller forgets a job some minutes after its end.
+            words = f"Slurm knows no job {job_id} any more; it has ended, or belongs to another cluster"
+            return JobAnswer(True, words)
+        return known
 
     def _ask_accounting(self, job_id: str) -> JobAnswer | None:
         """Ask for a job that is in the queue no more; it may also be one of another cluster."""
-        answer = self._run("sacct", "--noheader", "--allocations", "--parsable2", f"--jobs={job_id}", "--format=State")
-        if not answer:
+        answer = self._run(
+            "sacct", "--noheader", "--allocations", "--parsable2", f"--jobs={job_id}", "--format=JobIDRaw,State"
+        )
+        row = None if answer is None else _row_of(job_id, answer.out)
+        if row is None:
             return None
         # "CANCELLED by 1000"
-        state = answer.splitlines()[-1].split(maxsplit=1)[0]
+        state = row[0].partition(" ")[0]
         if state in _ACTIVE | _WAITING:
             # The queue would know it; the accounting is not up to date.
             return None
         return JobAnswer(True, f"Slurm says that job {job_id} has ended ({state})")
 
-    def _run(self, program: str, *arguments: str) -> str | None:
+    def _run(self, program: str, *arguments: str) -> _Output | None:
         path = shutil.which(program) if self._answers_in_time else None
         if path is None:
             return None
@@ -115,7 +122,33 @@ class Slurm:
             return None
         except OSError:
             return None
-        return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None
+        if done.returncode == 0:
+            return _Output(done.stdout.decode(errors="replace"))
+        return _Output("", is_unknown_job=True) if b"Invalid job id specified" in done.stderr else None
+
+
+class _Output(NamedTuple):
+    """What a program of Slurm printed; ``is_unknown_job`` if it said that there is no such job."""
+
+    out: str
+    is_unknown_job: bool = False
+
+
+def _row_of(job_id: str, answer: str) -> list[str] | None:
+    """Return the row of a job without its id; of several (it was put back into the queue) the last one."""
+    rows = [line.strip().split("|") for line in answer.splitlines()]
+    return next((row[1:] for row in reversed(rows) if len(row) > 1 and row[0] == job_id), None)
+
+
+def _judge_queue(job_id: str, row: list[str], started: float | None) -> JobAnswer:
+    state, start = row[0], _timestamp(row[-1])
+    if state in _WAITING:
+        return JobAnswer(True, f"Slurm job {job_id} waits in the queue to be started again ({state})")
+    if state not in _ACTIVE:
+        return JobAnswer(True, f"Slurm says that job {job_id} has ended ({state})")
+    if started is not None and start is not None and start > started + _START_TOLERANCE_S:
+        return JobAnswer(True, f"Slurm has started job {job_id} anew since then ({state})")
+    return JobAnswer(False, f"Slurm says that job {job_id} is active ({state})")
 
 
 def _timestamp(text: str) -> float | None:

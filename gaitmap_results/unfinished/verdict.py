@@ -37,11 +37,14 @@ class Verdict:
         ``certain``, ``probable`` or ``unknown``.
     evidence
         What that rests on, in words.
+    shows_signs_of_life
+        Whether its heartbeat is fresh, so that its block is still open.
     """
 
     status: str
     certainty: str
     evidence: str
+    shows_signs_of_life: bool = False
 
 
 def judge(journal: JournalContent, slurm: Slurm, file: Path | None = None) -> Verdict:
@@ -84,14 +87,16 @@ def judge(journal: JournalContent, slurm: Slurm, file: Path | None = None) -> Ve
 
 
 def _from_elsewhere(answer: JobAnswer | None, sign: SignOfLife | None, who: str) -> Verdict | None:
-    """Judge a run whose process cannot be seen; a job that goes on may have other programs to run."""
+    """Judge a run whose process cannot be seen; a fresh sign of life counts more than all that Slurm says."""
+    but = "" if answer is None else f" {answer.words}."
+    if sign is not None and not sign.is_overdue:
+        alive = f"Its {who} cannot be seen from here, but {sign.words}.{but}"
+        return Verdict("running", "probable", alive, shows_signs_of_life=True)
+    # A job that goes on may have other programs to run.
     if answer is not None and (answer.is_over or sign is None):
         return Verdict("lost" if answer.is_over else "running", "probable", f"{answer.words}.")
     if sign is None:
         return None
-    but = "" if answer is None else f" {answer.words}."
-    if not sign.is_overdue:
-        return Verdict("running", "probable", f"Its {who} cannot be seen from here, but {sign.words}.{but}")
     ended = f"Its {who} has probably ended: {sign.words}. It cannot be seen from here; it may also be held up.{but}"
     return Verdict("lost", "probable", ended)
 

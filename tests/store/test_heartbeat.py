@@ -123,14 +123,16 @@ def test_a_time_far_in_the_future_is_no_sign_of_life(journal):
 @pytest.mark.parametrize(
     ("answer", "age_s", "expected", "words"),
     [
-        (OVER, 0, "lost", "TIMEOUT"),
+        (OVER, 0, "running", "TIMEOUT"),
         (OVER, 1e6, "lost", "TIMEOUT"),
         (ACTIVE, 0, "running", "RUNNING"),
         (ACTIVE, 1e6, "lost", "RUNNING"),
     ],
 )
 def test_slurm_and_the_heartbeat_together(answer, age_s, expected, words, journal):
-    """A job that is over ends its runs; one that goes on may have other programs to run, which the heartbeat tells."""
+    """A fresh sign of life is never overruled; without one a job that is over ends its runs, and one that goes on may
+    have other programs to run.
+    """
     content, file = journal(age_s)
     verdict = judge(content, FixedSlurm(answer), file)
     assert (verdict.status, verdict.certainty) == (expected, "probable")

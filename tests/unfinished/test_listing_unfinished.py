@@ -19,7 +19,7 @@ from gaitmap_results.exceptions import NoResultsFolderError, RunNotFoundError
 from gaitmap_results.provenance.process_identity import current_process
 from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.staging import has_core_results
-from gaitmap_results.unfinished.slurm_queue import JobAnswer, Slurm
+from gaitmap_results.unfinished.slurm_queue import Slurm
 from gaitmap_results.unfinished.verdict import Verdict, judge
 
 STARTED = 1_760_000_000.0
@@ -47,7 +47,8 @@ def slurm(tmp_path, monkeypatch):
     def say(name: str, text: str, *, code: int = 0, delay: float = 0) -> None:
         program = folder / name
         program.write_text(
-            f"#!/bin/sh\necho \"$0 $@\" >> {tmp_path}/asked\nsleep {delay}\ncat <<'END'\n{text}\nEND\nexit {code}\n"
+            f'#!/bin/sh\necho "$0 $@" >> {tmp_path}/asked\nsleep {delay}\n'
+            f"cat {'>&2 ' if code else ''}<<'END'\n{text}\nEND\nexit {code}\n"
         )
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
 
@@ -89,20 +90,26 @@ def test_a_run_on_another_computer_is_unknown(monkeypatch):
 @pytest.mark.parametrize(
     ("queue", "accounting", "expected"),
     [
-        ("RUNNING|1759999990", None, ("running", "probable")),
-        ("COMPLETING|2025-10-11T10:00:00", None, ("lost", "probable")),
-        ("RUNNING|1760000100", None, ("lost", "probable")),
-        ("PENDING|N/A", None, ("lost", "probable")),
-        ("TIMEOUT|1759999990", None, ("lost", "probable")),
-        ("", "TIMEOUT", ("lost", "probable")),
-        ("", "CANCELLED by 1000", ("lost", "probable")),
-        ("", "NODE_FAIL\nCOMPLETED", ("lost", "probable")),
+        ("123|RUNNING|1759999990", None, ("running", "probable")),
+        ("123|COMPLETING|2025-10-11T10:00:00", None, ("lost", "probable")),
+        ("123|RUNNING|1760000100", None, ("lost", "probable")),
+        ("123|PENDING|N/A", None, ("lost", "probable")),
+        ("123|TIMEOUT|1759999990", None, ("lost", "probable")),
+        ("", "123|TIMEOUT", ("lost", "probable")),
+        ("", "123|CANCELLED by 1000", ("lost", "probable")),
+        ("", "123|NODE_FAIL\n123|COMPLETED", ("lost", "probable")),
         ("", "", ("unknown", "unknown")),
-        ("", "RUNNING", ("unknown", "unknown")),
+        ("", "123|RUNNING", ("unknown", "unknown")),
+        # The last task of an array has the array's id: Slurm answers with all tasks, in any order.
+        ("124|RUNNING|1759999990\n123|TIMEOUT|1759999990\n125|PENDING|N/A", None, ("lost", "probable")),
+        ("124|TIMEOUT|1759999990\n123|RUNNING|1759999990\n125|FAILED|N/A", None, ("running", "probable")),
+        ("124|RUNNING|1759999990", "124|RUNNING\n123|FAILED\n125|COMPLETED", ("lost", "probable")),
+        ("124|RUNNING|1759999990", "124|FAILED\n125|COMPLETED", ("unknown", "unknown")),
+        ("1234|RUNNING|1759999990", None, ("unknown", "unknown")),
     ],
 )
 def test_a_run_on_another_computer_is_judged_by_its_slurm_job(queue, accounting, expected, slurm):
-    """A job that runs, has ended, or was put back into the queue tells about the run, with its certainty."""
+    """A job that runs, has ended, or was put back into the queue tells about the run; the rows of others do not."""
     slurm("squeue", queue)
     if accounting is not None:
         slurm("sacct", accounting)
@@ -112,17 +119,31 @@ def test_a_run_on_another_computer_is_judged_by_its_slurm_job(queue, accounting,
 
 
 @ON_POSIX
-def test_slurm_that_knows_no_such_job(slurm):
-    """An error of squeue is no answer; the accounting may have one."""
+@pytest.mark.parametrize(
+    ("accounting", "words"),
+    [("123|OUT_OF_MEMORY", "has ended (OUT_OF_MEMORY)"), ("", "knows no job 123 any more"), (None, "another cluster")],
+)
+def test_slurm_that_no_longer_knows_the_job(accounting, words, slurm):
+    """The controller forgets a job minutes after its end: such a run is probably lost, and accounting may know more."""
     slurm("squeue", "slurm_load_jobs error: Invalid job id specified", code=1)
-    slurm("sacct", "OUT_OF_MEMORY")
-    assert Slurm().ask("123", started=None) == JobAnswer(True, "Slurm says that job 123 has ended (OUT_OF_MEMORY)")
+    if accounting is not None:
+        slurm("sacct", accounting)
+    verdict = verdict_on(journal(host="another", slurm_job_id="123"))
+    assert (verdict.status, verdict.certainty) == ("lost", "probable")
+    assert words in verdict.evidence
+
+
+@ON_POSIX
+def test_slurm_that_fails_says_nothing(slurm):
+    """A controller that cannot be reached is no evidence."""
+    slurm("squeue", "slurm_load_jobs error: Unable to contact slurm controller (connect failure)", code=1)
+    assert Slurm().ask("123", started=None) is None
 
 
 @ON_POSIX
 def test_slurm_that_does_not_answer_is_asked_once(slurm, tmp_path):
     """A listing of many runs does not hang at a controller that is down."""
-    slurm("squeue", "RUNNING|1", delay=30)
+    slurm("squeue", "1|RUNNING|1", delay=30)
     slurm("sacct", "FAILED", delay=30)
     asker = Slurm(timeout=0.3)
     assert asker.ask("1", started=None) is None
@@ -133,17 +154,17 @@ def test_slurm_that_does_not_answer_is_asked_once(slurm, tmp_path):
 @ON_POSIX
 def test_slurm_is_asked_once_for_each_job(slurm, tmp_path):
     """Runs of one job share the answer."""
-    slurm("squeue", "RUNNING|1")
+    slurm("squeue", "7|RUNNING|1")
     asker = Slurm()
     assert [asker.ask("7", started=5.0), asker.ask("7", started=5.0)] == [asker.ask("7", started=5.0)] * 2
     assert len((tmp_path / "asked").read_text().splitlines()) == 1
 
 
 @ON_POSIX
-@pytest.mark.parametrize("job_id", ["", "-M all", "1;reboot", "../1", "1,2", "9" * 100])
+@pytest.mark.parametrize("job_id", ["", "-M all", "1;reboot", "../1", "1,2", "7_1", "9" * 100])
 def test_nothing_that_is_no_job_number_reaches_slurm(job_id, slurm, tmp_path):
     """A journal that somebody else wrote cannot give squeue options."""
-    slurm("squeue", "RUNNING|1")
+    slurm("squeue", "7|RUNNING|1")
     assert Slurm().ask(job_id, started=None) is None
     assert not (tmp_path / "asked").exists()
 
