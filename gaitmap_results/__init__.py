@@ -25,6 +25,7 @@ from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import save_run
 
 if TYPE_CHECKING:
+    from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
     from gaitmap_results.reading.loading import LoadedRun, load_run, load_run_custom_metadata, load_run_metadata
     from gaitmap_results.reading.rename_keys import rename_keys
     from gaitmap_results.reading.scores import load_scores
@@ -41,11 +42,13 @@ __all__ = [
     "LoadedRun",
     "LocalConfig",
     "Recorder",
+    "RunDiff",
     "RunVerification",
     "UnfinishedRun",
     "__version__",
     "create_config_template",
     "current_recorder",
+    "diff_runs",
     "discard_run",
     "filter_results",
     "generate_overview_table",
@@ -74,8 +77,10 @@ __all__ = [
 # What a program that records does not need is imported when it is first asked for.
 _MODULES = {
     "LoadedRun": "reading.loading",
+    "RunDiff": "comparing.run_diff",
     "RunVerification": "reading.verifying",
     "UnfinishedRun": "unfinished.listing",
+    "diff_runs": "comparing.run_diff",
     "discard_run": "unfinished.recovering",
     "filter_results": "reading.selecting",
     "generate_overview_table": "reading.table",

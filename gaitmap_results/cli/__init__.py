@@ -20,6 +20,7 @@ __all__ = ["main"]
 _COMMANDS = {
     "list": "gaitmap_results.cli.list_runs:list_runs",
     "show": "gaitmap_results.cli.show",
+    "diff": "gaitmap_results.cli.diff",
     "verify": "gaitmap_results.cli.verify",
     "export": "gaitmap_results.cli.export",
     "config": "gaitmap_results.cli.config",

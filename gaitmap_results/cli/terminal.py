@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gaitmap_results.exceptions import GaitmapResultsError
 from gaitmap_results.showing.text import printable
 from gaitmap_results.store.json_values import without_non_finite
 
@@ -26,6 +27,7 @@ __all__ = [
     "print_labelled",
     "progress",
     "report_skipped",
+    "trouble_exits_with",
 ]
 
 _MAX_SKIPPED = 20
@@ -46,6 +48,21 @@ def console() -> Console:
     if not output.is_terminal:
         output.width = _PLAIN_WIDTH
     return output
+
+
+@contextmanager
+def trouble_exits_with(code: int) -> Iterator[None]:
+    """Turn an error of ours into its message and an exit code, where 1 already says something else."""
+    try:
+        yield
+    except (GaitmapResultsError, OSError) as error:
+        raise _Trouble(str(error), code) from error
+
+
+class _Trouble(click.ClickException):
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]  # click reads it from the instance
 
 
 def print_labelled(output: Console, rows: Iterable[tuple[str, str, Iterable[str]]]) -> None:

@@ -44,7 +44,7 @@ def _pandas_type(values: Sequence[int], *, has_gaps: bool) -> str:
     return {"int64": "Int64", "uint64": "UInt64"}[found] if has_gaps else found
 
 
-def _is_exact_in_float(value: float) -> bool:
+def _is_exact_in_float(value: Any) -> bool:
     return isinstance(value, float) or abs(value) <= _EXACT_IN_FLOAT
 
 

@@ -134,7 +134,7 @@ class RunRows:
 
 def _parameter_columns(metadata: dict[str, Any]) -> dict[str, Any]:
     described = metadata.get("parameters")
-    columns = {}
+    columns: dict[str, Any] = {}
     for what in _PARAMETERS:
         parameters = _get(described, f"{what}.parameters")
         if isinstance(parameters, dict):

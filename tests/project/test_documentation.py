@@ -117,7 +117,9 @@ def test_every_error_and_warning_is_explained():
     """The page of errors has each class of the module with the builtin it is, a cause and a remedy; and no other."""
     explained = sections("reference/errors.md")
     defined = [
-        name for name, item in vars(exceptions).items() if getattr(item, "__module__", "") == exceptions.__name__
+        name
+        for name, item in vars(exceptions).items()
+        if isinstance(item, type) and item.__module__ == exceptions.__name__
     ]
     assert sorted(explained) == sorted(defined) == sorted(exceptions.__all__)
     for name, text in explained.items():

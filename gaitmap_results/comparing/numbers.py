@@ -1,0 +1,257 @@
+"""Hold the numbers of two folders of core results against each other."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from gaitmap_results.store.files import hash_file, list_files
+from gaitmap_results.store.json_files import read_foreign_json
+
+__all__ = ["MEASURED_TIMES", "ColumnDifference", "ResultsDifference", "compare_results"]
+
+# Names of columns that hold measured durations, which are other ones in every run.
+# These exact names, never a pattern: `stride_time` is a result.
+MEASURED_TIMES: Final = frozenset(
+    {"runtime_s", "score_time", "optimize_time", "timings", "debug__score_time", "debug__optimize_time"}
+)
+_MAX_JSON_BYTES: Final = 256_000_000
+_HUGE: Final = 2**1000
+
+Column = tuple[str, str]
+"""The path of a file in the folder, and the name of a column in it."""
+
+
+@dataclass(frozen=True)
+class ColumnDifference:
+    """What differs in one column of the core results.
+
+    Attributes
+    ----------
+    file
+        The file's path in the folder of core results.
+    column
+        The column: the keys that lead to it, with ``*`` for each position.
+        Empty for a file that is compared as a whole.
+    n_values, n_different
+        How many values the column has in either run, and how many of them differ.
+    largest
+        The largest difference, relative to the largest magnitude in the column; infinite where values that are no
+        numbers differ, or where only one of the runs has a value.
+    row
+        Where that is.
+    first, second
+        The two values there; ``None`` for a missing one.
+    """
+
+    file: str
+    column: str
+    n_values: int
+    n_different: int
+    largest: float
+    row: str
+    first: Any
+    second: Any
+
+    @property
+    def is_measured_time(self) -> bool:
+        """Whether the column holds measured durations, which are no result."""
+        return bool(MEASURED_TIMES.intersection(self.column.split("/")))
+
+
+@dataclass(frozen=True)
+class ResultsDifference:
+    """What differs between the core results of two runs.
+
+    Attributes
+    ----------
+    n_values
+        How many values the files hold that are not the same byte by byte.
+    bitwise
+        Whether all files are the same, byte by byte.
+    columns
+        The columns that differ, the one with the largest difference first.
+    """
+
+    n_values: int
+    bitwise: bool
+    columns: tuple[ColumnDifference, ...]
+
+    @property
+    def results(self) -> tuple[ColumnDifference, ...]:
+        """The columns that differ, without those of measured times."""
+        return tuple(each for each in self.columns if not each.is_measured_time)
+
+    def verdict(
+        self, rtol: float = 1e-5
+    ) -> Literal["bitwise", "equal but for measured times", "within tolerance", "differs"]:
+        """Say in one word how far the results agree.
+
+        Parameters
+        ----------
+        rtol
+            The largest difference that counts as agreement, relative to the largest magnitude of the column.
+        """
+        if self.bitwise:
+            return "bitwise"
+        if not self.results:
+            return "equal but for measured times"
+        return "within tolerance" if self.results[0].largest <= rtol else "differs"
+
+
+def compare_results(first: Path, second: Path) -> ResultsDifference:
+    """Compare all files of two folders of core results, column by column.
+
+    JSON and CSV files are compared value by value; ``1`` and ``1.0`` are equal, and so are two NaN.
+    A table that was stored in pandas' "split" form is compared by the names of its columns and rows.
+    Any other file is compared byte by byte.
+    """
+    files = {name: (first / name, second / name) for name in sorted({*_files(first), *_files(second)})}
+    n_values, bitwise, differences = 0, True, []
+    for name, (one, other) in files.items():
+        if _digest(one) == _digest(other):
+            continue
+        bitwise = False
+        columns, other_columns = _columns(one, name), _columns(other, name)
+        for column in columns | other_columns:
+            values, other_values = columns.get(column, {}), other_columns.get(column, {})
+            n_values += len(values | other_values)
+            if (found := _difference(name, column, values, other_values)) is not None:
+                differences.append(found)
+    return ResultsDifference(n_values, bitwise, tuple(sorted(differences, key=lambda each: -each.largest)))
+
+
+def _files(folder: Path) -> Iterator[str]:
+    return (found.name for found in list_files(folder))
+
+
+def _digest(path: Path) -> str | None:
+    return hash_file(path) if path.is_file() else None
+
+
+def _columns(path: Path, name: str) -> dict[str, dict[str, Any]]:
+    """Return the columns of a file: for each the values by their rows."""
+    if not path.is_file():
+        return {}
+    columns: dict[str, dict[str, Any]] = {}
+    try:
+        if name.endswith(".json"):
+            _add_json(columns, read_foreign_json(path, max_bytes=_MAX_JSON_BYTES), "", "")
+        elif name.endswith(".csv"):
+            _add_csv(columns, path)
+        else:
+            return {"": {"": _digest(path)}}
+    except (ValueError, RecursionError):  # not what its name says
+        return {"": {"": _digest(path)}}
+    return columns
+
+
+def _add_json(columns: dict[str, dict[str, Any]], value: Any, column: str, row: str) -> None:
+    """Add each number, text, truth value and null; the keys and positions before it are joined with slashes."""
+    if isinstance(value, dict):
+        if _is_split_table(value):
+            _add_table(columns, value, column, row)
+            return
+        for key, each in value.items():
+            if key.isdecimal():
+                _add_json(columns, each, f"{column}/*" if column else "*", f"{row}/{key}" if row else key)
+            else:
+                _add_json(columns, each, f"{column}/{key}" if column else key, row)
+    elif isinstance(value, list):
+        column = f"{column}/*" if column else "*"
+        for number, each in enumerate(value):
+            _add_json(columns, each, column, f"{row}/{number}" if row else str(number))
+    else:
+        cells = columns.setdefault(column, {})
+        # Labels may repeat, and a key may hold a slash: no value hides another one.
+        cells[row if row not in cells else f"{row} (value {len(cells)})"] = value
+
+
+def _is_split_table(value: dict[str, Any]) -> bool:
+    keys = value.keys()
+    if keys == {"columns", "index", "data"}:
+        return all(isinstance(each, list) for each in value.values()) and all(
+            isinstance(each, list) and len(each) == len(value["columns"]) for each in value["data"]
+        )
+    return bool(keys == {"name", "index", "data"} and isinstance(value["data"], list))
+
+
+def _add_table(columns: dict[str, dict[str, Any]], table: dict[str, Any], column: str, row: str) -> None:
+    is_series = "name" in table
+    names = [_joined(column, _label(each)) for each in ([table["name"]] if is_series else table["columns"])]
+    for number, values in enumerate(table["data"]):
+        label = _label(table["index"][number]) if number < len(table["index"]) else str(number)
+        for name, value in zip(names, [values] if is_series else values, strict=True):
+            _add_json(columns, value, name, _joined(row, label))
+
+
+def _joined(first: str, second: str) -> str:
+    return f"{first}/{second}" if first else second
+
+
+def _label(label: Any) -> str:
+    return ", ".join(map(str, label)) if isinstance(label, list) else str(label)
+
+
+def _add_csv(columns: dict[str, dict[str, Any]], path: Path) -> None:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.reader(file)
+        header = next(rows, [])
+        for number, row in enumerate(rows):
+            for place, text in enumerate(row):
+                name = header[place] if place < len(header) else str(place)
+                columns.setdefault(name, {})[str(number)] = _number_in(text)
+
+
+def _number_in(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+_MISSING: Final = object()
+
+
+def _difference(
+    file: str, column: str, values: Mapping[str, Any], others: Mapping[str, Any]
+) -> ColumnDifference | None:
+    """Return what differs in a column; ``None`` if nothing does."""
+    if values == others:
+        return None
+    numbers = [abs(each) for each in (*values.values(), *others.values()) if _is_number(each) and math.isfinite(each)]
+    scale = max(numbers, default=0.0)
+    worst: tuple[float, str] | None = None
+    n_different = 0
+    rows = {**values, **others}
+    for row in rows:
+        largest = _distance(values.get(row, _MISSING), others.get(row, _MISSING), scale)
+        if largest > 0:
+            n_different += 1
+            if worst is None or largest > worst[0]:
+                worst = (largest, row)
+    if worst is None:
+        return None
+    largest, row = worst
+    return ColumnDifference(file, column, len(rows), n_different, largest, row, values.get(row), others.get(row))
+
+
+def _distance(value: Any, other: Any, scale: float) -> float:
+    if value is other or value == other:
+        return 0.0
+    if not (_is_number(value) and _is_number(other)):
+        return math.inf
+    if math.isnan(value) and math.isnan(other):
+        return 0.0
+    # Of integers the difference is exact.
+    difference = abs(value - other)
+    return difference / scale if math.isfinite(difference) else math.inf
+
+
+def _is_number(value: Any) -> bool:
+    """Say whether a value can be held against others; an integer beyond every float cannot."""
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < _HUGE)

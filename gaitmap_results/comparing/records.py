@@ -1,0 +1,192 @@
+"""Find the facts in which the records of two runs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any, Final
+
+from gaitmap_results.comparing.reprs import parameters_in_repr
+
+__all__ = ["Difference", "compare_records"]
+
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One fact that differs between two runs.
+
+    Attributes
+    ----------
+    name
+        What differs, in dotted names.
+    first, second
+        The value in either run; ``None`` where the run has none.
+    """
+
+    name: str
+    first: Any
+    second: Any
+
+
+def compare_records(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[Difference]]:
+    """Return what differs between two records, section by section; sections without a difference are empty.
+
+    Parameters
+    ----------
+    first, second
+        What ``load_run_metadata`` returned for the two runs.
+    """
+    structured = all(isinstance(each.get("parameters"), Mapping) for each in (first, second))
+    sections: dict[str, tuple[Callable[[Mapping[str, Any]], Facts], bool]] = {
+        "challenge": (_challenge, False),
+        "data": (_data, False),
+        "code": (_code, True),
+        "parameters": (_parameters if structured else _parameters_of_reprs, True),
+        "packages": (_packages, True),
+        "Python": (_python, False),
+        "machine": (_machine, False),
+        "config": (_config, True),
+    }
+    return {
+        name: _differences(facts_of(first), facts_of(second), missing_differs=missing_differs)
+        for name, (facts_of, missing_differs) in sections.items()
+    }
+
+
+def _differences(first: Facts, second: Facts, *, missing_differs: bool) -> list[Difference]:
+    """Compare facts by name; what only one of the runs knows differs only where having it is a choice."""
+    found = []
+    for name in first | second:
+        one, other = first.get(name), second.get(name)
+        if one != other and (missing_differs or (one is not None and other is not None)):
+            found.append(Difference(name, one, other))
+    return found
+
+
+def _part(record: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
+    """Return a part of a record; empty where it is unknown."""
+    part: Any = record
+    for key in keys:
+        part = part.get(key) if isinstance(part, Mapping) else None
+    return part if isinstance(part, Mapping) else {}
+
+
+def _flat(value: Any, name: str) -> Facts:
+    """Return nested mappings as one, with dotted names."""
+    if isinstance(value, Mapping) and value:
+        found: Facts = {}
+        for key, each in value.items():
+            found |= _flat(each, f"{name}.{key}" if name else str(key))
+        return found
+    return {name: value}
+
+
+def _challenge(record: Mapping[str, Any]) -> Facts:
+    entry = record.get("entry_name")
+    return {
+        "challenge": record.get("challenge_name"),
+        "version": record.get("challenge_version"),
+        "entry": [entry] if isinstance(entry, str) else entry,
+    }
+
+
+def _data(record: Mapping[str, Any]) -> Facts:
+    known = _part(record, "data")
+    if known:
+        return _flat(known, "")
+    # gaitmap_challenges stores the repr of the data set, whose first and last rows are shown.
+    return {"class": record.get("dataset_name"), "columns": record.get("dataset_columns")}
+
+
+def _code(record: Mapping[str, Any]) -> Facts:
+    git, code = _part(record, "git"), _part(record, "code")
+    facts: Facts = {
+        "commit": record.get("git_commit_hash"),
+        "uncommitted changes": record.get("git_dirty") or None,
+        "changed during the run": git.get("changed_during_run") or None,
+    }
+    if record.get("git_dirty"):
+        for kind in ("conflicted", "staged", "unstaged", "submodules", "untracked"):
+            facts[kind] = git.get(kind) or None
+    repositories = code.get("repositories")
+    for each in repositories if isinstance(repositories, list) else ():
+        if isinstance(each, Mapping):
+            name = each.get("remote") or PurePath(str(each.get("base_dir") or "")).name or "unknown repository"
+            facts[f"{name}: commit"] = each.get("commit")
+    unidentified = code.get("unidentified")
+    for each in unidentified if isinstance(unidentified, list) else ():
+        if isinstance(each, Mapping):
+            facts[f"unidentified {PurePath(str(each.get('file'))).name}"] = each.get("sha256") or each.get("reason")
+    return facts
+
+
+def _parameters(record: Mapping[str, Any]) -> Facts:
+    found: Facts = {}
+    for name, described in _part(record, "parameters").items():
+        if isinstance(described, Mapping):
+            found[name] = described.get("class")
+            found |= _flat(described.get("parameters") or {}, name) if described.get("parameters") else {}
+            if "value" in described:
+                found[f"{name} (value)"] = described["value"]
+    # A data set is told by its data, see the section above this one.
+    return {name: value for name, value in found.items() if name != "dataset (value)"}
+
+
+def _parameters_of_reprs(record: Mapping[str, Any]) -> Facts:
+    found: Facts = {}
+    for key in ("repr_challenge", "repr_pipeline"):
+        text = record.get(key)
+        if isinstance(text, str):
+            found |= parameters_in_repr(text, key.removeprefix("repr_"))
+    return {name: value for name, value in found.items() if not name.startswith("challenge.dataset")}
+
+
+def _packages(record: Mapping[str, Any]) -> Facts:
+    system = _part(record, "system_info")
+    found: Facts = {str(name): version for name, version in _part(system, "packages_info").items()}
+    for name, facts in _part(system, "packages_direct_url").items():
+        if isinstance(facts, Mapping):
+            found[f"{name}: commit"] = facts.get("commit_id") or facts.get("commit")
+            found[f"{name}: uncommitted changes"] = facts.get("dirty") or None
+    return found
+
+
+def _python(record: Mapping[str, Any]) -> Facts:
+    system = _part(record, "system_info")
+    version = str(system.get("python_version") or "").split()
+    return {"version": version[0] if version else None, "implementation": _lower(system.get("python_implementation"))}
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+_MACHINE: Final = {
+    "processor": ("cpu", "brand_raw"),
+    "architecture": ("cpu", "arch"),
+    "processors": ("cpu", "count"),
+    "system": ("os", "system"),
+    "release": ("os", "release"),
+    "affinity": ("limits", "affinity"),
+}
+
+
+def _machine(record: Mapping[str, Any]) -> Facts:
+    system = _part(record, "system_info")
+    facts = {name: _part(system, part).get(key) for name, (part, key) in _MACHINE.items()}
+    facts |= _flat(_part(system, "limits", "environment"), "")
+    return facts
+
+
+def _config(record: Mapping[str, Any]) -> Facts:
+    facts = _flat(record.get("config") or {}, "")
+    return {name: value for name, value in facts.items() if name and not _is_place(name)}
+
+
+def _is_place(name: str) -> bool:
+    """Say whether an option of the config names a place on a machine, which says nothing about the numbers."""
+    first = name.partition(".")[0]
+    return first.endswith("_dir") or first in ("datasets", "stored_filenames_relative_to")

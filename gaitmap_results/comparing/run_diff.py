@@ -1,0 +1,266 @@
+"""Tell what changed between two runs."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gaitmap_results.comparing.numbers import ColumnDifference, ResultsDifference, compare_results
+from gaitmap_results.comparing.records import compare_records
+from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
+from gaitmap_results.reading.loading import load_run_metadata
+from gaitmap_results.reading.scores import read_scores
+from gaitmap_results.showing.text import duration
+from gaitmap_results.store.layout import RESULTS_DIR
+from gaitmap_results.typed_results.scores import Scores
+
+__all__ = ["RunDiff", "diff_runs"]
+
+_SECTIONS: Final = (
+    *("challenge", "data", "code", "parameters", "packages", "Python", "machine", "config", "scores", "results"),
+)
+_MAX_LINES: Final = 12
+_MAX_TEXT: Final = 60
+_N_WORST: Final = 3
+
+
+@dataclass(frozen=True)
+class RunDiff:
+    """What differs between two runs.
+
+    Attributes
+    ----------
+    first, second
+        The two run folders.
+    sections
+        What differs, in the order of likely cause.
+        A list of ``{"name", "first", "second"}`` for each of challenge, data, code, parameters, packages, Python,
+        machine and config.
+        For ``scores`` a list with one dictionary for each score.
+        For ``results`` a list with one dictionary that says how many values differ, and the columns that differ most.
+        Sections without a difference are left out.
+    same
+        The names of the sections without a difference.
+    runtime
+        The runtimes in seconds, if both runs were made on the same processor; no difference by themselves.
+
+    Examples
+    --------
+    >>> from gaitmap_results import RunDiff
+    >>> print(RunDiff("a", "b", {"code": [{"name": "commit", "first": "1f0c", "second": "77aa"}]}, ["data"], None))
+    code
+      commit  1f0c → 77aa
+    the same: data
+    """
+
+    first: Path
+    second: Path
+    sections: dict[str, list[dict[str, Any]]]
+    same: list[str]
+    runtime: tuple[float, float] | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the differences as JSON values."""
+        runtime = None if self.runtime is None else {"first": self.runtime[0], "second": self.runtime[1]}
+        paths = {"first": str(self.first), "second": str(self.second)}
+        return {**paths, "sections": self.sections, "same": self.same, "runtime": runtime}
+
+    def __str__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+    def _lines(self) -> Iterator[str]:
+        for name, differences in self.sections.items():
+            yield name
+            describe = {"scores": _score_line, "results": _results_lines}.get(name, _fact_line)
+            lines = [line for each in differences for line in describe(each).splitlines()]
+            yield from (f"  {line}" for line in lines[:_MAX_LINES])
+            if len(lines) > _MAX_LINES:
+                yield f"  … {len(lines) - _MAX_LINES} more; --json prints all"
+        if self.runtime is not None and self.sections:
+            yield f"runtime {duration(self.runtime[0])} → {duration(self.runtime[1])}, on the same processor"
+        if self.same:
+            yield f"the same: {', '.join(self.same)}"
+
+
+def diff_runs(first: str | Path, second: str | Path) -> RunDiff:
+    """Return what changed from one run to another.
+
+    What differs between any two runs is left out: ids, times, paths, free memory.
+
+    Parameters
+    ----------
+    first, second
+        The two run folders; the second one is told as a change of the first.
+
+    Returns
+    -------
+    diff
+        Printed, it has a line for each difference; ``diff.sections`` is empty if there is none.
+
+    Raises
+    ------
+    RunNotFoundError
+        If there is no run in one of the folders.
+    CorruptRunError
+        If what one of them stores cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, diff_runs, recorded_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, n_steps):
+    ...         self.n_steps_ = n_steps
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.json").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return (folder_path / "steps.json").read_text()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for n_steps in (10, 12):
+    ...         with recorded_run("constant", path=folder, use_git=False) as r:
+    ...             CountSteps().run(n_steps)
+    ...     diff_runs(*sorted(r.path_.parent.iterdir())).sections["results"][0]["n_different"]
+    1
+    """
+    paths = Path(first), Path(second)
+    records = [load_run_metadata(path) for path in paths]
+    found: dict[str, list[dict[str, Any]]] = {
+        name: [asdict(each) for each in differences] for name, differences in compare_records(*records).items()
+    }
+    scores = [_scores(path) for path in paths]
+    found["scores"] = list(_score_differences(*scores))
+    found["results"] = list(_results(compare_results(*(path / RESULTS_DIR for path in paths))))
+    return RunDiff(
+        *paths,
+        sections={name: found[name] for name in _SECTIONS if found[name]},
+        same=[name for name in _SECTIONS if not found[name]],
+        runtime=_runtimes(*records) if not found["machine"] else None,
+    )
+
+
+def _runtimes(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[float, float] | None:
+    one, other = first.get("runtime"), second.get("runtime")
+    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
+        return float(one), float(other)
+    return None
+
+
+def _scores(path: Path) -> Scores | None:
+    try:
+        return read_scores(path)
+    except (RunNotFoundError, CorruptRunError):
+        return None
+
+
+def _score_differences(first: Scores | None, second: Scores | None) -> Iterator[dict[str, Any]]:
+    """Yield how each score changed, unit by unit."""
+    if first is None or second is None:
+        if first is not second:
+            yield {"name": "scores", "first": first and first.means(), "second": second and second.means()}
+        return
+    for name in first.directions | second.directions:
+        one, other = ({row.unit: row.scores.get(name) for row in each.rows} for each in (first, second))
+        if one == other:
+            continue
+        direction = second.directions.get(name) or first.directions.get(name)
+        known = {
+            unit: other_value - value
+            for unit, value in one.items()
+            if value is not None and (other_value := other.get(unit)) is not None
+        }
+        gains = {unit: -each if direction == "minimize" else each for unit, each in known.items()}
+        worst = min(gains, key=lambda unit: gains[unit], default=None) if direction else None
+        worst = max(known, key=lambda unit: abs(known[unit]), default=None) if worst is None else worst
+        yield {
+            "name": name,
+            "first": first.mean(name) if name in first.directions else None,
+            "second": second.mean(name) if name in second.directions else None,
+            "direction": direction,
+            "mean_difference": math.fsum(known.values()) / len(known) if known else None,
+            "n_units": len(known),
+            "n_only_in_one": len(one | other) - len(known),
+            "n_better": sum(each > 0 for each in gains.values()) if direction else None,
+            "n_worse": sum(each < 0 for each in gains.values()) if direction else None,
+            "worst_unit": None if worst is None else list(worst),
+            "worst_difference": None if worst is None else known[worst],
+        }
+
+
+def _results(difference: ResultsDifference) -> Iterator[dict[str, Any]]:
+    columns = difference.results
+    if columns:
+        yield {
+            "verdict": difference.verdict(),
+            "n_values": difference.n_values,
+            "n_different": sum(each.n_different for each in columns),
+            "n_columns": len(columns),
+            "largest": _finite(columns[0].largest),
+            "worst": [_described(each) for each in columns[:_N_WORST]],
+        }
+
+
+def _described(column: ColumnDifference) -> dict[str, Any]:
+    return {**asdict(column), "largest": _finite(column.largest)}
+
+
+def _finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _fact_line(difference: Mapping[str, Any]) -> str:
+    return f"{difference['name']}  {_short(difference['first'])} → {_short(difference['second'])}"
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, list):
+        shown = ", ".join(map(str, value[:5]))
+        text = shown + (f" and {len(value) - 5} more" if len(value) > 5 else "")
+    else:
+        text = str(value)
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]} …"
+
+
+def _score_line(score: Mapping[str, Any]) -> str:
+    if score.get("mean_difference") is None:
+        return _fact_line(score)
+    text = f"{score['name']}  {_number(score['first'])} → {_number(score['second'])}"
+    text += f", mean difference {score['mean_difference']:+.3g} over {score['n_units']} units"
+    if score["direction"] is not None:
+        text += f", {score['n_better']} better, {score['n_worse']} worse"
+    if score["worst_unit"]:
+        name = " ".join(map(str, score["worst_unit"]))
+        word = "worst" if score["direction"] else "largest"
+        text += f", {word}: {name} ({score['worst_difference']:+.3g})"
+    return text
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4g}"
+
+
+def _results_lines(results: Mapping[str, Any]) -> str:
+    many = f"{results['n_different']:,} values in {results['n_columns']} columns differ"
+    agrees = ", within tolerance" if results["verdict"] == "within tolerance" else ""
+    if results["largest"] is not None:
+        many += f", the largest by {results['largest']:.2g} of its column{agrees}"
+    return "\n".join([many, *(_worst_line(each) for each in results["worst"])])
+
+
+def _worst_line(column: Mapping[str, Any]) -> str:
+    where = f"{column['file']}: {column['column']}" if column["column"] else column["file"]
+    row = f" [{column['row']}]" if column["row"] else ""
+    return f"{where}{row}  {_short(column['first'])} → {_short(column['second'])}"
