@@ -19,7 +19,6 @@ from gaitmap_results.store.privacy import redact_command
 
 if TYPE_CHECKING:
     from gaitmap_results.provenance.git import GitState, GitUnreadableError, PendingStatus
-    from gaitmap_results.provenance.git import PendingEndStatus as PendingEndState
     from gaitmap_results.provenance.packages import InstalledPackages
     from gaitmap_results.provenance.resources import ResourceMeter
     from gaitmap_results.store.heartbeat import Heart
@@ -154,7 +153,7 @@ def collect_provenance(
     options = collector.collect("git", _git_options, git_dirty_ignore, results_folder, caller) if use_git else None
     with contextlib.ExitStack() as until_read:
         # git works in processes of its own, hence all else is looked at while it does.
-        under_way = collector.collect("git", _start_git, until_read, describe=not will_be_reread) if options else None
+        under_way = collector.collect("git", _start_git, until_read, facts=not will_be_reread) if options else None
         system_info, packages = _system_info(collector)
         found_config = collector.collect("config", _config)
         command = collector.collect("command", redact_command, sys.argv)
@@ -182,11 +181,11 @@ def read_git(*, git_dirty_ignore: Sequence[str], results_folder: Path) -> GitAns
         return _finish_git(_start_git(until_read), _git_options(git_dirty_ignore, results_folder, None))
 
 
-def _start_git(until_read: contextlib.ExitStack, *, describe: bool = True) -> PendingStatus | GitAnswer:
+def _start_git(until_read: contextlib.ExitStack, *, facts: bool = True) -> PendingStatus | GitAnswer:
     from gaitmap_results.provenance.git import GitUnreadableError, PendingStatus
 
     try:
-        pending = PendingStatus(Path.cwd(), describe=describe)
+        pending = PendingStatus(Path.cwd(), facts=facts)
     except GitUnreadableError as error:
         return _unreadable(error)
     until_read.enter_context(pending)
@@ -236,12 +235,15 @@ class PendingEndStatus(contextlib.AbstractContextManager["PendingEndStatus"]):
     _WHAT: Final = "git at the end of the run"
 
     def __init__(self, provenance: Provenance, collector: Collector) -> None:
-        from gaitmap_results.provenance.git import PendingEndStatus as PendingEndState
+        from gaitmap_results.provenance.git import PendingStatus
 
         self._options = provenance.git_options
         self._start = provenance.git.state if provenance.git else None
         self._collector = collector
-        self._under_way = collector.collect(self._WHAT, PendingEndState, self._start) if self._start else None
+        start = self._start
+        self._under_way = (
+            None if start is None else collector.collect(self._WHAT, PendingStatus, start.base_dir, first=start)
+        )
 
     def __exit__(self, *_: object) -> None:
         if self._under_way is not None:
@@ -256,7 +258,7 @@ class PendingEndStatus(contextlib.AbstractContextManager["PendingEndStatus"]):
         end = self._collector.collect(self._WHAT, self._read, self._under_way)
         return (None, None) if end is None else (GitAnswer(end), end.differs_from(self._start))
 
-    def _read(self, under_way: PendingEndState) -> GitState:
+    def _read(self, under_way: PendingStatus) -> GitState:
         return under_way.finish(**self._options._asdict() if self._options else {})
 
 

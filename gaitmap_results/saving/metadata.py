@@ -269,8 +269,7 @@ def _git_details(answer: GitAnswer | None, outcome: Outcome) -> dict[str, Any] |
         return {"problem": problem, "changed_during_run": outcome.git_changed}
     return {
         "branch": state.branch,
-        "describe": _description(state, outcome.git),
-        "remote": state.remote,
+        **_commit_facts(state, outcome.git),
         "shallow": state.shallow,
         "caller_tracked": state.caller_tracked,
         "staged": list(state.staged),
@@ -286,9 +285,9 @@ def _git_details(answer: GitAnswer | None, outcome: Outcome) -> dict[str, Any] |
     }
 
 
-def _description(start: GitState, end: GitAnswer | None) -> str | None:
-    later = end.state.describe if end is not None and end.state is not None else None
-    return start.describe if start.describe is not None else later
+def _commit_facts(start: GitState, end: GitAnswer | None) -> dict[str, Any]:
+    facts = end.state.facts if end is not None and end.state is not None else start.facts
+    return {name: getattr(facts, name, None) for name in ("describe", "remote", "pushed")}
 
 
 def _git_end(answer: GitAnswer | None) -> dict[str, Any] | None:

@@ -8,7 +8,9 @@ import pickle
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -22,9 +24,10 @@ from gaitmap_results.provenance.git import (
     GitUnreadableError,
     PendingStatus,
     check_git_dirty_ignore,
-    read_git_state,
-    reread_git_state,
 )
+from gaitmap_results.provenance.git import read_git_state as read_checked
+from gaitmap_results.provenance.git import reread_git_state as reread_checked
+from gaitmap_results.provenance.git.commit import CommitFacts
 from gaitmap_results.provenance.git.remote import without_secrets
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs the file names and the processes of POSIX")
@@ -41,13 +44,6 @@ def _git_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, value)
 
 
-@pytest.fixture(autouse=True, params=["from its files", "by git"])
-def _way_to_find_the_repository(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let every rule hold for both ways: the files of the repository are read, or git itself is asked."""
-    if request.param == "by git":
-        monkeypatch.setattr("gaitmap_results.provenance.git.state.find_plain_repository", lambda _: None)
-
-
 @pytest.fixture
 def repository(tmp_path: Path) -> GitRepository:
     """Give a repository with one commit."""
@@ -58,9 +54,25 @@ def repository(tmp_path: Path) -> GitRepository:
     return repository
 
 
+def read_git_state(folder: Path, *, ignore: Sequence[str | Path] = (), **options: Any) -> GitState:
+    """Read the state of a repository, with an ignore list as a user writes it."""
+    return read_checked(folder, ignore=check_git_dirty_ignore(ignore), **options)
+
+
+def reread_git_state(state: GitState, *, ignore: Sequence[str | Path] = (), **options: Any) -> GitState:
+    """Read the state again, with an ignore list as a user writes it."""
+    return reread_checked(state, ignore=check_git_dirty_ignore(ignore), **options)
+
+
 def changes(state: GitState) -> dict[str, tuple[str, ...]]:
     """Return the changed paths that count, without the empty fields."""
     return {name: getattr(state, name) for name in CHANGES if getattr(state, name)}
+
+
+def facts(state: GitState) -> CommitFacts:
+    """Return the facts about the commit, which were asked for."""
+    assert state.facts is not None
+    return state.facts
 
 
 # The states of a work tree
@@ -72,7 +84,7 @@ def test_clean(repository: GitRepository) -> None:
     assert state.commit == repository.git("rev-parse", "HEAD")
     assert (state.branch, state.detached, state.dirty, changes(state)) == ("main", False, False, {})
     assert state.base_dir == Path(os.path.realpath(repository.path))
-    assert (state.shallow, state.remote, state.hidden, state.caller_tracked) == (False, None, (), None)
+    assert (state.shallow, facts(state).remote, state.hidden, state.caller_tracked) == (False, None, (), None)
 
 
 def test_unstaged(repository: GitRepository) -> None:
@@ -154,7 +166,7 @@ def test_no_commit(tmp_path: Path) -> None:
     """A repository without any commit has no commit to name and is dirty, even with nothing in it."""
     repository = GitRepository(tmp_path / "new")
     state = read_git_state(repository.path)
-    assert (state.commit, state.branch, state.detached, state.describe, state.dirty) == (
+    assert (state.commit, state.branch, state.detached, facts(state).describe, state.dirty) == (
         None,
         "main",
         False,
@@ -211,7 +223,7 @@ def test_shallow_and_described(repository: GitRepository, tmp_path: Path) -> Non
     repository.git("tag", "v1.0")
     repository.write("code.py", "print(2)\n")
     repository.commit()
-    described = read_git_state(repository.path).describe
+    described = facts(read_git_state(repository.path)).describe
     assert described is not None
     assert described.startswith("v1.0-1-g")
     repository.git("clone", "-q", "--depth=1", repository.path.as_uri(), tmp_path / "shallow")
@@ -635,7 +647,7 @@ def test_remote_without_secrets(repository: GitRepository, url: str) -> None:
     """The remote is named without user, password, query and fragment; in doubt nothing but its scheme is left."""
     repository.git("config", "remote.origin.url", url)
     state = read_git_state(repository.path)
-    assert state.remote == REMOTES[url]
+    assert facts(state).remote == REMOTES[url]
     assert SECRET not in repr(state)
 
 
@@ -656,19 +668,51 @@ def test_abbreviations_are_not_expanded(repository: GitRepository) -> None:
     """A secret that url.insteadOf would put into the remote stays out."""
     repository.git("config", f"url.https://user:{SECRET}@example.org/.insteadOf", "work:")
     repository.git("config", "remote.origin.url", "work:repo.git")
-    assert read_git_state(repository.path).remote == "work:repo.git"
+    assert facts(read_git_state(repository.path)).remote == "work:repo.git"
 
 
 def test_which_remote(repository: GitRepository) -> None:
     """Without a remote called origin it is the one of the branch, or the only one; in doubt there is none."""
     repository.git("config", "remote.Lab.url", "https://lab.example.org/repo")
-    assert read_git_state(repository.path).remote == "https://lab.example.org/repo"
+    assert facts(read_git_state(repository.path)).remote == "https://lab.example.org/repo"
     repository.git("config", "remote.fork.url", "https://fork.example.org/repo")
-    assert read_git_state(repository.path).remote is None
+    assert facts(read_git_state(repository.path)).remote is None
     repository.git("config", "branch.main.remote", "fork")
-    assert read_git_state(repository.path).remote == "https://fork.example.org/repo"
+    assert facts(read_git_state(repository.path)).remote == "https://fork.example.org/repo"
     repository.git("config", "remote.origin.url", "https://origin.example.org/repo")
-    assert read_git_state(repository.path).remote == "https://origin.example.org/repo"
+    assert facts(read_git_state(repository.path)).remote == "https://origin.example.org/repo"
+
+
+@pytest.mark.parametrize(
+    "place", ["branch of a remote", "ahead of it", "only a local branch", "no remote", "no commit"]
+)
+def test_pushed(repository: GitRepository, tmp_path: Path, place: str) -> None:
+    """A commit is pushed if a branch of a remote holds it, as far as this repository knows; nothing is fetched."""
+    if place not in ("no remote", "no commit"):
+        repository.git("init", "--quiet", "--bare", tmp_path / "remote")
+        repository.git("remote", "add", "lab", tmp_path / "remote")
+        repository.git("push", "--quiet", "lab", "main:other")
+        repository.write("code.py", "print(2)\n")
+        repository.commit()
+    if place == "branch of a remote":
+        repository.git("push", "--quiet", "lab", "main:other")
+        (tmp_path / "remote").rename(tmp_path / "gone")
+    elif place == "only a local branch":
+        repository.git("branch", "lab/fake")
+    elif place == "no commit":
+        repository = GitRepository(tmp_path / "new")
+    expected = {"branch of a remote": True, "no commit": None}.get(place, False)
+    assert facts(read_git_state(repository.path)).pushed is expected
+
+
+def test_the_facts_are_those_of_the_first_commit(repository: GitRepository) -> None:
+    """At the end of a run the commit of its start is described, whatever is checked out then."""
+    with PendingStatus(repository.path, facts=False) as pending:
+        first = pending.finish()
+    assert first.facts is None
+    repository.git("tag", "v1")
+    repository.git("commit", "--quiet", "--allow-empty", "--message", "later")
+    assert facts(reread_git_state(first)).describe == "v1"
 
 
 # What cannot be read
@@ -883,7 +927,7 @@ def test_change_between(repository: GitRepository, change: str) -> None:
     assert second.differs_from(first)
     assert second.dirty is ("commit" not in change)
     assert second.commit == repository.git("rev-parse", "HEAD")
-    assert second.describe == first.describe
+    assert facts(second).describe == facts(first).describe
 
 
 def test_results_between(repository: GitRepository) -> None:

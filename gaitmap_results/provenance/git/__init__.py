@@ -6,7 +6,6 @@ from gaitmap_results.provenance.git.ignoring import check_git_dirty_ignore
 from gaitmap_results.provenance.git.processes import GitUnreadableError
 from gaitmap_results.provenance.git.state import (
     GitState,
-    PendingEndStatus,
     PendingStatus,
     read_git_state,
     reread_git_state,
@@ -15,7 +14,6 @@ from gaitmap_results.provenance.git.state import (
 __all__ = [
     "GitState",
     "GitUnreadableError",
-    "PendingEndStatus",
     "PendingStatus",
     "check_git_dirty_ignore",
     "read_git_state",

@@ -1,14 +1,26 @@
-"""Names the remote of a repository without any secret in it."""
+"""Name the remote of a repository without any secret in it."""
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
-__all__ = ["remote_url", "without_secrets"]
+from gaitmap_results.provenance.git.processes import GitProcesses
+
+__all__ = ["remote_url", "start_settings", "without_secrets"]
 
 # Addresses of other kinds (`s3://KEY:SECRET@bucket`, `ext::sh -c ...`) have rules of their own.
 _KNOWN_SCHEMES = frozenset({"file", "ftp", "ftps", "git", "git+ssh", "http", "https", "ssh", "ssh+git"})
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]\\:%]*)(:[0-9]*)?")
+
+
+def start_settings(processes: GitProcesses, folder: Path) -> int:
+    """Ask git for the settings that :func:`remote_url` reads.
+
+    Unlike ``git remote get-url`` that does not expand the user's abbreviations, which may hold secrets.
+    """
+    names = r"^(remote\..*\.url|branch\..*\.remote)$"
+    return processes.start(folder, "config", "-z", "--get-regexp", names)
 
 
 def remote_url(settings: bytes, branch: str | None) -> str | None:
@@ -17,8 +29,7 @@ def remote_url(settings: bytes, branch: str | None) -> str | None:
     Parameters
     ----------
     settings
-        The output of ``git config -z --get-regexp`` for the URLs of remotes and the remotes of branches.
-        Unlike ``git remote get-url`` it does not expand the user's abbreviations, which may hold secrets.
+        The answer to :func:`start_settings`.
     branch
         The branch that is checked out.
     """

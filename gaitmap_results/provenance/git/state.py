@@ -1,4 +1,4 @@
-"""Puts together what a run stores about the repository."""
+"""Read the state of a repository, at the start and at the end of a run."""
 
 from __future__ import annotations
 
@@ -6,25 +6,22 @@ import contextlib
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gaitmap_results.provenance.git.changes import parse_status, shown_changes, start_status
-from gaitmap_results.provenance.git.describing import Description
+from gaitmap_results.provenance.git.commit import CommitFacts, PendingCommitFacts
 from gaitmap_results.provenance.git.ignoring import (
-    check_git_dirty_ignore,
     covers,
     entries_in_repository,
     matches_a_file,
     path_in_repository,
     results_entries,
 )
-from gaitmap_results.provenance.git.plain import PlainRepository, find_plain_repository
 from gaitmap_results.provenance.git.processes import GitProcesses
-from gaitmap_results.provenance.git.remote import remote_url
 
-__all__ = ["GitState", "PendingEndStatus", "PendingStatus", "read_git_state", "reread_git_state"]
+__all__ = ["GitState", "PendingStatus", "read_git_state", "reread_git_state"]
 
 
 _COUNTED = ("staged", "unstaged", "untracked", "conflicted", "submodules")
@@ -44,10 +41,8 @@ class GitState:
         The top folder of the work tree, without links on the way.
     commit, branch, detached
         ``commit`` is None before the first commit, ``branch`` is None when no branch is checked out.
-    describe
-        The commit in the words of ``git describe --tags --always``.
-    remote
-        The URL of the remote, without user, password, query and fragment.
+    facts
+        How the commit is called and where it can be fetched; None if git was not asked for that yet.
     shallow
         Whether the history is cut off.
     dirty
@@ -68,8 +63,7 @@ class GitState:
     commit: str | None
     branch: str | None
     detached: bool
-    describe: str | None
-    remote: str | None
+    facts: CommitFacts | None
     shallow: bool
     dirty: bool
     staged: tuple[str, ...]
@@ -90,7 +84,7 @@ class GitState:
 def read_git_state(
     folder: Path,
     *,
-    ignore: Sequence[str | Path] = (),
+    ignore: Sequence[str] = (),
     results_folder: Path | None = None,
     caller_file: Path | None = None,
     timeout: float = 30.0,
@@ -102,7 +96,8 @@ def read_git_state(
     folder
         A folder inside the work tree.
     ignore
-        Files and folders whose changes do not count, relative to the top of the work tree.
+        Files and folders whose changes do not count, relative to the top of the work tree, as
+        :func:`check_git_dirty_ignore` returns them.
     results_folder
         Changes in it do not count either, if it lies strictly inside the work tree and ``caller_file`` is not in it.
     caller_file
@@ -115,19 +110,65 @@ def read_git_state(
     GitUnreadableError
         If there is no repository, or git cannot read it.
     InvalidOptionError
-        If ``ignore`` has an entry that :func:`check_git_dirty_ignore` refuses, or an absolute one that does not lie
-        inside the work tree.
+        If ``ignore`` has an absolute entry that does not lie inside the work tree.
     """
-    check_git_dirty_ignore(ignore)
-    with PendingStatus(folder, timeout=timeout) as reading:
-        return reading.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
+    with PendingStatus(folder, timeout=timeout) as pending:
+        return pending.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
 
 
-class _Reading(contextlib.AbstractContextManager["_Reading"]):
-    """A status that git was asked for; none of its processes outlives the block."""
+def reread_git_state(
+    state: GitState,
+    *,
+    ignore: Sequence[str] = (),
+    results_folder: Path | None = None,
+    caller_file: Path | None = None,
+    timeout: float = 30.0,
+) -> GitState:
+    """Read again what can have changed since ``state`` was read, and the facts about the commit of ``state``.
 
-    _processes: GitProcesses
-    _status: int
+    Parameters and errors are those of :func:`read_git_state`.
+    Whether the history is shallow and the caller's file is tracked are those of ``state``.
+    """
+    with PendingStatus(state.base_dir, first=state, timeout=timeout) as pending:
+        return pending.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
+
+
+class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
+    """The status of a repository, asked for now, so that other things can be done until it is waited for.
+
+    None of git's processes outlives the block.
+
+    Parameters
+    ----------
+    folder
+        A folder inside the work tree.
+    first
+        What was read at the start of a run, if this is its end: the facts are then those about its commit.
+    facts
+        Whether to ask for the facts about the commit as well.
+    timeout
+        Seconds that all of it may take.
+    """
+
+    def __init__(
+        self, folder: Path, *, first: GitState | None = None, facts: bool = True, timeout: float = 30.0
+    ) -> None:
+        self._first = first
+        # If the repository is gone, git must not answer for another one that this one lay in.
+        self._processes = processes = GitProcesses(timeout, ceiling=None if first is None else first.base_dir.parent)
+        try:
+            # Side by side: in a large repository the status alone takes nearly all of the time.
+            self._status = start_status(processes, folder)
+            if first is None:
+                self._place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
+            self._listing = processes.start(
+                folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)"
+            )
+            commit = None if first is None else first.commit
+            self._facts = PendingCommitFacts(processes, folder, commit) if facts else None
+        except BaseException:
+            processes.close()
+            raise
 
     def __exit__(self, *_: object) -> None:
         self._processes.close()
@@ -135,134 +176,29 @@ class _Reading(contextlib.AbstractContextManager["_Reading"]):
     def finish(
         self,
         *,
-        ignore: Sequence[str | Path] = (),
+        ignore: Sequence[str] = (),
         results_folder: Path | None = None,
         caller_file: Path | None = None,
     ) -> GitState:
         """Wait for git and return what it said; parameters and errors are those of :func:`read_git_state`."""
-        entries = check_git_dirty_ignore(ignore)
-        base_dir = self._top_folder()
+        first = self._first
+        base_dir, shallow = self._place_of_repository() if first is None else (first.base_dir, first.shallow)
+        files = self._processes.answer_or_none(self._listing)
         results = results_entries(results_folder, caller_file, base_dir)
-        counted = _status_fields(self._processes, self._status, base_dir, entries, results)
-        return self._state(counted, caller_file)
-
-    def _top_folder(self) -> Path:
-        raise NotImplementedError
-
-    def _state(self, counted: dict[str, Any], caller_file: Path | None) -> GitState:
-        raise NotImplementedError
-
-
-class PendingStatus(_Reading):
-    """A reading of the state of a repository that is under way, so that other things can be done meanwhile.
-
-    Parameters
-    ----------
-    folder
-        A folder inside the work tree.
-    timeout
-        Seconds that all of it may take.
-    describe
-        Whether to describe the commit as well; :func:`reread_git_state` can do that later for the same commit.
-    """
-
-    def __init__(self, folder: Path, *, timeout: float = 30.0, describe: bool = True) -> None:
-        self._plain = plain = find_plain_repository(folder)
-        # git must not answer for another repository than the one that was found.
-        ceiling = None if plain is None else plain.base_dir.parent
-        folder = folder if plain is None else plain.base_dir
-        self._processes = processes = GitProcesses(timeout, ceiling=ceiling)
-        try:
-            # Side by side: in a large repository the status alone takes nearly all of the time.
-            self._status = start_status(processes, folder)
-            if plain is None or plain.tracked is None:
-                self._listing = processes.start(
-                    folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)"
-                )
-            self._description = Description(processes, folder) if describe else None
-            if plain is None:
-                self._place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
-                self._settings = processes.start(
-                    folder, "config", "-z", "--get-regexp", r"^(remote\..*\.url|branch\..*\.remote)$"
-                )
-        except BaseException:
-            processes.close()
-            raise
-
-    def _top_folder(self) -> Path:
-        self._repository = repository = self._plain or self._ask_git()
-        tracked = repository.tracked
-        self._files = self._processes.answer_or_none(self._listing) if tracked is None else tracked
-        return repository.base_dir
-
-    def _state(self, counted: dict[str, Any], caller_file: Path | None) -> GitState:
-        repository, files = self._repository, self._files
-        base_dir = repository.base_dir
+        counted = _status_fields(self._processes, self._status, base_dir, ignore, results)
+        branch = counted["branch"] if first is None else first.branch
         return GitState(
             base_dir=base_dir,
-            describe=None if self._description is None else self._description.text(),
-            remote=remote_url(repository.settings, counted["branch"]),
-            shallow=repository.shallow,
+            shallow=shallow,
+            facts=None if self._facts is None else self._facts.answer(branch),
             hidden=_hidden(files or b"", base_dir),
-            caller_tracked=_is_tracked(caller_file, files, base_dir),
+            caller_tracked=_is_tracked(caller_file, files, base_dir) if first is None else first.caller_tracked,
             **counted,
         )
 
-    def _ask_git(self) -> PlainRepository:
+    def _place_of_repository(self) -> tuple[Path, bool]:
         shallow, _, top = self._processes.answer(self._place)[0].partition(b"\n")
-        settings = self._processes.answer_or_none(self._settings) or b""
-        base_dir = Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n"))))
-        return PlainRepository(base_dir, shallow == b"true", settings, None)
-
-
-def reread_git_state(
-    state: GitState,
-    *,
-    ignore: Sequence[str | Path] = (),
-    results_folder: Path | None = None,
-    caller_file: Path | None = None,
-    timeout: float = 30.0,
-) -> GitState:
-    """Read again, with a single ``git status``, what can have changed since ``state`` was read.
-
-    Parameters and errors are those of :func:`read_git_state`.
-    The remote, the hidden files and whether the caller's file is tracked are those of ``state``; so is the description
-    if there is one, and else it is that of the commit of ``state``, whatever the commit is now.
-    """
-    with PendingEndStatus(state, timeout=timeout) as reading:
-        return reading.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
-
-
-class PendingEndStatus(_Reading):
-    """What :func:`reread_git_state` does, while the program does something else.
-
-    Parameters
-    ----------
-    state
-        What was read first.
-    timeout
-        Seconds that all of it may take.
-    """
-
-    def __init__(self, state: GitState, *, timeout: float = 30.0) -> None:
-        self._first = state
-        base_dir = state.base_dir
-        # If the repository is gone, git must not answer for another one that this one lay in.
-        self._processes = processes = GitProcesses(timeout, ceiling=base_dir.parent)
-        try:
-            self._status = start_status(processes, base_dir)
-            unknown = state.describe is None and state.commit
-            self._description = Description(processes, base_dir, state.commit) if unknown else None
-        except BaseException:
-            processes.close()
-            raise
-
-    def _top_folder(self) -> Path:
-        return self._first.base_dir
-
-    def _state(self, counted: dict[str, Any], caller_file: Path | None) -> GitState:  # noqa: ARG002 - the first's
-        described = self._first.describe if self._description is None else self._description.text()
-        return replace(self._first, describe=described, **counted)
+        return Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n")))), shallow == b"true"
 
 
 def _status_fields(

@@ -12,7 +12,7 @@ from typing import Literal
 
 from gaitmap_results.provenance.git.changes import parse_status
 from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
-from gaitmap_results.provenance.git.remote import remote_url
+from gaitmap_results.provenance.git.remote import remote_url, start_settings
 
 __all__ = ["FileState", "TrackedFiles", "track_files"]
 
@@ -116,7 +116,7 @@ class _Asked:
             "status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--", ":(literal).git"
         )
         self._tree = self._start("ls-tree", "-r", "-z", "--full-tree", commit or "HEAD")
-        self._settings = self._start("config", "-z", "--get-regexp", r"^(remote\..*\.url|branch\..*\.remote)$")
+        self._settings = start_settings(processes, top)
         self._hashes = self._start("hash-object", "--stdin-paths", paths=[_quoted(path) for path in self._there])
 
     def _start(self, *arguments: str, paths: Iterable[bytes] = ()) -> int:
