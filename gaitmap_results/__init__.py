@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from gaitmap_results._version import __version__
-from gaitmap_results.challenge import BaseChallenge
+from gaitmap_results.challenge import BaseChallenge, resolve_dataset
 from gaitmap_results.config import (
     LocalConfig,
     create_config_template,
@@ -26,7 +26,13 @@ from gaitmap_results.saving.save_run import save_run
 
 if TYPE_CHECKING:
     from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
-    from gaitmap_results.reading.loading import LoadedRun, load_run, load_run_custom_metadata, load_run_metadata
+    from gaitmap_results.reading.loading import (
+        LoadedRun,
+        ResultReturn,
+        load_run,
+        load_run_custom_metadata,
+        load_run_metadata,
+    )
     from gaitmap_results.reading.rename_keys import rename_keys
     from gaitmap_results.reading.scores import load_scores
     from gaitmap_results.reading.selecting import filter_results, get_all_result_paths, get_latest_result
@@ -42,6 +48,7 @@ __all__ = [
     "LoadedRun",
     "LocalConfig",
     "Recorder",
+    "ResultReturn",
     "RunDiff",
     "RunVerification",
     "UnfinishedRun",
@@ -68,6 +75,7 @@ __all__ = [
     "recover_run",
     "rename_keys",
     "reset_config",
+    "resolve_dataset",
     "save_run",
     "set_config",
     "unfinished_runs",
@@ -77,6 +85,7 @@ __all__ = [
 # What a program that records does not need is imported when it is first asked for.
 _MODULES = {
     "LoadedRun": "reading.loading",
+    "ResultReturn": "reading.loading",
     "RunDiff": "comparing.run_diff",
     "RunVerification": "reading.verifying",
     "UnfinishedRun": "unfinished.listing",

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
-from gaitmap_results.exceptions import InvalidChallengeError
+from gaitmap_results.exceptions import InvalidChallengeError, InvalidOptionError
 from gaitmap_results.store.layout import check_challenge_name, check_version
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "check_challenge",
     "full_class_name",
     "is_challenge",
+    "resolve_dataset",
 ]
 
 _WORKER_PROGRAMS: Final = ("joblib", "loky")
@@ -305,3 +306,39 @@ def _name_of_program(namespace: dict[str, Any]) -> str | None:
         return f"{package}.{path.stem}"
     # A folder or archive that is run has its program in a file of this name.
     return path.parent.stem if path.name == "__main__.py" else path.stem
+
+
+def resolve_dataset(dataset: Any, dataset_class: type) -> Any:
+    """Return a data set that was given as an instance, or as the folder it is in.
+
+    Parameters
+    ----------
+    dataset
+        An instance of ``dataset_class``, or the folder that is passed to it as ``data_folder``.
+    dataset_class
+        The class of the data set.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is neither.
+
+    Examples
+    --------
+    >>> from dataclasses import dataclass
+    >>> from pathlib import Path
+    >>> from gaitmap_results import resolve_dataset
+    >>> @dataclass
+    ... class Walks:
+    ...     data_folder: Path
+    >>> resolve_dataset("walks", Walks).data_folder.name
+    'walks'
+    """
+    if isinstance(dataset, (str, Path)):
+        return dataset_class(data_folder=Path(dataset))
+    if isinstance(dataset, dataset_class):
+        return dataset
+    raise InvalidOptionError(
+        f"The data set is {dataset!r} ({type(dataset).__name__}). "
+        f"Give an instance of {dataset_class.__name__}, or the path of its folder."
+    )

@@ -12,7 +12,7 @@ from gaitmap_results.cli.terminal import console, echo_json
 from gaitmap_results.config import ConfigValue, create_config_template, explain_config, find_config
 from gaitmap_results.showing.text import printable
 
-__all__ = ["config", "source_of"]
+__all__ = ["config", "source_of", "value_in_words"]
 
 _DEFAULT_FILE = "gaitmap_results.json"
 
@@ -28,7 +28,7 @@ def show(as_json: bool) -> None:
     """Show each value of the config, and where it comes from.
 
     The config is the file named by the environment variable GAITMAP_RESULTS_CONFIG, or else the table
-    [tool.gaitmap_results] in the nearest pyproject.toml.
+    [tool.gaitmap_results] in the nearest pyproject.toml, or else the config of gaitmap_challenges.
     """
     values = explain_config()
     if as_json:
@@ -65,7 +65,7 @@ def source_of(value: ConfigValue) -> str:
     """Return in words where a value of the config comes from."""
     if value.source == "default":
         return "default"
-    led = {"GAITMAP_RESULTS_CONFIG": " (named by GAITMAP_RESULTS_CONFIG)"}.get(value.found_by, "")
+    led = f" (named by {value.found_by})" if value.found_by.startswith("GAITMAP_") else ""
     return f"{value.where or value.source}{led}"
 
 
@@ -76,20 +76,25 @@ def _described(value: ConfigValue) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
-    return value if value is None or isinstance(value, (bool, int, str)) else str(value)
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def _rows(each: ConfigValue) -> Iterator[tuple[str, str, str]]:
     if not isinstance(each.value, Mapping):
-        yield each.name, _text(each.value), source_of(each)
+        yield each.name, value_in_words(each.value), source_of(each)
         return
     if not each.value:
         yield each.name, "none", source_of(each)
     for key, value in each.value.items():
-        yield f"{each.name}.{key}", _text(value), source_of(each)
+        yield f"{each.name}.{key}", value_in_words(value), source_of(each)
 
 
-def _text(value: Any) -> str:
+def value_in_words(value: Any) -> str:
+    """Return a value of the config as it is shown."""
     if value is None:
         return "not set"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "none"
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -14,10 +14,10 @@ from typing import Literal
 import click
 
 from gaitmap_results import __version__
-from gaitmap_results.cli.config import source_of
+from gaitmap_results.cli.config import source_of, value_in_words
 from gaitmap_results.cli.finding import RESULTS_PATH
 from gaitmap_results.cli.terminal import console, echo_json, print_labelled
-from gaitmap_results.config import explain_config, find_results_folder
+from gaitmap_results.config import explain_config, find_results_folder, tell_foreign_config
 from gaitmap_results.exceptions import GaitmapResultsError
 from gaitmap_results.store.layout import UNFINISHED_DIR
 
@@ -75,7 +75,8 @@ def _config() -> tuple[Verdict, list[str]]:
     given = [each for each in values if each.source != "default"]
     if not given:
         return "note", ["there is none; pass `path` to each run, or write one with `gaitmap-results config template`"]
-    return "good", [f"{each.name} = {each.value}, from {source_of(each)}" for each in given]
+    lines = [f"{each.name} = {value_in_words(each.value)}, from {source_of(each)}" for each in given]
+    return "good", [*lines, *filter(None, [tell_foreign_config()])]
 
 
 def _results_folder(given: Path | None) -> tuple[Verdict, list[str]]:

@@ -8,11 +8,15 @@ variable ``GAITMAP_RESULTS_CONFIG``, else in ``[tool.gaitmap_results]`` of the n
 
 from __future__ import annotations
 
+from gaitmap_results.config.asking import (
+    _resolve_debug,  # noqa: F401 - gaitmap_bench calls it
+    explain_config,
+    find_results_folder,
+    tell_foreign_config,
+)
 from gaitmap_results.config.holding import (
     config_for_workers,
-    explain_config,
     find_config,
-    find_results_folder,
     get_config,
     is_config_set,
     is_debug_run,
@@ -22,9 +26,13 @@ from gaitmap_results.config.holding import (
 from gaitmap_results.config.local import ConfigValue, LocalConfig
 from gaitmap_results.config.template import create_config_template
 
+#: The name of ``get_config`` in gaitmap_challenges.
+config = get_config
+
 __all__ = [
     "ConfigValue",
     "LocalConfig",
+    "config",
     "config_for_workers",
     "create_config_template",
     "explain_config",
@@ -35,4 +43,5 @@ __all__ = [
     "is_debug_run",
     "reset_config",
     "set_config",
+    "tell_foreign_config",
 ]

@@ -16,17 +16,27 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.config.values import check_boolean, check_datasets, check_folder, check_number_of_jobs
+from gaitmap_results.config.values import (
+    check_boolean,
+    check_datasets,
+    check_folder,
+    check_ignored,
+    check_number_of_jobs,
+    check_seconds,
+    check_signal_names,
+)
 from gaitmap_results.exceptions import ConfigError
 
 __all__ = ["ConfigFile", "read_config_file", "read_pyproject"]
 
-_FOLDERS = ("results_dir", "cache_dir", "tmp_dir")
-_KEYS = (*_FOLDERS, "n_jobs", "datasets", "debug")
+_FOLDERS = ("results_dir", "cache_dir", "tmp_dir", "stored_filenames_relative_to")
+_LISTS = {"git_dirty_ignore": check_ignored, "handle_signals": check_signal_names}
+_KEYS = (*_FOLDERS, "n_jobs", "datasets", *_LISTS, "sample_resources_s", "debug")
 
 _NO_TOML = (
     "Python 3.10 cannot read TOML by itself. Install the extra with: pip install 'gaitmap_results[toml]', "
@@ -53,13 +63,15 @@ class ConfigFile:
     debug: bool | None
 
 
-def read_config_file(path: Path) -> ConfigFile:
+def read_config_file(path: Path, more_keys: Iterable[str] = ()) -> ConfigFile:
     """Read a JSON or TOML config file.
 
     Parameters
     ----------
     path
         The file; relative paths in it start from its folder.
+    more_keys
+        Keys of a larger config; their values are taken as they are.
 
     Raises
     ------
@@ -79,7 +91,8 @@ def read_config_file(path: Path) -> ConfigFile:
             "It must be a file that you have permission to read."
         ) from error
     is_toml = path.suffix.lower() == ".toml"
-    return _checked(_section(_parsed_toml(text, path) if is_toml else _parsed_json(text, path), path), path)
+    content = _parsed_toml(text, path) if is_toml else _parsed_json(text, path)
+    return _checked(_section(content, path), path, more_keys)
 
 
 def read_pyproject(path: Path) -> ConfigFile | None:
@@ -203,11 +216,11 @@ def _table(value: object, name: str, path: Path) -> dict[str, Any]:
     return value
 
 
-def _checked(section: dict[str, Any], path: Path) -> ConfigFile:
+def _checked(section: dict[str, Any], path: Path, more_keys: Iterable[str] = ()) -> ConfigFile:
     values: dict[str, Any] = {}
     debug = None
     for key, value in section.items():
-        if key not in _KEYS:
+        if key not in _KEYS and key not in more_keys:
             raise ConfigError(_unknown_key(key, path))
         where = f"{key!r} in {path}"
         if value is None:
@@ -218,8 +231,14 @@ def _checked(section: dict[str, Any], path: Path) -> ConfigFile:
             values[key] = check_number_of_jobs(value, where=where, text_allowed=True)
         elif key == "datasets":
             values[key] = check_datasets(value, where=where, base=path.parent)
-        else:
+        elif key in _LISTS:
+            values[key] = _LISTS[key](value, where=where)
+        elif key == "sample_resources_s":
+            values[key] = check_seconds(value, where=where)
+        elif key == "debug":
             debug = check_boolean(value, where=where)
+        else:
+            values[key] = value
     return ConfigFile(path, values, debug)
 
 

@@ -12,22 +12,23 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from gaitmap_results.config.file import read_config_file
+from gaitmap_results.config.gaitmap_challenges import debug_of_gaitmap_challenges
 from gaitmap_results.config.local import ConfigValue, FoundConfig, LocalConfig
 from gaitmap_results.config.lookup import (
-    CONFIG_VARIABLE,
     DEBUG_VARIABLE,
     Lookup,
     debug_of_environment,
     from_file,
     look_up,
+    nothing_found,
 )
 from gaitmap_results.config.values import check_boolean, check_folder
-from gaitmap_results.exceptions import ConfigError, DebugSettingWarning, NoResultsFolderError
+from gaitmap_results.exceptions import ConfigError, DebugSettingWarning
 
 __all__ = [
     "config_for_workers",
-    "explain_config",
-    "find_results_folder",
+    "find_debug",
+    "find_lookup",
     "get_config",
     "is_config_set",
     "is_debug_run",
@@ -35,10 +36,6 @@ __all__ = [
     "set_config",
 ]
 
-_WAYS_TO_CONFIGURE = (
-    f"Call set_config, name a config file in the environment variable {CONFIG_VARIABLE} (create_config_template "
-    "writes one), or add the table [tool.gaitmap_results] to pyproject.toml."
-)
 _logger = logging.getLogger("gaitmap_results")
 
 
@@ -63,7 +60,12 @@ _held = _Held()
 _lock = threading.Lock()
 
 
-def set_config(config_obj_or_path: str | Path | LocalConfig | None = None, debug: bool | None = None) -> LocalConfig:
+def set_config(
+    config_obj_or_path: str | Path | LocalConfig | None = None,
+    debug: bool | None = None,
+    _config_type: type[LocalConfig] = LocalConfig,
+    _default_config_file: str | Path | None = None,
+) -> LocalConfig:
     """Set the config for this process, and for the workers to which it sends recorded functions.
 
     Parameters
@@ -76,6 +78,10 @@ def set_config(config_obj_or_path: str | Path | LocalConfig | None = None, debug
         Whether runs are debug runs.
         It overrides a ``debug`` key of the config file, and is overridden by the environment variable
         ``GAITMAP_RESULTS_DEBUG``.
+    _config_type
+        A dataclass that inherits from ``LocalConfig``, for packages whose config has more values or other defaults.
+    _default_config_file
+        The config file that is read if it exists and no other config is found.
 
     Returns
     -------
@@ -104,7 +110,7 @@ def set_config(config_obj_or_path: str | Path | LocalConfig | None = None, debug
     _refuse_second_config()
     if debug is not None:
         debug = check_boolean(debug, where="'debug' given to set_config")
-    chosen = _choose(config_obj_or_path, anything_else_given=debug is not None)
+    chosen = _choose(config_obj_or_path, debug is not None, _config_type, _default_config_file)
     from_environment = debug_of_environment()
     if debug is not None:
         if from_environment is not None and from_environment.value != debug:
@@ -142,7 +148,7 @@ def get_config() -> LocalConfig:
     """
     lookup = _view(_held)
     if lookup.found is None:
-        raise ConfigError(_nothing_found(lookup))
+        raise ConfigError(nothing_found(lookup))
     return lookup.found.config
 
 
@@ -209,52 +215,6 @@ def is_debug_run() -> bool | None:
     return value
 
 
-def find_results_folder(path: str | Path | None = None) -> Path:
-    """Return the results folder as an absolute path: the given one, else the config's.
-
-    Parameters
-    ----------
-    path
-        The results folder; ``~`` and environment variables in it are replaced as in a config.
-
-    Raises
-    ------
-    NoResultsFolderError
-        If it is not given, and there is no config or the config has no ``results_dir``.
-    ConfigError
-        If it is no path, or the config is wrong.
-    """
-    if path is not None:
-        return check_folder(path, where="'path'")
-    lookup = _view(_held)
-    if lookup.found is not None and (folder := lookup.found.config.results_dir) is not None:
-        return folder
-    if lookup.found is None:
-        reason = _nothing_found(lookup)
-    else:
-        place = lookup.found.where or "that was set"
-        reason = f"The config {place} has no results_dir. Add it there."
-    raise NoResultsFolderError(
-        "It is not known where runs are to be stored: no path was given, and no config names a results folder. "
-        f"Either give path=..., or set results_dir in a config. {reason}"
-    )
-
-
-def explain_config() -> list[ConfigValue]:
-    """Return every value of the config and ``debug``, each with where it comes from.
-
-    Where there is no config at all, these are the defaults.
-
-    Raises
-    ------
-    ConfigError
-        If the config that is set or found is wrong.
-    """
-    held = _held
-    found = _view(held).found or FoundConfig(LocalConfig())
-    return [*(found.explained(item.name) for item in fields(LocalConfig)), _debug(held)]
-
-
 def config_for_workers() -> tuple[SentConfig | None, Callable[[SentConfig | None], None]]:
     """Return the config of this process, and the function that a worker process calls with it.
 
@@ -294,7 +254,12 @@ def _refuse_second_config() -> None:
         raise ConfigError(f"set_config was called, but a config is set already{where}. Call reset_config() first.")
 
 
-def _choose(config_obj_or_path: object, *, anything_else_given: bool) -> FoundConfig:
+def _choose(
+    config_obj_or_path: object,
+    anything_else_given: bool,
+    kind: type[LocalConfig],
+    default_file: str | Path | None,
+) -> FoundConfig:
     if isinstance(config_obj_or_path, LocalConfig):
         # Not `!=`, since data sets may be an object that compares in a way of its own.
         given = {
@@ -305,7 +270,7 @@ def _choose(config_obj_or_path: object, *, anything_else_given: bool) -> FoundCo
         path = Path(config_obj_or_path)
         if not path.is_file():
             path = check_folder(config_obj_or_path, where="The config file given to set_config")
-        return from_file(read_config_file(path), "file", "set_config")
+        return _read(path, kind)
     if config_obj_or_path is not None:
         raise ConfigError(
             f"set_config was given {config_obj_or_path!r} ({type(config_obj_or_path).__name__}). "
@@ -313,25 +278,46 @@ def _choose(config_obj_or_path: object, *, anything_else_given: bool) -> FoundCo
         )
     lookup = _view(_held)
     if lookup.found is not None:
-        return lookup.found
+        return _of_kind(lookup.found, kind)
+    if default_file is not None and Path(default_file).exists():
+        return _read(Path(default_file), kind)
     # Somebody who only says debug=... needs no config file: runs may be stored by giving their path.
     if anything_else_given:
-        return FoundConfig(LocalConfig())
-    raise ConfigError(_nothing_found(lookup))
+        return FoundConfig(kind())
+    raise ConfigError(nothing_found(lookup))
+
+
+def _read(path: Path, kind: type[LocalConfig]) -> FoundConfig:
+    names = [item.name for item in fields(kind)]
+    return _of_kind(from_file(read_config_file(path, names), "file", "set_config"), kind)
+
+
+def _of_kind(found: FoundConfig, kind: type[LocalConfig]) -> FoundConfig:
+    """Return a config as one of another class, whose defaults count where nothing is given."""
+    if type(found.config) is kind:
+        return found
+    config = kind()
+    for name in found.given:
+        object.__setattr__(config, name, getattr(found.config, name))
+    return dataclasses.replace(found, config=config)
+
+
+def find_lookup() -> Lookup:
+    """Return the config that counts here and now, or the places where none was found."""
+    return _view(_held)
+
+
+def find_debug() -> ConfigValue:
+    """Return the debug setting that counts here and now, with where it comes from."""
+    return _debug(_held)
 
 
 def _view(held: _Held) -> Lookup:
-    """Return the config that counts here and now, or the places where none was found."""
     if held.chosen is not None:
         return Lookup(held.chosen)
     if held.received is not None and held.received.found is not None:
         return Lookup(held.received.found)
     return look_up()
-
-
-def _nothing_found(lookup: Lookup) -> str:
-    places = "".join(f"\n- {place}" for place in lookup.places)
-    return f"There is no config. {_WAYS_TO_CONFIGURE} Places that were searched:\n- set_config: not called{places}"
 
 
 def _debug(held: _Held) -> ConfigValue:
@@ -340,4 +326,6 @@ def _debug(held: _Held) -> ConfigValue:
     if (from_environment := debug_of_environment()) is not None:
         return from_environment
     found = _view(held).found
-    return ConfigValue("debug", None) if found is None else found.debug
+    if found is not None:
+        return found.debug
+    return debug_of_gaitmap_challenges() or ConfigValue("debug", None)

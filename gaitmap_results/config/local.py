@@ -7,23 +7,38 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.config.values import check_datasets, check_folder, check_number_of_jobs
+from gaitmap_results.config.values import (
+    check_datasets,
+    check_folder,
+    check_ignored,
+    check_number_of_jobs,
+    check_seconds,
+    check_signal_names,
+)
 
 __all__ = ["ConfigValue", "FoundConfig", "LocalConfig"]
 
-_FOLDERS = ("results_dir", "cache_dir", "tmp_dir")
+_FOLDERS = ("results_dir", "cache_dir", "tmp_dir", "stored_filenames_relative_to")
+_CHECKS: dict[str, Callable[..., Any]] = {
+    **dict.fromkeys(_FOLDERS, check_folder),
+    "n_jobs": check_number_of_jobs,
+    "datasets": check_datasets,
+    "git_dirty_ignore": check_ignored,
+    "handle_signals": check_signal_names,
+    "sample_resources_s": check_seconds,
+}
 
 
 @dataclass(frozen=True)
 class LocalConfig:
     """What is particular to this computer.
 
-    In the three folders ``~`` and environment variables (``$NAME``, ``${NAME}``, ``%NAME%``) are replaced, and a
+    In the folders ``~`` and environment variables (``$NAME``, ``${NAME}``, ``%NAME%``) are replaced, and a
     relative path starts from the working directory at this moment.
 
     Parameters
@@ -38,6 +53,15 @@ class LocalConfig:
         The number of parallel jobs on this computer; -1 for as many as it has processors.
     datasets
         Where the data sets are: a mapping of names to folders, or the ``DatasetsConfig`` of gaitmap_datasets.
+    git_dirty_ignore
+        Files, folders and patterns whose changes do not count, where a run does not say so itself.
+        They need not exist.
+    stored_filenames_relative_to
+        The folder that stored paths are relative to, where a run does not say so itself.
+    handle_signals
+        Names of signals that end a block in order, where a block does not say so itself.
+    sample_resources_s
+        Seconds between two looks at the processes of a run, where a block does not say so itself.
 
     Raises
     ------
@@ -47,8 +71,8 @@ class LocalConfig:
     Examples
     --------
     >>> from gaitmap_results.config import LocalConfig
-    >>> LocalConfig(n_jobs=4).to_json_dict()
-    {'tmp_dir': None, 'cache_dir': None, 'results_dir': None, 'n_jobs': 4, 'datasets': None}
+    >>> LocalConfig(n_jobs=4).n_jobs
+    4
     """
 
     results_dir: Path | None = None
@@ -57,13 +81,16 @@ class LocalConfig:
     n_jobs: int = 1
     # A dictionary has no hash; without this a config with data sets would have none either.
     datasets: Any = field(default=None, hash=False)
+    git_dirty_ignore: Sequence[str | Path] = ()
+    stored_filenames_relative_to: Path | None = None
+    handle_signals: Sequence[str] = ()
+    sample_resources_s: float | None = None
 
     def __post_init__(self) -> None:
-        for name in _FOLDERS:
-            if (value := getattr(self, name)) is not None:
-                object.__setattr__(self, name, check_folder(value, where=f"{name!r} given to LocalConfig"))
-        object.__setattr__(self, "n_jobs", check_number_of_jobs(self.n_jobs, where="'n_jobs' given to LocalConfig"))
-        object.__setattr__(self, "datasets", check_datasets(self.datasets, where="'datasets' given to LocalConfig"))
+        for name, check in _CHECKS.items():
+            value = getattr(self, name)
+            if value is not None or name not in _FOLDERS:
+                object.__setattr__(self, name, check(value, where=f"{name!r} given to LocalConfig"))
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the config as it is stored in ``metadata.json``: a new dictionary that JSON can hold, paths as text.
@@ -71,7 +98,8 @@ class LocalConfig:
         A config file with this content means the same config again, if ``datasets`` is a mapping.
         """
         # The order of gaitmap_challenges, so that its records and ours can be laid side by side.
-        names = ("tmp_dir", "cache_dir", "results_dir", "n_jobs", "datasets")
+        first = ("tmp_dir", "cache_dir", "results_dir", "n_jobs", "datasets")
+        names = (*first, *(each.name for each in fields(self) if each.name not in first))
         return {name: _as_json(getattr(self, name)) for name in names}
 
 
@@ -86,11 +114,12 @@ class ConfigValue:
     value
         The value in use.
     source
-        ``"argument"`` (of ``set_config``), ``"file"``, ``"pyproject"``, ``"environment variable"`` or ``"default"``.
+        ``"argument"`` (of ``set_config``), ``"file"``, ``"pyproject"``, ``"environment variable"``,
+        ``"gaitmap_challenges"`` or ``"default"``.
     where
         The path of the file or the name of the variable, empty for the other sources.
     found_by
-        What led to the file: ``"set_config"``, ``"GAITMAP_RESULTS_CONFIG"`` or ``"search"``, else empty.
+        What led to the file: ``"set_config"``, ``"search"`` or the name of a variable, else empty.
     """
 
     name: str

@@ -1,7 +1,8 @@
 """Looks for a config where nobody has set one.
 
 The places are the file named by the environment variable ``GAITMAP_RESULTS_CONFIG``, then the table
-``[tool.gaitmap_results]`` in a ``pyproject.toml`` of the working directory or the nearest folder above it.
+``[tool.gaitmap_results]`` in a ``pyproject.toml`` of the working directory or the nearest folder above it, then
+gaitmap_challenges.
 """
 
 from __future__ import annotations
@@ -11,14 +12,28 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gaitmap_results.config.file import ConfigFile, read_config_file, read_pyproject
+from gaitmap_results.config.gaitmap_challenges import find_config_of_gaitmap_challenges
 from gaitmap_results.config.local import ConfigValue, FoundConfig, LocalConfig
 from gaitmap_results.config.values import check_boolean, check_folder
 from gaitmap_results.exceptions import ConfigError
 
-__all__ = ["CONFIG_VARIABLE", "DEBUG_VARIABLE", "Lookup", "debug_of_environment", "from_file", "look_up"]
+__all__ = [
+    "CONFIG_VARIABLE",
+    "DEBUG_VARIABLE",
+    "Lookup",
+    "debug_of_environment",
+    "from_file",
+    "look_up",
+    "nothing_found",
+]
 
 CONFIG_VARIABLE = "GAITMAP_RESULTS_CONFIG"
 DEBUG_VARIABLE = "GAITMAP_RESULTS_DEBUG"
+
+_WAYS_TO_CONFIGURE = (
+    f"Call set_config, name a config file in the environment variable {CONFIG_VARIABLE} (create_config_template "
+    "writes one), or add the table [tool.gaitmap_results] to pyproject.toml."
+)
 
 
 @dataclass(frozen=True)
@@ -45,11 +60,18 @@ def look_up() -> Lookup:
             return Lookup(from_file(read_config_file(path), "file", CONFIG_VARIABLE))
         except ConfigError as error:
             raise ConfigError(f"{error} (The environment variable {CONFIG_VARIABLE} names this file.)") from error
-    places = [f"environment variable {CONFIG_VARIABLE}: not set"]
+    in_pyproject, places = _search_pyproject()
+    found = in_pyproject or find_config_of_gaitmap_challenges()
+    return Lookup(found, (f"environment variable {CONFIG_VARIABLE}: not set", *places, "gaitmap_challenges: no config"))
+
+
+def _search_pyproject() -> tuple[FoundConfig | None, list[str]]:
+    """Return the config in the nearest ``pyproject.toml`` that has one, or where there was none."""
     try:
         folder = Path.cwd()
     except OSError:
-        return Lookup(places=(*places, "pyproject.toml: not searched, since the working directory no longer exists"))
+        return None, ["pyproject.toml: not searched, since the working directory no longer exists"]
+    places = []
     for candidate in (folder / "pyproject.toml" for folder in (folder, *folder.parents)):
         try:
             file = read_pyproject(candidate)
@@ -60,9 +82,15 @@ def look_up() -> Lookup:
             places.append(f"{candidate}: cannot be read ({error.strerror or error})")
             continue
         if file is not None:
-            return Lookup(from_file(file, "pyproject", "search"))
+            return from_file(file, "pyproject", "search"), places
         places.append(f"{candidate}: has no table [tool.gaitmap_results]")
-    return Lookup(places=(*places, f"pyproject.toml in {folder} and the folders above it: no further one"))
+    return None, [*places, f"pyproject.toml in {folder} and the folders above it: no further one"]
+
+
+def nothing_found(lookup: Lookup) -> str:
+    """Return the message for where a config is needed and none was found."""
+    places = "".join(f"\n- {place}" for place in lookup.places)
+    return f"There is no config. {_WAYS_TO_CONFIGURE} Places that were searched:\n- set_config: not called{places}"
 
 
 def from_file(file: ConfigFile, source: str, found_by: str) -> FoundConfig:

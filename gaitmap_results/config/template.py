@@ -5,19 +5,22 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from gaitmap_results.config.local import LocalConfig
 from gaitmap_results.config.values import check_folder
 from gaitmap_results.exceptions import ConfigError
 
 __all__ = ["create_config_template"]
 
 
-def create_config_template(path: str | Path) -> Path:
+def create_config_template(path: str | Path, _config_type: type[LocalConfig] = LocalConfig) -> Path:
     """Write a config file with every key, to be filled in.
 
     Parameters
     ----------
     path
         The file to create; its name must not end with ``.toml``, since it is JSON.
+    _config_type
+        A dataclass that inherits from ``LocalConfig``, for packages whose config has more values or other defaults.
 
     Returns
     -------
@@ -42,7 +45,9 @@ def create_config_template(path: str | Path) -> Path:
     target = check_folder(path, where="'path' of the config template")
     if target.suffix.lower() == ".toml":
         raise ConfigError(f"The config template {target} would be JSON. Choose a name that ends with .json.")
-    ours = {"results_dir": None, "cache_dir": None, "tmp_dir": None, "n_jobs": 1, "debug": None}
+    ours = _config_type().to_json_dict()
+    del ours["datasets"]  # beside the section
+    ours["debug"] = None
     try:
         with target.open("x", encoding="utf-8") as file:
             file.write(json.dumps({"gaitmap_results": ours, "datasets": {}}, indent=4) + "\n")

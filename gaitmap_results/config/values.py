@@ -8,16 +8,26 @@ Whatever cannot be meant is refused with a :class:`~gaitmap_results.exceptions.C
 from __future__ import annotations
 
 import dataclasses
+import math
 import operator
 import os
 import re
-from collections.abc import Mapping
-from pathlib import Path
+import signal
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 from gaitmap_results.exceptions import ConfigError
 
-__all__ = ["check_boolean", "check_datasets", "check_folder", "check_number_of_jobs"]
+__all__ = [
+    "check_boolean",
+    "check_datasets",
+    "check_folder",
+    "check_ignored",
+    "check_number_of_jobs",
+    "check_seconds",
+    "check_signal_names",
+]
 
 _WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 _ALLOWED_WORDS = "true, 1, yes, on (a debug run) or false, 0, no, off (not a debug run)"
@@ -123,6 +133,60 @@ def check_folder(value: object, *, where: str, base: Path | None = None) -> Path
             f"{where} is the relative path {text!r}, but the working directory it starts from no longer exists. "
             "Change to a folder that exists, or write an absolute path."
         ) from error
+
+
+def check_seconds(value: object, *, where: str) -> float | None:
+    """Return a number of seconds above 0, or ``None``.
+
+    Raises
+    ------
+    ConfigError
+        If it is neither.
+    """
+    if value is None:
+        return None
+    if not isinstance(value, bool) and isinstance(value, (int, float)) and 0 < value < math.inf:
+        return value
+    raise ConfigError(f"{where} is {_shown(value)}, but must be a number of seconds above 0, such as 1. Correct it.")
+
+
+def check_signal_names(value: object, *, where: str) -> tuple[str, ...]:
+    """Return names of signals that a program can handle.
+
+    Raises
+    ------
+    ConfigError
+        If it is no list, or names something else.
+    """
+    for name in (names := _texts(value, where, 'such as ["SIGTERM"]')):
+        if name not in signal.Signals.__members__ or name in ("SIGKILL", "SIGSTOP"):
+            raise ConfigError(
+                f"{where} names {name!r}, which is no signal that a program can handle on this system. "
+                'Write names such as "SIGTERM".'
+            )
+    return names
+
+
+def check_ignored(value: object, *, where: str) -> tuple[str, ...]:
+    """Return files, folders and patterns whose changes do not count.
+
+    Raises
+    ------
+    ConfigError
+        If it is no list of texts and paths, or one of them is empty.
+    """
+    return _texts(value, where, 'such as ["slurm-*.out", "notes"]')
+
+
+def _texts(value: object, where: str, example: str) -> tuple[str, ...]:
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+        raise ConfigError(f"{where} is {_shown(value)}, but must be a list, {example}. Correct it.")
+    texts = []
+    for each in value:
+        if not isinstance(each, (str, PurePath)) or not str(each).strip():
+            raise ConfigError(f"{where} holds {_shown(each)}, which is no text. Write a list {example}.")
+        texts.append(each.as_posix() if isinstance(each, PurePath) else each)
+    return tuple(dict.fromkeys(texts))
 
 
 def check_datasets(value: object, *, where: str, base: Path | None = None) -> Any:

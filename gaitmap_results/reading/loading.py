@@ -13,7 +13,7 @@ from gaitmap_results.reading.run_files import links_out, read_run_json
 from gaitmap_results.showing.html import run_html
 from gaitmap_results.store.layout import CUSTOM_METADATA_FILE, METADATA_FILE, RESULTS_DIR
 
-__all__ = ["LoadedRun", "load_run", "load_run_custom_metadata", "load_run_metadata"]
+__all__ = ["LoadedRun", "ResultReturn", "load_run", "load_run_custom_metadata", "load_run_metadata"]
 
 _MAX_SHOWN: Final = 10
 
@@ -52,6 +52,10 @@ class LoadedRun(_Contents):
 
     def _repr_html_(self) -> str:
         return run_html(self.metadata, self.custom_metadata, self.path)
+
+
+#: The name that gaitmap_challenges has for it.
+ResultReturn = LoadedRun
 
 
 def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:

@@ -134,8 +134,8 @@ class Recorder(_html.ShownRecorder):
             check_challenge(challenge)
         observe_again()
         encoded = encode_custom_metadata(self.custom_metadata)
-        signals = check_signals(self._options["handle_signals"])
         self._plan: SavePlan = make_plan(self._options)
+        signals = check_signals(self._options["handle_signals"] or self._plan.handle_signals)
         self._provenance: Provenance = collect_provenance(
             self._caller, **self._plan.of_provenance(), will_be_reread=True
         )

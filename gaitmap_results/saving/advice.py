@@ -14,7 +14,7 @@ from gaitmap_results.exceptions import (
 from gaitmap_results.provenance.collecting import Provenance
 from gaitmap_results.saving.debug_reasons import DebugReason, describe_reasons, git_reasons
 from gaitmap_results.saving.plan import SavePlan
-from gaitmap_results.user_code.user_warnings import PendingWarnings
+from gaitmap_results.user_code.user_warnings import PendingWarnings, announce
 
 __all__ = [
     "advise_about_debug",
@@ -22,6 +22,9 @@ __all__ = [
     "advise_about_unknowns",
     "advise_before_start",
 ]
+
+# What was told once need not be told by every block.
+_told: set[str] = set()
 
 
 def advise_before_start(plan: SavePlan, provenance: Provenance) -> list[DebugReason]:
@@ -37,12 +40,15 @@ def advise_before_start(plan: SavePlan, provenance: Provenance) -> list[DebugRea
 
 def advise_about_start(plan: SavePlan, provenance: Provenance, pending: PendingWarnings) -> None:
     """Collect what the user should know about their setting and their repository."""
+    if plan.foreign_config is not None and plan.foreign_config not in _told:
+        _told.add(plan.foreign_config)
+        announce(plan.foreign_config)
     if plan.setting.disagreement:
         pending.add(plan.setting.disagreement, DebugSettingWarning)
     state = provenance.git.state if provenance.git else None
     if state is None:
         return
-    for entry in state.unmatched_ignores:
+    for entry in () if plan.ignore_from_config else state.unmatched_ignores:
         pending.add(
             f"git_dirty_ignore names {entry!r}, but there is nothing of this name in {state.base_dir}. Check the "
             "spelling; paths are relative to the root of the repository.",

@@ -38,6 +38,12 @@ class SavePlan:
         The options of :func:`gaitmap_results.save_run` with these names.
     sample_resources_s
         Seconds between two looks at the processes of the run; ``None`` for no looks in between.
+    handle_signals
+        The signals that the config names for blocks that name none.
+    ignore_from_config
+        Whether ``git_dirty_ignore`` comes from the config, whose entries need not exist in every repository.
+    foreign_config
+        One line about what counts although it was given to gaitmap_challenges, if anything does.
     """
 
     entry_name: str | tuple[str, ...]
@@ -49,6 +55,9 @@ class SavePlan:
     git_dirty_ignore: tuple[str, ...]
     prefix: str
     sample_resources_s: float | None = None
+    handle_signals: tuple[str, ...] = ()
+    ignore_from_config: bool = False
+    foreign_config: str | None = None
 
     def of_provenance(self) -> _ProvenanceOptions:
         """Return what decides what is collected about where the run comes from."""
@@ -92,16 +101,26 @@ def make_plan(options: Mapping[str, Any]) -> SavePlan:
     entry_name = options["entry_name"]
     parts = check_entry_name(entry_name)
     use_git, config_wins = (_yes_or_no(options, name) for name in ("use_git", "_force_local_debug_run_setting"))
+    configured = config.find_config() or config.LocalConfig()
+    ignore = check_git_dirty_ignore(options["git_dirty_ignore"])
+    relative_to = _folder(options["stored_filenames_relative_to"], "stored_filenames_relative_to")
+    seconds = None  # save_run comes after the run
+    if "sample_resources_s" in options:
+        given = _seconds(options["sample_resources_s"], "sample_resources_s")
+        seconds = given or configured.sample_resources_s
     return SavePlan(
         entry_name=entry_name if isinstance(entry_name, str) else parts,
         entry_parts=parts,
         results_folder=config.find_results_folder(options["path"]),
         setting=resolve_debug_setting(options["debug_run"], config.is_debug_run(), config_wins=config_wins),
-        relative_to=_folder(options["stored_filenames_relative_to"], "stored_filenames_relative_to"),
+        relative_to=relative_to or configured.stored_filenames_relative_to,
         use_git=use_git,
-        git_dirty_ignore=check_git_dirty_ignore(options["git_dirty_ignore"]),
+        git_dirty_ignore=ignore or check_git_dirty_ignore(configured.git_dirty_ignore),
         prefix=check_prefix(options["debug_folder_prefix"]),
-        sample_resources_s=_seconds(options.get("sample_resources_s"), "sample_resources_s"),
+        sample_resources_s=seconds,
+        handle_signals=tuple(configured.handle_signals),
+        ignore_from_config=not ignore,
+        foreign_config=config.tell_foreign_config(),
     )
 
 

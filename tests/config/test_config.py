@@ -7,6 +7,7 @@ import dataclasses
 import json
 import os
 import pickle
+import re
 import sys
 import threading
 from pathlib import Path
@@ -179,7 +180,7 @@ def test_datasets_may_be_an_object(tmp_path):
 def test_the_stored_config_has_the_order_of_gaitmap_challenges(tmp_path):
     """Records of both programs can be laid side by side, and hold paths as text."""
     stored = LocalConfig(results_dir=tmp_path, datasets={"first": tmp_path}).to_json_dict()
-    assert list(stored) == ["tmp_dir", "cache_dir", "results_dir", "n_jobs", "datasets"]
+    assert list(stored)[:5] == ["tmp_dir", "cache_dir", "results_dir", "n_jobs", "datasets"]
     assert json.loads(json.dumps(stored)) == stored
     assert stored["results_dir"] == str(tmp_path)
 
@@ -204,11 +205,17 @@ folders = st.one_of(st.none(), names)
     folder_values=st.tuples(folders, folders, folders),
     n_jobs=st.integers(-99, 99).filter(bool),
     datasets=st.one_of(st.none(), st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), folders)),
+    options=st.tuples(
+        st.lists(names),
+        folders,
+        st.lists(st.sampled_from(["SIGTERM", "SIGINT"])),
+        st.one_of(st.none(), st.floats(0.1, 9)),
+    ),
     section=st.sampled_from([None, "gaitmap_results", "gaitmap_challenges"]),
 )
-def test_every_config_comes_back_from_a_file(folder_values, n_jobs, datasets, section, tmp_path):
+def test_every_config_comes_back_from_a_file(folder_values, n_jobs, datasets, options, section, tmp_path):
     """What to_json_dict returns is a config file, however it is arranged, that means the same config."""
-    config = LocalConfig(*folder_values, n_jobs, datasets)
+    config = LocalConfig(*folder_values, n_jobs, datasets, *options)
     content = config.to_json_dict()
     if section is not None:
         content = {"datasets": content.pop("datasets"), section: content}
@@ -398,14 +405,32 @@ def test_a_boolean_that_is_none_is_refused(value, write):
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("n_jobs", True), ("n_jobs", "many"), ("n_jobs", "0"), ("tmp_dir", 3), ("datasets", "x")]
+    ("key", "value"),
+    [
+        *[("n_jobs", True), ("n_jobs", "many"), ("n_jobs", "0"), ("tmp_dir", 3), ("datasets", "x")],
+        *[("git_dirty_ignore", each) for each in ("notes", 3, {"notes": 1}, [""], ["a", 3], [None])],
+        *[("handle_signals", each) for each in ("SIGTERM", [15], ["TERM"], ["SIGKILL"], ["SIGSTOP"], [["SIGTERM"]])],
+        *[("sample_resources_s", each) for each in (0, -1, True, "1", [1])],
+        *[("stored_filenames_relative_to", each) for each in (3, "", [])],
+    ],
 )
 def test_a_wrong_value_in_a_file_is_refused(key, value, write):
-    """A wrong value is refused with its key and its file."""
+    """A wrong value is refused with its key and its file, and LocalConfig refuses it, too."""
     file = write("config.json", {key: value})
-    with pytest.raises(ConfigError) as caught:
+    with pytest.raises(ConfigError, match=re.escape(f"'{key}' in {file} ")):
         set_config(file)
-    assert f"'{key}' in {file} is " in str(caught.value)
+    if (key, value) != ("n_jobs", "0"):
+        with pytest.raises(ConfigError, match=f"'{key}' given to LocalConfig "):
+            LocalConfig(**{key: value})
+
+
+def test_defaults_of_options_are_relative_to_the_file(write, tmp_path):
+    """A folder that paths are stored relative to starts from the file; what does not count stays as it is written."""
+    options = {"git_dirty_ignore": ["slurm-*.out", "notes"], "handle_signals": ["SIGTERM"], "sample_resources_s": 0.5}
+    config = set_config(write("place/config.json", {**options, "stored_filenames_relative_to": ".."}))
+    assert config.stored_filenames_relative_to == tmp_path / "place" / ".."
+    assert config.git_dirty_ignore == ("slurm-*.out", "notes")
+    assert (config.handle_signals, config.sample_resources_s) == (("SIGTERM",), 0.5)
 
 
 # Finding
@@ -711,7 +736,7 @@ def test_no_results_folder(write):
 
 def test_every_value_has_its_source(write, monkeypatch):
     """A value's source is the file it stands in, the argument, the environment variable, or its default."""
-    assert [(value.source, value.where) for value in explain_config()] == [("default", "")] * 6
+    assert [(value.source, value.where) for value in explain_config()] == [("default", "")] * 10
     file = write("config.json", {"n_jobs": 1, "debug": True})
     monkeypatch.setenv("GAITMAP_RESULTS_CONFIG", str(file))
     assert sources()["n_jobs"] == ConfigValue("n_jobs", 1, "file", str(file), "GAITMAP_RESULTS_CONFIG")

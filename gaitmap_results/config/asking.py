@@ -1,0 +1,76 @@
+"""Answer single questions about the config that counts here and now."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+from gaitmap_results.config.gaitmap_challenges import debug_of_gaitmap_challenges
+from gaitmap_results.config.holding import find_debug, find_lookup
+from gaitmap_results.config.local import ConfigValue, FoundConfig, LocalConfig
+from gaitmap_results.config.lookup import debug_of_environment, nothing_found
+from gaitmap_results.config.values import check_folder
+from gaitmap_results.exceptions import NoResultsFolderError
+
+__all__ = ["explain_config", "find_results_folder", "tell_foreign_config"]
+
+
+def find_results_folder(path: str | Path | None = None) -> Path:
+    """Return the results folder as an absolute path: the given one, else the config's.
+
+    Parameters
+    ----------
+    path
+        The results folder; ``~`` and environment variables in it are replaced as in a config.
+
+    Raises
+    ------
+    NoResultsFolderError
+        If it is not given, and there is no config or the config has no ``results_dir``.
+    ConfigError
+        If it is no path, or the config is wrong.
+    """
+    if path is not None:
+        return check_folder(path, where="'path'")
+    lookup = find_lookup()
+    if lookup.found is not None and (folder := lookup.found.config.results_dir) is not None:
+        return folder
+    if lookup.found is None:
+        reason = nothing_found(lookup)
+    else:
+        place = lookup.found.where or "that was set"
+        reason = f"The config {place} has no results_dir. Add it there."
+    raise NoResultsFolderError(
+        "It is not known where runs are to be stored: no path was given, and no config names a results folder. "
+        f"Either give path=..., or set results_dir in a config. {reason}"
+    )
+
+
+def explain_config() -> list[ConfigValue]:
+    """Return every value of the config and ``debug``, each with where it comes from.
+
+    Where there is no config at all, these are the defaults.
+
+    Raises
+    ------
+    ConfigError
+        If the config that is set or found is wrong.
+    """
+    found = find_lookup().found or FoundConfig(LocalConfig())
+    return [*(found.explained(item.name) for item in fields(LocalConfig)), find_debug()]
+
+
+def tell_foreign_config() -> str | None:
+    """Return one line about what counts here although it was given to gaitmap_challenges, ``None`` if nothing does."""
+    foreign = [each for each in explain_config() if each.source == "gaitmap_challenges"]
+    if not foreign:
+        return None
+    said = ", ".join(f"{each.name}={each.value}" for each in foreign if each.name in ("results_dir", "debug"))
+    places = " and ".join(dict.fromkeys(each.found_by or each.where for each in foreign))
+    return f"{places} of gaitmap_challenges counts, since there is no config of gaitmap_results: {said or 'no folder'}"
+
+
+def _resolve_debug(debug: bool | None) -> bool:
+    """Return what ``set_config`` makes of ``debug``, as gaitmap_bench asks before it calls that."""
+    given = debug_of_environment() or debug_of_gaitmap_challenges()
+    return given.value if given is not None and given.value is not None else debug is not False

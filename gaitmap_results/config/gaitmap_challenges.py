@@ -1,0 +1,77 @@
+"""Read the config that gaitmap_challenges uses, as it reads it itself.
+
+It counts where no config of ours is set or found, so that a program may record with this package before its config has
+moved.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results.config.local import ConfigValue, FoundConfig, LocalConfig
+from gaitmap_results.exceptions import ConfigError
+
+__all__ = ["debug_of_gaitmap_challenges", "find_config_of_gaitmap_challenges"]
+
+_CONFIG_VARIABLE = "GAITMAP_CHALLENGES_CONFIG"
+_DEBUG_VARIABLE = "GAITMAP_CHALLENGES_DEBUG"
+_SOURCE = "gaitmap_challenges"
+_SET_THERE = "gaitmap_challenges.config.set_config"
+_FOLDERS = ("tmp_dir", "cache_dir", "results_dir")
+
+
+def find_config_of_gaitmap_challenges() -> FoundConfig | None:
+    """Return the config that was set in gaitmap_challenges, else the file that its variable names, else ``None``.
+
+    Raises
+    ------
+    ConfigError
+        If the file cannot be read.
+    """
+    module = _module_with_config()
+    if module is not None:
+        there = module.config()
+        values = {name: getattr(there, name, None) for name in (*_FOLDERS, "n_jobs", "datasets")}
+        return _found(values, _SET_THERE, "")
+    named = os.environ.get(_CONFIG_VARIABLE)
+    if not named:
+        return None
+    try:
+        content = json.loads(Path(named).read_text(encoding="utf-8"))
+        values = {**content["gaitmap_challenges"], "datasets": content.get("datasets")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"The environment variable {_CONFIG_VARIABLE} names {named}, which is no config of gaitmap_challenges: "
+            f"{type(error).__name__}: {error}. Correct it, or name a config in GAITMAP_RESULTS_CONFIG."
+        ) from error
+    return _found(values, os.path.abspath(named), _CONFIG_VARIABLE)
+
+
+def debug_of_gaitmap_challenges() -> ConfigValue | None:
+    """Return what gaitmap_challenges says about debug runs, ``None`` if it says nothing."""
+    module = _module_with_config()
+    if module is not None:
+        return ConfigValue("debug", module.is_debug_run(), _SOURCE, _SET_THERE)
+    word = os.environ.get(_DEBUG_VARIABLE)
+    # There every other word means an official run; `True` is what Python's str makes of it.
+    return None if word is None else ConfigValue("debug", word.lower() in ("true", "1"), _SOURCE, _DEBUG_VARIABLE)
+
+
+def _module_with_config() -> Any:
+    module: Any = sys.modules.get("gaitmap_challenges.config")
+    return module if module is not None and module.is_config_set() else None
+
+
+def _found(values: dict[str, Any], where: str, found_by: str) -> FoundConfig:
+    # Not through the constructor: gaitmap_challenges knows no `~`, and keeps a variable that is not set as it is.
+    config = LocalConfig()
+    given = {name: value for name, value in values.items() if value is not None and hasattr(config, name)}
+    for name, value in given.items():
+        folder = Path(os.path.abspath(os.path.expandvars(value))) if name in _FOLDERS else value
+        object.__setattr__(config, name, folder)
+    debug = debug_of_gaitmap_challenges() or ConfigValue("debug", None)
+    return FoundConfig(config, _SOURCE, where, found_by, frozenset(given), debug)
