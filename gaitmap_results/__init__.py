@@ -25,6 +25,7 @@ from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import save_run
 
 if TYPE_CHECKING:
+    from gaitmap_results.comparing.paired import compare_scores
     from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
     from gaitmap_results.reading.loading import (
         LoadedRun,
@@ -53,6 +54,7 @@ __all__ = [
     "RunVerification",
     "UnfinishedRun",
     "__version__",
+    "compare_scores",
     "create_config_template",
     "current_recorder",
     "diff_runs",
@@ -89,6 +91,7 @@ _MODULES = {
     "RunDiff": "comparing.run_diff",
     "RunVerification": "reading.verifying",
     "UnfinishedRun": "unfinished.listing",
+    "compare_scores": "comparing.paired",
     "diff_runs": "comparing.run_diff",
     "discard_run": "unfinished.recovering",
     "filter_results": "reading.selecting",

@@ -46,8 +46,9 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "rich": frozenset({"cli"}),
     "tpcp": frozenset({"integrations", "demo"}),
     "mobgap": frozenset({"demo"}),
-    "numpy": frozenset({"typed_results", "demo"}),
-    "pandas": frozenset({"_pandas", "cross_validation", "reading", "typed_results", "demo"}),
+    "numpy": frozenset({"comparing", "typed_results", "demo"}),
+    "scipy": frozenset({"comparing"}),
+    "pandas": frozenset({"_pandas", "comparing", "cross_validation", "reading", "typed_results", "demo"}),
     "sklearn": frozenset({"demo"}),
 }
 

@@ -1,0 +1,265 @@
+"""Compare entries pairwise by the scores of the same units."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from gaitmap_results._pandas import require_pandas
+from gaitmap_results.comparing.verdicts import Test, holm, notes_about, verdict_on
+from gaitmap_results.exceptions import InvalidOptionError, MissingExtraError
+from gaitmap_results.typed_results.scores import DIRECTIONS, FOLD_UNITS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["COLUMNS", "check_direction", "check_test", "compare_paired", "compare_scores", "mean_interval"]
+
+#: The columns of a table of comparisons.
+COLUMNS: Final = (
+    *("entry", "baseline", "n", "better", "worse", "tied", "difference", "low", "high"),
+    *("d_z", "p", "p_holm", "verdict", "note"),
+)
+_WHAT: Final = "Comparing entries"
+
+
+def compare_scores(
+    scores: pd.DataFrame,
+    *,
+    baseline: Hashable | None = None,
+    direction: str,
+    smallest_effect: float | None = None,
+    alpha: float = 0.05,
+) -> pd.DataFrame:
+    """Compare entries pairwise by the scores of the same participants.
+
+    Parameters
+    ----------
+    scores
+        One row for each unit (mostly a participant) and one column for each entry.
+        Units must be independent: average over trials first.
+        If the only index level is called ``fold``, the scores are those of the folds of a cross-validation.
+    baseline
+        The entry that all others are compared with, fixed before you looked at the scores.
+        Without it, all pairs are compared, and the tests are adjusted for all of them.
+    direction
+        Whether to ``"minimize"`` or to ``"maximize"`` the score.
+    smallest_effect
+        The smallest difference that matters, in the unit of the score.
+    alpha
+        The level of the tests; the intervals cover ``1 - alpha``.
+
+    Returns
+    -------
+    table
+        One row for each comparison.
+        ``entry`` and ``baseline`` are compared, ``n`` is the number of units.
+        ``better``, ``worse`` and ``tied`` count the units for which the entry is.
+        ``difference`` is the mean of entry minus baseline, ``low`` and ``high`` are its t interval, ``d_z`` is the mean
+        divided by the standard deviation of the differences.
+        ``p`` is that of a two-sided sign-flip test of the mean: exact up to 20 units, by 99,999 random flips with a
+        fixed seed beyond; ``p_holm`` is adjusted for all comparisons by Holm's method.
+        ``verdict`` says in words what is shown, ``note`` what a reader has to know beside it.
+        For folds, which share their training data, interval and ``p`` are those of the corrected resampled t test
+        (Nadeau and Bengio 2003).
+
+    Raises
+    ------
+    MissingExtraError
+        If pandas or SciPy is not installed.
+    InvalidOptionError
+        If a score is missing or no number, a unit or entry occurs twice, there are fewer than two entries, or an
+        option makes no sense.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from gaitmap_results import compare_scores
+    >>> scores = pd.DataFrame({"old": [4.0, 5.0, 6.0, 5.0, 4.0, 6.0], "new": [3.0, 4.5, 5.0, 4.0, 3.5, 5.0]})
+    >>> table = compare_scores(scores, baseline="old", direction="minimize")
+    >>> table[["entry", "better", "p", "verdict"]].to_dict("records")
+    [{'entry': 'new', 'better': 6, 'p': 0.03125, 'verdict': 'better'}]
+    """
+    pd = require_pandas(_WHAT)
+    _require_scipy()
+    test = check_test(direction, smallest_effect, alpha)
+    if not isinstance(scores, pd.DataFrame):
+        raise InvalidOptionError(
+            f"scores is {type(scores).__name__}; it takes a DataFrame with one row a unit and one column an entry."
+        )
+    values = _checked_values(scores)
+    if baseline is not None and baseline not in list(scores.columns):
+        raise InvalidOptionError(
+            f"The baseline {baseline!r} is none of the entries: {', '.join(map(str, scores.columns))}."
+        )
+    folds = tuple(scores.index.names) == FOLD_UNITS
+    return compare_paired(values, list(scores.columns), test, baseline=baseline, fold_ratios=() if folds else None)
+
+
+def compare_paired(
+    values: Any,
+    names: Sequence[Any],
+    test: Test,
+    *,
+    baseline: Any = None,
+    fold_ratios: Sequence[float] | None = None,
+) -> pd.DataFrame:
+    """Return the table of :func:`compare_scores` for an array (units by entries) without missing values.
+
+    Parameters
+    ----------
+    fold_ratios
+        ``None`` if units are independent.
+        If they are folds, what was tested divided by what was trained with, for each; empty where that is not known.
+    """
+    pd = require_pandas(_WHAT)
+    np = _numpy()
+    from gaitmap_results.comparing.sign_flips import two_sided_p
+
+    pairs = _pairs(list(names), baseline)
+    folds = fold_ratios is not None
+    differences = np.column_stack([_difference(values[:, one], values[:, other]) for one, other in pairs])
+    means, spreads, half_widths, p_values = _t_statistics(differences, test.alpha, fold_ratios)
+    p_values = p_values if folds else two_sided_p(differences)
+    rows = []
+    for number, adjusted in enumerate(holm(p_values.tolist())):
+        one, other = pairs[number]
+        column, mean = differences[:, number].tolist(), float(means[number])
+        interval = mean - float(half_widths[number]), mean + float(half_widths[number])
+        verdict = verdict_on(test, mean, interval, adjusted, n_units=len(values), folds=folds)
+        note = notes_about(test, column, folds=folds, n_comparisons=len(pairs))
+        d_z = mean / float(spreads[number]) if spreads[number] > 0 else math.nan
+        shown = (names[one], names[other], len(values), *_counts(column, test.direction), mean, *interval, d_z)
+        rows.append((*shown, float(p_values[number]), adjusted, verdict, note))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _counts(differences: Sequence[float], direction: str) -> tuple[int, int, int]:
+    """Return for how many units the entry is better, worse, and neither."""
+    more, less = sum(each > 0 for each in differences), sum(each < 0 for each in differences)
+    better, worse = (more, less) if direction == "maximize" else (less, more)
+    return better, worse, len(differences) - better - worse
+
+
+def mean_interval(values: Any, alpha: float) -> tuple[float, float]:
+    """Return the t interval of the mean of independent values; NaN for a single one."""
+    np = _numpy()
+    means, _, half_widths, _ = _t_statistics(np.asarray(values, dtype=float)[:, None], alpha, None)
+    return float(means[0] - half_widths[0]), float(means[0] + half_widths[0])
+
+
+def check_direction(direction: object) -> str:
+    """Return a direction, or raise ``InvalidOptionError`` if it is none."""
+    if direction not in DIRECTIONS:
+        raise InvalidOptionError(f"direction is {direction!r}; it takes 'minimize' or 'maximize'.")
+    return str(direction)
+
+
+def check_test(direction: object, smallest_effect: object, alpha: object) -> Test:
+    """Return how to compare, or raise ``InvalidOptionError`` if an option makes no sense."""
+    return Test(check_direction(direction), *check_limits(smallest_effect, alpha))
+
+
+def check_limits(smallest_effect: object, alpha: object) -> tuple[float | None, float]:
+    """Return the smallest effect and alpha, or raise ``InvalidOptionError`` if one of them makes no sense."""
+    if not _is_number(alpha) or not 0 < alpha < 1:  # type: ignore[operator]
+        raise InvalidOptionError(f"alpha is {alpha!r}; it takes a number between 0 and 1, such as 0.05.")
+    if smallest_effect is not None and (not _is_number(smallest_effect) or smallest_effect <= 0):  # type: ignore[operator]
+        raise InvalidOptionError(
+            f"smallest_effect is {smallest_effect!r}; it takes a positive number in the unit of the score."
+        )
+    return None if smallest_effect is None else float(smallest_effect), float(alpha)  # type: ignore[arg-type]
+
+
+def _is_number(value: object) -> bool:
+    return not isinstance(value, (bool, str)) and hasattr(value, "__float__") and math.isfinite(float(value))
+
+
+def _numpy() -> Any:
+    import numpy as np
+
+    return np
+
+
+def _require_scipy() -> None:
+    try:
+        import scipy.special  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            f'{_WHAT} needs SciPy, which cannot be imported ({error}). Install the extra "analysis":\n'
+            '  pip install "gaitmap_results[analysis]"',
+            extra="analysis",
+        ) from error
+
+
+def _checked_values(scores: pd.DataFrame) -> Any:
+    """Return the scores as an array, or say what is wrong with them."""
+    for what, axis in (("unit", scores.index), ("entry", scores.columns)):
+        if axis.has_duplicates:
+            raise InvalidOptionError(
+                f"The {what} {axis[axis.duplicated()][0]!r} occurs twice. Each one must occur once."
+            )
+    if scores.shape[1] < 2 or scores.shape[0] < 1:
+        raise InvalidOptionError(
+            f"There is nothing to compare: {scores.shape[1]} entries with {scores.shape[0]} units. Give two or more "
+            "entries, one column each, and at least one unit."
+        )
+    try:
+        values = scores.to_numpy(dtype=float, na_value=math.nan)
+    except (TypeError, ValueError) as error:
+        raise InvalidOptionError(f"The scores must be numbers: {error}.") from error
+    missing = ~_numpy().isfinite(values)
+    if missing.any():
+        unit, entry = (int(places[0]) for places in missing.nonzero())
+        raise InvalidOptionError(
+            f"The entry {scores.columns[entry]!r} has no score for the unit {scores.index[unit]!r} "
+            f"({int(missing.sum())} are missing in all). Leave the entry or the unit out; entries are compared by the "
+            "same units."
+        )
+    return values
+
+
+def _pairs(names: list[Any], baseline: Any) -> list[tuple[int, int]]:
+    """Return which entry is compared with which: all with the baseline, else each with those before it."""
+    if baseline is None:
+        return [(other, one) for one, other in itertools.combinations(range(len(names)), 2)]
+    fixed = names.index(baseline)
+    return [(number, fixed) for number in range(len(names)) if number != fixed]
+
+
+def _difference(entry: Any, baseline: Any) -> Any:
+    """Return the differences of the units; what is due to rounding is none."""
+    np = _numpy()
+    difference = entry - baseline
+    rounding = 8 * np.finfo(float).eps * np.maximum(np.abs(entry), np.abs(baseline))
+    rounding = np.maximum(rounding, 1e-12 * np.abs(difference).sum())
+    return np.where(np.abs(difference) <= rounding, 0.0, difference)
+
+
+def _t_statistics(differences: Any, alpha: float, fold_ratios: Sequence[float] | None) -> tuple[Any, Any, Any, Any]:
+    """Return means, standard deviations, half widths of the intervals, and p by Student's t, for each column."""
+    np = _numpy()
+    from scipy.special import stdtr, stdtrit
+
+    n_units = len(differences)
+    means = differences.mean(axis=0)
+    if n_units < 2:
+        unknown = np.full(len(means), math.nan)
+        return means, unknown, unknown, np.ones(len(means))
+    spreads = differences.std(axis=0, ddof=1)
+    spreads = np.where(spreads <= 1e-12 * np.abs(means), 0.0, spreads)
+    errors = spreads * math.sqrt(1 / n_units if fold_ratios is None else _fold_variance(n_units, fold_ratios))
+    half_widths = float(stdtrit(n_units - 1, 1 - alpha / 2)) * errors
+    with np.errstate(divide="ignore", invalid="ignore"):
+        statistics = np.abs(means) / errors
+    # Without spread: no difference at all, or the same one everywhere.
+    statistics = np.where(errors > 0, statistics, np.where(means == 0, 0.0, math.inf))
+    return means, spreads, half_widths, 2 * stdtr(n_units - 1, -statistics)
+
+
+def _fold_variance(n_folds: int, ratios: Sequence[float]) -> float:
+    """Return by what the variance over folds is multiplied: Nadeau and Bengio, Machine Learning 52 (2003)."""
+    ratio = math.fsum(ratios) / len(ratios) if ratios else 1 / (n_folds - 1)
+    return 1 / n_folds + ratio

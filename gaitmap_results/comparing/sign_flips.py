@@ -1,0 +1,75 @@
+"""Test by sign flips whether the mean of paired differences is zero."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+__all__ = ["MAX_EXACT", "smallest_p", "two_sided_p"]
+
+#: Up to so many units every flip is counted; beyond, as many as below are drawn.
+MAX_EXACT: Final = 20
+
+_N_DRAWN: Final = 99_999
+_SEED: Final = 20_261_125  # any fixed number: the same scores give the same p
+_CHUNK: Final = 10_000
+# Sums that differ by less than this part of the sum of magnitudes differ by rounding only.
+_ROUNDING: Final = 1e-12
+
+
+def smallest_p(n_units: int) -> float:
+    """Return the smallest two-sided p that so many units can give: two of all flips are as extreme as the extreme."""
+    return max(2.0 ** (1 - n_units), 1 / (_N_DRAWN + 1)) if n_units > MAX_EXACT else min(1.0, 2.0 ** (1 - n_units))
+
+
+def two_sided_p(differences: Any) -> Any:
+    """Return for each column of an array (units by comparisons) the two-sided p of its mean.
+
+    If an entry is no better than the other one, each difference might as well have had the other sign.
+    p is the part of all flips of signs whose mean is at least as far from zero as the one that was seen.
+    """
+    import numpy as np
+
+    totals = differences.sum(axis=0)
+    limits = np.abs(totals) - _ROUNDING * np.abs(differences).sum(axis=0)
+    if len(differences) <= MAX_EXACT:
+        return np.array([_exact(column, limit) for column, limit in zip(differences.T, limits, strict=True)])
+    return _drawn(differences, totals, limits)
+
+
+def _exact(differences: Any, limit: float) -> float:
+    """Count the flips whose sum is as far from zero, without looking at each: half of the units at a time."""
+    if limit <= 0:
+        return 1.0
+    import numpy as np
+
+    middle = len(differences) // 2
+    first, second = _all_sums(differences[:middle]), np.sort(_all_sums(differences[middle:]))
+    above = len(second) - np.searchsorted(second, limit - first, side="left")
+    below = np.searchsorted(second, -limit - first, side="right")
+    extreme: Any = above + below
+    return float(extreme.sum() / 2.0 ** len(differences))
+
+
+def _all_sums(differences: Any) -> Any:
+    """Return the sums of all flips, by doubling: each further difference is added and taken away."""
+    import numpy as np
+
+    sums = np.zeros(1)
+    for each in differences:
+        sums = np.concatenate([sums + each, sums - each])
+    return sums
+
+
+def _drawn(differences: Any, totals: Any, limits: Any) -> Any:
+    """Estimate p from random flips, the same ones for all comparisons; the flip that was seen is one of them."""
+    import numpy as np
+
+    random = np.random.default_rng(_SEED)
+    n_units = len(differences)
+    extreme = np.ones(len(totals))
+    for start in range(0, _N_DRAWN, _CHUNK):
+        size = min(_CHUNK, _N_DRAWN - start)
+        bits = np.unpackbits(random.integers(0, 256, (size, (n_units + 7) // 8), dtype=np.uint8), axis=1)
+        flipped = bits[:, :n_units].astype(float) @ differences
+        extreme += (np.abs(totals - 2 * flipped) >= limits).sum(axis=0)
+    return extreme / (_N_DRAWN + 1)
