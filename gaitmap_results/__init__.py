@@ -16,7 +16,7 @@ from gaitmap_results.config import (
     reset_config,
     set_config,
 )
-from gaitmap_results.exceptions import GaitmapResultsError, GaitmapResultsWarning
+from gaitmap_results.exceptions import GaitmapResultsError, GaitmapResultsWarning, NotComparableError
 from gaitmap_results.integrations import import_hooks as _integrations
 from gaitmap_results.recording.block import current_recorder, recorded_run
 from gaitmap_results.recording.decorator import record_run
@@ -25,8 +25,11 @@ from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import save_run
 
 if TYPE_CHECKING:
+    from gaitmap_results.comparing.comparison import EntryComparison
+    from gaitmap_results.comparing.entries import compare_entries, compare_runs
     from gaitmap_results.comparing.paired import compare_scores
     from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
+    from gaitmap_results.comparing.withdrawing import withdraw_run
     from gaitmap_results.reading.loading import (
         LoadedRun,
         ResultReturn,
@@ -44,16 +47,20 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseChallenge",
+    "EntryComparison",
     "GaitmapResultsError",
     "GaitmapResultsWarning",
     "LoadedRun",
     "LocalConfig",
+    "NotComparableError",
     "Recorder",
     "ResultReturn",
     "RunDiff",
     "RunVerification",
     "UnfinishedRun",
     "__version__",
+    "compare_entries",
+    "compare_runs",
     "compare_scores",
     "create_config_template",
     "current_recorder",
@@ -82,15 +89,19 @@ __all__ = [
     "set_config",
     "unfinished_runs",
     "verify_run",
+    "withdraw_run",
 ]
 
 # What a program that records does not need is imported when it is first asked for.
 _MODULES = {
+    "EntryComparison": "comparing.comparison",
     "LoadedRun": "reading.loading",
     "ResultReturn": "reading.loading",
     "RunDiff": "comparing.run_diff",
     "RunVerification": "reading.verifying",
     "UnfinishedRun": "unfinished.listing",
+    "compare_entries": "comparing.entries",
+    "compare_runs": "comparing.entries",
     "compare_scores": "comparing.paired",
     "diff_runs": "comparing.run_diff",
     "discard_run": "unfinished.recovering",
@@ -107,6 +118,7 @@ _MODULES = {
     "rename_keys": "reading.rename_keys",
     "unfinished_runs": "unfinished.listing",
     "verify_run": "reading.verifying",
+    "withdraw_run": "comparing.withdrawing",
 }
 
 

@@ -30,6 +30,7 @@ __all__ = [
     "MissingExtraError",
     "NoChallengeError",
     "NoResultsFolderError",
+    "NotComparableError",
     "RecorderStateError",
     "ResultsFolderError",
     "RunNotFoundError",
@@ -190,6 +191,20 @@ class CorruptRunError(GaitmapResultsError, ValueError):
 
 class WrongChallengeError(GaitmapResultsError, ValueError):
     """A run was to be loaded with a challenge class other than the one that wrote it."""
+
+
+class NotComparableError(GaitmapResultsError, ValueError):
+    """Runs cannot be compared: there are too few, or they differ in more than the entry.
+
+    Attributes
+    ----------
+    reasons
+        One line for each thing that differs or was left out, with the runs that it holds for.
+    """
+
+    def __init__(self, message: str = "", *, reasons: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.reasons = tuple(reasons)
 
 
 class MissingExtraError(GaitmapResultsError, ImportError):  # type: ignore[misc]  # ImportError.path is a str

@@ -15,7 +15,15 @@ from gaitmap_results.typed_results.scores import DIRECTIONS, FOLD_UNITS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "check_direction", "check_test", "compare_paired", "compare_scores", "mean_interval"]
+__all__ = [
+    "COLUMNS",
+    "check_direction",
+    "check_limits",
+    "compare_paired",
+    "compare_scores",
+    "mean_interval",
+    "require_scipy",
+]
 
 #: The columns of a table of comparisons.
 COLUMNS: Final = (
@@ -83,8 +91,8 @@ def compare_scores(
     [{'entry': 'new', 'better': 6, 'p': 0.03125, 'verdict': 'better'}]
     """
     pd = require_pandas(_WHAT)
-    _require_scipy()
-    test = check_test(direction, smallest_effect, alpha)
+    require_scipy()
+    test = Test(check_direction(direction), *check_limits(smallest_effect, alpha))
     if not isinstance(scores, pd.DataFrame):
         raise InvalidOptionError(
             f"scores is {type(scores).__name__}; it takes a DataFrame with one row a unit and one column an entry."
@@ -157,11 +165,6 @@ def check_direction(direction: object) -> str:
     return str(direction)
 
 
-def check_test(direction: object, smallest_effect: object, alpha: object) -> Test:
-    """Return how to compare, or raise ``InvalidOptionError`` if an option makes no sense."""
-    return Test(check_direction(direction), *check_limits(smallest_effect, alpha))
-
-
 def check_limits(smallest_effect: object, alpha: object) -> tuple[float | None, float]:
     """Return the smallest effect and alpha, or raise ``InvalidOptionError`` if one of them makes no sense."""
     if not _is_number(alpha) or not 0 < alpha < 1:  # type: ignore[operator]
@@ -183,7 +186,8 @@ def _numpy() -> Any:
     return np
 
 
-def _require_scipy() -> None:
+def require_scipy() -> None:
+    """Raise ``MissingExtraError`` if SciPy is not installed."""
     try:
         import scipy.special  # noqa: F401
     except ImportError as error:

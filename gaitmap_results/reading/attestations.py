@@ -7,21 +7,32 @@ from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Final
+from uuid import NAMESPACE_URL, uuid5
 
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.run_files import read_run_json
 
-__all__ = ["attestations_folder", "withdrawals", "withdrawn_reason"]
+__all__ = ["WITHDRAWN_FILE", "attestations_folder", "withdrawals", "withdrawn_reason"]
 
 _ATTESTATIONS: Final = ".attestations"
-_WITHDRAWN: Final = "withdrawn.json"
+#: Says in the folder of a run that it was withdrawn, and why.
+WITHDRAWN_FILE: Final = "withdrawn.json"
 _NO_REASON: Final = "no reason is given"
 
 
 def attestations_folder(summary: RunSummary) -> Path | None:
-    """Return the folder with what was said about a run; ``None`` if the run has no id. It need not exist."""
+    """Return the folder with what was said about a run; ``None`` if the run lies in no store. It need not exist."""
     store = _store(summary)
-    return None if store is None or not _is_name(summary.run_id) else Path(store, _ATTESTATIONS, str(summary.run_id))
+    name = _attested_id(summary)
+    return None if store is None or not _is_name(name) else Path(store, _ATTESTATIONS, name)
+
+
+def _attested_id(summary: RunSummary) -> str:
+    """Return the id of a run; one of gaitmap_challenges, which has none, gets one of what tells it apart."""
+    if summary.run_id is not None:
+        return summary.run_id
+    what = (summary.challenge_name, summary.challenge_version, *summary.entry, summary.run_start_datetime)
+    return str(uuid5(NAMESPACE_URL, "\n".join(map(str, what))))
 
 
 def withdrawn_reason(summary: RunSummary) -> str | None:
@@ -35,9 +46,10 @@ def withdrawals() -> Callable[[RunSummary], str | None]:
 
     def reason(summary: RunSummary) -> str | None:
         store = _store(summary)
-        if store is None or summary.run_id not in ids(store):
+        if store is None or not (found := ids(store)):
             return None
-        return _reason(Path(store, _ATTESTATIONS, summary.run_id))
+        name = _attested_id(summary)
+        return _reason(Path(store, _ATTESTATIONS, name)) if name in found else None
 
     return reason
 
@@ -56,16 +68,16 @@ def _attested_ids(store: str) -> frozenset[str]:
         return frozenset()
 
 
-def _is_name(run_id: str | None) -> bool:
-    return run_id is not None and run_id not in ("", ".", "..") and not set(run_id) & {"/", "\\", "\0"}
+def _is_name(run_id: str) -> bool:
+    return run_id not in ("", ".", "..") and not set(run_id) & {"/", "\\", "\0"}
 
 
 def _reason(folder: Path) -> str | None:
     try:
-        said = read_run_json(folder, _WITHDRAWN)
+        said = read_run_json(folder, WITHDRAWN_FILE)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError) as error:
-        return f"{_NO_REASON}: {folder / _WITHDRAWN} cannot be read ({error})"
+        return f"{_NO_REASON}: {folder / WITHDRAWN_FILE} cannot be read ({error})"
     reason = said.get("reason") if isinstance(said, dict) else None
     return reason if isinstance(reason, str) and reason.strip() else _NO_REASON

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,7 @@ from gaitmap_results.typed_results.scores import FOLD_UNITS, PARTICIPANT_COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["load_scores", "read_cross_validation", "read_scores", "scores_table"]
+__all__ = ["load_scores", "read_cross_validation", "read_scores", "scores_table", "unit_index"]
 
 _SINGLE: Final = "test_single_"
 
@@ -90,15 +90,18 @@ def scores_table(scores: Scores) -> pd.DataFrame:
     pd = require_pandas("A table of scores")
     names = list(scores.directions)
     values = [[math.nan if row.scores[name] is None else row.scores[name] for name in names] for row in scores.rows]
-    if len(scores.units) > 1:
-        units = pd.MultiIndex.from_tuples([row.unit for row in scores.rows], names=scores.units)
-    elif scores.units:
-        units = pd.Index([row.unit[0] for row in scores.rows], name=scores.units[0])
-    else:
-        units = pd.RangeIndex(len(scores.rows))
-    table = pd.DataFrame(values, index=units, columns=names, dtype=float)
+    index_of_units = unit_index(scores.units, [row.unit for row in scores.rows])
+    table = pd.DataFrame(values, index=index_of_units, columns=names, dtype=float)
     table.attrs["directions"] = dict(scores.directions)
     return table
+
+
+def unit_index(levels: Sequence[str], units: Sequence[tuple[Any, ...]]) -> pd.Index:
+    """Return units as the index of a table."""
+    pd = require_pandas("A table of scores")
+    if len(levels) > 1:
+        return pd.MultiIndex.from_tuples(units, names=list(levels))
+    return pd.Index([unit[0] for unit in units], name=levels[0]) if levels else pd.RangeIndex(len(units))
 
 
 def read_scores(folder: str | Path) -> Scores | None:

@@ -1,0 +1,103 @@
+"""Choose the runs that stand for each entry, and name those that are left out, with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from gaitmap_results.comparing.parameters import equal_parameters
+from gaitmap_results.reading import index
+from gaitmap_results.reading.attestations import withdrawals
+from gaitmap_results.reading.index import RunSummary, by_start
+
+__all__ = ["LeftOut", "choose", "eligible"]
+
+_SEEDS: Final = frozenset({"seed", "random_seed", "random_state"})
+
+
+class LeftOut(NamedTuple):
+    """A run that does not take part in a comparison.
+
+    Attributes
+    ----------
+    path
+        The run folder.
+    reason
+        Why it was left out.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from gaitmap_results.comparing.choosing import LeftOut
+    >>> LeftOut(Path("results/a/1.0.0/shin/_20261125_101500"), "it is a debug run").reason
+    'it is a debug run'
+    """
+
+    path: Path
+    reason: str
+
+
+def eligible(
+    runs: Iterable[RunSummary], left_out: list[LeftOut], *, include_debug: bool, version: str | None = None
+) -> list[RunSummary]:
+    """Return the runs that may be compared; the others are added to ``left_out``."""
+    withdrawn = withdrawals()
+    kept = []
+    for run in runs:
+        reason = _why_not(run, withdrawn, include_debug=include_debug, version=version)
+        if reason is None:
+            kept.append(run)
+        else:
+            left_out.append(LeftOut(run.path, reason))
+    return kept
+
+
+def _why_not(
+    run: RunSummary, withdrawn: Callable[[RunSummary], str | None], *, include_debug: bool, version: str | None
+) -> str | None:
+    said = withdrawn(run)
+    if said is not None:
+        return f"it was withdrawn: {said}"
+    if "recovered" in run.debug_reasons:
+        return "it was recovered: nobody saw the end of the run"
+    if run.is_debug_run and not include_debug:
+        reasons = f" ({', '.join(run.debug_reasons)})" if run.debug_reasons else ""
+        return f"it is a debug run{reasons}"
+    if version is not None and run.challenge_version != version:
+        return f"it is of version {run.challenge_version}, not {version}"
+    return None
+
+
+def choose(runs: Sequence[RunSummary], which: str, left_out: list[LeftOut]) -> dict[str, list[RunSummary]]:
+    """Return for each entry its latest run, or with ``which="mean"`` all that differ from that in a seed only."""
+    by_entry: dict[str, list[RunSummary]] = {}
+    for run in sorted(runs, key=by_start):
+        by_entry.setdefault("/".join(run.entry), []).append(run)
+    chosen = {}
+    for name, of_entry in sorted(by_entry.items()):
+        latest = of_entry[-1]
+        chosen[name] = [latest] if which == "latest" else _like(latest, of_entry, left_out)
+    return chosen
+
+
+def _like(latest: RunSummary, runs: Sequence[RunSummary], left_out: list[LeftOut]) -> list[RunSummary]:
+    parameters = _parameters(index.read_metadata(latest.folder))
+    alike = []
+    for run in runs:
+        if run is latest:
+            alike.append(run)
+        elif run.challenge_version != latest.challenge_version:
+            reason = f"it is of version {run.challenge_version}; the latest run of its entry is of another one"
+            left_out.append(LeftOut(run.path, reason))
+        elif not equal_parameters(parameters, _parameters(index.read_metadata(run.folder)), but_for=_SEEDS):
+            left_out.append(LeftOut(run.path, "its parameters are not those of the latest run of its entry"))
+        else:
+            alike.append(run)
+    return alike
+
+
+def _parameters(metadata: Mapping[str, Any]) -> Any:
+    """Return the parameters of the entry; of older records there is only a repr."""
+    described = metadata.get("parameters")
+    return described.get("pipeline") if isinstance(described, Mapping) else metadata.get("repr_pipeline")

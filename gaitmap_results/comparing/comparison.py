@@ -1,0 +1,166 @@
+"""What came of comparing entries, as tables, JSON and words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gaitmap_results._pandas import require_pandas
+from gaitmap_results.comparing.choosing import LeftOut
+from gaitmap_results.comparing.matching import MatchedScores
+from gaitmap_results.comparing.paired import COLUMNS
+from gaitmap_results.typed_results.scores import FOLD_UNITS
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from gaitmap_results.reading.index import RunSummary
+
+__all__ = ["EntryComparison", "Options"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to compare, as it was asked for; ``None`` leaves it to the records."""
+
+    score: str | None = None
+    direction: str | None = None
+    smallest_effect: float | None = None
+    alpha: float = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class EntryComparison:
+    """What came of comparing entries.
+
+    Attributes
+    ----------
+    table
+        One row for each comparison, see :func:`gaitmap_results.compare_scores`.
+    scores
+        One row for each unit, mostly a participant, and one column for each entry.
+    left_out
+        The path and the reason for each run that was left out.
+    challenge_name, challenge_version
+        The challenge.
+    score, direction
+        The score that was compared, and whether to ``"minimize"`` or to ``"maximize"`` it.
+    baseline
+        The entry that all others were compared with; ``None`` if all pairs were.
+    smallest_effect, alpha
+        As they were given.
+    paths
+        The run folders of each entry.
+
+    Examples
+    --------
+    >>> from gaitmap_results import EntryComparison, compare_entries
+    >>> def show(results) -> None:
+    ...     comparison: EntryComparison = compare_entries("my_project.StrideLength", results)
+    ...     print(comparison.table)
+    ...     for path, reason in comparison.left_out:
+    ...         print(path, reason)
+    """
+
+    table: pd.DataFrame
+    scores: pd.DataFrame
+    left_out: list[LeftOut]
+    challenge_name: str
+    challenge_version: str
+    score: str
+    direction: str | None
+    baseline: str | None
+    smallest_effect: float | None
+    alpha: float
+    paths: dict[str, list[Path]]
+    _runs: dict[str, list[RunSummary]]
+
+    @classmethod
+    def of(
+        cls,
+        matched: MatchedScores,
+        table: pd.DataFrame | None,
+        options: Options,
+        score: str,
+        direction: str | None,
+        baseline: str | None,
+        left_out: Sequence[LeftOut],
+    ) -> EntryComparison:
+        """Put together what came of comparing."""
+        pd = require_pandas("Comparing entries")
+        latest = next(iter(matched.runs.values()))[-1]
+        if table is None:
+            table = pd.DataFrame(columns=list(COLUMNS))
+        for place, row in table.iterrows():
+            spreads = [_spread_note(matched, name) for name in (row["entry"], row["baseline"])]
+            table.loc[place, "note"] = "; ".join(filter(None, [row["note"], *spreads]))
+        return cls(
+            table=table,
+            scores=matched.table,
+            left_out=list(left_out),
+            challenge_name=latest.challenge_name,
+            challenge_version=latest.challenge_version,
+            score=score,
+            direction=direction,
+            baseline=baseline,
+            smallest_effect=options.smallest_effect,
+            alpha=options.alpha,
+            paths={name: [run.path for run in runs] for name, runs in matched.runs.items()},
+            _runs=matched.runs,
+        )
+
+    @property
+    def units_are_folds(self) -> bool:
+        """Whether scores were known for each fold of a cross-validation only."""
+        return tuple(self.scores.index.names) == FOLD_UNITS
+
+    @property
+    def scope(self) -> str:
+        """What every claim is limited to, as a sentence."""
+        n_units = len(self.scores)
+        what = "folds" if self.units_are_folds else "participants" if n_units != 1 else "unit"
+        which = "this" if n_units == 1 else "these"
+        return f"This holds for {which} {n_units} {what}, and for the entries as they were tuned here."
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as JSON values; a number that is not known is ``None``."""
+        units = [list(unit) if isinstance(unit, tuple) else [unit] for unit in self.scores.index.tolist()]
+        return {
+            "challenge_name": self.challenge_name,
+            "challenge_version": self.challenge_version,
+            "score": self.score,
+            "direction": self.direction,
+            "baseline": self.baseline,
+            "smallest_effect": self.smallest_effect,
+            "alpha": self.alpha,
+            "scope": self.scope,
+            "runs": {name: [str(path) for path in paths] for name, paths in self.paths.items()},
+            "units": units,
+            "scores": {str(name): values for name, values in self.scores.to_dict("list").items()},
+            "table": [{key: _plain(value) for key, value in row.items()} for row in self.table.to_dict("records")],
+            "left_out": [{"path": str(path), "reason": reason} for path, reason in self.left_out],
+        }
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        left_out = "".join(f"<li>{escape(str(path))}: {escape(reason)}</li>" for path, reason in self.left_out)
+        return (
+            f"<p><strong>{escape(self.score)}</strong>, to {escape(str(self.direction))}. {escape(self.scope)}</p>"
+            f"{self.table.to_html(index=False, escape=True)}"
+            f"{f'<p>Left out:</p><ul>{left_out}</ul>' if left_out else ''}"
+        )
+
+
+def _spread_note(matched: MatchedScores, name: str) -> str:
+    spread = matched.spreads[name]
+    return "" if spread is None else f"{name}: mean of {len(matched.runs[name])} runs, SD between them {spread:.3g}"
+
+
+def _plain(value: Any) -> Any:
+    """Return a Python value of a table's cell."""
+    value = value.item() if hasattr(value, "item") else value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,48 @@
+"""Say whether two runs had equal parameters, but for what says how to compute and not what."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+__all__ = ["equal_parameters"]
+
+_HOW: Final = frozenset({"n_jobs", "pre_dispatch", "verbose", "progress_bar", "memory"})
+# Where data lie differs from one computer to the next; which data they are, is compared by themselves.
+_PATH: Final = re.compile(r"(?:/|~|\.\.[\\/]|[A-Za-z]:[\\/]).*[\\/](?P<name>[^\\/]*)", re.DOTALL)
+
+
+def equal_parameters(first: Any, second: Any, *, but_for: Collection[str] = ()) -> bool:
+    """Say whether parameters are equal, at any depth.
+
+    Parameters
+    ----------
+    first, second
+        Parameters as metadata.json has them.
+    but_for
+        Names of parameters that may differ.
+
+    Examples
+    --------
+    >>> from gaitmap_results.comparing.parameters import equal_parameters
+    >>> equal_parameters({"algo__axis": "z", "n_jobs": 2}, {"algo__axis": "z", "n_jobs": 8})
+    True
+    >>> equal_parameters({"data": "/home/ana/lab"}, {"data": "/home/bo/lab"})
+    True
+    >>> equal_parameters({"algo__seed": 1}, {"algo__seed": 2})
+    False
+    """
+    names = _HOW.union(but_for)
+    return bool(_without(first, names) == _without(second, names))
+
+
+def _without(value: Any, names: frozenset[str]) -> Any:
+    if isinstance(value, Mapping):
+        # Also what belongs to one of these: memory__location.
+        kept = {key: each for key, each in value.items() if names.isdisjoint(str(key).split("__"))}
+        return {key: _without(each, names) for key, each in kept.items()}
+    if isinstance(value, list):
+        return [_without(each, names) for each in value]
+    path = _PATH.fullmatch(value) if isinstance(value, str) else None
+    return value if path is None else path["name"]

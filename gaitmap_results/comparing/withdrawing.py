@@ -1,0 +1,100 @@
+"""Withdraw a published run, so that it is no longer compared."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Final
+
+from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, ResultsFolderError
+from gaitmap_results.reading.attestations import WITHDRAWN_FILE, attestations_folder, withdrawn_reason
+from gaitmap_results.reading.index import read_summary
+from gaitmap_results.store.files import make_folder, replace_file
+from gaitmap_results.store.json_files import dump_json
+
+__all__ = ["withdraw_run"]
+
+_SCHEMA_VERSION: Final = 1
+
+
+def withdraw_run(path: str | Path, reason: str) -> Path:
+    """Say that a run must no longer be compared, for example because of a bug that was found later.
+
+    The run folder is not touched; the reason is stored beside it, in ``.attestations/{run_id}/withdrawn.json`` of the
+    results folder.
+    ``list`` and ``show`` tell it, and comparing leaves the run out with that reason.
+    To take it back, delete that file.
+
+    Parameters
+    ----------
+    path
+        The run folder.
+    reason
+        Why, as a reader will see it.
+
+    Returns
+    -------
+    path
+        The file that was written.
+
+    Raises
+    ------
+    RunNotFoundError, CorruptRunError
+        If there is no run at ``path``, or it cannot be read.
+    InvalidOptionError
+        If no reason is given, or the run was withdrawn before.
+    ResultsFolderError
+        If the run lies in no results folder, or that cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, recorded_run, withdraw_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         self.n_steps_ = optimizer()
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return int((folder_path / "steps.txt").read_text())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False) as r:
+    ...         CountSteps().run(lambda: 12)
+    ...     withdraw_run(r.path_, "the sensor was upside down").name
+    'withdrawn.json'
+    """
+    folder = os.path.abspath(Path(path).expanduser())
+    try:
+        summary = read_summary(folder)
+    except CorruptRunError as error:
+        raise CorruptRunError(f"The run in {folder} cannot be read: {error}.", path=Path(folder)) from error
+    given: object = reason
+    if not isinstance(given, str) or not given.strip():
+        raise InvalidOptionError("No reason is given. Say why the run is withdrawn; readers will see it.")
+    before = withdrawn_reason(summary)
+    target = attestations_folder(summary)
+    if before is not None:
+        raise InvalidOptionError(
+            f"The run in {folder} is already withdrawn: {before}. Delete {target} to take it back."
+        )
+    if target is None:
+        raise ResultsFolderError(f"The run in {folder} lies in no results folder, where the reason could be stored.")
+    content = {
+        "schema_version": _SCHEMA_VERSION,
+        "run_id": summary.run_id,
+        "reason": reason.strip(),
+        "withdrawn": datetime.now(timezone.utc).astimezone().isoformat(),
+    }
+    file = target / WITHDRAWN_FILE
+    try:
+        make_folder(target)
+        replace_file(file, target / f"{WITHDRAWN_FILE}.new", dump_json(content))
+    except OSError as error:
+        raise ResultsFolderError(f"{file} cannot be written: {error.strerror or error}.") from error
+    return file
