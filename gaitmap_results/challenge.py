@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from gaitmap_results.exceptions import InvalidChallengeError, InvalidOptionError
 from gaitmap_results.store.layout import check_challenge_name, check_version
+from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = [
     "BaseChallenge",
@@ -21,12 +21,9 @@ __all__ = [
     "all_challenge_names",
     "challenge_name",
     "check_challenge",
-    "full_class_name",
     "is_challenge",
     "resolve_dataset",
 ]
-
-_WORKER_PROGRAMS: Final = ("joblib", "loky")
 
 
 class BaseChallenge:
@@ -264,48 +261,6 @@ def all_challenge_names(challenge: object) -> tuple[str, ...]:
     former = vars(challenge if isinstance(challenge, type) else type(challenge)).get("FORMER_NAMES", ())
     former = (former,) if isinstance(former, str) else former
     return tuple(dict.fromkeys([name, *map(str, former)]))
-
-
-def full_class_name(kind: type) -> str:
-    """Return module and name of a class, with the importable name in the place of ``__main__``."""
-    module = kind.__module__
-    # A process that multiprocessing spawned imports the script under a name of its own, and runpy under a third one.
-    if module in ("__main__", "__mp_main__") or module.startswith("<"):
-        module = _name_of_program(_namespace_of(kind)) or "__main__"
-    return f"{module}.{kind.__name__}"
-
-
-def _namespace_of(kind: type) -> dict[str, Any]:
-    """Return the variables of the module that a class was defined in.
-
-    Its methods know them, also in a worker that the class was sent to, whose ``__main__`` is another program.
-    """
-    for member in vars(kind).values():
-        function = inspect.unwrap(getattr(member, "__func__", member)) if callable(member) else None
-        namespace = getattr(function, "__globals__", {})
-        # IPython's %run takes the name away when the script has ended, and leaves all else.
-        if namespace and namespace.get("__name__", kind.__module__) == kind.__module__:
-            return dict(namespace)
-    program = sys.modules.get(kind.__module__)
-    return {} if program is None else vars(program)
-
-
-def _name_of_program(namespace: dict[str, Any]) -> str | None:
-    name = getattr(namespace.get("__spec__"), "name", None)
-    # What starts the workers of joblib is a program, too, but not the one that defined the class.
-    if name and name.partition(".")[0] in _WORKER_PROGRAMS:
-        return None
-    if name and name not in ("__main__", "__mp_main__"):
-        return str(name)
-    file = namespace.get("__file__")
-    # Python that reads a program from its input says "<stdin>" here, a notebook says nothing.
-    if not isinstance(file, str) or file.startswith("<"):
-        return None
-    path, package = Path(file), namespace.get("__package__")
-    if package:  # a class that was sent to a worker has lost the specification of its module
-        return f"{package}.{path.stem}"
-    # A folder or archive that is run has its program in a file of this name.
-    return path.parent.stem if path.name == "__main__.py" else path.stem
 
 
 def resolve_dataset(dataset: Any, dataset_class: type) -> Any:

@@ -16,9 +16,9 @@ from pathlib import PurePath
 from typing import Any, Final
 from uuid import UUID
 
-from gaitmap_results.challenge import full_class_name
 from gaitmap_results.store.json_values import safe_repr, safe_text
 from gaitmap_results.store.privacy import REDACTED, is_secret_name
+from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = ["dataset_columns", "describe_dataset", "describe_parameters"]
 

@@ -54,9 +54,12 @@ def advise_about_start(plan: SavePlan, provenance: Provenance, pending: PendingW
             "spelling; paths are relative to the root of the repository.",
             UnmatchedIgnoreWarning,
         )
-    if state.caller_tracked is False and provenance.caller is not None:
+    file = None if provenance.caller is None else provenance.caller.file
+    # What git lists as untracked makes the run a debug run, which says it already.
+    listed = {state.base_dir / path for path in state.untracked}
+    if state.caller_tracked is False and file is not None and listed.isdisjoint((file, *file.parents)):
         pending.add(
-            f"{provenance.caller.file} is not tracked by the repository {state.base_dir}: the commit that is stored "
+            f"{file} is not tracked by the repository {state.base_dir}: the commit that is stored "
             "says nothing about this code. Add the file to the repository, or run from inside the one it belongs to.",
             UntrackedCallerWarning,
         )

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.challenge import RunTimes, check_challenge, full_class_name
+from gaitmap_results.challenge import RunTimes, check_challenge
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import GaitmapResultsError, InvalidNameError, InvalidOptionError, SaveError
 from gaitmap_results.provenance.collecting import collect_provenance
@@ -35,6 +35,7 @@ from gaitmap_results.store.layout import check_entry_name
 from gaitmap_results.store.staging import Staging, rescue_folder
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.caller import Caller, find_caller
+from gaitmap_results.user_code.class_names import full_class_name
 from gaitmap_results.user_code.user_warnings import PendingWarnings, announce
 
 __all__ = ["check_offset", "keep_results", "save_run"]

@@ -1,33 +1,29 @@
-"""Finds the user's code that asked for a record."""
+"""Find the user's code that asked for a record."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Final
 
-__all__ = ["Caller", "find_caller", "innermost_user_frame"]
+from gaitmap_results.user_code.installed import is_installed, is_library
 
-# Frames of these packages run the user's code for him, as the standard library's do.
-_PLUMBING_PACKAGES: Final = frozenset(
-    [
-        *("wrapt", "joblib", "loky", "cloudpickle", "dask", "distributed", "ray", "nest_asyncio"),
-        *("IPython", "ipykernel", "ipykernel_launcher", "papermill", "nbclient"),
-        *("traitlets", "tornado", "debugpy", "pydevd"),
-        *("_pytest", "pytest", "pluggy", "xdist", "execnet", "hypothesis"),
-    ]
-)
+__all__ = ["SENT_CODE", "Caller", "existing_file", "find_caller", "innermost_user_frame", "is_cell"]
+
 _OWN_PACKAGE: Final = __name__.partition(".")[0]
+# A decorated function has a frame of wrapt's above it, or none, as wrapt was built.
+_PLUMBING: Final = frozenset({_OWN_PACKAGE, "wrapt"})
 # The demo's entries stand for the user's.
 _OWN_EXAMPLES: Final = f"{_OWN_PACKAGE}.demo"
-# What cloudpickle 3.1.3 and later call the file of all code that they send by its content.
-_SENT_CODE: Final = "<dynamic-code>"
+#: What cloudpickle 3.1.3 and later call the file of all code that they send by its content.
+SENT_CODE: Final = "<dynamic-code>"
+_TYPED_CODE: Final = ("<ipython-input", "<stdin", "<python-input", "<console>", SENT_CODE)
 _MAX_HASHED_BYTES: Final = 50_000_000
 
 
@@ -70,157 +66,38 @@ class Caller:
 def find_caller(offset: int = 0, *, entry: CodeType | None = None, entry_name: str | None = None) -> Caller:
     """Return the caller of our public function.
 
-    Frames of this package, of wrapt, of the standard library and of tools that run user code never count.
+    Frames of this package, of wrapt and of the standard library never count.
+    Frames of installed packages are never the caller while a frame of the user's is further out.
 
     Parameters
     ----------
     offset
         How many user frames further out to look; more than there are means the outermost.
+        An installed package that calls us itself counts its own frames, too.
     entry
-        The code of a decorated function, taken where no user frame is left (a thread, a worker process).
+        The code of a decorated function, taken where no user frame is left (a framework, a thread, a worker process).
     entry_name
         The qualified name of a decorated function, stored as the caller's function.
     """
-    frames = list(_user_frames(sys._getframe(1)))
-    found = next(filter(None, map(_describe, frames[min(offset, len(frames) - 1) :])), None) if frames else None
+    installed, own = _calling_frames(sys._getframe(1))
+    further = min(max(offset - len(installed), 0), len(own) - 1)
+    found = _first_described(own[further:]) if own else None
     if found is None and entry is not None:
         found = _describe_entry(entry)
     if found is None:
-        found = next(filter(None, map(_describe, frames)), None) or _describe_program()
+        found = _first_described(own) or _first_described(installed) or _describe_program()
     if entry_name is None:
         return found
     return Caller(found.kind, found.file, found.line, entry_name, found.sha256)
 
 
 def innermost_user_frame() -> FrameType | None:
-    """Return the user's frame that led here, or ``None`` (a thread that runs our code only)."""
-    return next(_user_frames(sys._getframe(1)), None)
+    """Return the user's frame that led here, else an installed package's, or ``None`` (a thread of our code only)."""
+    installed, own = _calling_frames(sys._getframe(1))
+    return next(iter([*own, *installed]), None)
 
 
-def _user_frames(frame: FrameType | None) -> Iterator[FrameType]:
-    while frame is not None:
-        if not _is_plumbing(frame.f_code.co_filename, _module_of(frame)):
-            yield frame
-        frame = frame.f_back
-
-
-def _module_of(frame: FrameType) -> str:
-    name = frame.f_globals.get("__name__", "")
-    # A kernel, a worker or a test runner that was started with -m keeps its import name here only.
-    if name == "__main__":
-        name = getattr(frame.f_globals.get("__spec__"), "name", name)
-    return str(name)
-
-
-@lru_cache(maxsize=1024)
-def _is_plumbing(file: str, module: str) -> bool:
-    package = module.partition(".")[0]
-    if package == _OWN_PACKAGE:
-        return not f"{module}.".startswith(f"{_OWN_EXAMPLES}.")
-    if package in _PLUMBING_PACKAGES or file.startswith("<frozen "):
-        return True
-    absolute = os.path.realpath(file)
-    return any(
-        absolute.startswith(folder) and not absolute.startswith(installed) for folder, installed in _library_folders()
-    )
-
-
-@lru_cache(maxsize=1)
-def _library_folders() -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """Return the folders of the standard library, each with those below it that hold other people's packages."""
-    import sysconfig
-
-    pairs = []
-    for name in ("stdlib", "platstdlib"):
-        folder = os.path.realpath(sysconfig.get_path(name))
-        installed = tuple(os.path.join(folder, below) + os.sep for below in ("site-packages", "dist-packages"))
-        pairs.append((folder + os.sep, installed))
-    return tuple(dict.fromkeys(pairs))
-
-
-def _describe(frame: FrameType) -> Caller | None:
-    """Return what a frame is, or ``None`` for code that was made on the fly, which the next frame out stands for."""
-    name = frame.f_code.co_filename
-    function = _function_name(frame.f_code)
-    file = _existing(name)
-    if file is not None and not _is_cell(name):
-        return Caller("file", file, frame.f_lineno, function, _hash(file))
-    if _is_cell(name):
-        shell = _ipython_shell()
-        if shell is not None and not hasattr(shell, "kernel"):
-            return Caller("interactive", None, frame.f_lineno, function, None)
-        notebook = _notebook_file(frame.f_globals)
-        return Caller("notebook", notebook, frame.f_lineno, function, _hash(notebook))
-    if name.startswith(("<stdin>", "<python-input", "<console>")):
-        kind = "interactive" if hasattr(sys, "ps1") or name != "<stdin>" else "stdin"
-        return Caller(kind, None, frame.f_lineno, function, None)
-    loaded_from = frame.f_globals.get("__file__")
-    # Only the compiled file is there, or the code came to a worker process without its file.
-    if (name == _SENT_CODE or not name.startswith("<")) and isinstance(loaded_from, str):
-        file = _existing(loaded_from)
-        if file is not None:
-            return Caller("file", file, frame.f_lineno, function, _hash(file))
-    if name == _SENT_CODE or (name == "<string>" and _is_command(frame)):
-        # What was sent and has no file comes from a notebook or a prompt.
-        kind = "interactive" if name == _SENT_CODE else "command"
-        return Caller(kind, None, frame.f_lineno, function, None)
-    if getattr(sys, "frozen", False) and not name.startswith("<"):
-        return Caller("frozen", Path(sys.executable), frame.f_lineno, function, None)
-    return None
-
-
-def _function_name(code: CodeType) -> str | None:
-    name: str = getattr(code, "co_qualname", code.co_name)
-    return None if name == "<module>" else name
-
-
-def _is_command(frame: FrameType) -> bool:
-    # A process that multiprocessing spawned was started with -c too, but not by the user.
-    return (
-        frame.f_globals.get("__name__") == "__main__"
-        and "__file__" not in frame.f_globals
-        and "-c" in sys.orig_argv
-        and not _is_spawned()
-    )
-
-
-def _is_spawned() -> bool:
-    process = sys.modules.get("multiprocessing.process")
-    return process is not None and process.parent_process() is not None
-
-
-def _describe_entry(code: CodeType) -> Caller | None:
-    """Return where a decorated function was written, as far as its code tells, or ``None``."""
-    name, line = code.co_filename, code.co_firstlineno
-    file = _existing(name)
-    if file is not None and not _is_cell(name):
-        return Caller("file", file, line, None, _hash(file))
-    # A worker process that a function of a cell was sent to knows neither IPython nor the kernel.
-    if Path(name).parent.name.startswith("ipykernel_"):
-        return Caller("notebook", None, line, None, None)
-    if name.startswith(("<ipython-input", "<stdin>", "<python-input", "<console>")):
-        return Caller("interactive", None, line, None, None)
-    return None
-
-
-def _describe_program() -> Caller:
-    """Return the program as a whole, where no frame of the user is left."""
-    main = sys.modules.get("__main__")
-    name = getattr(main, "__file__", None)
-    file = _existing(name) if isinstance(name, str) else None
-    module = getattr(getattr(main, "__spec__", None), "name", "__main__")
-    if file is not None and not _is_plumbing(str(name), module):
-        return Caller("file", file, None, None, _hash(file))
-    if getattr(sys, "frozen", False):
-        return Caller("frozen", Path(sys.executable), None, None, None)
-    if _ipython_shell() is not None:
-        return Caller("notebook" if hasattr(_ipython_shell(), "kernel") else "interactive", None, None, None, None)
-    if "-c" in sys.orig_argv:
-        return Caller("command", None, None, None, None)
-    return Caller("interactive" if hasattr(sys, "ps1") else "stdin", None, None, None, None)
-
-
-def _existing(name: str) -> Path | None:
+def existing_file(name: str) -> Path | None:
     """Return the file that a code object names, absolute; for one inside an archive, the archive."""
     if name.startswith("<"):
         return None
@@ -236,7 +113,139 @@ def _existing(name: str) -> Path | None:
     return None
 
 
-def _is_cell(name: str) -> bool:
+def _calling_frames(frame: FrameType | None) -> tuple[list[FrameType], list[FrameType]]:
+    """Return the frames of the installed code that called us, up to the user's, and the user's; innermost first."""
+    installed: list[FrameType] = []
+    own: list[FrameType] = []
+    while frame is not None:
+        if not _is_plumbing(frame):
+            if is_installed(_file_of(frame)):
+                installed += [] if own else [frame]
+            # A command that is not the user's starts the workers of a framework.
+            elif not (installed and _is_command(frame)):
+                own.append(frame)
+        frame = frame.f_back
+    return installed, own
+
+
+def _is_plumbing(frame: FrameType) -> bool:
+    """Say whether a frame stands for no code of anybody's: it is the next one further out that counts."""
+    name, module = frame.f_code.co_filename, _module_of(frame)
+    if module.partition(".")[0] in _PLUMBING:
+        return not f"{module}.".startswith(f"{_OWN_EXAMPLES}.")
+    if name.startswith("<"):
+        return not (name.startswith(_TYPED_CODE) or _is_command(frame))
+    return is_library(_file_of(frame))
+
+
+def _module_of(frame: FrameType) -> str:
+    name = frame.f_globals.get("__name__", "")
+    # The command line keeps its import name here only.
+    if name == "__main__":
+        name = getattr(frame.f_globals.get("__spec__"), "name", name)
+    return str(name)
+
+
+def _file_of(frame: FrameType) -> str:
+    """Return the file of a frame's code: by the code itself, else where its module was loaded from."""
+    name, loaded_from = frame.f_code.co_filename, frame.f_globals.get("__file__")
+    return _loaded_file(name, loaded_from if isinstance(loaded_from, str) else None)
+
+
+@lru_cache(maxsize=4096)
+def _loaded_file(name: str, loaded_from: str | None) -> str:
+    known_by_code = existing_file(name)
+    return str(known_by_code or (loaded_from and existing_file(loaded_from)) or name)
+
+
+def _first_described(frames: list[FrameType]) -> Caller | None:
+    return next(filter(None, map(_describe, frames)), None)
+
+
+def _describe(frame: FrameType) -> Caller | None:
+    """Return what a frame is, or ``None`` for code that was made on the fly, which the next frame out stands for."""
+    name = frame.f_code.co_filename
+    function = _function_name(frame.f_code)
+    file = existing_file(name)
+    if file is not None and not is_cell(name):
+        return Caller("file", file, frame.f_lineno, function, _hash(file))
+    if is_cell(name):
+        shell = _ipython_shell()
+        if shell is not None and not hasattr(shell, "kernel"):
+            return Caller("interactive", None, frame.f_lineno, function, None)
+        notebook = _notebook_file(frame.f_globals)
+        return Caller("notebook", notebook, frame.f_lineno, function, _hash(notebook))
+    if name.startswith(("<stdin>", "<python-input", "<console>")):
+        kind = "interactive" if hasattr(sys, "ps1") or name != "<stdin>" else "stdin"
+        return Caller(kind, None, frame.f_lineno, function, None)
+    loaded_from = frame.f_globals.get("__file__")
+    # Only the compiled file is there, or the code came to a worker process without its file.
+    if (name == SENT_CODE or not name.startswith("<")) and isinstance(loaded_from, str):
+        file = existing_file(loaded_from)
+        if file is not None:
+            return Caller("file", file, frame.f_lineno, function, _hash(file))
+    if name == SENT_CODE or _is_command(frame):
+        # What was sent and has no file comes from a notebook or a prompt.
+        kind = "interactive" if name == SENT_CODE else "command"
+        return Caller(kind, None, frame.f_lineno, function, None)
+    if getattr(sys, "frozen", False) and not name.startswith("<"):
+        return Caller("frozen", Path(sys.executable), frame.f_lineno, function, None)
+    return None
+
+
+def _function_name(code: CodeType) -> str | None:
+    name: str = getattr(code, "co_qualname", code.co_name)
+    return None if name == "<module>" else name
+
+
+def _is_command(frame: FrameType) -> bool:
+    # A process that multiprocessing spawned was started with -c too, but not by the user.
+    return (
+        frame.f_code.co_filename == "<string>"
+        and frame.f_globals.get("__name__") == "__main__"
+        and "__file__" not in frame.f_globals
+        and "-c" in sys.orig_argv
+        and not _is_spawned()
+    )
+
+
+def _is_spawned() -> bool:
+    process = sys.modules.get("multiprocessing.process")
+    return process is not None and process.parent_process() is not None
+
+
+def _describe_entry(code: CodeType) -> Caller | None:
+    """Return where a decorated function was written, as far as its code tells, or ``None``."""
+    name, line = code.co_filename, code.co_firstlineno
+    file = existing_file(name)
+    if file is not None and not is_cell(name):
+        return Caller("file", file, line, None, _hash(file))
+    # A worker process that a function of a cell was sent to knows neither IPython nor the kernel.
+    if Path(name).parent.name.startswith("ipykernel_"):
+        return Caller("notebook", None, line, None, None)
+    if name.startswith(("<ipython-input", "<stdin>", "<python-input", "<console>")):
+        return Caller("interactive", None, line, None, None)
+    return None
+
+
+def _describe_program() -> Caller:
+    """Return the program as a whole, where no frame of the user is left."""
+    main = sys.modules.get("__main__")
+    name = getattr(main, "__file__", None)
+    file = existing_file(name) if isinstance(name, str) else None
+    if file is not None and not is_library(str(file)) and not is_installed(str(file)):
+        return Caller("file", file, None, None, _hash(file))
+    if getattr(sys, "frozen", False):
+        return Caller("frozen", Path(sys.executable), None, None, None)
+    if _ipython_shell() is not None:
+        return Caller("notebook" if hasattr(_ipython_shell(), "kernel") else "interactive", None, None, None, None)
+    if "-c" in sys.orig_argv:
+        return Caller("command", None, None, None, None)
+    return Caller("interactive" if hasattr(sys, "ps1") else "stdin", None, None, None, None)
+
+
+def is_cell(name: str) -> bool:
+    """Say whether a code object's file name is that of a notebook's or IPython's cell."""
     if name.startswith("<ipython-input"):
         return True
     # ipykernel names the code of a cell after a file that it does not write.
@@ -253,7 +262,7 @@ def _notebook_file(namespace: Mapping[str, Any]) -> Path | None:
     """Return the notebook's file where the front end tells it: VS Code in a variable, Jupyter in the session's name."""
     for told in (namespace.get("__vsc_ipynb_file__"), namespace.get("__session__"), os.environ.get("JPY_SESSION_NAME")):
         if isinstance(told, str) and told.endswith(".ipynb"):
-            file = _existing(told)
+            file = existing_file(told)
             if file is not None:
                 return file
     return None

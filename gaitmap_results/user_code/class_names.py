@@ -1,0 +1,98 @@
+"""Name a class by the module that others would import it from."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from gaitmap_results.user_code.caller import SENT_CODE, existing_file, is_cell
+from gaitmap_results.user_code.installed import is_installed, is_library
+
+__all__ = ["full_class_name"]
+
+
+def full_class_name(kind: type) -> str:
+    """Return module and name of a class, with the importable name in the place of ``__main__``."""
+    module = kind.__module__
+    # A process that multiprocessing spawned imports the script under a name of its own, and runpy under a third one.
+    if module in ("__main__", "__mp_main__") or module.startswith("<"):
+        found = next(_places_of(kind), None)
+        module = (found and _name_of_program(*found)) or "__main__"
+    return f"{module}.{kind.__name__}"
+
+
+def _places_of(kind: type) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the file that a class was defined in, with the variables of its module; the surest first.
+
+    The module that Python knows by the name may be another one: a profiler, the program of a worker.
+    """
+    methods = list(_methods_of(kind))
+    for file, namespace in methods:
+        if file == SENT_CODE or not file.startswith("<"):
+            yield from _with_file(file, namespace)
+    module = getattr(sys.modules.get(kind.__module__), "__dict__", {})
+    if module.get(kind.__name__) is kind:
+        yield from _with_file(None, module)
+    for frame in _frames():
+        file, namespace = frame.f_code.co_filename, frame.f_globals
+        if namespace.get("__name__") == kind.__module__ and (namespace.get(kind.__name__) is kind or _is_own(file)):
+            yield from _with_file(file, namespace)
+    # What was made on the fly, as by a dataclass, got the variables of the module that has the name.
+    for _, namespace in methods:
+        yield from _with_file(None, namespace)
+
+
+def _methods_of(kind: type) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the file and the variables of each function that was written where the class was."""
+    for member in vars(kind).values():
+        function = inspect.unwrap(getattr(member, "__func__", member)) if callable(member) else None
+        code, namespace = getattr(function, "__code__", None), getattr(function, "__globals__", {})
+        # IPython's %run takes the name away when the script has ended, and leaves all else.
+        if code is not None and namespace and namespace.get("__name__", kind.__module__) == kind.__module__:
+            yield code.co_filename, namespace
+
+
+def _with_file(file: str | None, namespace: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    loaded_from = namespace.get("__file__")
+    if file is not None and not is_cell(file) and existing_file(file) is not None:
+        yield file, namespace
+    # Code that was sent to a worker may have left its file behind; Python that reads a program says "<stdin>" here.
+    elif isinstance(loaded_from, str) and not loaded_from.startswith("<"):
+        yield loaded_from, namespace
+
+
+def _frames() -> Iterator[FrameType]:
+    """Yield the frames of this thread, then those of the main thread, innermost first."""
+    main = sys._current_frames().get(threading.main_thread().ident or 0)
+    for innermost in (sys._getframe(1), main):
+        frame = innermost
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+
+
+def _is_own(file: str) -> bool:
+    found = existing_file(file)
+    return found is not None and not is_installed(str(found)) and not is_library(str(found))
+
+
+def _name_of_program(file: str, namespace: Mapping[str, Any]) -> str:
+    spec, path, package = namespace.get("__spec__"), Path(file), namespace.get("__package__")
+    name, origin = getattr(spec, "name", None), getattr(spec, "origin", None)
+    # A profiler that runs a script leaves its own specification there.
+    if name and name not in ("__main__", "__mp_main__") and isinstance(origin, str) and _is_same(origin, file):
+        return str(name)
+    if package:  # a class that was sent to a worker has lost the specification of its module
+        return f"{package}.{path.stem}"
+    # A folder or archive that is run has its program in a file of this name.
+    return path.parent.stem if path.name == "__main__.py" else path.stem
+
+
+def _is_same(one: str, other: str) -> bool:
+    return os.path.realpath(existing_file(one) or one) == os.path.realpath(existing_file(other) or other)
