@@ -1,4 +1,4 @@
-"""The command ``gaitmap-results``: finds the commands and turns errors into messages.
+"""The command ``gaitmap-results``: find the commands, and turn errors into messages.
 
 Each command is a module of this package, imported only when it is asked for.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from gaitmap_results import __version__
-from gaitmap_results.exceptions import GaitmapResultsError
+from gaitmap_results.exceptions import GaitmapResultsError, printable
 
 __all__ = ["main"]
 
@@ -46,6 +46,9 @@ class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = printable(error.message)
+            raise
         except GaitmapResultsError as error:
             # These messages are written for the user; a traceback would hide them.
             raise click.ClickException(str(error)) from error
@@ -53,7 +56,7 @@ class _Commands(click.Group):
             # Who closed the pipe, such as `head`, needs no message; click ends the command.
             if error.errno == errno.EPIPE:
                 raise
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(printable(str(error))) from error
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

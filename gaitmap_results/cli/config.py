@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.terminal import console, echo_json
+from gaitmap_results.cli.terminal import console, echo_json, say
 from gaitmap_results.config import ConfigValue, create_config_template, explain_config, find_config
 from gaitmap_results.showing.text import printable
 
@@ -53,8 +53,8 @@ def template(path: Path) -> None:
     PATH is the file to create, by default gaitmap_results.json. An existing file is not changed.
     """
     target = create_config_template(path)
-    click.echo(printable(f"Wrote {target}"))
-    click.echo(f"Fill it in, and name it in the environment variable GAITMAP_RESULTS_CONFIG:\n  {_export(target)}")
+    say(f"Wrote {target}")
+    say(f"Fill it in, and name it in the environment variable GAITMAP_RESULTS_CONFIG:\n  {_export(target)}")
 
 
 def _export(path: Path) -> str:

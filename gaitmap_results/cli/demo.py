@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gaitmap_results.cli import terminal
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import (
     DebugRunWarning,
@@ -100,7 +102,7 @@ def _reported() -> Iterator[Report]:
 
     console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     columns = (SpinnerColumn("line"), TimeElapsedColumn(), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("", total=None)
         said = ""
 
@@ -129,11 +131,9 @@ def _third_parties_quiet() -> Iterator[None]:
 
 
 def _show(runs: list[ComparedRun]) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = _PLAIN_WIDTH
+    console = terminal.console()
+    if not terminal.at_terminal():
+        console.width = int(os.environ.get("COLUMNS") or _PLAIN_WIDTH)
     console.print("\nInitial contacts: F1 score of each participant held out, and their mean\n", style="bold")
     console.print(_table(runs))
     console.print("\nHA: healthy adult, MS: person with multiple sclerosis. Tuning saw only the other participants.")

@@ -15,7 +15,7 @@ import click
 
 from gaitmap_results import __version__
 from gaitmap_results.cli.config import source_of, value_in_words
-from gaitmap_results.cli.finding import RESULTS_PATH
+from gaitmap_results.cli.finding import results_argument
 from gaitmap_results.cli.terminal import console, echo_json, print_labelled
 from gaitmap_results.config import explain_config, find_results_folder, tell_foreign_config
 from gaitmap_results.exceptions import GaitmapResultsError
@@ -39,7 +39,7 @@ class _Finding:
 
 
 @click.command(epilog="Example: gaitmap-results doctor")
-@click.argument("results", required=False, type=RESULTS_PATH)
+@results_argument
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def doctor(results: Path | None, as_json: bool) -> None:
     """Check whether a run could be recorded here, and whether it would be official.

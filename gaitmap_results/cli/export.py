@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gaitmap_results._pandas import require_pandas
-from gaitmap_results.cli.finding import RESULTS_PATH, existing_results_folder, scan
-from gaitmap_results.cli.terminal import progress, report_skipped
+from gaitmap_results.cli.finding import existing_results_folder, results_argument, scan
+from gaitmap_results.cli.table_files import csv_bytes, formula_columns, json_bytes, parquet_bytes
+from gaitmap_results.cli.terminal import progress, report_skipped, say
 from gaitmap_results.exceptions import CorruptRunError, MissingExtraError, ResultsFolderError, RunNotFoundError
-from gaitmap_results.reading import index
 from gaitmap_results.reading.index import RunSummary
-from gaitmap_results.reading.loading import load_run_custom_metadata
-from gaitmap_results.showing.text import printable
-from gaitmap_results.store.json_values import without_non_finite
+from gaitmap_results.reading.table import RunRows, summary_columns, table_columns
+from gaitmap_results.showing.text import counted, one_line
 from gaitmap_results.store.layout import METADATA_FILE
 
 __all__ = ["export"]
 
-# Column -> the keys that lead to it in metadata.json.
-_COLUMNS = {
-    "run_start_datetime": ("run_start_datetime",),
-    "run_end_datetime": ("run_end_datetime",),
-    "git_commit_hash": ("git_commit_hash",),
-    "git_dirty": ("git_dirty",),
-    "git_branch": ("git", "branch"),
-    "git_describe": ("git", "describe"),
-    "git_remote": ("git", "remote"),
-    "caller_file_path": ("caller_file_path",),
-    "dataset_name": ("dataset_name",),
-    "repr_pipeline": ("repr_pipeline",),
-    "python_version": ("system_info", "python_version"),
-    "cpu": ("system_info", "cpu", "brand_raw"),
-    "recorder_version": ("recorder_version",),
-    "block_id": ("block_id",),
-}
+# What is written beside the columns that every table of runs has: keys of metadata.json.
+_MORE = (
+    *("run_end_datetime", "git.branch", "git.describe", "git.remote", "caller_file_path", "dataset_name"),
+    *("repr_pipeline", "system_info.python_version", "system_info.cpu.brand_raw", "recorder_version", "block_id"),
+)
 _ENDINGS = (".csv", ".parquet", ".json")
 
 
 @click.command(epilog="Example: gaitmap-results export results --to runs.csv")
-@click.argument("results", required=False, type=RESULTS_PATH)
+@results_argument
 @click.option(
     "--to",
     "target",
@@ -55,13 +38,16 @@ _ENDINGS = (".csv", ".parquet", ".json")
     help="The file to write; its name ends in .csv, .parquet or .json.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
-def export(results: Path | None, target: Path, overwrite: bool) -> None:
+@click.option("--parameters", is_flag=True, help="Add a column for each parameter of challenge, pipeline, data set.")
+@click.option("--column", "columns", multiple=True, help="Add a key of metadata.json; a dot leads into nested ones.")
+def export(results: Path | None, target: Path, overwrite: bool, parameters: bool, columns: tuple[str, ...]) -> None:
     """Write a table with one row for each run.
 
     RESULTS is the results folder; without it, the config's is used. The columns say which run it is, when it ran, from
-    which code, and whether it is official and why not; custom metadata follow in columns that start with
-    `custom.`. Lists are written as JSON if the format has none. Parquet needs pandas and pyarrow:
-    `pip install "gaitmap_results[parquet]"`.
+    which code, and whether it is official and why not; they are named like the keys in metadata.json. Custom metadata
+    follow in columns that start with `custom.`, and path is relative to the results folder. Lists are written as JSON
+    if the format has none. Texts are written as they are stored: a note names columns in which a spreadsheet would take
+    one for a formula. Parquet needs pandas and pyarrow: `pip install "gaitmap_results[parquet]"`.
     """
     ending = target.suffix.lower()
     if ending not in _ENDINGS:
@@ -75,14 +61,25 @@ def export(results: Path | None, target: Path, overwrite: bool) -> None:
     folder = existing_results_folder(results)
     runs, store = scan(folder)
     report_skipped(store.skipped)
+    maker = RunRows((*_MORE, *columns), parameters=parameters)
     with progress("Reading metadata", len(runs)) as advance:
         rows = []
         for summary in runs:
-            rows.append(_row(summary, folder))
+            rows.append(_row(maker, summary, folder))
             advance()
-    content = {".csv": _csv, ".json": _json, ".parquet": _parquet}[ending](rows)
+    for each in maker.skipped:
+        say(f"Incomplete row: {each.reason}", err=True)
+    names = table_columns(rows, (*_MORE, *columns))
+    content = {".csv": csv_bytes, ".json": json_bytes, ".parquet": parquet_bytes}[ending](rows, names)
     _write(target, content)
-    click.echo(printable(f"Wrote {len(rows)} {'run' if len(rows) == 1 else 'runs'} to {target}"), err=True)
+    say(f"Wrote {counted(len(rows), 'run')} to {target}", err=True)
+    risky = formula_columns(rows) if ending == ".csv" else []
+    if risky:
+        say(
+            f"A spreadsheet would take texts in {', '.join(map(one_line, risky))} for formulas. "
+            "Import these columns as text.",
+            err=True,
+        )
 
 
 def _check_parquet() -> None:
@@ -96,68 +93,15 @@ def _check_parquet() -> None:
         )
 
 
-def _row(summary: RunSummary, folder: Path) -> dict[str, Any]:
-    metadata: dict[str, Any] = {}
-    custom: Any = None
+def _row(maker: RunRows, summary: RunSummary, folder: Path) -> dict[str, Any]:
+    # A file is handed on: it does not tell where the folder lies here.
+    path = os.path.relpath(summary.folder, folder).replace(os.sep, "/")
     try:
-        metadata = index.read_metadata(summary.folder)
-        custom = load_run_custom_metadata(summary.folder)
+        row = maker.row(summary, path)
     except (RunNotFoundError, CorruptRunError, OSError) as error:
-        click.echo(printable(f"Incomplete row: {error}"), err=True)
-    row = {
-        "run": os.path.relpath(summary.folder, folder).replace(os.sep, "/"),
-        "run_id": summary.run_id,
-        "challenge_name": summary.challenge_name,
-        "challenge_version": summary.challenge_version,
-        "entry_name": "/".join(summary.entry),
-        "is_debug_run": summary.is_debug_run,
-        "debug_reasons": ", ".join(summary.debug_reasons),
-        "run_start_datetime_utc": summary.start,
-        "runtime": summary.runtime,
-        **{name: _value(metadata, keys) for name, keys in _COLUMNS.items()},
-    }
-    items = custom.items() if isinstance(custom, dict) else [] if custom is None else [("value", custom)]
-    return {**row, **{f"custom.{key}": value for key, value in items}}
-
-
-def _value(metadata: Any, keys: Sequence[str]) -> Any:
-    for key in keys:
-        metadata = metadata.get(key) if isinstance(metadata, dict) else None
-    return metadata
-
-
-def _columns(rows: Sequence[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(name for row in rows for name in row))
-
-
-def _flat(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
-
-
-def _csv(rows: Sequence[dict[str, Any]]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, _columns(rows), restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: _flat(value) for name, value in row.items()} for row in rows)
-    return text.getvalue().encode("utf-8", "backslashreplace")
-
-
-def _json(rows: Sequence[dict[str, Any]]) -> bytes:
-    text = json.dumps(without_non_finite(rows), indent=2, ensure_ascii=False, allow_nan=False)
-    return f"{text}\n".encode("utf-8", "backslashreplace")
-
-
-def _parquet(rows: Sequence[dict[str, Any]]) -> bytes:
-    pd = require_pandas("Writing Parquet")
-    table = pd.DataFrame(rows, columns=_columns(rows))
-    for name in table:
-        values = [None if pd.api.types.is_scalar(value) and pd.isna(value) else value for value in table[name]]
-        kinds = {type(value) for value in values if value is not None}
-        # A column of Parquet has one type; authors store what they like.
-        if kinds & {list, dict} or (len(kinds) > 1 and not kinds <= {int, float}):
-            table[name] = [None if value is None else str(_flat(value)) for value in values]
-    content: bytes = table.to_parquet(index=False)
-    return content
+        say(f"Incomplete row: {error}", err=True)
+        row = {**summary_columns(summary, None), "path": path}
+    return {**row, "entry_name": "/".join(summary.entry), "debug_reasons": ", ".join(summary.debug_reasons)}
 
 
 def _write(target: Path, content: bytes) -> None:

@@ -1,10 +1,12 @@
-"""Finds the runs that the words of a command mean."""
+"""Find the runs that the words of a command name."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
@@ -12,12 +14,50 @@ from gaitmap_results.cli.terminal import progress
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, NoResultsFolderError, RunNotFoundError
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_summary
+from gaitmap_results.showing.text import one_line
+from gaitmap_results.store.layout import METADATA_FILE
 
-__all__ = ["RESULTS_PATH", "existing_results_folder", "find_run", "named_challenges", "scan"]
+__all__ = [
+    "HOW_TO_NAME_A_RUN",
+    "existing_results_folder",
+    "find_run",
+    "named_challenges",
+    "results_argument",
+    "results_option",
+    "scan",
+]
 
-RESULTS_PATH = click.Path(file_okay=False, path_type=Path)
+#: For the help of commands that take a RUN.
+HOW_TO_NAME_A_RUN = (
+    "RUN is the path of a run folder, a run's id or the beginning of one (4 characters or more), an entry, a challenge "
+    "and an entry, or @latest. An entry means its latest run. Parts of names are enough where they are unique."
+)
+_LATEST = "@latest"
 _MIN_ID = 4
 _MAX_SHOWN = 10
+_PATH = click.Path(file_okay=False, path_type=Path)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def results_option(function: Function) -> Function:
+    """Give a command the option ``--results``, which it gets as ``results``."""
+    help_text = "The results folder; without it, the config's is used."
+    return click.option("--results", type=_PATH, help=help_text)(function)
+
+
+def results_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the results folder, by position or by ``--results``, which it gets as ``results``."""
+
+    @wraps(function)
+    def command(*args: Any, results: Path | None, named_results: Path | None, **options: Any) -> Any:
+        if results is not None and named_results is not None:
+            raise click.UsageError(f"The results folder is given twice: {results} and --results {named_results}.")
+        return function(*args, results=results or named_results, **options)
+
+    help_text = "The results folder, as RESULTS."
+    command = click.option("--results", "named_results", type=_PATH, help=help_text)(command)
+    return click.argument("results", required=False, type=_PATH)(command)
 
 
 def existing_results_folder(given: Path | None) -> Path:
@@ -34,7 +74,7 @@ def existing_results_folder(given: Path | None) -> Path:
         folder = find_results_folder(given)
     except NoResultsFolderError as error:
         raise NoResultsFolderError(
-            "It is not known which results folder is meant: none was named, and no config here has a results_dir. "
+            "No results folder is given, and no config here has a results_dir. "
             "Name one, for example `gaitmap-results list my_results`; `gaitmap-results doctor` looks for a config."
         ) from error
     if not folder.is_dir():
@@ -50,12 +90,12 @@ def scan(folder: Path) -> tuple[list[RunSummary], StoreScan]:
         for summary in found:
             runs.append(summary)
             advance()
-    runs.sort(key=lambda summary: (summary.challenge_name, summary.challenge_version, summary.entry, by_start(summary)))
+    runs.sort(key=lambda each: (each.challenge_name, each.challenge_version, each.entry, by_start(each)))
     return runs, found
 
 
 def named_challenges(runs: Sequence[RunSummary], name: str | None) -> list[RunSummary]:
-    """Return the runs of the challenges that a name means: the full name, else every name it is a part of."""
+    """Return the runs of the challenges with this name, else of every challenge whose name it is a part of."""
     if name is None:
         return list(runs)
     exact = [summary for summary in runs if summary.challenge_name == name]
@@ -63,7 +103,14 @@ def named_challenges(runs: Sequence[RunSummary], name: str | None) -> list[RunSu
 
 
 def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
-    """Return the run that is meant by a path, an id, its beginning, a folder's name, or by challenge and entry.
+    """Return the run that words name; :data:`HOW_TO_NAME_A_RUN` says how.
+
+    Parameters
+    ----------
+    words
+        One word or two; a challenge and an entry may stand in one word, with a blank between them.
+    results
+        The results folder; ``None`` is the config's.
 
     Raises
     ------
@@ -72,39 +119,54 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     InvalidOptionError
         If there are several.
     """
-    if len(words) > 2:
-        raise InvalidOptionError("Name one run: its path, its id, or a challenge and an entry.")
-    if len(words) == 1 and _is_path(words[0]):
-        return _run_at(Path(words[0]))
-    folder = existing_results_folder(results)
+    if len(words) == 1 and not os.path.lexists(words[0]) and len(words[0].split()) == 2:
+        words = words[0].split()
+    if not 1 <= len(words) <= 2:
+        raise InvalidOptionError("Name one run: its path, its id, an entry, a challenge and an entry, or @latest.")
+    if len(words) == 1 and (os.path.lexists(Path(words[0], METADATA_FILE)) or _can_only_be_a_path(words[0])):
+        return _run_at(Path(words[0]).expanduser())
+    try:
+        folder = existing_results_folder(results)
+    except (NoResultsFolderError, RunNotFoundError) as error:
+        raise type(error)(f"{_no_such_path(words)}{error}") from error
     runs, _ = scan(folder)
-    if len(words) == 2:
-        return _latest(runs, words[0], words[1], folder)
-    word = words[0].casefold()
-    meant = [
-        summary
-        for summary in runs
-        if summary.path.name == words[0]
-        or (len(word) >= _MIN_ID and summary.run_id is not None and summary.run_id.casefold().startswith(word))
-    ]
-    if len(meant) > 1:
-        raise InvalidOptionError(
-            f"{words[0]} is the beginning or name of several runs. Name one by its path:{_lines(meant)}"
-        )
-    if not meant:
-        raise RunNotFoundError(
-            f"There is no run {words[0]} in {folder}. RUN is a path, an id or at least {_MIN_ID} characters of its "
-            "beginning, a run folder's name, or a challenge and an entry; `gaitmap-results list` shows them."
-        )
-    return meant[0]
+    challenge, word = words if len(words) == 2 else (None, words[0])
+    of_challenge = named_challenges(runs, challenge)
+    if challenge is None and (found := _by_id(runs, word)):
+        return _only(found, word)
+    if runs and not of_challenge:
+        known = sorted({each.challenge_name for each in runs})
+        raise RunNotFoundError(f"No challenge matches {challenge!r} in {folder}. Challenges there:{_listed(known)}")
+    matching = of_challenge if word == _LATEST else _by_entry(of_challenge, word, folder)
+    if not matching:
+        known = sorted({"/".join(each.entry) for each in of_challenge})
+        what = f"Entries there:{_listed(known)}" if known else "There is no run in it."
+        raise RunNotFoundError(f"{_no_such_path(words)}No run matches {' '.join(words)!r} in {folder}. {what}")
+    return max(matching, key=by_start)
 
 
-def _is_path(word: str) -> bool:
-    return os.sep in word or (os.altsep is not None and os.altsep in word) or Path(word).exists()
+def _can_only_be_a_path(word: str) -> bool:
+    # No entry's name begins with a dot.
+    return Path(word).is_absolute() or word.startswith((".", "~"))
+
+
+def _no_such_path(words: Sequence[str]) -> str:
+    """Return what to say first where a single word may have been a path."""
+    if len(words) != 1:
+        return ""
+    if Path(words[0]).is_dir():
+        return f"There is no run in the folder {words[0]}: it has no {METADATA_FILE}. "
+    return f"There is no folder {words[0]}. "
 
 
 def _run_at(path: Path) -> RunSummary:
     folder = os.path.abspath(path)
+    try:
+        os.lstat(folder)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunNotFoundError(f"There is no folder {folder}.") from error
+    except OSError:
+        pass  # reading it says why
     try:
         return read_summary(folder)
     except CorruptRunError as error:
@@ -113,22 +175,38 @@ def _run_at(path: Path) -> RunSummary:
         raise CorruptRunError(f"The run in {folder} cannot be read: {error.strerror or error}.", path=path) from error
 
 
-def _latest(runs: Sequence[RunSummary], challenge: str, entry: str, folder: Path) -> RunSummary:
-    of_challenge = named_challenges(runs, challenge)
-    names = sorted({summary.challenge_name for summary in of_challenge})
-    parts = entry.strip("/").split("/")
-    meant = [summary for summary in of_challenge if "/".join(summary.entry).split("/") == parts]
-    if len({summary.challenge_name for summary in meant}) > 1:
-        raise InvalidOptionError(f"{challenge} is a part of several challenges' names: {', '.join(names)}.")
-    if not names:
-        known = ", ".join(sorted({summary.challenge_name for summary in runs})) or "none"
-        raise RunNotFoundError(f"There is no run of a challenge {challenge} in {folder}. The challenges are: {known}.")
-    if not meant:
-        known = ", ".join(sorted({"/".join(summary.entry) for summary in of_challenge}))
-        raise RunNotFoundError(f"The challenge {', '.join(names)} has no entry {entry}. Its entries are: {known}.")
-    return max(meant, key=by_start)
+def _by_id(runs: Sequence[RunSummary], word: str) -> list[RunSummary]:
+    """Return the runs with this id, with an id that begins so, or in a folder of this name."""
+    start = word.casefold()
+    return [
+        each
+        for each in runs
+        if each.path.name == word
+        or (len(start) >= _MIN_ID and each.run_id is not None and each.run_id.casefold().startswith(start))
+    ]
 
 
-def _lines(runs: Sequence[RunSummary]) -> str:
-    shown = "".join(f"\n  {summary.folder}" for summary in runs[:_MAX_SHOWN])
-    return shown + (f"\n  and {len(runs) - _MAX_SHOWN} more" if len(runs) > _MAX_SHOWN else "")
+def _only(found: Sequence[RunSummary], word: str) -> RunSummary:
+    if len(found) > 1:
+        raise InvalidOptionError(
+            f"{word!r} matches {len(found)} runs. Name one by its path:{_listed([each.folder for each in found])}"
+        )
+    return found[0]
+
+
+def _by_entry(runs: Sequence[RunSummary], word: str, folder: Path) -> list[RunSummary]:
+    """Return the runs of the one entry with this name, else of the one whose name it is a part of."""
+    name = word.strip("/")
+    exact = [each for each in runs if "/".join(each.entry) == name]
+    matching = exact or [each for each in runs if name.casefold() in "/".join(each.entry).casefold()]
+    entries = sorted({f"{each.challenge_name} {'/'.join(each.entry)}" for each in matching})
+    if len(entries) > 1:
+        raise InvalidOptionError(
+            f"{word!r} matches {len(entries)} entries in {folder}. Name one, with its challenge:{_listed(entries)}"
+        )
+    return matching
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = "".join(f"\n  {one_line(name)}" for name in names[:_MAX_SHOWN])
+    return shown + (f"\n  and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else "")

@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import RESULTS_PATH, existing_results_folder, named_challenges, scan
-from gaitmap_results.cli.terminal import console, echo_json, report_skipped
+from gaitmap_results.cli.finding import existing_results_folder, named_challenges, results_argument, scan
+from gaitmap_results.cli.terminal import at_terminal, console, echo_json, report_skipped, say
 from gaitmap_results.exceptions import InvalidOptionError
+from gaitmap_results.reading.attestations import withdrawals
 from gaitmap_results.reading.criteria import make_criteria
 from gaitmap_results.reading.index import RunSummary, by_start
-from gaitmap_results.showing.text import duration, local_time, printable
+from gaitmap_results.reading.table import HEADINGS, summary_columns
+from gaitmap_results.showing.text import counted, duration, local_time, one_line
+from gaitmap_results.store.layout import UNFINISHED_DIR
 
 __all__ = ["list_runs"]
 
 _ID_LENGTH = 8
 _COMMIT_LENGTH = 7
-_HEADINGS = ("Entry", "Started", "Took", "Kind", "Commit", "Run")
+_COLUMNS = ("entry_name", "run_start_datetime", "runtime", "kind", "debug_reasons", "git_commit_hash", "run_id")
+_HEADINGS = tuple(HEADINGS[name] for name in _COLUMNS)
+_RUNTIME, _REASONS = _COLUMNS.index("runtime"), _COLUMNS.index("debug_reasons")
 _GAP = 2
 _MIN_ENTRY = 20
+_MIN_REASONS = 12
 
 
 @click.command(
     "list",
     epilog="Example: gaitmap-results list results --official --latest --since 2026-03-01",
 )
-@click.argument("results", required=False, type=RESULTS_PATH)
+@results_argument
 @click.option("--challenge", help="Only this challenge: its full name, or a part of it.")
 @click.option("--entry", help="Only this entry and those nested in it, for example gaitmap/shin.")
 @click.option("--version", "challenge_version", help="Only this version of a challenge.")
 @click.option("--official", is_flag=True, help="Only official runs.")
 @click.option("--debug", is_flag=True, help="Only debug runs.")
 @click.option("--latest", is_flag=True, help="Only the last run of each entry.")
-@click.option("--since", help="Only runs that started at or after this date or time.")
+@click.option("--since", help='Only runs that started at or after this: today, "2 days ago", a date or a time.')
 @click.option("--until", help="Only runs that started before this time, or not later than this date.")
 @click.option("--commit", help="Only runs of this commit; the first characters of its hash are enough.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
@@ -55,8 +61,9 @@ def list_runs(
     """List the runs in a results folder.
 
     RESULTS is the results folder; without it, the config's is used. Runs are grouped by challenge and sorted by entry
-    and start, which is shown in local time. A * after a commit stands for uncommitted changes. Run is the beginning of
-    the run's id, or its folder if it has none.
+    and start, which is shown in local time. Reasons names the first reason why a run is a debug run, and how many more
+    there are. A * after a commit stands for uncommitted changes. Run is the beginning of the run's id, or its folder if
+    it has none.
     """
     if official and debug:
         raise click.UsageError("No run is both --official and --debug. Choose one, or none for all runs.")
@@ -77,13 +84,19 @@ def list_runs(
     if latest:
         runs = _latest(runs)
     report_skipped(store.skipped)
+    withdrawn_reason = withdrawals()
+    withdrawn = [withdrawn_reason(summary) for summary in runs]
     if as_json:
-        echo_json([_described(summary) for summary in runs])
-    elif not runs:
-        what = f"None of the {len(found)} runs in {folder} is meant" if found else f"There is no run in {folder}"
-        click.echo(what, err=True)
+        echo_json([_described(summary, reason) for summary, reason in zip(runs, withdrawn, strict=True)])
+        return
+    if not runs:
+        of = f"None of the {counted(len(found), 'run')} in {folder} matches the options" if found else ""
+        say(of or f"There is no run in {folder}", err=True)
     else:
-        _show(runs, folder)
+        _show(runs, folder, withdrawn)
+    unfinished = _count_unfinished(folder)
+    if unfinished:
+        say(f"{counted(unfinished, 'unfinished run')}; see gaitmap-results unfinished {folder}")
 
 
 def _latest(runs: Sequence[RunSummary]) -> list[RunSummary]:
@@ -95,69 +108,92 @@ def _latest(runs: Sequence[RunSummary]) -> list[RunSummary]:
     return [summary for summary in runs if latest[summary.challenge_name, summary.entry] is summary]
 
 
-def _described(summary: RunSummary) -> dict[str, Any]:
-    return {
-        "path": summary.folder,
-        "run_id": summary.run_id,
-        "challenge_name": summary.challenge_name,
-        "challenge_version": summary.challenge_version,
-        "entry_name": list(summary.entry),
-        "is_debug_run": summary.is_debug_run,
-        "debug_reasons": list(summary.debug_reasons),
-        "run_start_datetime_utc": summary.start,
-        "run_start_datetime": summary.run_start_datetime,
-        "runtime": summary.runtime,
-        "git_commit_hash": summary.git_commit_hash,
-        "git_dirty": summary.git_dirty,
-    }
+def _described(summary: RunSummary, withdrawn: str | None) -> dict[str, Any]:
+    columns = summary_columns(summary, withdrawn)
+    lists = {"entry_name": list(summary.entry), "debug_reasons": list(summary.debug_reasons)}
+    return {"path": summary.folder, **columns, **lists}
 
 
-def _show(runs: Sequence[RunSummary], folder: Path) -> None:
+def _count_unfinished(folder: Path) -> int:
+    """Count the unfinished runs without judging them, which may ask Slurm."""
+    try:
+        names = [path.name for path in (folder / UNFINISHED_DIR).iterdir()]
+    except OSError:
+        return 0
+    return len({name.partition(".")[0] for name in names if not name.startswith(".")})
+
+
+def _show(runs: Sequence[RunSummary], folder: Path, withdrawn: Sequence[str | None]) -> None:
     output = console()
-    rows = [_row(summary) for summary in runs]
+    seconds = _need_seconds(runs)
+    rows = [_row(summary, reason, seconds=seconds) for summary, reason in zip(runs, withdrawn, strict=True)]
     widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
-    if output.is_terminal:
-        widths[0] = max(min(widths[0], output.width - sum(widths[1:]) - _GAP * len(widths[1:])), _MIN_ENTRY)
+    if at_terminal():
+        widths = _fitted(widths, output.width)
     previous: tuple[object, ...] = ()
     for summary, row in zip(runs, rows, strict=True):
         challenge = summary.challenge_name, summary.challenge_version
         if challenge != previous[:2]:
-            output.print(("\n" if previous else "") + printable("  ".join(challenge)), style="bold", soft_wrap=True)
+            output.print(("\n" if previous else "") + one_line("  ".join(challenge)), style="bold", soft_wrap=True)
             output.print(_line(_HEADINGS, widths), style="dim", soft_wrap=True)
         entry, *others = row
         # At a terminal an entry is named once, on a line of its own if it is long; elsewhere each line stands alone.
-        if output.is_terminal and (*challenge, entry) == previous:
+        if at_terminal() and (*challenge, entry) == previous:
             entry = ""
-        elif output.is_terminal and len(entry) > widths[0]:
+        elif at_terminal() and len(entry) > widths[0]:
             output.print(entry, soft_wrap=True)
             entry = ""
         output.print(_line((entry, *others), widths), style="dim" if summary.is_debug_run else "", soft_wrap=True)
         previous = (*challenge, row[0])
-    if output.is_terminal:
+    if at_terminal():
         entries = len({(summary.challenge_name, summary.entry) for summary in runs})
-        counted = f"{_counted(len(runs), 'run')} of {_counted(entries, 'entry', 'entries')} in {folder}"
-        output.print(f"\n{printable(counted)}", style="dim", soft_wrap=True)
+        total = f"{counted(len(runs), 'run')} of {counted(entries, 'entry', 'entries')} in {folder}"
+        output.print(f"\n{one_line(total)}", style="dim", soft_wrap=True)
 
 
-def _counted(number: int, one: str, several: str = "") -> str:
-    return f"{number} {one if number == 1 else several or f'{one}s'}"
+def _need_seconds(runs: Sequence[RunSummary]) -> bool:
+    """Say whether two runs of an entry started within the same minute."""
+    shown = [(each.challenge_name, each.challenge_version, each.entry, local_time(each.start)) for each in runs]
+    return len(set(shown)) < len(shown)
 
 
-def _row(summary: RunSummary) -> tuple[str, ...]:
+def _fitted(widths: list[int], width: int) -> list[int]:
+    """Return the widths of the columns at a terminal: reasons are cut first, then entries get lines of their own."""
+    too_wide = sum(widths) + _GAP * (len(widths) - 1) - width
+    fitted = list(widths)
+    for column, least in ((0, _MIN_ENTRY), (_REASONS, _MIN_REASONS)):
+        fitted[column] = max(min(fitted[column], least), fitted[column] - max(too_wide, 0))
+        too_wide -= widths[column] - fitted[column]
+    return fitted
+
+
+def _row(summary: RunSummary, withdrawn: str | None, *, seconds: bool) -> tuple[str, ...]:
     commit = (summary.git_commit_hash or "")[:_COMMIT_LENGTH]
     return (
-        printable("/".join(summary.entry)),
-        local_time(summary.start),
+        one_line("/".join(summary.entry)),
+        local_time(summary.start, seconds=seconds, offset=False),
         duration(summary.runtime),
-        "debug" if summary.is_debug_run else "official",
-        printable(f"{commit}*" if summary.git_dirty else commit),
-        printable(summary.run_id[:_ID_LENGTH] if summary.run_id else summary.path.name),
+        one_line(summary.kind if withdrawn is None else f"{summary.kind}, withdrawn"),
+        one_line("".join(_reasons(summary))),
+        one_line(f"{commit}*" if summary.git_dirty else commit),
+        one_line(summary.run_id[:_ID_LENGTH] if summary.run_id else summary.path.name),
     )
+
+
+def _reasons(summary: RunSummary) -> Iterator[str]:
+    first, *others = summary.debug_reasons or ("",)
+    yield first
+    if others:
+        yield f" +{len(others)}"
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = [
-        cell.rjust(width) if heading == "Took" else cell.ljust(width)
-        for cell, width, heading in zip(cells, widths, _HEADINGS, strict=True)
+        _cut(cell, width).rjust(width) if column == _RUNTIME else _cut(cell, width).ljust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return (" " * _GAP).join(padded).rstrip()
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else f"{cell[: width - 1]}…"

@@ -2,70 +2,116 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import RESULTS_PATH, find_run
-from gaitmap_results.cli.terminal import console, echo_json, print_labelled
+from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, find_run, results_option
+from gaitmap_results.cli.terminal import console, echo_json, print_labelled, say
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
+from gaitmap_results.reading.attestations import withdrawn_reason
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_custom_metadata, load_run_metadata
-from gaitmap_results.showing.record_lines import record_lines
-from gaitmap_results.showing.text import printable
-from gaitmap_results.store.files import is_real_folder, list_files
+from gaitmap_results.showing.facts import files_of, run_facts, run_title
+from gaitmap_results.showing.lines import fact_lines
+from gaitmap_results.showing.requirements import requirement_lines
+from gaitmap_results.showing.text import one_line
+from gaitmap_results.store.files import is_real_folder
 from gaitmap_results.store.layout import RESULTS_DIR
+from gaitmap_results.store.privacy import REDACTED
 
 __all__ = ["show"]
 
 
-@click.command(epilog="Example: gaitmap-results show 7f3a91c2    or: gaitmap-results show CountSteps shin/tuned")
-@click.argument("run", nargs=-1, required=True)
-@click.option("--results", type=RESULTS_PATH, help="The results folder; without it, the config's is used.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything that is stored about the run as JSON.")
-def show(run: tuple[str, ...], results: Path | None, as_json: bool) -> None:
-    """Show what is known about one run.
+@click.command(
+    epilog="Example: gaitmap-results show 7f3a91c2    or: gaitmap-results show CountSteps shin/tuned",
+    help=f"""Show what is known about one run.
 
-    That is what ran, when and for how long, whether it is official or why not, code, machine, packages, pipeline and
-    files. RUN is the path of a run folder, its name, a run's id or the beginning of one (the command `list` shows
-    them), or a challenge and an entry, which means the latest run of this entry. A part of the challenge's name is
-    enough.
-    """
+    That is whether it is official or why not, what ran, when and for how long, code, data, parameters, machine,
+    packages and files. {HOW_TO_NAME_A_RUN}""",
+)
+@click.argument("run", nargs=-1, required=True)
+@results_option
+@click.option("--json", "as_json", is_flag=True, help="Print everything that is stored about the run as JSON.")
+@click.option("--requirements", is_flag=True, help="Print its packages in the form that pip and uv install.")
+@click.option("--command", is_flag=True, help="Print the command that started it.")
+def show(run: tuple[str, ...], results: Path | None, as_json: bool, requirements: bool, command: bool) -> None:
+    """Show what is known about one run."""
+    if as_json + requirements + command > 1:
+        raise click.UsageError("--json, --requirements and --command are three different outputs. Choose one.")
     summary = find_run(run, results)
     metadata = load_run_metadata(summary.path)
-    custom = _custom_metadata(summary.path)
-    files = list(_files(summary.path / RESULTS_DIR))
-    if as_json:
-        described = [{"name": name, "bytes": n_bytes} for name, n_bytes in files]
-        path = str(summary.path)
-        echo_json({"path": path, "metadata": metadata, "custom_metadata": custom, "core_results": described})
-        return
-    _print(summary, metadata, custom, files)
+    if requirements:
+        _print_requirements(metadata, summary)
+    elif command:
+        _print_command(metadata, summary)
+    elif as_json:
+        echo_json(_described(summary, metadata))
+    else:
+        _print(summary, metadata)
+
+
+def _described(summary: RunSummary, metadata: dict[str, Any]) -> dict[str, Any]:
+    results = summary.path / RESULTS_DIR
+    files = files_of(results) if is_real_folder(results) else []
+    return {
+        "path": summary.folder,
+        "kind": summary.kind,
+        "withdrawn": withdrawn_reason(summary),
+        "metadata": metadata,
+        "custom_metadata": _custom_metadata(summary.path),
+        "core_results": [{"name": name, "bytes": n_bytes} for name, n_bytes in files],
+    }
 
 
 def _custom_metadata(path: Path) -> Any:
     try:
         return load_run_custom_metadata(path)
     except (RunNotFoundError, CorruptRunError, OSError) as error:
-        click.echo(printable(f"The custom metadata cannot be read: {error}"), err=True)
+        say(f"The custom metadata cannot be read: {error}", err=True)
         return None
 
 
-def _files(folder: Path) -> Iterator[tuple[str, int]]:
-    # What a link leads to is no part of the run.
-    if not is_real_folder(folder):
-        return
-    for file in list_files(folder):
-        yield file.name, file.path.lstat().st_size
-
-
-def _print(summary: RunSummary, metadata: dict[str, Any], custom: Any, files: list[tuple[str, int]]) -> None:
+def _print(summary: RunSummary, metadata: dict[str, Any]) -> None:
     output = console()
-    output.print(printable("/".join(summary.entry)), style="bold", soft_wrap=True)
-    output.print(printable(f"{summary.challenge_name}  {summary.challenge_version}"), soft_wrap=True)
-    output.print(printable(summary.folder), style="dim", soft_wrap=True)
+    output.print(one_line("/".join(summary.entry)), style="bold", soft_wrap=True)
+    output.print(run_title(metadata), soft_wrap=True)
+    output.print(one_line(summary.folder), style="dim", soft_wrap=True)
     output.print()
-    parts = record_lines(summary.path, metadata, custom, files)
-    print_labelled(output, ((label, "dim", lines) for label, lines in parts))
+    custom = _custom_metadata(summary.path)
+    facts = run_facts(metadata, custom, files=files_of(summary.path), withdrawn=withdrawn_reason(summary))
+    print_labelled(output, ((label, "dim", lines) for label, lines in fact_lines(facts)))
+
+
+def _print_requirements(metadata: dict[str, Any], summary: RunSummary) -> None:
+    lines = list(requirement_lines(metadata))
+    if not lines:
+        raise RunNotFoundError(f"The run in {summary.folder} does not say which packages it used.")
+    for line in lines:
+        say(line)
+
+
+def _print_command(metadata: dict[str, Any], summary: RunSummary) -> None:
+    words = list(_command(metadata))
+    if not words:
+        raise RunNotFoundError(f"The run in {summary.folder} does not say which command started it.")
+    if isinstance(metadata.get("cwd"), str):
+        say(f"In the folder {metadata['cwd']} of its repository:", err=True)
+    if any(REDACTED in word for word in words):
+        say(f"{REDACTED} stands for what was taken out, since it looked secret.", err=True)
+    say(shlex.join(words))
+
+
+def _command(metadata: dict[str, Any]) -> Iterator[str]:
+    original, command = metadata.get("orig_argv"), metadata.get("command")
+    if isinstance(original, list) and original:
+        # The interpreter that ran is another one's path; the options behind it are what counts.
+        yield "python"
+        yield from (one_line(word) for word in original[1:])
+    elif isinstance(command, list) and command and isinstance(command[0], str):
+        if command[0].endswith(".py"):
+            yield "python"
+        yield from (one_line(word) for word in command)

@@ -1,9 +1,10 @@
-"""Prints for people at a terminal, and plainly where the output goes to a file or another program."""
+"""Print for people at a terminal, and plainly where the output goes to a file or another program."""
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gaitmap_results.exceptions import GaitmapResultsError
-from gaitmap_results.showing.text import printable
+from gaitmap_results.showing.text import one_line, printable
 from gaitmap_results.store.json_values import without_non_finite
 
 if TYPE_CHECKING:
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from gaitmap_results.reading.index import SkippedRun
 
 __all__ = [
+    "at_terminal",
     "console",
     "echo_json",
     "print_labelled",
     "progress",
     "report_skipped",
+    "say",
     "trouble_exits_with",
 ]
 
@@ -37,6 +40,23 @@ _MAX_WIDTH = 100
 _GAP = 2
 
 
+def at_terminal() -> bool:
+    """Say whether the standard output is a terminal: the layout depends on that alone."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def _has_colours() -> bool:
+    """Say whether to colour: as NO_COLOR or FORCE_COLOR ask for, else at a terminal.
+
+    https://no-color.org and https://force-color.org.
+    """
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return os.environ["FORCE_COLOR"] not in ("0", "false")
+    return at_terminal() and os.environ.get("TERM") not in ("dumb", "unknown")
+
+
 def console() -> Console:
     """Return what writes to the standard output: as wide as the terminal, and never breaking lines elsewhere."""
     from rich.console import Console
@@ -44,10 +64,23 @@ def console() -> Console:
     # A name in a foreign script must not end the command where the output cannot show it.
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
-    output = Console(highlight=False, markup=False, emoji=False)
-    if not output.is_terminal:
+    colours = _has_colours()
+    output = Console(
+        highlight=False,
+        markup=False,
+        emoji=False,
+        force_terminal=colours,
+        no_color=not colours,
+        color_system=("auto" if at_terminal() else "standard") if colours else None,
+    )
+    if not at_terminal():
         output.width = _PLAIN_WIDTH
     return output
+
+
+def say(text: object, *, err: bool = False) -> None:
+    """Print a message, with control characters escaped, whoever chose the names in it."""
+    click.echo(printable(str(text)), err=err)
 
 
 @contextmanager
@@ -79,7 +112,7 @@ def print_labelled(output: Console, rows: Iterable[tuple[str, str, Iterable[str]
 
     shown = [(label, style, lines) for label, style, each in rows if (lines := list(each))]
     indent = max((len(label) for label, _, _ in shown), default=0) + _GAP
-    width = min(output.width, _MAX_WIDTH) - indent if output.is_terminal else _PLAIN_WIDTH
+    width = min(output.width, _MAX_WIDTH) - indent if at_terminal() else _PLAIN_WIDTH
     for label, style, lines in shown:
         start = (label.ljust(indent), style)
         for line in itertools.chain.from_iterable(_wrapped(printable(line), width) for line in lines):
@@ -137,6 +170,6 @@ def progress(description: str, total: float | None = None) -> Iterator[Callable[
 def report_skipped(skipped: Sequence[SkippedRun]) -> None:
     """Say on the error stream which folders were left out."""
     for each in skipped[:_MAX_SKIPPED]:
-        click.echo(printable(f"Left out {each.folder}: {each.reason}"), err=True)
+        say(f"Left out {one_line(each.folder)}: {each.reason}", err=True)
     if len(skipped) > _MAX_SKIPPED:
-        click.echo(f"Left out {len(skipped) - _MAX_SKIPPED} more folders", err=True)
+        say(f"Left out {len(skipped) - _MAX_SKIPPED} more folders", err=True)

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import RESULTS_PATH
-from gaitmap_results.cli.terminal import echo_json
+from gaitmap_results.cli.finding import results_argument, results_option
+from gaitmap_results.cli.terminal import echo_json, say
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.showing.text import printable
 from gaitmap_results.unfinished.listing import UnfinishedRun, find_unfinished_run, list_unfinished
@@ -19,7 +19,7 @@ __all__ = ["discard", "recover", "unfinished"]
 
 
 @click.command
-@click.argument("results", required=False, type=RESULTS_PATH)
+@results_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def unfinished(results: Path | None, as_json: bool) -> None:
     """List the runs that were started and not published.
@@ -30,19 +30,19 @@ def unfinished(results: Path | None, as_json: bool) -> None:
     folder = find_results_folder(results)
     runs, skipped = list_unfinished(folder)
     for message in skipped:
-        click.echo(message, err=True)
+        say(message, err=True)
     if as_json:
         echo_json([_described(run) for run in runs])
     elif not runs:
-        click.echo(f"There are no unfinished runs in {folder}")
+        say(f"There are no unfinished runs in {folder}")
     else:
-        click.echo("\n\n".join(_paragraph(run) for run in runs))
+        say("\n\n".join(_paragraph(run) for run in runs))
         _say_what_next(runs, folder)
 
 
 @click.command
 @click.argument("run_id")
-@click.option("--results", type=RESULTS_PATH, help="The results folder; without it, the config's is used.")
+@results_option
 @click.option("--entry-name", multiple=True, help="The entry, if the run does not know it; repeat it for nested ones.")
 @click.option("--challenge-name", help="The full name of the challenge, if the run does not know it.")
 @click.option("--challenge-version", help="The version of the challenge, if the run does not know it.")
@@ -78,16 +78,16 @@ def recover(
         echo_json([{**_described(run), "path": str(path)}])
         return
     if found.published_as is not None:
-        click.echo(f"The run was published already, in {path}; what else it had left behind is removed.")
+        say(f"The run was published already, in {path}; what else it had left behind is removed.")
         return
-    click.echo(f"Recovered debug run to {path}")
+    say(f"Recovered debug run to {path}")
     if run.rescued_to is not None:
-        click.echo(f"Its results were copied from {run.rescued_to}, which can be deleted now.")
+        say(f"Its results were copied from {run.rescued_to}, which can be deleted now.")
 
 
 @click.command
 @click.argument("run_id")
-@click.option("--results", type=RESULTS_PATH, help="The results folder; without it, the config's is used.")
+@results_option
 @click.option("--yes", is_flag=True, help="Delete it without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was deleted as JSON.")
 def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None:
@@ -98,13 +98,13 @@ def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None
     folder = find_results_folder(results)
     run = find_unfinished_run(folder, run_id).run
     if not yes:
-        click.echo(_paragraph(run), err=True)
+        say(_paragraph(run), err=True)
         click.confirm("Delete it? It cannot be brought back.", abort=True, err=True)
     path = discard_run(run.run_id, folder)
     if as_json:
         echo_json([_described(run)])
     else:
-        click.echo(f"Deleted {path}")
+        say(f"Deleted {path}")
 
 
 def _described(run: UnfinishedRun) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _say_what_next(runs: Sequence[UnfinishedRun], folder: Path) -> None:
     if complete:
         which = "It" if len(runs) == 1 else f"{len(complete)} of them"
         first = "" if len(complete) == 1 else ", the first"
-        click.echo(f"{which} can be published as a debug run{first} with")
-        click.echo(f"  gaitmap-results recover {complete[0].run_id} --results {folder}")
-    click.echo("Nothing is deleted unless you ask for it, with")
-    click.echo(f"  gaitmap-results discard RUN_ID --results {folder}")
+        say(f"{which} can be published as a debug run{first} with")
+        say(f"  gaitmap-results recover {complete[0].run_id} --results {folder}")
+    say("Nothing is deleted unless you ask for it, with")
+    say(f"  gaitmap-results discard RUN_ID --results {folder}")

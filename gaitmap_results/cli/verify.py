@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import existing_results_folder, find_run, scan
+from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, existing_results_folder, find_run, results_option, scan
 from gaitmap_results.cli.terminal import console, echo_json, progress
 from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsError, RunNotFoundError
 from gaitmap_results.reading.verifying import RunVerification, verify_run
-from gaitmap_results.showing.text import printable
+from gaitmap_results.showing.text import counted, one_line
 from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE
 
 __all__ = ["verify"]
@@ -35,24 +35,27 @@ class _Checked:
         return self.status in ("changed", "unreadable")
 
 
-@click.command(epilog="Example: gaitmap-results verify results    or: gaitmap-results verify 7f3a91c2")
-@click.argument("run_or_results", required=False)
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
-def verify(run_or_results: str | None, as_json: bool) -> None:
-    """Compare the files of runs with their manifests.
+@click.command(
+    epilog="Example: gaitmap-results verify results    or: gaitmap-results verify 7f3a91c2",
+    help=f"""Compare the files of runs with their manifests.
 
-    A manifest holds the checksum of each file from when the run was saved. RUN_OR_RESULTS is a run folder, a run's id
-    or the beginning of one, or a folder with any number of runs; without it, the config's results folder is used. The
-    exit code is 0 if no file is missing, changed or extra, 1 if there is such a file or one that cannot be read, and 2
-    if there is nothing to check. Runs that gaitmap_challenges saved have no manifest; they are counted, but are no
-    failure.
-    """
+    A manifest holds the checksum of each file from when the run was saved. Give a RUN, or RESULTS, a folder with any
+    number of runs; without either, the config's results folder is used. {HOW_TO_NAME_A_RUN} The exit code is 0 if no
+    file is missing, changed or extra, 1 if there is such a file or one that cannot be read, and 2 if there is nothing
+    to check. Runs that gaitmap_challenges saved have no manifest; they are counted, but are no failure.""",
+)
+@click.argument("run_or_results", nargs=-1)
+@results_option
+@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+def verify(run_or_results: tuple[str, ...], results: Path | None, as_json: bool) -> None:
+    """Compare the files of runs with their manifests."""
     try:
-        folders = _folders(run_or_results)
+        folders = _folders(run_or_results, results)
     except (GaitmapResultsError, OSError) as error:
         raise _NothingToCheckError(str(error)) from error
     if not folders:
-        raise _NothingToCheckError(f"There is no run in {run_or_results or existing_results_folder(None)}.")
+        where = run_or_results[0] if run_or_results else existing_results_folder(results)
+        raise _NothingToCheckError(f"There is no run in {where}.")
     checked = []
     with progress("Checking files", len(folders)) as advance:
         for folder in folders:
@@ -70,11 +73,11 @@ class _NothingToCheckError(click.ClickException):
     exit_code = _NOT_CHECKED
 
 
-def _folders(word: str | None) -> list[Path]:
-    """Return the run folders that are meant; those with a damaged metadata.json too."""
-    if word is not None and not Path(word).is_dir():
-        return [find_run([word], None).path]
-    folder = existing_results_folder(None if word is None else Path(word))
+def _folders(words: Sequence[str], results: Path | None) -> list[Path]:
+    """Return the run folders to check, those with a damaged metadata.json too."""
+    if words and not (len(words) == 1 and Path(words[0]).is_dir()):
+        return [find_run(words, results).path]
+    folder = existing_results_folder(Path(words[0]) if words else results)
     if (folder / METADATA_FILE).exists() or (folder / MANIFEST_FILE).exists():
         return [folder]
     runs, store = scan(folder)
@@ -106,15 +109,15 @@ def _print(checked: Sequence[_Checked]) -> None:
     output = console()
     for each in checked:
         if each.is_damaged or (each.verification is not None and each.verification.skipped):
-            output.print(printable(str(each.path)), style="bold", soft_wrap=True)
+            output.print(one_line(each.path), style="bold", soft_wrap=True)
             for line in _lines(each):
-                output.print(printable(f"  {line}"), soft_wrap=True)
+                output.print(f"  {one_line(line)}", soft_wrap=True)
     counts = Counter(each.status for each in checked)
     shown = [f"{counts[status]} {status}" for status in ("intact", "changed", "unreadable") if counts[status]]
     if counts["no manifest"]:
         shown.append(f"{counts['no manifest']} without a manifest")
     style = "bold red" if any(each.is_damaged for each in checked) else "green" if counts["intact"] else ""
-    output.print(f"{len(checked)} {'run' if len(checked) == 1 else 'runs'}: {', '.join(shown)}", style=style)
+    output.print(f"{counted(len(checked), 'run')}: {', '.join(shown)}", style=style)
 
 
 def _lines(each: _Checked) -> Iterator[str]:

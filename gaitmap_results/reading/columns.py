@@ -24,9 +24,9 @@ def exact_column(values: Sequence[Any]) -> Any:
         return pd.Series(values, dtype=_pandas_type(known, has_gaps=len(known) < len(values)))
     if kinds == {float} or (kinds == {int, float} and all(_is_exact_in_float(value) for value in known)):
         return pd.Series(values, dtype="float64")
-    if kinds in ({bool}, {str}) and len(known) == len(values):
-        return pd.Series(values)
-    return pd.Series([*values], dtype=object) if kinds - {str} else _texts(pd, values)
+    if kinds == {bool}:
+        return pd.Series(values, dtype="boolean" if len(known) < len(values) else bool)
+    return pd.Series(values) if kinds == {str} else pd.Series([*values], dtype=object)
 
 
 def integer_type(values: Sequence[int]) -> str | None:
@@ -46,8 +46,3 @@ def _pandas_type(values: Sequence[int], *, has_gaps: bool) -> str:
 
 def _is_exact_in_float(value: Any) -> bool:
     return isinstance(value, float) or abs(value) <= _EXACT_IN_FLOAT
-
-
-def _texts(pd: Any, values: Sequence[Any]) -> Any:
-    # A column of gaps alone has no type of its own.
-    return pd.Series(values) if any(value is not None for value in values) else pd.Series(values, dtype=object)

@@ -19,7 +19,15 @@ from gaitmap_results.reading.selecting import paths_of_entry, warn_about_skipped
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CUSTOM", "HEADINGS", "RunRows", "generate_overview_table", "get_metadata_as_df", "summary_columns"]
+__all__ = [
+    "CUSTOM",
+    "HEADINGS",
+    "RunRows",
+    "generate_overview_table",
+    "get_metadata_as_df",
+    "summary_columns",
+    "table_columns",
+]
 
 #: What stands before a key of the custom metadata where it could be taken for a column of ours.
 CUSTOM: Final = "custom."
@@ -213,11 +221,11 @@ def get_metadata_as_df(
     for key in additional:
         if rows and not any(key in row for row in rows):
             raise InvalidOptionError(f"include_additional names {key!r}, but the metadata of no run has such a key.")
-    columns = _columns(rows, additional)
+    columns = table_columns(rows, additional)
     return pd.DataFrame({name: exact_column([row.get(name) for row in rows]) for name in columns}, columns=columns)
 
 
-def _columns(rows: Iterable[Mapping[str, Any]], additional: Sequence[str]) -> list[str]:
+def table_columns(rows: Iterable[Mapping[str, Any]], additional: Sequence[str]) -> list[str]:
     """Return the names of all columns: ours, the author's, the path, and what was asked for."""
     found = dict.fromkeys(name for row in rows for name in row)
     parameters = [name for name in found if name.startswith(_PREFIXES[1:])]

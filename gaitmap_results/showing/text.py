@@ -114,12 +114,23 @@ def size(n_bytes: float) -> str:
     return f"{n_bytes:.3g} TB"
 
 
-def local_time(start: float | None, *, seconds: bool = False) -> str:
-    """Return a POSIX time stamp as the clock on the wall shows it."""
+def local_time(start: float | None, *, seconds: bool = False, offset: bool = True) -> str:
+    """Return a POSIX time stamp as a clock on the wall shows it.
+
+    Parameters
+    ----------
+    start
+        The time stamp, in seconds.
+    seconds
+        Whether to show the seconds.
+    offset
+        Whether to show the offset from UTC beside the seconds.
+    """
     if start is None:
         return "unknown"
     try:
         moment = datetime.fromtimestamp(start).astimezone()
     except (OverflowError, OSError, ValueError):
         return "unknown"
-    return f"{moment:%Y-%m-%d %H:%M:%S %z}" if seconds else f"{moment:%Y-%m-%d %H:%M}"
+    shown = f"{moment:%Y-%m-%d %H:%M:%S}" if seconds else f"{moment:%Y-%m-%d %H:%M}"
+    return f"{shown} {moment:%z}" if seconds and offset else shown

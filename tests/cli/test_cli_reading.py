@@ -303,7 +303,7 @@ def test_show_is_one_screen(terminal, saved):
     done = at_terminal("show", saved) if terminal else piped("show", saved)
     assert done.code == 0
     labels = [line.split("  ")[0] for line in done.lines if line and not line.startswith(" ")][3:]
-    for label in ("When", "Kind", "Code", "Caller", "Machine", "Packages", "Pipeline", "About", "Results"):
+    for label in ("Kind", "When", "Code", "Caller", "Challenge", "Pipeline", "Machine", "Packages", "About", "Files"):
         assert label in labels
     text = "\n".join(done.lines)
     for part in (
@@ -331,24 +331,41 @@ def test_show_says_why_a_run_is_a_debug_run(tmp_path):
 
 
 def test_show_of_dirty_code(results):
-    """Changed paths are named, a few of them, and the branch."""
+    """Every changed path is named, and the branch."""
     git = {"branch": "main", "unstaged": [f"file_{n}.py" for n in range(9)], "remote": "https://example.org/gait.git"}
     run = write_run(results, "dirty", git_dirty=True, git=git)
     out = piped("show", run).out
-    assert "59a7855b7a0d16171bf1a0e89fdc91646d2925e8 on main, with changes that the commit does not hold" in out
-    assert "file_5.py and 3 more" in out
+    assert "commit 59a7855b7a0d16171bf1a0e89fdc91646d2925e8 on main, with uncommitted changes" in out
+    assert "file_5.py" in out
+    assert "file_8.py" in out
     assert "https://example.org/gait.git" in out
 
 
-def test_a_long_pipeline_is_laid_out(results):
-    """A long repr is laid out one parameter a line, and a very long one is cut with a hint."""
-    inner = ", ".join(f"parameter_{number}={number / 3}" for number in range(40))
-    run = write_run(results, "long", repr_pipeline=f"GridSearch(pipeline=Shin(axis='z', sensor='lower_back'), {inner})")
-    lines = piped("show", run).out.splitlines()
-    assert any(line.startswith("Pipeline  GridSearch(") for line in lines)
-    assert "            pipeline=Shin(axis='z', sensor='lower_back')," in lines
-    assert "            parameter_0=0.0," in lines
-    assert any("more lines; --json prints all" in line for line in lines)
+def test_every_parameter_is_shown(results):
+    """Each stored parameter of challenge, pipeline and data set stands on a line, and no memory address."""
+    many = {f"parameter_{number}": number for number in range(60)}
+    parameters = {
+        "challenge": {"class": "gait.Grid", "parameters": {"score": {"function": "gait.f1"}, "n_folds": 3}},
+        "pipeline": {"class": "gait.Shin", "parameters": {"axis": "z", "low_pass": None, **many}},
+        "dataset": {"class": "gait.Lab", "parameters": {"cohort": ["HA", "MS"]}, "n_data_points": 9},
+    }
+    run = write_run(results, "long", parameters=parameters, repr_pipeline="Shin(<object object at 0x7f0c1a2b3c4d>)")
+    out = piped("show", run).out
+    for line in ("score = gait.f1", "n_folds = 3", "axis = 'z'", "low_pass = None", "cohort = ['HA', 'MS']"):
+        assert line in out
+    assert all(f"parameter_{number} = {number}" in out for number in range(60))
+    assert "9 data points" in out
+    assert "0x7f" not in out
+
+
+def test_a_repr_is_shown_where_no_parameters_are_stored(results):
+    """Records of gaitmap_challenges have only reprs; their addresses are left out, and long tables are cut."""
+    table = "\n".join(f"row {number}" for number in range(80))
+    run = write_run(results, "old", repr_pipeline="Shin(f=<function f at 0x7f0c1a2b3c4d>)", repr_challenge=table)
+    out = piped("show", run).out
+    assert "Shin(f=<function f>)" in out
+    assert "row 11" in out
+    assert "68 more lines" in out
 
 
 @pytest.mark.parametrize(
@@ -453,7 +470,7 @@ def test_export_to_csv(results, tmp_path):
     assert float(rows["größe"]["custom.n"]) == 1 / 3
     assert json.loads(rows["größe"]["custom.authors"]) == ["Ä", "B"]
     assert rows["hklee"]["custom.n"] == ""
-    assert (results / rows["hklee"]["run"] / "metadata.json").is_file()
+    assert (results / rows["hklee"]["path"] / "metadata.json").is_file()
 
 
 def test_export_to_json(results, tmp_path):
@@ -463,7 +480,7 @@ def test_export_to_json(results, tmp_path):
     rows = json.loads((tmp_path / "runs.json").read_text(encoding="utf-8"))
     assert len(rows) == 6
     more = next(row for row in rows if row["entry_name"] == "more")
-    assert (more["custom.authors"], more["runtime"], more["git_branch"]) == (["A"], 12.5, None)
+    assert (more["custom.authors"], more["runtime"], more["git.branch"]) == (["A"], 12.5, None)
 
 
 def test_export_to_parquet(results, tmp_path):
@@ -498,7 +515,7 @@ def test_export_replaces_nothing_unasked(results, tmp_path):
     assert piped("export", results, "--to", target).code == 2
     assert target.read_text() == "precious"
     assert piped("export", results, "--to", target, "--overwrite").code == 0
-    assert target.read_text().startswith("run,run_id,")
+    assert target.read_text().startswith("entry_name,run_start_datetime_utc,")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "runs.csv"]
     run = next(results.rglob("metadata.json")).parent
     done = piped("export", results, "--to", run / "results" / "table.csv")

@@ -34,11 +34,11 @@ def test_debug_run(tmp_path):
 
     shown = text_of(recorder._repr_html_())
 
-    assert shown.startswith("group / entry debug Debug because")
+    assert shown.startswith("group/entry debug Challenge challenges.ExampleChallenge 1.0.0 Stored in")
     assert recorder.metadata_["debug_reasons"][0]["message"] in shown
     assert str(recorder.path_) in shown
-    assert "challenges.ExampleChallenge version 1.0.0" in shown
-    assert "note first try" in shown
+    assert "debug, because" in shown
+    assert "note: first try" in shown
     assert "results/result.json" in shown
     assert "no commit is known" in shown
 
@@ -54,8 +54,8 @@ def test_official_run(tmp_path, monkeypatch):
     for shown in (recorder, load_run(ExampleChallenge, recorder.path_)):
         text = text_of(shown._repr_html_())
         assert text.startswith("entry official")
-        assert "Debug because" not in text
-        assert f"commit {commit[:10]} on main, clean" in text
+        assert "because" not in text
+        assert f"commit {commit} on main, clean" in text
         assert str(recorder.path_) in text
 
 
@@ -76,7 +76,7 @@ def test_several_runs_of_a_block(tmp_path):
         ExampleChallenge(2).run(2)
 
     shown = text_of(recorder._repr_html_())
-    assert "Other runs of this block (1)" in shown
+    assert "Other runs of this block" in shown
     assert all(str(path) in shown for path in recorder.paths_)
 
 

@@ -1,0 +1,315 @@
+"""List what is known about a run as labelled facts, for terminals, notebooks and reports alike."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gaitmap_results.showing.text import (
+    counted,
+    duration,
+    local_time,
+    number,
+    one_line,
+    run_kind,
+    size,
+    without_addresses,
+)
+from gaitmap_results.store.files import list_files
+from gaitmap_results.store.layout import MANIFEST_FILE
+
+__all__ = ["Fact", "entry_text", "files_of", "parameter_text", "run_facts", "run_title"]
+
+# In this order; what a gait researcher asks for first.
+_PACKAGES: Final = (
+    *("gaitmap", "gaitmap-algos", "gaitmap-mad", "gaitmap-challenges", "gaitmap-datasets", "gaitmap-results", "mobgap"),
+    *("tpcp", "numpy", "pandas", "scipy", "scikit-learn", "optuna", "torch", "tensorflow"),
+)
+_MAX_PACKAGES: Final = 10
+_MAX_NESTED: Final = 6
+_MAX_REPR_LINES: Final = 12
+# How tpcp writes the number of data points in a repr.
+_POINTS: Final = re.compile(r"\[(\d+) groups/rows\]")
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is known about a run.
+
+    Attributes
+    ----------
+    label
+        What it is about, in a word or two.
+    lines
+        What is known, in plain text.
+    is_detail
+        Whether it may be folded where there is little room.
+    """
+
+    label: str
+    lines: tuple[str, ...]
+    is_detail: bool = False
+
+
+def run_facts(
+    metadata: Any,
+    custom_metadata: Any = None,
+    *,
+    files: Sequence[tuple[str, int]] = (),
+    withdrawn: str | None = None,
+) -> list[Fact]:
+    """Return what is known about a run, the most important first; what is not known is left out.
+
+    Nothing is taken for granted about the metadata: they may come from another version, or be damaged.
+
+    Parameters
+    ----------
+    metadata, custom_metadata
+        What is stored.
+    files
+        The name and the size in bytes of each file of the run.
+    withdrawn
+        Why the run was withdrawn, if it was.
+    """
+    record = metadata if isinstance(metadata, dict) else {}
+    facts = [
+        Fact("Withdrawn", () if withdrawn is None else (withdrawn,)),
+        Fact("Kind", tuple(_kind(record))),
+        Fact("When", tuple(_when(record))),
+        Fact("Code", tuple(_code(record))),
+        Fact("Other code", tuple(_other_code(record))),
+        Fact("Caller", tuple(_caller(record))),
+        Fact("Data", tuple(_data(record))),
+        Fact("Challenge", tuple(_parameters(record, "challenge")), is_detail=True),
+        Fact("Pipeline", tuple(_parameters(record, "pipeline")), is_detail=True),
+        Fact("Data set", tuple(_parameters(record, "dataset")), is_detail=True),
+        Fact("Machine", tuple(_machine(record)), is_detail=True),
+        Fact("Packages", tuple(_packages(record)), is_detail=True),
+        Fact("About", tuple(_about(custom_metadata)), is_detail=True),
+        Fact("Files", tuple(_files(files)), is_detail=True),
+        Fact("Not known", tuple(_unknown(record)), is_detail=True),
+    ]
+    cleaned = (Fact(each.label, tuple(map(without_addresses, each.lines)), each.is_detail) for each in facts)
+    return [fact for fact in cleaned if fact.lines]
+
+
+def run_title(metadata: Any) -> str:
+    """Return the challenge and its version on one line."""
+    record = metadata if isinstance(metadata, dict) else {}
+    return "  ".join(one_line(record[key]) for key in ("challenge_name", "challenge_version") if record.get(key))
+
+
+def entry_text(name: object) -> str:
+    """Return an entry's name as commands take it: the parts of a nested one with slashes between them."""
+    return "/".join(str(part) for part in name) if isinstance(name, (list, tuple)) else str(name)
+
+
+def _part(record: Any, key: str) -> dict[str, Any]:
+    part = record.get(key) if isinstance(record, dict) else None
+    return part if isinstance(part, dict) else {}
+
+
+def _list(record: Any, key: str) -> list[Any]:
+    part = record.get(key) if isinstance(record, dict) else None
+    return part if isinstance(part, list) else []
+
+
+def _dicts(record: Any, key: str) -> list[dict[str, Any]]:
+    return [each for each in _list(record, key) if isinstance(each, dict)]
+
+
+def _kind(record: dict[str, Any]) -> Iterator[str]:
+    kind = run_kind(record)
+    reasons = _dicts(record, "debug_reasons")
+    yield f"{kind}, because" if reasons and kind == "debug" else kind
+    if kind == "debug":
+        for reason in reasons:
+            code, message = reason.get("code"), reason.get("message")
+            yield f"- {message} ({code})" if message and code else f"- {message or code}"
+
+
+def _when(record: dict[str, Any]) -> Iterator[str]:
+    started = local_time(number(record.get("run_start_datetime_utc")), seconds=True)
+    took = duration(record.get("runtime"))
+    if (started, took) != ("unknown", "unknown"):
+        yield f"{started}, took {took}"
+    repaired = record.get("repaired")
+    if isinstance(repaired, (dict, list)) and "run_start_datetime_utc" in repaired:
+        yield "(gaitmap_challenges stored a wrong time in UTC; this is the repaired one)"
+
+
+def _code(record: dict[str, Any]) -> Iterator[str]:
+    commit, dirty = record.get("git_commit_hash"), record.get("git_dirty")
+    git = _part(record, "git")
+    if not commit:
+        code = _part(git, "problem").get("code")
+        yield f"no commit is known ({code})" if code else "no commit is known"
+    else:
+        branch = f" on {git['branch']}" if git.get("branch") else ""
+        state = "with uncommitted changes" if dirty else "clean" if dirty is False else "state unknown"
+        yield f"commit {commit}{branch}, {state}"
+        if git.get("remote"):
+            yield str(git["remote"])
+        if git.get("pushed") is False:
+            yield "the commit was on no remote: push it, or nobody else can get it"
+    kinds = ("conflicted", "staged", "unstaged", "submodules", "untracked")
+    paths = list(dict.fromkeys(str(path) for kind in kinds for path in _list(git, kind)))
+    if dirty and paths:
+        yield f"uncommitted: {', '.join(paths)}"
+    if git.get("changed_during_run") is True:
+        yield "the repository changed during the run; this is the commit at its start"
+    created = _list(git, "created_during_run")
+    if created:
+        yield f"created during the run: {', '.join(map(str, created))}"
+
+
+def _other_code(record: dict[str, Any]) -> Iterator[str]:
+    """Say where code came from that is not in the commit, and what nobody else can fetch."""
+    code = _part(record, "code")
+    for each in _dicts(code, "repositories"):
+        where = next((each[key] for key in ("path", "base_dir", "root", "name") if each.get(key)), "another repository")
+        pushed = ", on no remote" if each.get("pushed") is False else ""
+        remote = f" of {each['remote']}" if each.get("remote") else ""
+        yield f"{where}: commit {each.get('commit')}{remote}{pushed}"
+    for each in _dicts(code, "unidentified"):
+        what = next((each[key] for key in ("file", "path", "module") if each.get(key)), "unknown file")
+        yield f"unidentified: {what}" + (f", {each['reason']}" if each.get("reason") else "")
+    for each in _dicts(code, "vouched"):
+        yield f"vouched for: {each.get('path') or each.get('file')}"
+    for name, source in sorted(_part(_part(record, "system_info"), "packages_direct_url").items()):
+        if isinstance(source, dict) and source.get("dirty") is True:
+            yield f"{name} is installed as an editable package with uncommitted changes"
+
+
+def _caller(record: dict[str, Any]) -> Iterator[str]:
+    caller = _part(record, "caller")
+    file = record.get("caller_file_path")
+    where = f"{file}, line {caller['line']}" if file and caller.get("line") else file or caller.get("kind")
+    if where:
+        yield f"{where}, function {caller['function']}" if caller.get("function") else str(where)
+    command = record.get("command")
+    if isinstance(command, list) and command:
+        yield f"command: {shlex.join(map(str, command))}"
+
+
+def _data(record: dict[str, Any]) -> Iterator[str]:
+    data, dataset = _part(record, "data"), _part(_part(record, "parameters"), "dataset")
+    name = record.get("dataset_name") or data.get("class") or dataset.get("class")
+    columns = _list(record, "dataset_columns")
+    if not name and not data:
+        return
+    written = _POINTS.search(str(record.get("repr_dataset")))
+    known = (data.get("n_datapoints"), dataset.get("n_data_points"), int(written[1]) if written else None)
+    points = next((each for each in known if _is_count(each)), None)
+    people = next((each["n_participants"] for each in (data, dataset) if _is_count(each.get("n_participants"))), None)
+    counts = [
+        *([] if points is None else [counted(points, "data point")]),
+        *([] if people is None else [counted(people, "participant")]),
+    ]
+    described = f": {', '.join(map(str, columns))}" if columns else ""
+    yield ", ".join([f"{name or 'unknown data set'}{described}", *counts])
+    files = _part(data, "files")
+    n_bytes = number(files.get("bytes"))
+    if _is_count(files.get("count")):
+        yield counted(files["count"], "file") + ("" if n_bytes is None else f", {size(n_bytes)}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _parameters(record: dict[str, Any], what: str) -> Iterator[str]:
+    """Say the class and every parameter; of records that store none in a structured form, the repr."""
+    described = _part(_part(record, "parameters"), what)
+    parameters = described.get("parameters")
+    if not isinstance(parameters, dict):
+        text = record.get(f"repr_{what}")
+        lines = text.splitlines() if isinstance(text, str) and what != "dataset" else []
+        yield from lines[:_MAX_REPR_LINES]
+        if len(lines) > _MAX_REPR_LINES:
+            yield f"… {counted(len(lines) - _MAX_REPR_LINES, 'more line')}"
+        return
+    # What has no parameters is described by its value.
+    yield parameter_text(described["value"]) if "value" in described else str(described.get("class"))
+    for name, value in parameters.items():
+        yield f"{name} = {parameter_text(value)}"
+
+
+def parameter_text(value: Any, depth: int = 0) -> str:
+    """Return the value of a parameter as it is stored, in the form in which it is written in Python.
+
+    Examples
+    --------
+    >>> from gaitmap_results.showing.facts import parameter_text
+    >>> parameter_text({"class": "gait.Filter", "parameters": {"order": 4, "kind": "low"}})
+    "gait.Filter(order=4, kind='low')"
+    """
+    if isinstance(value, dict) and depth < _MAX_NESTED:
+        if set(value) == {"class", "parameters"} and isinstance(value["parameters"], dict):
+            inner = ", ".join(f"{name}={parameter_text(each, depth + 1)}" for name, each in value["parameters"].items())
+            return f"{value['class']}({inner})"
+        if set(value) == {"class", "repr"}:
+            return str(value["repr"])
+        for key in ("class", "function", "type"):
+            if set(value) == {key}:
+                return str(value[key])
+    if isinstance(value, list) and depth < _MAX_NESTED:
+        return f"[{', '.join(parameter_text(each, depth + 1) for each in value)}]"
+    return repr(value)
+
+
+def _machine(record: dict[str, Any]) -> Iterator[str]:
+    system = _part(record, "system_info")
+    cpu, memory, os_info = (_part(system, key) for key in ("cpu", "memory", "os"))
+    total = next((found for key, value in memory.items() if "total" in key and (found := number(value))), None)
+    parts = [
+        cpu.get("brand_raw"),
+        f"{cpu['count']} processors" if cpu.get("count") else None,
+        f"{size(total)} memory" if total else None,
+        " ".join(str(os_info[key]) for key in ("system", "release") if os_info.get(key)) or None,
+    ]
+    if any(parts):
+        yield ", ".join(str(part) for part in parts if part)
+    version = str(system.get("python_version") or "").split()
+    if version:
+        yield f"Python {version[0]} ({system.get('python_implementation') or 'unknown implementation'})"
+
+
+def _packages(record: dict[str, Any]) -> Iterator[str]:
+    packages = _part(_part(record, "system_info"), "packages_info")
+    if not packages:
+        return
+    installed = {str(name).lower().replace("_", "-"): f"{name} {version}" for name, version in packages.items()}
+    own = str(record.get("challenge_name")).partition(".")[0].lower().replace("_", "-")
+    shown = [installed[name] for name in dict.fromkeys([own, *_PACKAGES]) if name in installed][:_MAX_PACKAGES]
+    rest = len(installed) - len(shown)
+    yield ", ".join(shown) + (f"{' and ' if shown else ''}{rest} more" if rest else "")
+
+
+def _about(custom: Any) -> Iterator[str]:
+    items = list(custom.items()) if isinstance(custom, dict) else [] if custom is None else [("value", custom)]
+    for key, value in items:
+        yield f"{key}: {' '.join((value if isinstance(value, str) else repr(value)).split())}"
+
+
+def _files(files: Sequence[tuple[str, int]]) -> Iterator[str]:
+    yield from (f"{name}  {size(n_bytes)}" for name, n_bytes in files)
+    if files and not any(name == MANIFEST_FILE for name, _ in files):
+        yield "(no manifest: whether they are as they were cannot be checked)"
+
+
+def _unknown(record: dict[str, Any]) -> Iterator[str]:
+    for error in _dicts(record, "collection_errors"):
+        yield f"{error.get('what')}: {error.get('error')}"
+
+
+def files_of(path: Path | None) -> list[tuple[str, int]]:
+    """Return the name and the size in bytes of every file of a run; links are left out."""
+    try:
+        return [] if path is None else [(file.name, file.path.lstat().st_size) for file in list_files(path)]
+    except OSError:  # the folder may be gone, or lie on a disk that is
+        return []
