@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from gaitmap_results.cli.finding import RESULTS_PATH, find_run
-from gaitmap_results.cli.terminal import console, echo_json, trouble_exits_with
+from gaitmap_results.cli.finding import find_run, results_option
+from gaitmap_results.cli.terminal import console, echo_json, say, trouble_exits_with
 from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.reading.scores import read_scores
@@ -21,7 +21,7 @@ __all__ = ["diff"]
 @click.command(epilog="Example: gaitmap-results diff 7f3a91c2 b0d4e6aa")
 @click.argument("first")
 @click.argument("second")
-@click.option("--results", type=RESULTS_PATH, help="The results folder; without it, the config's is used.")
+@results_option
 @click.option(
     "--max-drop", metavar="SCORE=VALUE", help="Fail only if the mean of a score got worse by more than VALUE."
 )
@@ -81,5 +81,5 @@ def _got_worse(paths: list[Path], name: str, allowed: float) -> bool:
     drop = after - before if direction == "minimize" else before - after
     worse = drop > allowed
     said = f"{name}: {before:.6g} → {after:.6g}, {'worse' if drop > 0 else 'not worse'}"
-    click.echo(printable(f"{said} (allowed: {allowed:g})"), err=True)
+    say(f"{said} (allowed: {allowed:g})", err=True)
     return worse

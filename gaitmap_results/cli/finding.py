@@ -19,6 +19,7 @@ from gaitmap_results.store.layout import METADATA_FILE
 
 __all__ = [
     "HOW_TO_NAME_A_RUN",
+    "RESULTS_PATH",
     "existing_results_folder",
     "find_run",
     "named_challenges",
@@ -35,7 +36,7 @@ HOW_TO_NAME_A_RUN = (
 _LATEST = "@latest"
 _MIN_ID = 4
 _MAX_SHOWN = 10
-_PATH = click.Path(file_okay=False, path_type=Path)
+RESULTS_PATH = click.Path(file_okay=False, path_type=Path)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -43,7 +44,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def results_option(function: Function) -> Function:
     """Give a command the option ``--results``, which it gets as ``results``."""
     help_text = "The results folder; without it, the config's is used."
-    return click.option("--results", type=_PATH, help=help_text)(function)
+    return click.option("--results", type=RESULTS_PATH, help=help_text)(function)
 
 
 def results_argument(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -56,8 +57,8 @@ def results_argument(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*args, results=results or named_results, **options)
 
     help_text = "The results folder, as RESULTS."
-    command = click.option("--results", "named_results", type=_PATH, help=help_text)(command)
-    return click.argument("results", required=False, type=_PATH)(command)
+    command = click.option("--results", "named_results", type=RESULTS_PATH, help=help_text)(command)
+    return click.argument("results", required=False, type=RESULTS_PATH)(command)
 
 
 def existing_results_folder(given: Path | None) -> Path:

@@ -11,8 +11,8 @@ from typing import Any
 import click
 
 from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, existing_results_folder, find_run, results_option, scan
-from gaitmap_results.cli.terminal import console, echo_json, progress
-from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsError, RunNotFoundError
+from gaitmap_results.cli.terminal import console, echo_json, progress, trouble_exits_with
+from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.verifying import RunVerification, verify_run
 from gaitmap_results.showing.text import counted, one_line
 from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE
@@ -49,13 +49,8 @@ class _Checked:
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def verify(run_or_results: tuple[str, ...], results: Path | None, as_json: bool) -> None:
     """Compare the files of runs with their manifests."""
-    try:
+    with trouble_exits_with(_NOT_CHECKED):
         folders = _folders(run_or_results, results)
-    except (GaitmapResultsError, OSError) as error:
-        raise _NothingToCheckError(str(error)) from error
-    if not folders:
-        where = run_or_results[0] if run_or_results else existing_results_folder(results)
-        raise _NothingToCheckError(f"There is no run in {where}.")
     checked = []
     with progress("Checking files", len(folders)) as advance:
         for folder in folders:
@@ -69,10 +64,6 @@ def verify(run_or_results: tuple[str, ...], results: Path | None, as_json: bool)
         raise click.exceptions.Exit(1)
 
 
-class _NothingToCheckError(click.ClickException):
-    exit_code = _NOT_CHECKED
-
-
 def _folders(words: Sequence[str], results: Path | None) -> list[Path]:
     """Return the run folders to check, those with a damaged metadata.json too."""
     if words and not (len(words) == 1 and Path(words[0]).is_dir()):
@@ -81,7 +72,10 @@ def _folders(words: Sequence[str], results: Path | None) -> list[Path]:
     if (folder / METADATA_FILE).exists() or (folder / MANIFEST_FILE).exists():
         return [folder]
     runs, store = scan(folder)
-    return [*(summary.path for summary in runs), *(Path(each.folder) for each in store.skipped)]
+    folders = [*(summary.path for summary in runs), *(Path(each.folder) for each in store.skipped)]
+    if not folders:
+        raise RunNotFoundError(f"There is no run in {folder}.")
+    return folders
 
 
 def _check(folder: Path) -> _Checked:
