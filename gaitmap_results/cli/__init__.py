@@ -47,7 +47,7 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except click.ClickException as error:
-            error.message = printable(error.message)
+            error.message = printable(error.message)  # type: ignore[misc]  # whatever names the user typed
             raise
         except GaitmapResultsError as error:
             # These messages are written for the user; a traceback would hide them.
