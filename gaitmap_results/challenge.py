@@ -170,14 +170,6 @@ def aware_datetime(text: object) -> datetime | None:
     return moment if moment is not None and moment.tzinfo is not None else None
 
 
-def own_times(challenge: object, *, since: datetime | None) -> RunTimes | None:
-    """Return the times that a challenge measured itself, unless they are those of an earlier run."""
-    own = RunTimes.of_challenge(challenge)
-    if own is None or own.start is None or (since is not None and own.start < since):
-        return None
-    return own
-
-
 def is_challenge(candidate: object) -> bool:
     """Say whether an object (no class) can be run and saved as a challenge.
 

@@ -160,21 +160,21 @@ class CoreResultsError(SaveError):
 
 
 class NoChallengeError(GaitmapResultsError, LookupError):
-    """A recorded block ended without any challenge that could be saved."""
-
-
-class AmbiguousChallengeError(NoChallengeError):
-    """Several objects could be the challenge that was meant; the core results of each are kept.
+    """A recorded block ended without any challenge that could be saved.
 
     Attributes
     ----------
     paths
-        The folders in ``.unfinished`` that hold the core results, one for each candidate.
+        The folders in ``.unfinished`` that hold core results of runs that may be meant.
     """
 
     def __init__(self, message: str = "", *, paths: Sequence[Path] = ()) -> None:
         super().__init__(message, path=paths[0] if paths else None)
         self.paths = tuple(paths)
+
+
+class AmbiguousChallengeError(NoChallengeError):
+    """Several objects could be the challenge that was meant; the core results of each are kept in ``paths``."""
 
 
 class RecorderStateError(GaitmapResultsError, RuntimeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import threading
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -11,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from gaitmap_results.challenge import RunTimes, check_challenge
-from gaitmap_results.exceptions import GaitmapResultsError, SaveFailedWarning
+from gaitmap_results.exceptions import GaitmapResultsError, NoChallengeError, SaveFailedWarning
 from gaitmap_results.recording import candidates
 from gaitmap_results.recording.failure import describe_failure, status_of
+from gaitmap_results.recording.observed_call import ObservedCall
+from gaitmap_results.recording.stray_runs import StrayRuns
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.finished_run import FinishedRun, keep_run, open_staging, open_staging_somewhere
 from gaitmap_results.saving.metadata import MetadataBuilder
@@ -40,6 +43,8 @@ class BlockRuns:
 
     Attributes
     ----------
+    entry_name
+        The name of the entry.
     named
         The challenges that can be meant, if none was seen running.
     failed
@@ -50,6 +55,12 @@ class BlockRuns:
         Challenges that the user saved with ``save_run``.
     nested_saved
         Challenges that blocks inside of this one saved.
+    strays
+        Runs that ended where this block does not publish them.
+    owner_pid
+        The process that opened the block; a forked child has a copy of this object.
+    under_way
+        Runs that have not ended.
     """
 
     def __init__(self, entry_name: object, given: list[Any]) -> None:
@@ -58,7 +69,9 @@ class BlockRuns:
         self.refused: list[tuple[Any, GaitmapResultsError]] = []
         self.saved_by_user: list[Any] = []
         self.nested_saved: list[Any] = []
-        self._entry_name = entry_name
+        self.owner_pid = os.getpid()
+        self.under_way: list[ObservedCall] = []
+        self.entry_name = entry_name
         self._runs: list[FinishedRun] = []
         self._stagings: list[Staging] = []
         self._first: Staging | None = None
@@ -81,38 +94,60 @@ class BlockRuns:
             If the results folder cannot be written.
         """
         self._metadata = metadata
+        self.strays = StrayRuns(metadata, self._open_another)
         self._first = open_staging(
             metadata.plan, metadata.provenance, block_id=metadata.block_id, custom_metadata=custom_metadata
         )
         self._stagings.append(self._first)
+        self.named.open()
 
-    def begin(self, challenge: Any) -> None:
-        """Learn that a challenge runs now: what it holds from here on belongs to no earlier run of it."""
-        with self._lock:
-            for run in self._of(challenge):
-                run.was_superseded = True
+    def begin(self, challenge: Any, call: ObservedCall) -> None:
+        """Learn that a challenge runs now: what it holds from here on belongs to no earlier run of it.
 
-    def fail(self, challenge: Any) -> None:
-        """Learn that the ``run`` of a challenge raised."""
-        with self._lock:
-            self.failed.append(challenge)
+        Raises
+        ------
+        InvalidChallengeError, InvalidNameError
+            If its results could not be stored; better now than after hours.
+        """
+        check_challenge(challenge)
+        if self._is_own_process():
+            with self._lock:
+                self.under_way.append(call)
+                for run in self._of(challenge):
+                    run.was_superseded = True
 
-    def finish(self, challenge: Any, times: RunTimes) -> None:
+    def fail(self, challenge: Any, call: ObservedCall) -> None:
+        """Learn that the ``run`` of a challenge raised: what it holds is not saved, even if the block goes on."""
+        if self._is_own_process():
+            with self._lock:
+                self._forget(call)
+                self.failed.append(challenge)
+
+    def stop(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:
+        """Learn that a ``run`` was stopped before its end, as a generator can be: keep what it holds."""
+        self.strays.keep_half(challenge, times, f"{call.name} was stopped before its end")
+        self.fail(challenge, call)
+
+    def finish(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:
         """Learn that a challenge's ``run`` has ended, and put its results on the disk at once.
 
         Later they are not asked for again, whether or not this succeeds: the challenge may have changed.
         """
-        name = self._check(challenge)
-        if name is None:
+        if not self._is_own_process():  # its locks may have been held by another thread at the fork
+            self.strays.keep(challenge, times, f"{call.name} was called in a process forked from that of its block")
             return
-        run = FinishedRun(challenge, ChallengeFacts.not_asked(*name), times)
+        name = self._check(challenge)
         with self._lock:
+            self._forget(call)
+            if name is None:
+                return
+            run = FinishedRun(challenge, ChallengeFacts.not_asked(*name), times)
             is_late = self._is_closed
             if not is_late:
                 self.failed = candidates.without(self.failed, [challenge])
                 self._runs.append(run)
         if is_late:
-            self._keep_late(run)
+            self.strays.keep(challenge, times, f"{call.name} ended after the block of {self.entry_name!r}")
             return
         try:
             self.keep(run)
@@ -120,6 +155,12 @@ class BlockRuns:
             _logger.error("%s", error)
             with contextlib.suppress(SaveFailedWarning):  # made an error by the user; there will be one anyway
                 warn_user(f"{error}\nThe block goes on; this error is raised when it ends.", SaveFailedWarning)
+
+    def _is_own_process(self) -> bool:
+        return os.getpid() == self.owner_pid
+
+    def _forget(self, call: ObservedCall) -> None:
+        self.under_way = [other for other in self.under_way if other is not call]
 
     def keep(self, run: FinishedRun) -> None:
         """Write the core results of a run, into the folder that was opened with the block or another one.
@@ -130,16 +171,6 @@ class BlockRuns:
             If that fails.
         """
         keep_run(run, self._metadata, self._take)
-
-    def _keep_late(self, run: FinishedRun) -> None:
-        """Keep the results of a challenge whose ``run``, in another thread, returned after the block had ended."""
-        message = f"{type(run.challenge).__qualname__}.run returned after the block of {self._entry_name!r} had ended"
-        try:
-            keep_run(run, self._metadata, self._another)
-            run.staging.note(status="failed", error={"message": message})
-            _logger.warning("%s. Its core results are kept in %s.", message, run.staging.folder)
-        except Exception as error:  # noqa: BLE001 - raised here, it would end the user's thread
-            _logger.error("%s. Its results could not be kept: %s", message, error)
 
     def core_results_of(self, challenge: Any) -> Path | None:
         """Return the folder with the core results of a challenge's last run, if this block has stored them."""
@@ -177,6 +208,8 @@ class BlockRuns:
         AmbiguousChallengeError
             If several challenges can be meant; the core results of each are kept.
         """
+        for call in list(self.under_way):
+            call.settle()
         with self._lock:
             self._is_closed = True
             observed = list(self._runs)
@@ -202,7 +235,7 @@ class BlockRuns:
         found = self.named.find(own, self.nested_saved, since)
         if found or own or self.nested_saved:
             return self._as_runs(found, times)
-        around = self._as_runs(candidates.challenges_in_calling_frame(since), times)
+        around = self._as_runs(self.named.in_calling_frame(since), times)
         return around if len(around) < 2 else self._the_only_one(around)
 
     def _the_only_one(self, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
@@ -228,25 +261,34 @@ class BlockRuns:
         return kept
 
     def _as_runs(self, challenges: Iterable[Any], times: RunTimes) -> list[FinishedRun]:
-        names = [(challenge, self._check(challenge)) for challenge in challenges]
-        return [
-            FinishedRun(challenge, ChallengeFacts.not_asked(*name), RunTimes.of_challenge(challenge) or times)
-            for challenge, name in names
-            if name
-        ]
+        """Return the runs of challenges that were named; those whose results are kept already are not asked again."""
+        runs = []
+        for challenge in challenges:
+            kept = self.strays.unclear_of(challenge)
+            runs += [FinishedRun(challenge, run.facts, run.times, origin=run.staging) for run in kept]
+            name = None if kept else self._check(challenge)
+            if name is not None:
+                own = RunTimes.of_challenge(challenge)
+                runs.append(FinishedRun(challenge, ChallengeFacts.not_asked(*name), own or times))
+        return runs
 
     def _check(self, challenge: Any) -> tuple[str, str] | None:
         """Return name and version; without them keep the results, and tell so when the block ends."""
         try:
             return check_challenge(challenge)
         except GaitmapResultsError as error:
-            keep_results(challenge, self._metadata.plan.results_folder, error, entry_name=self._entry_name)
+            keep_results(challenge, self._metadata.plan.results_folder, error, entry_name=self.entry_name)
             self.refused.append((challenge, error))
             _logger.warning("%s", error)
             return None
 
     def _of(self, challenge: Any) -> list[FinishedRun]:
         return [run for run in self._runs if run.challenge is challenge]
+
+    def missing(self) -> NoChallengeError:
+        """Return the error for a block without a run to save; it names whatever is kept."""
+        kept = self.strays.error(self.entry_name, {staging.run_id for staging in self._stagings})
+        return kept or candidates.missing(self.entry_name, self.failed, [call.name for call in self.under_way])
 
     def any_kept(self) -> bool:
         """Say whether the results of any run are on the disk."""
@@ -259,11 +301,14 @@ class BlockRuns:
         return first if first is not None else self._another()
 
     def _another(self) -> Staging:
-        """Return a new folder; where the results folder cannot be written any more, in a rescue folder."""
-        metadata = self._metadata
-        staging = open_staging_somewhere(metadata.plan, metadata.provenance, block_id=metadata.block_id)
+        staging = self._open_another()
         self._stagings.append(staging)
         return staging
+
+    def _open_another(self) -> Staging:
+        """Return a new folder; where the results folder cannot be written any more, in a rescue folder."""
+        metadata = self._metadata
+        return open_staging_somewhere(metadata.plan, metadata.provenance, block_id=metadata.block_id)
 
     def withdraw_first(self) -> None:
         """Delete the folder that was opened with the block, if no challenge has used it."""

@@ -1,4 +1,4 @@
-"""Finds the challenge of a block in which none was seen running."""
+"""Find the challenge of a block in which none was seen running."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ __all__ = [
     "HOW_TO_NAME_A_CHALLENGE",
     "NamedChallenges",
     "ambiguous",
-    "challenges_in_calling_frame",
+    "in_children",
     "missing",
+    "stopped",
+    "unclear",
     "without",
 ]
 
@@ -46,6 +48,32 @@ class NamedChallenges:
     given: list[Any]
     returned: Any = None
     offered: list[Any] = field(default_factory=list)
+    _before: list[tuple[Any, RunTimes | None]] = field(default_factory=list)
+
+    def open(self) -> None:
+        """Note the times of all challenges around the block that begins: those that keep them do not run in it.
+
+        Moments alone do not tell: clocks are set back, and some challenges store whole seconds.
+        """
+        around = without([*self.offered, *_challenges_around(of_module=True)], ())
+        self._before = [(challenge, RunTimes.of_challenge(challenge)) for challenge in around]
+
+    def in_calling_frame(self, since: datetime) -> list[Any]:
+        """Return the challenges that the user's code around the block has as variables, and that did not run before."""
+        return self._that_ran(without(_challenges_around(), ()), since)
+
+    def _that_ran(self, found: Iterable[Any], since: datetime) -> list[Any]:
+        """Leave out the challenges whose run ended before the block began, and that have not run again."""
+        return [challenge for challenge in found if not self._ended_before(challenge, since)]
+
+    def _ended_before(self, challenge: Any, since: datetime) -> bool:
+        own = RunTimes.of_challenge(challenge)
+        if own is None or own.end is None:
+            return False
+        # A second run in the same second has the same times, if these are whole seconds.
+        may_be_same_second = own.end.microsecond == 0 and own.end >= since.replace(microsecond=0)
+        is_unchanged = any(other is challenge and times == own for other, times in self._before)
+        return is_unchanged and not may_be_same_second
 
     def find(self, own: Sequence[Any], nested: Sequence[Any], since: datetime) -> list[Any]:
         """Return the challenges to save beside those that are known already.
@@ -62,10 +90,10 @@ class NamedChallenges:
         known = [*own, *nested]
         found = without(self.given, known)
         if not found and not own:
-            found = _run_since(since, without(challenges_among([self.returned]), known))
+            found = self._that_ran(without(challenges_among([self.returned]), known), since)
         # What is passed on to blocks inside of this one is theirs.
         for item in self.offered if not found and not known else ():
-            found = found or _run_since(since, challenges_among([item]))
+            found = found or self._that_ran(challenges_among([item]), since)
         return found
 
 
@@ -79,8 +107,47 @@ def ambiguous(found: Iterable[Any], folder: Path, kept: Sequence[Path]) -> Ambig
     )
 
 
-def missing(entry_name: object, failed: Sequence[Any] = ()) -> NoChallengeError:
-    """Return the error for a block without any challenge, or in which the ``run`` of every challenge raised."""
+def unclear(entry_name: object, kept: Sequence[Path]) -> AmbiguousChallengeError:
+    """Return the error for a block that may be the one of runs which cannot be told apart."""
+    return AmbiguousChallengeError(
+        f"The block of {entry_name!r} ended, but no challenge is known to have run in it. Challenges ran in threads "
+        f"while several blocks were open. Their core results are kept in {_listed(kept)}. Publish one with "
+        f"gaitmap-results recover RUN_ID --entry-name NAME. Next time, call recorder.attach(challenge) in its block.",
+        paths=kept,
+    )
+
+
+def in_children(entry_name: object, kept: Sequence[Path]) -> NoChallengeError:
+    """Return the error for a block whose challenges ran in forked processes."""
+    return NoChallengeError(
+        f"The block of {entry_name!r} ended, but challenges ran in processes that were forked from this one only. "
+        f"Their core results are kept in {_listed(kept)}. Publish one with gaitmap-results recover RUN_ID, or decorate "
+        "the function that such a process calls with record_run.",
+        paths=kept,
+    )
+
+
+def stopped(entry_name: object, kept: Sequence[Path]) -> NoChallengeError:
+    """Return the error for a block whose challenges were stopped before their end."""
+    return NoChallengeError(
+        f"The block of {entry_name!r} ended, but every run of a challenge in it was stopped before its end. What they "
+        f"held by then is kept in {_listed(kept)}. Take all items of a `run` that is a generator.",
+        paths=kept,
+    )
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return ", ".join(map(str, paths))
+
+
+def missing(entry_name: object, failed: Sequence[Any] = (), under_way: Sequence[str] = ()) -> NoChallengeError:
+    """Return the error for a block in which no ``run`` has ended, or in which all of them raised."""
+    if under_way:
+        return NoChallengeError(
+            f"The block of {entry_name!r} ended while {', '.join(under_way)} had not. Wait for it inside of the block: "
+            "take all items of a generator, await a coroutine or task, join a thread. If it ends later, its core "
+            "results are kept in .unfinished."
+        )
     if failed:
         names = ", ".join(dict.fromkeys(type(challenge).__qualname__ for challenge in failed))
         return NoChallengeError(
@@ -103,17 +170,13 @@ def challenges_among(objects: Iterable[Any]) -> list[Any]:
     return without(found, ())
 
 
-def challenges_in_calling_frame(since: datetime) -> list[Any]:
-    """Return the challenges that the user's code around the block has as variables, and that did not run before it."""
+def _challenges_around(*, of_module: bool = False) -> list[Any]:
+    """Return the challenges that the user's code around the block, or also its module, has as variables."""
     frame = innermost_user_frame()
     if frame is None:
         return []
-    return _run_since(since, without([value for value in list(frame.f_locals.values()) if is_challenge(value)], ()))
-
-
-def _run_since(moment: datetime, found: Iterable[Any]) -> list[Any]:
-    times = [(challenge, RunTimes.of_challenge(challenge)) for challenge in found]
-    return [challenge for challenge, own in times if own is None or own.end is None or own.end >= moment]
+    variables = [*frame.f_locals.values(), *(frame.f_globals.values() if of_module else ())]
+    return [value for value in variables if is_challenge(value)]
 
 
 def without(objects: Iterable[Any], known: Sequence[Any]) -> list[Any]:

@@ -1,17 +1,15 @@
-"""Watches challenges run, so that an open recorder knows which one did and when."""
+"""Watch challenges run, so that an open recorder knows which one did and when."""
 
 from __future__ import annotations
 
-import inspect
-import time
 from collections.abc import Callable
-from contextvars import ContextVar
-from datetime import datetime, timezone
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from gaitmap_results.challenge import BaseChallenge, RunTimes
+from gaitmap_results.challenge import BaseChallenge
 from gaitmap_results.exceptions import AmbiguousChallengeWarning, InvalidChallengeError
+from gaitmap_results.recording.observed_call import ObservedCall, Runs, is_running
+from gaitmap_results.recording.stray_runs import UnclearRuns
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.user_warnings import warn_user
 from gaitmap_results.user_code.wrapping import wrap_method
@@ -20,8 +18,6 @@ __all__ = ["observe_again", "observe_challenges"]
 
 _C = TypeVar("_C", bound=type)
 
-# Challenges whose `run` is under way in this context: a `super().run()` inside is the same run.
-_running: ContextVar[frozenset[int]] = ContextVar("gaitmap_results_running_challenges", default=frozenset())
 _observed: WeakSet[type] = WeakSet()
 _MARK = "_gaitmap_results_observed"
 
@@ -100,61 +96,31 @@ def _observe_future_subclasses(cls: Any) -> None:
 
 
 def _observed_run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    if instance is None or isinstance(instance, type) or id(instance) in _running.get():
+    if instance is None or isinstance(instance, type) or is_running(instance):
         return wrapped(*args, **kwargs)
+    runs = _find_runs(instance)
+    if runs is None:
+        return wrapped(*args, **kwargs)
+    return ObservedCall(runs, instance).follow(wrapped, args, kwargs)
+
+
+def _find_runs(instance: Any) -> Runs | None:
+    """Return what is to be told of a run that starts now, or ``None`` where nothing is recorded."""
     block = _open_blocks.find_block()
-    if block is None:
-        _warn_if_ambiguous(instance)
-        return wrapped(*args, **kwargs)
-    block.challenge_starts(instance)
-    observation = _Observation(block, instance)
-    if inspect.iscoroutinefunction(wrapped):
-        return observation.of_coroutine(wrapped(*args, **kwargs))
-    with observation:
-        returned = wrapped(*args, **kwargs)
-        # A plain function around an asynchronous one, as many decorators make it, has only begun.
-        observation.goes_on = inspect.iscoroutine(returned)
-    return observation.of_coroutine(returned) if observation.goes_on else returned
-
-
-def _warn_if_ambiguous(instance: Any) -> None:
-    if _open_blocks.is_ambiguous():
+    if block is not None:
+        return block.runs  # type: ignore[no-any-return]
+    possible = _open_blocks.possible_blocks()
+    if len(possible) > 1:
         warn_user(
             f"{type(instance).__qualname__}.run was called in a thread while several recorders were open side by side; "
-            "it is not clear which one it belongs to. Call recorder.attach(challenge) in the right one.",
+            "it is not clear which one it belongs to. Its core results will be kept in .unfinished. To have them "
+            "published, call recorder.attach(challenge) in the right block.",
             AmbiguousChallengeWarning,
         )
-
-
-class _Observation:
-    """One call of a challenge's ``run``."""
-
-    def __init__(self, block: Any, challenge: Any) -> None:
-        self._block = block
-        self._challenge = challenge
-        self.goes_on = False
-
-    def __enter__(self) -> None:
-        self._before = _running.get()
-        _running.set(self._before | {id(self._challenge)})
-        self._start = datetime.now(timezone.utc)
-        self._clock = time.perf_counter()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: object) -> None:
-        runtime = time.perf_counter() - self._clock
-        end = datetime.now(timezone.utc)
-        _running.set(self._before)
-        if self.goes_on:
-            return
-        if kind is None:
-            self._block.challenge_finished(self._challenge, RunTimes(self._start, end, runtime, "observed"))
-        else:
-            self._block.challenge_failed(self._challenge)
-
-    async def of_coroutine(self, coroutine: Any) -> Any:
-        self.goes_on = False
-        with self:
-            return await coroutine
+    possible = possible or _open_blocks.inherited_blocks()
+    if not possible:
+        return None
+    return possible[0].runs if len(possible) == 1 else UnclearRuns([block.runs for block in possible])
 
 
 observe_challenges(BaseChallenge)

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
-from gaitmap_results.challenge import RunTimes, check_challenge, own_times
-from gaitmap_results.exceptions import AmbiguousChallengeError, RecorderStateError, SaveError
+from gaitmap_results.challenge import RunTimes, check_challenge
+from gaitmap_results.exceptions import AmbiguousChallengeError, NoChallengeError, RecorderStateError, SaveError
 from gaitmap_results.provenance.collecting import (
     Collector,
     PendingEndStatus,
@@ -24,7 +24,6 @@ from gaitmap_results.provenance.collecting import (
     collect_provenance,
     start_meter,
 )
-from gaitmap_results.recording import candidates
 from gaitmap_results.recording.block_runs import BlockRuns
 from gaitmap_results.recording.failure import describe_failure, is_clean_exit, status_of, tell_with
 from gaitmap_results.recording.observing import observe_again
@@ -92,7 +91,7 @@ class Recorder(_html.ShownRecorder):
         self._options = options
         self._caller = caller
         challenge = options["challenge"]
-        self._runs = BlockRuns(self._entry_name, [] if challenge is None else [challenge])
+        self.runs = BlockRuns(self._entry_name, [] if challenge is None else [challenge])
 
     @property
     def path_(self) -> Path | None:
@@ -118,7 +117,7 @@ class Recorder(_html.ShownRecorder):
         if self.status_ != "running":
             raise RecorderStateError(f"Attach a challenge while the block is open; this recorder is {self.status_!r}.")
         check_challenge(challenge)
-        self._runs.named.given.append(challenge)
+        self.runs.named.given.append(challenge)
         return challenge
 
     def __enter__(self) -> Recorder:
@@ -130,7 +129,7 @@ class Recorder(_html.ShownRecorder):
             raise RecorderStateError(
                 "A recorder is used once; this one already was. Call recorded_run(...) again for another run."
             )
-        for challenge in self._runs.named.given:
+        for challenge in self.runs.named.given:
             check_challenge(challenge)
         observe_again()
         encoded = encode_custom_metadata(self.custom_metadata)
@@ -143,7 +142,7 @@ class Recorder(_html.ShownRecorder):
         self._metadata = MetadataBuilder(
             self._plan, self._provenance, lambda: self.custom_metadata, block_id=str(uuid4())
         )
-        self._runs.open(self._metadata, encoded)
+        self.runs.open(self._metadata, encoded)
         self._signals = HandledSignals(signals, self._note_signal)
         try:
             self._open()
@@ -152,15 +151,15 @@ class Recorder(_html.ShownRecorder):
                 self._meter.stop()
             self._signals.restore()
             _open_blocks.close_block(self)
-            self._runs.withdraw_first()
+            self.runs.withdraw_first()
             raise
 
     def _open(self) -> None:
-        self.owner_pid = os.getpid()
+        self.owner_pid = self.runs.owner_pid = os.getpid()
         self.parent = _open_blocks.enclosing_block()
         self._signals.install()
         self._ending = Collector()
-        self._meter = self._ending.collect("resources", start_meter, self._plan.sample_resources_s, self._runs)
+        self._meter = self._ending.collect("resources", start_meter, self._plan.sample_resources_s, self.runs)
         self.status_ = "running"
         self._start = datetime.now(timezone.utc)
         self._clock = time.perf_counter()
@@ -200,7 +199,7 @@ class Recorder(_html.ShownRecorder):
             self._note_failure(error)
             return
         try:
-            runs = self._runs.close(raised, self._start, self._block_times)
+            runs = self.runs.close(raised, self._start, self._block_times)
         except AmbiguousChallengeError as ambiguous:
             self._note_failure(ambiguous)
             raise
@@ -214,14 +213,14 @@ class Recorder(_html.ShownRecorder):
     def _publish_all(
         self, runs: list[FinishedRun], ask_outcome: Callable[[], Outcome], pending: PendingWarnings
     ) -> None:
-        errors: list[Exception] = [refusal for _, refusal in self._runs.refused]
+        errors: list[Exception] = [refusal for _, refusal in self.runs.refused]
         for run in runs:
             try:
                 self._publish(run, ask_outcome, pending)
             except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
                 errors.append(failure)
-        self._runs.withdraw_first()
-        failed = bool(self._runs.refused) or any(isinstance(failure, SaveError) for failure in errors)
+        self.runs.withdraw_first()
+        failed = bool(self.runs.refused) or any(isinstance(failure, SaveError) for failure in errors)
         self.status_ = "save_failed" if failed else "published"
         if errors:
             pending.log("an error is raised")
@@ -230,17 +229,17 @@ class Recorder(_html.ShownRecorder):
     def _nothing_to_save(self, error: BaseException | None) -> None:
         if error is not None:
             self._note_failure(error)
-            for _, refusal in self._runs.refused:
+            for _, refusal in self.runs.refused:
                 tell_with(error, f"gaitmap_results: {refusal}")
-        elif self._runs.refused:
+        elif self.runs.refused:
             self.status_ = "save_failed"
-            self._runs.withdraw_first()
-            raise self._runs.refused[0][1]
-        elif self._runs.saved_by_user or self._runs.nested_saved:
-            self.status_ = "published" if self._runs.saved_by_user else "empty"
-            self._runs.withdraw_first()
+            self.runs.withdraw_first()
+            raise self.runs.refused[0][1]
+        elif self.runs.saved_by_user or self.runs.nested_saved:
+            self.status_ = "published" if self.runs.saved_by_user else "empty"
+            self.runs.withdraw_first()
         else:
-            missing = candidates.missing(self._entry_name, self._runs.failed)
+            missing = self.runs.missing()
             self._note_failure(missing)
             raise missing
 
@@ -258,8 +257,10 @@ class Recorder(_html.ShownRecorder):
             # What the challenge does now is no part of the run, and it may wait for every process of this program.
             with contextlib.suppress(Exception):  # told when the run is published
                 ask_outcome()
-            self._runs.keep(run)
+            self.runs.keep(run)
         published = publish(run, self._metadata, ask_outcome)
+        if run.origin is not None:
+            run.origin.discard()
         self._remember(published, run.challenge)
         announce(describe_saved(published))
         advise_about_unknowns(published.metadata["collection_errors"][len(self._provenance.errors) :], pending)
@@ -274,27 +275,12 @@ class Recorder(_html.ShownRecorder):
         self.metadata_ = published.metadata
         block = self.parent
         while isinstance(block, Recorder):
-            block._runs.nested_saved.append(challenge)
+            block.runs.nested_saved.append(challenge)
             block = block.parent
-
-    def challenge_starts(self, challenge: Any) -> None:
-        """Refuse a challenge whose results could not be stored, before it is run."""
-        check_challenge(challenge)
-        self._runs.begin(challenge)
-
-    def challenge_failed(self, challenge: Any) -> None:
-        """Learn that a challenge's ``run`` raised: what it holds is not saved, even if the block goes on."""
-        self._runs.fail(challenge)
-
-    def challenge_finished(self, challenge: Any, times: RunTimes) -> None:
-        """Learn that a challenge's ``run`` has ended, and put its results on the disk at once."""
-        if os.getpid() != self.owner_pid:
-            return
-        self._runs.finish(challenge, own_times(challenge, since=times.start) or times)
 
     def core_results_of(self, challenge: Any) -> Path | None:
         """Return the folder with the core results of a challenge's last run, if they are stored already."""
-        found = self._runs.core_results_of(challenge)
+        found = self.runs.core_results_of(challenge)
         if found is None and isinstance(self.parent, Recorder):
             return self.parent.core_results_of(challenge)
         return found
@@ -306,7 +292,7 @@ class Recorder(_html.ShownRecorder):
 
         It is the challenge's latest run; earlier ones, and one that follows, are other results.
         """
-        if self._runs.was_saved(challenge, nested=nested):
+        if self.runs.was_saved(challenge, nested=nested):
             self.paths_.append(path)
             self.metadata_ = metadata
         if isinstance(self.parent, Recorder):
@@ -314,20 +300,20 @@ class Recorder(_html.ShownRecorder):
 
     def offer(self, *objects: Any, returned: Any = None) -> None:
         """Name objects among which the challenge may be, if none is seen running; what was returned counts first."""
-        self._runs.named.offered.extend(objects)
-        self._runs.named.returned = returned
+        self.runs.named.offered.extend(objects)
+        self.runs.named.returned = returned
 
     def _note_signal(self, name: str) -> None:
         self.status_ = "terminated"
-        self._runs.note(status="terminated", signal=name)
+        self.runs.note(status="terminated", signal=name)
 
     def _note_failure(self, error: BaseException | None) -> None:
         """Keep in the journal why nothing was published."""
         if self.status_ != "terminated":
             self.status_ = status_of(error)
-        if self._runs.any_kept():
-            self._runs.withdraw_first()  # the others hold more than it does
-        self._runs.note(
+        if self.runs.any_kept() or (isinstance(error, NoChallengeError) and error.paths):
+            self.runs.withdraw_first()  # the others hold more than it does
+        self.runs.note(
             status=self.status_,
             error=None if error is None else describe_failure(error, self._plan.relative_to),
             ended=self._block_times.end,

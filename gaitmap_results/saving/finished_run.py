@@ -61,6 +61,8 @@ class FinishedRun:
         Whether the same object has begun to run again.
     was_saved_by_user
         Whether the user saved this run with ``save_run``.
+    origin
+        The unfinished run that the core results are copied from, where they are kept already.
     notes
         What ``collection_errors`` says about its core results.
     """
@@ -73,6 +75,7 @@ class FinishedRun:
     failure: GaitmapResultsError | None = None
     was_superseded: bool = False
     was_saved_by_user: bool = False
+    origin: Staging | None = None
     notes: list[dict[str, str]] = field(default_factory=list)
 
     @property
@@ -156,7 +159,9 @@ def open_staging_somewhere(plan: SavePlan, provenance: Provenance | None, *, blo
         return Staging(rescue_folder(), journal)
 
 
-def keep_run(run: FinishedRun, metadata: MetadataBuilder, new_staging: Callable[[], Staging]) -> None:
+def keep_run(
+    run: FinishedRun, metadata: MetadataBuilder, new_staging: Callable[[], Staging], *, is_half: bool = False
+) -> None:
     """Write a run's core results, then what is known about it.
 
     The challenge is asked about itself only after its results are on the disk: its repr may raise, or never return.
@@ -169,6 +174,8 @@ def keep_run(run: FinishedRun, metadata: MetadataBuilder, new_staging: Callable[
         Says what metadata.json will hold.
     new_staging
         Gives the folder to write to.
+    is_half
+        Whether the run was stopped before its end; its core results are then never called complete.
 
     Raises
     ------
@@ -177,6 +184,9 @@ def keep_run(run: FinishedRun, metadata: MetadataBuilder, new_staging: Callable[
     """
     try:
         run.place = new_staging()
+        if is_half:
+            run.place.save_half_of_core_results(run.challenge)
+            return
         stage(run, metadata.plan, draft=_draft(run, metadata))
     except GaitmapResultsError as error:
         run.failure = error
@@ -184,7 +194,8 @@ def keep_run(run: FinishedRun, metadata: MetadataBuilder, new_staging: Callable[
     except BaseException as error:
         run.failure = _interrupted(run, error)
         raise
-    describe(run)
+    if run.origin is None:  # else it was asked when its results were kept
+        describe(run)
     write_draft(run, metadata)
 
 
@@ -227,6 +238,8 @@ def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = No
 
 
 def _source(run: FinishedRun) -> Any:
+    if run.origin is not None:
+        return StoredResults(run.origin.core_results)
     return run.challenge if run.source is None else run.source
 
 

@@ -141,6 +141,13 @@ class Staging:
         """Write what scores.json says; the manifest lists it with the core results."""
         files.write_file(self.folder / SCORES_FILE, dump_json(scores))
 
+    def save_half_of_core_results(self, challenge: Any) -> None:
+        """Let a challenge whose run was stopped write what it holds; it is never called complete."""
+        self.journal.write(core_results="partial")
+        files.make_folder(self.core_results)
+        challenge.save_core_results(self.core_results)
+        files.sync_tree(self.core_results)
+
     def hash_core_results(self) -> bytes:
         """Return the lines of the manifest that do not depend on what else is known."""
         return manifest_content(self.folder, exclude={JOURNAL_FILE, *_DOCUMENTS})

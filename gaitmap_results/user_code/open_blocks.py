@@ -1,4 +1,4 @@
-"""Knows which recorded blocks are open, and which of them a piece of running code belongs to."""
+"""Know which recorded blocks are open, and which of them a piece of running code belongs to."""
 
 from __future__ import annotations
 
@@ -10,27 +10,37 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["OpenBlock", "close_block", "enclosing_block", "entered", "find_block", "is_ambiguous", "open_block"]
+__all__ = [
+    "OpenBlock",
+    "close_block",
+    "enclosing_block",
+    "entered",
+    "find_block",
+    "inherited_blocks",
+    "open_block",
+    "possible_blocks",
+]
 
 
 class OpenBlock(Protocol):
-    """What an open block lets other code tell it."""
+    """What an open block lets other code tell it.
 
+    Attributes
+    ----------
+    runs
+        What is told of the runs of challenges.
+    """
+
+    runs: Any
     parent: OpenBlock | None
     owner_pid: int
     paused_in: int | None
-
-    def challenge_failed(self, challenge: Any) -> None:
-        """Take note that a challenge's ``run`` raised."""
-
-    def challenge_starts(self, challenge: Any) -> None:
-        """Refuse a challenge whose results could not be stored, before it is run."""
 
     def core_results_of(self, challenge: Any) -> Path | None:
         """Return the folder with the core results of a challenge's last run, if they are stored already."""
 
     def challenge_was_saved(self, challenge: Any, path: Path, metadata: dict[str, Any]) -> None:
-        """Take note that the user saved a challenge himself."""
+        """Learn that the user saved a challenge with ``save_run``."""
 
 
 # The blocks of this context, innermost last; a tuple, so that no context changes another one's.
@@ -89,19 +99,32 @@ def find_block() -> OpenBlock | None:
 
     It is the innermost one of this context.
     A thread that knows none belongs to the process' innermost one, if all that are open enclose each other.
-    A forked child belongs to none.
+    A forked child belongs to none; see :func:`inherited_blocks`.
     """
     own = enclosing_block()
     if own is not None:
         return own
-    candidates = _candidates()
-    innermost = [block for block in candidates if not any(other.parent is block for other in candidates)]
-    return innermost[0] if len(innermost) == 1 else None
+    possible = possible_blocks()
+    return possible[0] if len(possible) == 1 else None
 
 
-def is_ambiguous() -> bool:
-    """Say whether :func:`find_block` finds nothing only because several blocks are open side by side."""
-    return find_block() is None and len(_candidates()) > 1
+def possible_blocks() -> list[OpenBlock]:
+    """Return the innermost of the blocks that are open in this process, for a thread whose context knows none."""
+    with _lock:
+        here, pid = threading.get_ident(), os.getpid()
+        return _innermost([block for block in _process if block.owner_pid == pid and block.paused_in != here])
+
+
+def inherited_blocks() -> list[OpenBlock]:
+    """Return the blocks that a forked child belongs to: the innermost ones that its parent had open at the fork."""
+    pid = os.getpid()
+    around = [block for block in _context.get() if block.owner_pid != pid and is_open(block)]
+    with _lock:
+        return around[-1:] or _innermost([block for block in _process if block.owner_pid != pid])
+
+
+def _innermost(blocks: list[OpenBlock]) -> list[OpenBlock]:
+    return [block for block in blocks if not any(other.parent is block for other in blocks)]
 
 
 def enclosing_block() -> OpenBlock | None:
@@ -120,7 +143,10 @@ def is_open(block: OpenBlock) -> bool:
         return any(other is block for other in _process)
 
 
-def _candidates() -> list[OpenBlock]:
-    with _lock:
-        here = threading.get_ident()
-        return [block for block in _process if block.owner_pid == os.getpid() and block.paused_in != here]
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have held it at the moment of the fork
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeAlias
 
 import wrapt
@@ -15,6 +15,7 @@ __all__ = [
     "is_wrapped",
     "pickle_with",
     "when_imported",
+    "wrap_awaitable",
     "wrap_function",
     "wrap_method",
 ]
@@ -82,6 +83,22 @@ def pickle_with(reduce: Callable[[Any], Any]) -> None:
     """
     global _reduce  # noqa: PLW0603
     _reduce = reduce
+
+
+class _WrappedAwaitable(wrapt.ObjectProxy):  # type: ignore[type-arg]  # no generic at run time
+    """An object that can be awaited, and is in all else what it was."""
+
+    def __init__(self, awaitable: Any, follow: Callable[[Any], Coroutine[Any, Any, Any]]) -> None:
+        super().__init__(awaitable)
+        self._self_follow = follow
+
+    def __await__(self) -> Any:
+        return self._self_follow(self.__wrapped__).__await__()
+
+
+def wrap_awaitable(awaitable: Any, follow: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+    """Return ``awaitable`` such that to await it is to await what ``follow`` makes of it."""
+    return _WrappedAwaitable(awaitable, follow)
 
 
 def is_wrapped(function: Any) -> bool:

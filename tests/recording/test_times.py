@@ -17,6 +17,7 @@ from processes import run_python
 
 from gaitmap_results import BaseChallenge, challenge, record_run, recorded_run, save_run
 from gaitmap_results.challenge import RunTimes
+from gaitmap_results.exceptions import NoChallengeError
 from gaitmap_results.store.layout import run_folder_name
 
 HAS_TZSET = pytest.mark.skipif(not hasattr(time, "tzset"), reason="the C library of Windows knows no other time zone")
@@ -367,3 +368,81 @@ def test_a_name_says_the_start_to_the_second(moment: datetime, prefix: str, numb
     name = run_folder_name(moment, prefix=prefix, number=number)
     told = datetime.strptime(name.removeprefix(prefix)[:15], "%Y%m%d_%H%M%S").replace(tzinfo=timezone.utc)
     assert told == moment.astimezone(timezone.utc).replace(microsecond=0)
+
+
+class Clocked:
+    """A challenge without a base class, whose clock goes after, and that may store whole seconds."""
+
+    VERSION = "1"
+
+    def __init__(self, behind_s: float = 0, timespec: str = "microseconds") -> None:
+        self.behind_s = behind_s
+        self.timespec = timespec
+
+    def now(self) -> str:
+        return (datetime.now().astimezone() - timedelta(seconds=self.behind_s)).isoformat(timespec=self.timespec)
+
+    def run(self, result: Any) -> Clocked:
+        clock = time.perf_counter()
+        self.run_start_datetime_ = self.now()
+        self.result_ = result
+        self.run_end_datetime_ = self.now()
+        self.runtime_ = time.perf_counter() - clock
+        return self
+
+    def save_core_results(self, folder_path: Path) -> None:
+        (folder_path / "result.json").write_text(json.dumps(self.result_))
+
+    @classmethod
+    def load_core_results(cls, folder_path: Path) -> Any:
+        return json.loads((folder_path / "result.json").read_text())
+
+
+CLOCKS = {"whole seconds": Clocked(0, "seconds"), "behind": Clocked(1800), "both": Clocked(1800, "seconds")}
+
+
+@pytest.mark.parametrize("clock", CLOCKS.values(), ids=CLOCKS)
+@pytest.mark.parametrize("way", ["returned", "argument", "frame", "run before, too"])
+def test_the_order_of_wall_clock_times_costs_no_challenge(way: str, clock: Clocked, tmp_path: Path) -> None:
+    """A challenge whose times end before the block began, by whatever clock, is saved if it ran in the block."""
+    challenge = Clocked(clock.behind_s, clock.timespec)
+    if way == "returned":
+        record_run("entry", path=tmp_path, use_git=False)(lambda: Clocked(clock.behind_s, clock.timespec).run(1))()
+    elif way == "argument":
+        record_run("entry", path=tmp_path, use_git=False)(lambda given: given.run(1) and None)(challenge)
+    else:
+        if way == "run before, too":
+            challenge.run(0)
+        with recorded_run("entry", path=tmp_path, use_git=False):
+            challenge.run(1)
+    (path,) = tmp_path.glob("*/*/entry/*")
+    assert Clocked.load_core_results(path / "results") == 1
+
+
+def test_a_challenge_that_ran_before_is_not_this_one(tmp_path: Path) -> None:
+    """What keeps its times since before the block did not run in it, and is not what a function returns either."""
+    before = Clocked(5).run(1)
+    with pytest.raises(NoChallengeError), recorded_run("entry", path=tmp_path, use_git=False):
+        pass
+    with pytest.raises(NoChallengeError):
+        record_run("entry", path=tmp_path, use_git=False)(lambda: before)()
+    assert list(tmp_path.glob("*/*/entry")) == []
+
+
+def test_whole_seconds_of_a_run_that_is_observed(tmp_path: Path) -> None:
+    """Times in whole seconds, which lie before what was observed, are the challenge's own all the same."""
+
+    class Whole(BaseChallenge):
+        VERSION = "1"
+        now = Clocked.now
+        behind_s, timespec = 0, "seconds"
+        run = Clocked.run
+        save_core_results = Clocked.save_core_results
+
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        challenge = Whole().run(1)
+    assert recorder.metadata_["timing_source"] == "challenge"
+    assert (
+        recorder.metadata_["run_start_datetime_utc"]
+        == datetime.fromisoformat(challenge.run_start_datetime_).timestamp()
+    )
