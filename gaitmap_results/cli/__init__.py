@@ -23,6 +23,8 @@ _COMMANDS = {
     "diff": "gaitmap_results.cli.diff",
     "verify": "gaitmap_results.cli.verify",
     "export": "gaitmap_results.cli.export",
+    "compare": "gaitmap_results.cli.compare",
+    "withdraw": "gaitmap_results.cli.withdraw",
     "config": "gaitmap_results.cli.config",
     "doctor": "gaitmap_results.cli.doctor",
     "demo": "gaitmap_results.cli.demo",

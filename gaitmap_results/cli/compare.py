@@ -1,0 +1,102 @@
+"""The command ``compare``: which entry or run is better, and how sure that is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gaitmap_results.cli.comparing import challenge_and_folder, comparison_options, labelled_runs, names_a_store
+from gaitmap_results.cli.terminal import console, echo_json
+from gaitmap_results.showing.text import printable
+
+__all__ = ["compare", "print_comparison"]
+
+_MAX_LEFT_OUT = 20
+
+
+@click.command(
+    epilog="Example: gaitmap-results compare StrideLength results --baseline as_published    "
+    "or: gaitmap-results compare 7f3a91c2 b0d4e6aa"
+)
+@click.argument("words", nargs=-1, metavar="CHALLENGE [RESULTS] | RUN RUN...")
+@comparison_options
+@click.option("--version", help="The version of the challenge.")
+@click.option(
+    "--runs",
+    type=click.Choice(["latest", "mean"]),
+    default="latest",
+    show_default=True,
+    help="The latest run of each entry, or the mean of those that differ in a seed only.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+def compare(
+    words: tuple[str, ...],
+    results: Path | None,
+    baseline: str | None,
+    version: str | None,
+    runs: str,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Compare the entries of a challenge, or two and more runs, by the scores of the same participants.
+
+    CHALLENGE is the full name of a challenge or a part of it; RESULTS is the results folder, without it the config's is
+    used. RUN is a run folder or a run's id. The official runs of the latest version of each entry count.
+
+    The verdict says whether an entry is better than another one. It rests on the mean of the differences of all
+    participants, its t interval, and an exact sign-flip test, adjusted for all comparisons (Holm). Fewer than six
+    participants are never tested.
+    """
+    from gaitmap_results.comparing.entries import compare_entries, compare_runs
+
+    if not words and results is None:
+        raise click.UsageError("Name a challenge, or two runs.")
+    if names_a_store(words):
+        challenge, folder = challenge_and_folder(words, results)
+        comparison = compare_entries(challenge, folder, baseline=baseline, version=version, runs=runs, **options)
+    else:
+        if version is not None:
+            raise click.UsageError("--version chooses among the runs of a challenge; here the runs are named.")
+        paths, fixed = labelled_runs(words, results, baseline)
+        comparison = compare_runs(paths, baseline=fixed, **options)
+    if as_json:
+        echo_json(comparison.to_dict())
+    else:
+        print_comparison(comparison)
+
+
+def print_comparison(comparison: Any) -> None:
+    """Print a comparison for people: what was compared, the verdicts, what was left out, and what claims hold for."""
+    from rich import box
+    from rich.table import Table
+
+    output = console()
+    what = f"{comparison.challenge_name}  {comparison.challenge_version}"
+    output.print(printable(what), style="bold", soft_wrap=True)
+    output.print(printable(f"{comparison.score}, to {comparison.direction}, of {_counted(comparison)}"), soft_wrap=True)
+    output.print()
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("Entry", "Verdict", "Against", "Difference", "Better, worse, tied", "p (Holm)"):
+        table.add_column(heading, justify="right" if heading in ("Difference", "p (Holm)") else "left")
+    for row in comparison.table.itertuples():
+        interval = f"{row.difference:+.3g}  [{row.low:.3g}, {row.high:.3g}]"
+        counts = f"{row.better}, {row.worse}, {row.tied}"
+        verdict = f"{row.verdict}; {row.note}" if row.note else row.verdict
+        cells = (row.entry, verdict, row.baseline, interval, counts, f"{row.p_holm:.3g}")
+        table.add_row(*(printable(str(cell)) for cell in cells))
+    output.print(table)
+    if comparison.left_out:
+        output.print("\nLeft out:")
+        for path, reason in comparison.left_out[:_MAX_LEFT_OUT]:
+            output.print(printable(f"  {path}: {reason}"), soft_wrap=True)
+        if len(comparison.left_out) > _MAX_LEFT_OUT:
+            output.print(f"  and {len(comparison.left_out) - _MAX_LEFT_OUT} more; --json names all")
+    output.print(f"\n{comparison.scope}")
+
+
+def _counted(comparison: Any) -> str:
+    units = len(comparison.scores)
+    levels = ", ".join(str(name) for name in comparison.scores.index.names if name) or "run"
+    return f"{len(comparison.scores.columns)} entries in {units} units ({levels})"

@@ -1,0 +1,111 @@
+"""The commands that compare entries and runs: compare, withdraw, report, site."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from command import at_terminal, in_process, piped
+from run_folders import CHALLENGE
+from scored_runs import write_scored_run, write_store
+
+from gaitmap_results import compare_entries, compare_runs
+
+OLD = [4.0, 5, 6, 5, 4, 6, 7]
+NEW = [3.0, 4.5, 5, 4, 3.5, 5, 6]
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Return a results folder with three entries of one challenge."""
+    folder = tmp_path / "results"
+    write_store(folder, {"old": OLD, "new": NEW})
+    write_scored_run(folder, ["grp", "b"], [each + 0.1 for each in OLD])
+    return folder
+
+
+def test_entries_of_a_challenge(results):
+    """A challenge is named in full or in part, with the results folder behind it, as an option, or from the config."""
+    expected = json.loads(json.dumps(compare_entries(CHALLENGE, results, baseline="old").to_dict()))
+    for words in (["gait_lab", results], [CHALLENGE, "--results", results], [results], ["Challenge", results]):
+        done = in_process("compare", *words, "--baseline", "old", "--json")
+        assert done.code == 0
+        assert json.loads(done.out) == expected
+    assert [row["verdict"] for row in expected["table"]] == ["worse", "better"]
+
+
+def test_runs(results):
+    """Two runs are named by paths or ids, the baseline as one of them; they are shown under their entries."""
+    old, new = (next(results.glob(f"*/*/{name}/*")) for name in ("old", "new"))
+    identifier = json.loads((new / "metadata.json").read_text())["run_id"][:8]
+    done = in_process("compare", old, identifier, "--results", results, "--baseline", old, "--json")
+    assert json.loads(done.out) == json.loads(
+        json.dumps(compare_runs({"old": old, "new": new}, baseline="old").to_dict())
+    )
+    twice = write_scored_run(results, "new", OLD)
+    done = in_process("compare", new, twice, "--json")
+    assert list(json.loads(done.out)["runs"]) == [f"new {new.name}", f"new {twice.name}"]
+    assert "named twice" in in_process("compare", new, new).err
+
+
+def test_what_people_see(results):
+    """The verdict stands beside the entry; each run that was left out is named, and what claims hold for."""
+    debug = write_scored_run(results, "draft", NEW, is_debug_run=True)
+    for done in (piped("compare", "gait_lab", results), at_terminal("compare", "gait_lab", results, columns=120)):
+        assert done.code == 0
+        text = "\n".join(done.lines)
+        assert "error, to minimize, of 3 entries in 7 units (participant)" in text
+        assert "better" in text
+        assert "it is a debug run" in text
+        assert debug.name in text
+        assert "This holds for these 7 participants, and for the entries as they were tuned here." in text
+
+
+@pytest.mark.parametrize(
+    ("words", "options", "code", "problem"),
+    [
+        ([], [], 2, "Name a challenge, or two runs."),
+        (["nothing"], [], 1, "No challenge matches 'nothing'"),
+        (["gait_lab"], ["--score", "f1"], 1, "No run has a score 'f1'"),
+        (["gait_lab"], ["--baseline", "nobody"], 1, "has no run that can be compared"),
+        (["gait_lab"], ["--direction", "up"], 2, "'up' is not one of"),
+        (["gait_lab"], ["--version", "2"], 1, "nothing to compare"),
+        (["gait_lab"], ["--alpha", "3"], 1, "alpha is 3.0"),
+        (["gait_lab"], ["--smallest-effect", "-1"], 1, "smallest_effect is -1.0"),
+    ],
+)
+def test_what_is_refused(results, words, options, code, problem):
+    """What cannot be compared ends with another exit code than 0, and says why."""
+    where = ["--results", results] if words else []
+    done = in_process("compare", *words, *where, *options)
+    assert (done.code, problem in done.err) == (code, True), done.err
+
+
+def test_several_challenges(results):
+    """A part of a name that several challenges have is refused, and they are named."""
+    write_scored_run(results, "old", OLD, challenge="gait_lab.Other")
+    done = in_process("compare", "gait_lab", results)
+    assert done.code == 1
+    assert "gait_lab.Other" in done.err
+    assert in_process("compare", CHALLENGE, results).code == 0
+
+
+def test_withdrawing(results):
+    """A withdrawn run is left out with its reason, which is asked for."""
+    run = next(results.glob("*/*/grp/b/*"))
+    assert in_process("withdraw", run).code == 2
+    done = in_process("withdraw", run, "--reason", "wrong calibration")
+    assert done.code == 0
+    assert ".attestations" in done.out
+    found = json.loads(in_process("compare", "gait_lab", results, "--json").out)
+    assert found["left_out"] == [{"path": str(run), "reason": "it was withdrawn: wrong calibration"}]
+    assert in_process("withdraw", run, "--reason", "again").code == 1
+
+
+def test_control_characters_stay_out_of_the_terminal(results):
+    """Names and reasons that anybody may have written reach the terminal without their control characters."""
+    write_scored_run(results, "draft", [None] * 7, score="error", more={"rows": [
+        {"unit": ["\x1b[31mP1"], "fold": None, "scores": {"error": None}}]})  # fmt: skip
+    done = piped("compare", "gait_lab", results)
+    assert done.code == 0
+    assert "\x1b" not in done.out
