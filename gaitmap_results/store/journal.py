@@ -174,8 +174,7 @@ class Journal:
     def __init__(self, folder: Path, content: JournalContent) -> None:
         self._folder = folder
         self.path = folder / JOURNAL_FILE
-        # Beside the folder, not in it: a kill must not leave anything that would be published with the run.
-        self._temporary = folder.with_name(f"{folder.name}.{JOURNAL_FILE}.new")
+        self._temporary = self.temporary_path(folder)
         self.content = content
         self._lock = threading.RLock()
         self._is_removed = False
@@ -242,3 +241,11 @@ class Journal:
     def aside_path(folder: Path) -> Path:
         """Return where the journal lies while its run is being published."""
         return folder.with_name(f"{folder.name}.{JOURNAL_FILE}")
+
+    @staticmethod
+    def temporary_path(folder: Path) -> Path:
+        """Return where a new journal is written before it replaces the old one.
+
+        It is beside the folder, not in it: a kill must not leave anything that would be published with the run.
+        """
+        return folder.with_name(f"{folder.name}.{JOURNAL_FILE}.new")

@@ -75,7 +75,7 @@ class Staging:
             ) from error
 
     @classmethod
-    def existing(cls, results_folder: Path, run_id: str, journal: JournalContent) -> Staging:
+    def existing(cls, results_folder: Path, run_id: str, journal: JournalContent, *, folder: Path) -> Staging:
         """Return the folder of a run that its process left unfinished; nothing on the disk is changed.
 
         Parameters
@@ -86,11 +86,13 @@ class Staging:
             The run.
         journal
             What its journal says.
+        folder
+            Its folder in ``.unfinished``.
         """
         staging = cls.__new__(cls)
         staging.run_id = run_id
         staging.results_folder = results_folder
-        staging.folder = results_folder / UNFINISHED_DIR / run_id
+        staging.folder = folder
         staging.journal = Journal.existing(staging.folder, journal)
         return staging
 

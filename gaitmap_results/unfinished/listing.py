@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,9 +10,11 @@ from typing import Any, Final
 
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import RunNotFoundError, SkippedRunWarning
-from gaitmap_results.store.journal import Journal, JournalContent, read_journal
-from gaitmap_results.store.layout import JOURNAL_FILE, UNFINISHED_DIR
+from gaitmap_results.store.journal import JournalContent
+from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.store.staging import has_core_results
+from gaitmap_results.unfinished.claiming import holder_of
+from gaitmap_results.unfinished.places import Place, find_places
 from gaitmap_results.unfinished.rescued import find_published, find_rescued
 from gaitmap_results.unfinished.slurm_queue import Slurm
 from gaitmap_results.unfinished.verdict import Verdict, judge
@@ -26,12 +26,11 @@ __all__ = [
     "find_unfinished_run",
     "is_complete",
     "list_unfinished",
+    "read_place",
     "unfinished_runs",
 ]
 
 _START_S: Final = 0.02
-_UUID: Final = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_NAME: Final = re.compile(rf"(?P<run_id>{_UUID})(?P<journal>\.{re.escape(JOURNAL_FILE)}(?:\.new)?)?")
 
 
 @dataclass(frozen=True)
@@ -101,15 +100,21 @@ class UnfinishedRunOnDisk:
     ----------
     run
         The run.
+    place
+        Where it lies.
     journal
         What its journal says; nothing, if it cannot be read.
     published_as
         Its run folder, if it was killed after it had been published, so that only the journal was left behind.
+    shows_signs_of_life
+        Whether its heartbeat is fresh, so that its block is still open.
     """
 
     run: UnfinishedRun
+    place: Place
     journal: JournalContent
     published_as: Path | None
+    shows_signs_of_life: bool = False
 
 
 def unfinished_runs(results: str | Path | None = None) -> list[UnfinishedRun]:
@@ -168,10 +173,10 @@ def list_unfinished(results_folder: Path) -> tuple[list[UnfinishedRun], list[str
     RunNotFoundError
         If there is no such results folder, or its ``.unfinished`` cannot be read.
     """
-    run_ids, skipped = _run_ids(results_folder)
+    places, skipped = find_places(results_folder)
     slurm = Slurm()
-    found = [each for run_id in run_ids for each in _read(results_folder, run_id, slurm)]
-    runs = [each.run for each in found if each.published_as is None]
+    found = [read_place(results_folder, place, slurm) for place in places]
+    runs = [each.run for each in found if each is not None and each.published_as is None]
     latest = datetime.max.replace(tzinfo=timezone.utc)
     return sorted(runs, key=lambda run: (run.started or latest, run.run_id)), skipped
 
@@ -186,15 +191,17 @@ def find_unfinished_run(results_folder: Path, run_id: str) -> UnfinishedRunOnDis
     RunNotFoundError
         If there is none, or several.
     """
-    run_ids, _ = _run_ids(results_folder)
+    places, _ = find_places(results_folder)
     wanted = run_id.strip().lower()
-    matching = [known for known in run_ids if wanted and known.startswith(wanted)]
+    matching = [place for place in places if wanted and place.run_id.startswith(wanted)]
     if len(matching) > 1:
+        names = ", ".join(place.run_id for place in matching)
         raise RunNotFoundError(
-            f"{run_id!r} is the start of {len(matching)} unfinished runs in {results_folder}: {', '.join(matching)}. "
+            f"{run_id!r} is the start of {len(matching)} unfinished runs in {results_folder}: {names}. "
             "Give more of the identifier."
         )
-    for found in _read(results_folder, matching[0], Slurm()) if matching else ():
+    found = read_place(results_folder, matching[0]) if matching else None
+    if found is not None:
         return found
     raise RunNotFoundError(
         f"There is no unfinished run {run_id!r} in {results_folder}. List those that are there with\n"
@@ -202,63 +209,32 @@ def find_unfinished_run(results_folder: Path, run_id: str) -> UnfinishedRunOnDis
     )
 
 
-def _run_ids(results_folder: Path) -> tuple[list[str], list[str]]:
-    """Return the identifiers of all unfinished runs, and what else is there."""
-    folder = results_folder / UNFINISHED_DIR
-    if not results_folder.is_dir():
-        raise RunNotFoundError(f"There is no results folder {results_folder}. Name the one that runs were stored in.")
-    if folder.is_symlink():
-        return [], [f"{folder} is a symbolic link; what it leads to is not looked at."]
-    try:
-        entries = sorted(folder.iterdir())
-    except FileNotFoundError:
-        return [], []
-    except OSError as error:
-        # Not an empty list: nobody would look for the runs that are in there.
-        raise RunNotFoundError(
-            f"Whether there are unfinished runs is not known: {folder} cannot be read ({error.strerror or error})."
-        ) from error
-    run_ids: dict[str, None] = {}
-    skipped = []
-    for path in entries:
-        match = _NAME.fullmatch(path.name)
-        if path.is_symlink():
-            skipped.append(f"{path} was skipped: it is a symbolic link.")
-        elif match is None or (match["journal"] is None) != path.is_dir():
-            # A run that was published since the folder was listed is gone, and nothing to warn about; file servers and
-            # file managers keep files that start with a dot everywhere.
-            if path.exists() and not path.name.startswith("."):
-                skipped.append(f"{path} was skipped: it is no unfinished run.")
-        elif not path.name.endswith(".new"):  # a journal that was being written when its run was killed
-            run_ids[match["run_id"]] = None
-    return list(run_ids), skipped
-
-
-def _read(results_folder: Path, run_id: str, slurm: Slurm) -> Iterator[UnfinishedRunOnDisk]:
-    """Yield the run, or nothing if it was published or deleted just now."""
-    folder = results_folder / UNFINISHED_DIR / run_id
-    journal, problem, is_aside = _read_journal(folder)
-    if problem is not None and not is_aside and folder.is_dir():
+def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -> UnfinishedRunOnDisk | None:
+    """Return the run in a place, or ``None`` if it was published, deleted or claimed just now."""
+    folder = place.folder
+    journal, problem, file = place.read_journal()
+    if file is None and folder.is_dir():
         # A run that is just starting writes its journal a moment after it has made its folder.
         time.sleep(_START_S)
-        journal, problem, is_aside = _read_journal(folder)
+        journal, problem, file = place.read_journal()
+    is_aside = file is not None and file.parent != folder
     if not folder.is_dir() and not is_aside:
-        return
-    published = find_published(results_folder, run_id, journal) if is_aside else None
-    file = Journal.aside_path(folder) if is_aside else folder / JOURNAL_FILE
-    verdict = judge(journal, slurm, file) if problem is None else Verdict("unknown", "unknown", problem)
+        return None
+    published = find_published(results_folder, place.run_id, journal) if is_aside else None
+    verdict = judge(journal, slurm or Slurm(), file) if problem is None else Verdict("unknown", "unknown", problem)
     if published is None and is_aside and not folder.is_dir():
-        published = find_published(results_folder, run_id, journal)  # it may be there since a moment
+        published = find_published(results_folder, place.run_id, journal)  # it may be there since a moment
         verdict = Verdict("unknown", "unknown", "It was just being published; its folder was moved or deleted since.")
-    rescued = None if is_complete(folder, journal) else find_rescued(run_id, journal)
+    rescued = None if is_complete(folder, journal) else find_rescued(place.run_id, journal)
     if rescued is not None and rescued.parent.name != UNFINISHED_DIR:
         # Its program has finished with it, even where the disk was too full for the journal to say so.
         verdict = Verdict("save_failed", "certain", f"The results folder could not be written; it is in {rescued}.")
+    holder = holder_of(place)
     run = UnfinishedRun(
-        run_id=run_id,
+        run_id=place.run_id,
         status=verdict.status,
         certainty=verdict.certainty,
-        evidence=verdict.evidence,
+        evidence=verdict.evidence + (f" It is being recovered or discarded by {holder}." if holder else ""),
         entry_name=journal.entry_name,
         started=journal.started,
         path=folder,
@@ -268,21 +244,7 @@ def _read(results_folder: Path, run_id: str, slurm: Slurm) -> Iterator[Unfinishe
         error=_error(journal.error),
         rescued_to=rescued,
     )
-    yield UnfinishedRunOnDisk(run, journal, published)
-
-
-def _read_journal(folder: Path) -> tuple[JournalContent, str | None, bool]:
-    """Return what a run's journal says, or why it says nothing, and whether it was set aside for the publication."""
-    aside = Journal.aside_path(folder)
-    problem = f"It has no {JOURNAL_FILE}: it is starting just now, or was killed when it did."
-    for path in (folder / JOURNAL_FILE, aside):
-        try:
-            return read_journal(path), None, path == aside
-        except FileNotFoundError:
-            continue
-        except (OSError, ValueError, RecursionError, MemoryError) as error:
-            problem = f"{path} cannot be read: {error}."
-    return JournalContent(), problem, aside.is_file()
+    return UnfinishedRunOnDisk(run, place, journal, published, verdict.shows_signs_of_life)
 
 
 def _core_results(folder: Path, journal: JournalContent, rescued: Path | None) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,30 @@ from gaitmap_results.exceptions import (
     InvalidOptionError,
     RecorderStateError,
     ResultsFolderError,
+    RunNotFoundError,
     SaveError,
 )
 from gaitmap_results.reading.verifying import verify_run
-from gaitmap_results.saving.debug_reasons import recovered
 from gaitmap_results.saving.finished_run import StoredResults
-from gaitmap_results.saving.metadata import unknown_metadata
 from gaitmap_results.store import layout
 from gaitmap_results.store.deferring import deferred_signals
-from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent, as_entry_name, read_journal
-from gaitmap_results.store.json_files import read_foreign_json
+from gaitmap_results.store.journal import as_entry_name
 from gaitmap_results.store.staging import Staging
-from gaitmap_results.unfinished.listing import UnfinishedRun, UnfinishedRunOnDisk, find_unfinished_run, is_complete
+from gaitmap_results.unfinished.claiming import claimed, refuse_claimed
+from gaitmap_results.unfinished.listing import (
+    UnfinishedRun,
+    UnfinishedRunOnDisk,
+    find_unfinished_run,
+    is_complete,
+    read_place,
+)
+from gaitmap_results.unfinished.places import Place
+from gaitmap_results.unfinished.recovered_metadata import (
+    recovered_metadata,
+    start_of,
+    stored_custom_metadata,
+    stored_metadata,
+)
 
 __all__ = ["discard_run", "recover_run"]
 
@@ -56,6 +68,7 @@ def recover_run(
     even_if_running
         Publish it although its process is still alive: for a block that has ended in a program that goes on, such as a
         notebook, and that could not say so because the disk was full.
+        A fresh heartbeat is not overruled: it says that the block is still open.
 
     Returns
     -------
@@ -67,7 +80,7 @@ def recover_run(
     ConfigError
         If there is no config to say where runs are stored, or it is wrong.
     RunNotFoundError
-        If there is no such unfinished run, or several.
+        If there is no such unfinished run, or several, or if another process has claimed it.
     RecorderStateError
         If the run is still being recorded.
     SaveError
@@ -102,22 +115,42 @@ def recover_run(
     results_folder = find_results_folder(results)
     found = find_unfinished_run(results_folder, run_id)
     if found.published_as is not None:
-        _remove_leftovers(results_folder, found)
+        # Who publishes it may just be clearing up.
+        with contextlib.suppress(RunNotFoundError):
+            _remove(results_folder, found)
         return found.published_as
-    if not even_if_running:
+    refuse_claimed(found.place, by_force=even_if_running)
+    if not even_if_running or found.shows_signs_of_life:
         _refuse_running(found.run, "recovered")
+    try:
+        _complete_core_results(found)
+    except SaveError:
+        # Unless its files were moved away while they were looked at.
+        refuse_claimed(find_unfinished_run(results_folder, found.run.run_id).place, by_force=even_if_running)
+        raise
     given = {"entry_name": entry_name, "challenge_name": challenge_name, "challenge_version": challenge_version}
     try:
-        with deferred_signals():
-            return _publish(results_folder, found, {key: value for key, value in given.items() if value is not None})
+        with deferred_signals(), claimed(found.place) as held:
+            return _publish(results_folder, _read_again(results_folder, found, held), given)
     except GaitmapResultsError:
         raise
     except (OSError, ValueError, TypeError) as error:
+        where = found.run.rescued_to or results_folder / layout.UNFINISHED_DIR / found.run.run_id
         raise SaveError(
             f"The run {found.run.run_id} could not be recovered: {type(error).__name__}: {error}. Nothing of it is "
-            f"lost; its core results are in {found.run.rescued_to or found.run.path}.",
-            path=found.run.rescued_to or found.run.path,
+            f"lost; its core results are in {where}.",
+            path=where,
         ) from error
+
+
+def _read_again(results_folder: Path, found: UnfinishedRunOnDisk, held: Place) -> UnfinishedRunOnDisk:
+    """Return a run as it is now that it is claimed, with what was found out about its end before."""
+    again = read_place(results_folder, held)
+    if again is None:
+        raise RunNotFoundError(f"The unfinished run {held.run_id} is gone from {held.folder.parent}.")
+    before = found.run
+    run = replace(again.run, status=before.status, certainty=before.certainty, evidence=before.evidence)
+    return replace(again, run=run)
 
 
 def discard_run(run_id: str, results: str | Path | None = None) -> Path:
@@ -142,7 +175,7 @@ def discard_run(run_id: str, results: str | Path | None = None) -> Path:
     ConfigError
         If there is no config to say where runs are stored, or it is wrong.
     RunNotFoundError
-        If there is no such unfinished run, or several.
+        If there is no such unfinished run, or several, or if another process has claimed it.
     RecorderStateError
         If the run is still being recorded.
     ResultsFolderError
@@ -164,9 +197,10 @@ def discard_run(run_id: str, results: str | Path | None = None) -> Path:
     """
     results_folder = find_results_folder(results)
     found = find_unfinished_run(results_folder, run_id)
+    refuse_claimed(found.place)
     if found.published_as is None:
         _refuse_running(found.run, "discarded")
-    _remove_leftovers(results_folder, found)
+    _remove(results_folder, found)
     return found.run.path
 
 
@@ -177,11 +211,13 @@ def _refuse_running(run: UnfinishedRun, what: str) -> None:
         )
 
 
-def _remove_leftovers(results_folder: Path, found: UnfinishedRunOnDisk) -> None:
+def _remove(results_folder: Path, found: UnfinishedRunOnDisk) -> None:
     """Delete what is in ``.unfinished`` of a run: all of it, or what a kill right after the publication left there."""
     run = found.run
+    refuse_claimed(found.place)
     try:
-        Staging.existing(results_folder, run.run_id, found.journal).discard()
+        with claimed(found.place) as held:
+            Staging.existing(results_folder, run.run_id, found.journal, folder=held.folder).discard()
     except OSError as error:
         raise ResultsFolderError(
             f"The unfinished run {run.run_id} cannot be deleted from {run.path.parent}: {error.strerror or error}. "
@@ -192,7 +228,7 @@ def _remove_leftovers(results_folder: Path, found: UnfinishedRunOnDisk) -> None:
 
 def _publish(results_folder: Path, found: UnfinishedRunOnDisk, given: dict[str, Any]) -> Path:
     source = _complete_core_results(found)
-    run, stored = found.run, _stored_metadata(found)
+    run, stored = found.run, stored_metadata(found)
     names = {key: _settle(key, stored.get(key, getattr(found.journal, key)), given.get(key)) for key in _HOW_TO_NAME}
     parent = layout.entry_folder(
         results_folder,
@@ -200,16 +236,16 @@ def _publish(results_folder: Path, found: UnfinishedRunOnDisk, given: dict[str, 
         layout.check_version(names["challenge_version"]),
         layout.check_entry_name(names["entry_name"]),
     )
-    custom_metadata = _stored_custom_metadata(found)
+    custom_metadata = stored_custom_metadata(found)
     # In the journal first: what is read from elsewhere now would be lost by a kill in the middle of this.
     drafts: dict[str, Any] = {"metadata": stored or None, "custom_metadata": custom_metadata}
-    staging = Staging.existing(results_folder, run.run_id, replace(found.journal, **names, **drafts))
+    staging = Staging.existing(results_folder, run.run_id, replace(found.journal, **names, **drafts), folder=run.path)
     staging.take_over()
     if source != run.path:
         staging.save_core_results(StoredResults(source / layout.RESULTS_DIR))
-    metadata = _metadata(found, stored, custom_metadata) | names
+    metadata = recovered_metadata(found, stored, custom_metadata) | names
     staging.write_metadata(metadata, staging.write_custom_metadata(custom_metadata or {}), staging.hash_core_results())
-    return staging.publish(parent, _start(found, metadata), _prefix(found.journal.debug_folder_prefix))
+    return staging.publish(parent, start_of(found, metadata), _prefix(found.journal.debug_folder_prefix))
 
 
 _HOW_TO_NAME = {
@@ -263,78 +299,6 @@ def _is_whole(folder: Path) -> bool:
         return False
     unexpected = set(found.extra) - {layout.JOURNAL_FILE}
     return found.has_manifest and not (found.missing or found.changed or unexpected)
-
-
-def _stored_metadata(found: UnfinishedRunOnDisk) -> dict[str, Any]:
-    """Return the fullest metadata.json there is of a run, for itself or as a draft; if there is none, nothing."""
-    for folder in _folders(found.run):
-        journal = found.journal if folder == found.run.path else _journal_in(folder)
-        for candidate in (_read(folder / layout.METADATA_FILE), journal.metadata):
-            if isinstance(candidate, dict) and candidate.get("run_id") == found.run.run_id:
-                return candidate
-    return {}
-
-
-def _stored_custom_metadata(found: UnfinishedRunOnDisk) -> Any:
-    """Return what the author of the entry wanted to store, as far as it was written down; ``None`` if it was not."""
-    for folder in _folders(found.run):
-        stored = _read(folder / layout.CUSTOM_METADATA_FILE)
-        if isinstance(stored, dict):
-            return stored
-    return found.journal.custom_metadata
-
-
-def _folders(run: UnfinishedRun) -> list[Path]:
-    return [run.path] if run.rescued_to is None else [run.rescued_to, run.path]
-
-
-def _journal_in(folder: Path) -> JournalContent:
-    try:
-        return read_journal(folder / layout.JOURNAL_FILE)
-    except (OSError, ValueError):
-        return JournalContent()
-
-
-def _read(path: Path) -> Any:
-    try:
-        return read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
-    except (OSError, ValueError):
-        return None
-
-
-def _metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custom_metadata: Any) -> dict[str, Any]:
-    """Return what metadata.json says of a recovered run."""
-    metadata = {**unknown_metadata(found.run.run_id), **stored}
-    errors = _list_of(metadata["collection_errors"])
-    if not stored:
-        metadata.update(_from_journal(found))
-        errors.append({"what": "metadata", "error": "The run ended before it was written down where it comes from."})
-    if custom_metadata is None:
-        errors.append({"what": "custom_metadata", "error": "The run ended before they were written down."})
-    reason = recovered(status=found.run.status, certainty=found.run.certainty, evidence=found.run.evidence)
-    metadata["debug_reasons"] = [*_list_of(metadata["debug_reasons"]), reason.to_json()]
-    return {**metadata, "is_debug_run": True, "collection_errors": errors}
-
-
-def _from_journal(found: UnfinishedRunOnDisk) -> dict[str, Any]:
-    start = found.run.started
-    return {
-        "run_start_datetime_utc": None if start is None else start.timestamp(),
-        "run_start_datetime": None if start is None else start.astimezone().isoformat(),
-        "timing_source": None if start is None else "block",
-        "caller_file_path": found.journal.caller,
-    }
-
-
-def _list_of(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list) else []
-
-
-def _start(found: UnfinishedRunOnDisk, metadata: dict[str, Any]) -> datetime:
-    try:
-        return datetime.fromtimestamp(metadata["run_start_datetime_utc"], timezone.utc)
-    except (TypeError, ValueError, OverflowError, OSError):
-        return found.run.started or datetime.now(timezone.utc)
 
 
 def _prefix(stated: str | None) -> str:

@@ -1,0 +1,89 @@
+"""Put together what is known of a run that its own program did not publish."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results.saving.debug_reasons import recovered
+from gaitmap_results.saving.metadata import unknown_metadata
+from gaitmap_results.store import layout
+from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent, read_journal
+from gaitmap_results.store.json_files import read_foreign_json
+from gaitmap_results.unfinished.listing import UnfinishedRun, UnfinishedRunOnDisk
+
+__all__ = ["recovered_metadata", "start_of", "stored_custom_metadata", "stored_metadata"]
+
+
+def stored_metadata(found: UnfinishedRunOnDisk) -> dict[str, Any]:
+    """Return the fullest metadata.json there is of a run, for itself or as a draft; if there is none, nothing."""
+    for folder in _folders(found.run):
+        journal = found.journal if folder == found.run.path else _journal_in(folder)
+        for candidate in (_read(folder / layout.METADATA_FILE), journal.metadata):
+            if isinstance(candidate, dict) and candidate.get("run_id") == found.run.run_id:
+                return candidate
+    return {}
+
+
+def stored_custom_metadata(found: UnfinishedRunOnDisk) -> Any:
+    """Return what the author of the entry wanted to store, as far as it was written down; ``None`` if it was not."""
+    for folder in _folders(found.run):
+        stored = _read(folder / layout.CUSTOM_METADATA_FILE)
+        if isinstance(stored, dict):
+            return stored
+    return found.journal.custom_metadata
+
+
+def _folders(run: UnfinishedRun) -> list[Path]:
+    return [run.path] if run.rescued_to is None else [run.rescued_to, run.path]
+
+
+def _journal_in(folder: Path) -> JournalContent:
+    try:
+        return read_journal(folder / layout.JOURNAL_FILE)
+    except (OSError, ValueError):
+        return JournalContent()
+
+
+def _read(path: Path) -> Any:
+    try:
+        return read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
+    except (OSError, ValueError):
+        return None
+
+
+def recovered_metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custom_metadata: Any) -> dict[str, Any]:
+    """Return what metadata.json says of a recovered run."""
+    metadata = {**unknown_metadata(found.run.run_id), **stored}
+    errors = _list_of(metadata["collection_errors"])
+    if not stored:
+        metadata.update(_from_journal(found))
+        errors.append({"what": "metadata", "error": "The run ended before it was written down where it comes from."})
+    if custom_metadata is None:
+        errors.append({"what": "custom_metadata", "error": "The run ended before they were written down."})
+    reason = recovered(status=found.run.status, certainty=found.run.certainty, evidence=found.run.evidence)
+    metadata["debug_reasons"] = [*_list_of(metadata["debug_reasons"]), reason.to_json()]
+    return {**metadata, "is_debug_run": True, "collection_errors": errors}
+
+
+def _from_journal(found: UnfinishedRunOnDisk) -> dict[str, Any]:
+    start = found.run.started
+    return {
+        "run_start_datetime_utc": None if start is None else start.timestamp(),
+        "run_start_datetime": None if start is None else start.astimezone().isoformat(),
+        "timing_source": None if start is None else "block",
+        "caller_file_path": found.journal.caller,
+    }
+
+
+def _list_of(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list) else []
+
+
+def start_of(found: UnfinishedRunOnDisk, metadata: dict[str, Any]) -> datetime:
+    """Return when a run started, as far as it is known."""
+    try:
+        return datetime.fromtimestamp(metadata["run_start_datetime_utc"], timezone.utc)
+    except (TypeError, ValueError, OverflowError, OSError):
+        return found.run.started or datetime.now(timezone.utc)
