@@ -21,6 +21,7 @@ __all__ = [
     "all_challenge_names",
     "challenge_name",
     "check_challenge",
+    "has_written",
     "is_challenge",
     "resolve_dataset",
 ]
@@ -74,7 +75,8 @@ class BaseChallenge:
     ...         return {"n_steps": self.n_steps_}
     ...
     ...     def save_core_results(self, folder_path):
-    ...         (folder_path / "steps.json").write_text(json.dumps(self.get_core_results()))
+    ...         text = json.dumps(self.get_core_results(), default=lambda value: value.tolist())  # NumPy's values
+    ...         (folder_path / "steps.json").write_text(text)
     ...
     ...     @classmethod
     ...     def load_core_results(cls, folder_path):
@@ -190,13 +192,18 @@ def is_challenge(candidate: object) -> bool:
     )
 
 
-def check_challenge(challenge: object) -> tuple[str, str]:
+def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str, str]:
     """Return the full name and the version of a challenge, both fit for a path.
+
+    Parameters
+    ----------
+    before_run
+        Refuse it, too, if what it saves could not be loaded; once it has run, its results come first.
 
     Raises
     ------
     InvalidChallengeError
-        If it is a class, or lacks ``VERSION`` or ``save_core_results``.
+        If it is a class, or lacks ``VERSION``, ``save_core_results`` or, before its run, ``load_core_results``.
     InvalidNameError
         If its name or version cannot be a folder.
     """
@@ -210,12 +217,26 @@ def check_challenge(challenge: object) -> tuple[str, str]:
         raise InvalidChallengeError(
             f"An object of type {name} is no challenge: it has no method `save_core_results(folder_path)`."
         )
+    for method in ("save_core_results", *(["load_core_results"] if before_run else [])):
+        if not has_written(challenge, method):
+            raise InvalidChallengeError(
+                f"The challenge {name} has no method `{method}(folder_path)` of its own. Write it in the class; "
+                "without it the results of a run could not be " + ("saved." if method.startswith("save") else "loaded.")
+            )
     version = getattr(challenge, "VERSION", None)
     if version is None:
         raise InvalidChallengeError(
             f"The challenge {name} has no `VERSION`. Set one in the class, for example `VERSION = '1.0.0'`."
         )
     return check_challenge_name(challenge_name(challenge)), check_version(version)
+
+
+def has_written(challenge: object, method: str) -> bool:
+    """Say whether a challenge has a method of its own where :class:`BaseChallenge` only says that it is missing."""
+    if not isinstance(challenge, BaseChallenge):
+        return True
+    own, base = getattr(challenge, method, None), getattr(BaseChallenge, method)
+    return callable(own) and getattr(own, "__func__", own) is not getattr(base, "__func__", base)
 
 
 def challenge_name(challenge: object) -> str:

@@ -37,6 +37,7 @@ __all__ = [
     "SaveError",
     "SaveFailedWarning",
     "SkippedRunWarning",
+    "UnloadableResultsWarning",
     "UnmatchedIgnoreWarning",
     "UntrackedCallerWarning",
     "WrongChallengeError",
@@ -235,6 +236,10 @@ class DebugSettingWarning(GaitmapResultsWarning):
 
 class IncompleteProvenanceWarning(GaitmapResultsWarning):
     """Something about where a run comes from could not be determined and is stored as unknown."""
+
+
+class UnloadableResultsWarning(GaitmapResultsWarning):
+    """A challenge was stored that cannot load its own results: it has no ``load_core_results``."""
 
 
 class UnmatchedIgnoreWarning(GaitmapResultsWarning):

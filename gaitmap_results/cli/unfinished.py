@@ -121,6 +121,7 @@ def _described(run: UnfinishedRun) -> dict[str, Any]:
         "error": run.error,
         "path": str(run.path),
         "rescued_to": None if run.rescued_to is None else str(run.rescued_to),
+        "challenge_file": None if run.challenge_file is None else str(run.challenge_file),
     }
 
 
@@ -138,6 +139,7 @@ def _paragraph(run: UnfinishedRun) -> str:
         "error": "" if run.error is None else run.error.strip().splitlines()[0] if run.error.strip() else "",
         "folder": str(run.path),
         "rescued to": "" if run.rescued_to is None else str(run.rescued_to),
+        "challenge kept in": "" if run.challenge_file is None else str(run.challenge_file),
     }
     lines = [f"{run.run_id}  {run.status}{sure}"]
     return printable("\n".join([*lines, *(f"  {name + ':':<13} {text}" for name, text in facts.items() if text)]))

@@ -161,6 +161,10 @@ def load_run_metadata(folder_path: str | Path) -> dict[str, Any]:
     ...
     ...     def save_core_results(self, folder_path):
     ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return (folder_path / "steps.txt").read_text()
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with recorded_run("constant", path=folder, use_git=False) as r:
     ...         CountSteps().run(lambda: 12)
@@ -206,6 +210,10 @@ def load_run_custom_metadata(folder_path: str | Path) -> Any:
     ...
     ...     def save_core_results(self, folder_path):
     ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return (folder_path / "steps.txt").read_text()
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with recorded_run("constant", path=folder, use_git=False, custom_metadata={"sensor": "foot"}) as r:
     ...         CountSteps().run(lambda: 12)

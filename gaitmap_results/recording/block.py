@@ -94,6 +94,10 @@ def recorded_run(
     ...
     ...     def save_core_results(self, folder_path):
     ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return (folder_path / "steps.txt").read_text()
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with recorded_run("constant", path=folder, use_git=False) as r:
     ...         _ = CountSteps().run(lambda: 12)

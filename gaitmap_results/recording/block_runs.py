@@ -109,7 +109,7 @@ class BlockRuns:
         InvalidChallengeError, InvalidNameError
             If its results could not be stored; better now than after hours.
         """
-        check_challenge(challenge)
+        check_challenge(challenge, before_run=True)
         if self._is_own_process():
             with self._lock:
                 self.under_way.append(call)

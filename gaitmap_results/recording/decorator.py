@@ -97,6 +97,10 @@ def record_run(entry_name: Any = None, **options: Any) -> Any:
     ...
     ...     def save_core_results(self, folder_path):
     ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return (folder_path / "steps.txt").read_text()
     >>> with tempfile.TemporaryDirectory() as folder:
     ...
     ...     @record_run(path=folder, use_git=False)

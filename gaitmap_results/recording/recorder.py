@@ -30,6 +30,7 @@ from gaitmap_results.recording.observing import observe_again
 from gaitmap_results.recording.signals import HandledSignals, check_signals
 from gaitmap_results.saving.advice import (
     advise_about_debug,
+    advise_about_loading,
     advise_about_unknowns,
     advise_before_start,
 )
@@ -130,7 +131,7 @@ class Recorder(_html.ShownRecorder):
                 "A recorder is used once; this one already was. Call recorded_run(...) again for another run."
             )
         for challenge in self.runs.named.given:
-            check_challenge(challenge)
+            check_challenge(challenge, before_run=True)
         observe_again()
         encoded = encode_custom_metadata(self.custom_metadata)
         self._plan: SavePlan = make_plan(self._options)
@@ -264,6 +265,7 @@ class Recorder(_html.ShownRecorder):
         self._remember(published, run.challenge)
         announce(describe_saved(published))
         advise_about_unknowns(published.metadata["collection_errors"][len(self._provenance.errors) :], pending)
+        advise_about_loading(run.challenge, pending)
         reasons = ask_outcome().reasons
         if len(reasons) > len(self._known_reasons) + self._plan.setting.debug:
             advise_about_debug(self._plan, reasons, pending)

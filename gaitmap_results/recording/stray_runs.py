@@ -128,7 +128,7 @@ class UnclearRuns:
 
     def begin(self, challenge: Any, call: ObservedCall) -> None:  # noqa: ARG002 - as all that are told
         """Refuse a challenge whose results could not be stored."""
-        check_challenge(challenge)
+        check_challenge(challenge, before_run=True)
 
     def fail(self, challenge: Any, call: ObservedCall) -> None:
         """Do nothing: there are no results to keep."""

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from gaitmap_results.challenge import has_written
 from gaitmap_results.exceptions import (
     DebugRunWarning,
     DebugSettingWarning,
     IncompleteProvenanceWarning,
+    UnloadableResultsWarning,
     UnmatchedIgnoreWarning,
     UntrackedCallerWarning,
 )
@@ -18,6 +21,7 @@ from gaitmap_results.user_code.user_warnings import PendingWarnings, announce
 
 __all__ = [
     "advise_about_debug",
+    "advise_about_loading",
     "advise_about_start",
     "advise_about_unknowns",
     "advise_before_start",
@@ -72,6 +76,17 @@ def advise_about_unknowns(errors: Sequence[dict[str, str]], pending: PendingWarn
         pending.add(
             f"Something about where this run comes from is not known, and is stored as unknown:\n{listed}",
             IncompleteProvenanceWarning,
+        )
+
+
+def advise_about_loading(challenge: Any, pending: PendingWarnings) -> None:
+    """Collect the warning for a challenge that cannot load what it saved."""
+    if not has_written(challenge, "load_core_results"):
+        pending.add(
+            f"The results of {type(challenge).__qualname__} are stored, but it has no method "
+            "`load_core_results(folder_path)` of its own, so that load_run cannot load them. Write it in the class; "
+            "the run need not be repeated.",
+            UnloadableResultsWarning,
         )
 
 

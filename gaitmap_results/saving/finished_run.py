@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +15,7 @@ from gaitmap_results.exceptions import CoreResultsError, GaitmapResultsError, In
 from gaitmap_results.provenance.collecting import Collector, Provenance
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.debug_reasons import reasons_for_debug
+from gaitmap_results.saving.kept_challenge import how_to_load, keep_challenge
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store.deferring import deferred_signals
@@ -29,6 +30,7 @@ __all__ = [
     "StoredResults",
     "describe",
     "encode_for_storage",
+    "keep_challenge_of",
     "keep_run",
     "open_staging",
     "open_staging_somewhere",
@@ -203,9 +205,13 @@ def _interrupted(run: FinishedRun, error: BaseException) -> CoreResultsError:
     text = f"Saving the core results of {run.facts.name} was interrupted by {type(error).__name__}"
     if run.place is None:
         return CoreResultsError(f"{text}.")
-    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "save_failed"
-    run.place.note(status=status, error={"type": type(error).__name__, "message": f"{text}."})
-    return CoreResultsError(f"{text}. What had been written is in {run.place.folder}.", path=run.place.folder)
+    is_interrupt = isinstance(error, KeyboardInterrupt)  # of somebody who waits
+    run.place.note(
+        status="interrupted" if is_interrupt else "save_failed",
+        error={"type": type(error).__name__, "message": f"{text}."},
+    )
+    kept = "" if is_interrupt else keep_challenge_of(run.challenge, run.place)
+    return CoreResultsError(f"{text}. What had been written is in {run.place.folder}.{kept}", path=run.place.folder)
 
 
 def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = None) -> None:
@@ -274,10 +280,48 @@ def stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
 def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
     text = f"{type(error).__name__}: {error}"
     run.staging.note(status="save_failed", error={"message": text})
+    kept = keep_challenge_of(run.challenge, run.staging)
     return CoreResultsError(
-        f"save_core_results of {run.facts.name} failed with {text}. What it had written is in {run.staging.folder}. "
-        "Mend the method and save the challenge again with save_run, while this program still has it.",
+        f"save_core_results of {run.facts.name} failed with {text}. What it had written is in {run.staging.folder}."
+        f"{kept}",
         path=run.staging.folder,
+    )
+
+
+def keep_challenge_of(challenge: Any, first: Staging) -> str:
+    """Pickle a challenge beside the journal of its run, or where that cannot be written in a rescue folder.
+
+    Returns
+    -------
+    words
+        Where it is and how to load it, or why it could not be kept.
+    """
+    problem = "neither the object nor any attribute of it can be pickled"
+    with deferred_signals():
+        for place in _places_for_challenge(first):
+            try:
+                file = keep_challenge(challenge, place.folder)
+            except OSError as error:
+                problem = f"{type(error).__name__}: {error}"
+                continue
+            return f"\n{how_to_load(file)}" if file is not None else _not_kept(problem)
+    return _not_kept(problem)
+
+
+def _places_for_challenge(first: Staging) -> Iterator[Staging]:
+    yield first
+    try:
+        rescued = Staging(rescue_folder(), first.journal.content, run_id=first.run_id)
+    except OSError:
+        return
+    first.note(rescued_to=str(rescued.folder))
+    yield rescued
+
+
+def _not_kept(problem: str) -> str:
+    return (
+        f"\nThe challenge could not be kept: {problem}. Fix its save_core_results, and store it with save_run while "
+        "this program still has it."
     )
 
 

@@ -13,6 +13,7 @@ from gaitmap_results.exceptions import GaitmapResultsError, InvalidNameError, In
 from gaitmap_results.provenance.collecting import collect_provenance
 from gaitmap_results.saving.advice import (
     advise_about_debug,
+    advise_about_loading,
     advise_about_start,
     advise_about_unknowns,
 )
@@ -22,6 +23,7 @@ from gaitmap_results.saving.finished_run import (
     FinishedRun,
     StoredResults,
     describe,
+    keep_challenge_of,
     open_staging_somewhere,
     stage,
     write_draft,
@@ -124,6 +126,10 @@ def save_run(
     ...
     ...     def save_core_results(self, folder_path):
     ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return (folder_path / "steps.txt").read_text()
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     challenge = CountSteps().run(lambda: 12)
     ...     saved = save_run(challenge, "constant", custom_metadata={}, path=folder, use_git=False)
@@ -196,6 +202,7 @@ def _save(
     pending = PendingWarnings()
     advise_about_start(plan, provenance, pending)
     advise_about_unknowns(published.metadata["collection_errors"], pending)
+    advise_about_loading(challenge, pending)
     advise_about_debug(plan, reasons, pending)
     return published, pending
 
@@ -213,6 +220,7 @@ def keep_results(
     """Write the core results of a challenge whose save is refused, and tell in the error where they are."""
     if isinstance(challenge, type) or not callable(getattr(challenge, "save_core_results", None)):
         return
+    staging = None
     try:
         with deferred_signals():
             staging = _staging_for_refused(path, entry_name)
@@ -220,7 +228,8 @@ def keep_results(
             staging.save_core_results(_stored_results(challenge) or challenge)
             staging.journal.write(error={"message": str(error)}, challenge_name=full_class_name(type(challenge)))
     except Exception as failure:  # noqa: BLE001 - the refusal is the error to raise; this one is told with it
-        error.args = (f"{error}\nThe core results could not be kept: {type(failure).__name__}: {failure}.",)
+        kept = "" if staging is None else keep_challenge_of(challenge, staging)
+        error.args = (f"{error}\nThe core results could not be kept: {type(failure).__name__}: {failure}.{kept}",)
     else:
         where = f"The core results are kept in {staging.core_results}."
         command = f"gaitmap-results recover {staging.run_id} --results {staging.results_folder}"

@@ -10,6 +10,9 @@ from typing import Final
 from gaitmap_results.exceptions import InvalidNameError
 
 __all__ = [
+    "ATTESTATIONS_DIR",
+    "ATTRIBUTES_FILE",
+    "CHALLENGE_FILE",
     "CUSTOM_METADATA_FILE",
     "JOURNAL_FILE",
     "MANIFEST_FILE",
@@ -35,7 +38,12 @@ SCORES_FILE: Final = "scores.json"
 MANIFEST_FILE: Final = "MANIFEST.sha256"
 JOURNAL_FILE: Final = "journal.json"
 RESULTS_DIR: Final = "results"
+#: A challenge whose core results could not be saved, beside the journal: the object, or what it is made of.
+CHALLENGE_FILE: Final = "challenge.pickle"
+ATTRIBUTES_FILE: Final = "challenge_attributes.pickle"
 UNFINISHED_DIR: Final = ".unfinished"
+#: What was found when runs were reproduced; no runs are in it.
+ATTESTATIONS_DIR: Final = ".attestations"
 
 #: A part of an entry's name may have this many bytes in UTF-8.
 MAX_NAME_BYTES: Final = 100

@@ -15,7 +15,7 @@ from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.store.staging import has_core_results
 from gaitmap_results.unfinished.claiming import holder_of
 from gaitmap_results.unfinished.places import Place, find_places
-from gaitmap_results.unfinished.rescued import find_published, find_rescued
+from gaitmap_results.unfinished.rescued import find_kept_challenge, find_published, find_rescued
 from gaitmap_results.unfinished.slurm_queue import Slurm
 from gaitmap_results.unfinished.verdict import Verdict, judge
 from gaitmap_results.user_code.user_warnings import warn_user
@@ -62,6 +62,8 @@ class UnfinishedRun:
         The error with which the run ended, if any.
     rescued_to
         Where its results are, if the results folder could not be written any more.
+    challenge_file
+        The pickle of the challenge, or of its attributes, if its results could not be saved.
 
     Examples
     --------
@@ -90,6 +92,7 @@ class UnfinishedRun:
     challenge_version: str | None = None
     error: str | None = None
     rescued_to: Path | None = None
+    challenge_file: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,7 @@ def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -
         challenge_version=journal.challenge_version,
         error=_error(journal.error),
         rescued_to=rescued,
+        challenge_file=None if journal.status == "running" else find_kept_challenge(place.run_id, folder, journal),
     )
     return UnfinishedRunOnDisk(run, place, journal, published, verdict.shows_signs_of_life)
 

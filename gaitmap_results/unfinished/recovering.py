@@ -19,6 +19,7 @@ from gaitmap_results.exceptions import (
 )
 from gaitmap_results.reading.verifying import verify_run
 from gaitmap_results.saving.finished_run import StoredResults
+from gaitmap_results.saving.kept_challenge import how_to_load
 from gaitmap_results.store import layout
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.journal import as_entry_name
@@ -100,6 +101,10 @@ def recover_run(
     ...
     ...     def save_core_results(self, folder_path):
     ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return (folder_path / "steps.txt").read_text()
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     challenge = CountSteps()
     ...     challenge.run(lambda: 12)
@@ -285,8 +290,9 @@ def _complete_core_results(found: UnfinishedRunOnDisk) -> Path:
         return run.rescued_to
     state = {"none": "has no core results: no challenge had finished", "partial": "has only a part of its core results"}
     what = state.get(run.core_results, "may have only a part of its core results")
+    kept = "" if run.challenge_file is None else f"\n{how_to_load(run.challenge_file)}"
     raise SaveError(
-        f"The run {run.run_id} cannot be recovered: it {what}. {run.evidence} What there is, is in {run.path}.",
+        f"The run {run.run_id} cannot be recovered: it {what}. {run.evidence} What there is, is in {run.path}.{kept}",
         path=run.path,
     )
 

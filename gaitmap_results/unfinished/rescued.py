@@ -9,6 +9,8 @@ from gaitmap_results.exceptions import GaitmapResultsError
 from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent, read_journal
 from gaitmap_results.store.json_files import read_foreign_json
 from gaitmap_results.store.layout import (
+    ATTRIBUTES_FILE,
+    CHALLENGE_FILE,
     JOURNAL_FILE,
     METADATA_FILE,
     UNFINISHED_DIR,
@@ -19,7 +21,7 @@ from gaitmap_results.store.layout import (
 )
 from gaitmap_results.store.staging import has_core_results, is_rescue_folder, rescue_folders
 
-__all__ = ["find_published", "find_rescued"]
+__all__ = ["find_kept_challenge", "find_published", "find_rescued"]
 
 
 def find_published(results_folder: Path, run_id: str, journal: JournalContent) -> Path | None:
@@ -63,6 +65,13 @@ def find_rescued(run_id: str, journal: JournalContent) -> Path | None:
             if UNFINISHED_DIR not in file.parts and _is_record_of(file, run_id):
                 return file.parent
     return None
+
+
+def find_kept_challenge(run_id: str, folder: Path, journal: JournalContent) -> Path | None:
+    """Return the pickle of a challenge whose results could not be saved: beside its journal, or in a rescue folder."""
+    folders = [folder, *(store / UNFINISHED_DIR / run_id for store in _places(run_id, journal))]
+    files = (each / name for each in folders for name in (CHALLENGE_FILE, ATTRIBUTES_FILE))
+    return next((file for file in files if file.is_file() and not file.is_symlink()), None)
 
 
 def _places(run_id: str, journal: JournalContent) -> Iterator[Path]:

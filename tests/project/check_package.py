@@ -30,6 +30,10 @@ class StepCount(BaseChallenge):
     def save_core_results(self, folder_path):
         (folder_path / "steps.txt").write_text(str(self.steps))
 
+    @classmethod
+    def load_core_results(cls, folder_path):
+        return (folder_path / "steps.txt").read_text()
+
 if __name__ == "__main__":
     with recorded_run("half", path="results") as recorder:
         StepCount().run(lambda samples: samples // 2)

@@ -37,6 +37,10 @@ class Steps(BaseChallenge):
     def save_core_results(self, folder_path):
         (folder_path / "fold.txt").write_text(str(self.optimizer))
 
+    @classmethod
+    def load_core_results(cls, folder_path):
+        return (folder_path / "fold.txt").read_text()
+
 @record_run("cross_validation", debug_run=False, handle_signals=("SIGTERM",))
 def main(fold):
     if fold == "endless":

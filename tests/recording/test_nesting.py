@@ -587,6 +587,10 @@ class TestRefusedBeforeItRuns:
             def save_core_results(self, folder_path: Path) -> None:
                 pytest.fail("there is nothing to save")
 
+            @classmethod
+            def load_core_results(cls, folder_path: Path) -> Any:
+                return None
+
         with pytest.raises(InvalidChallengeError, match="VERSION"), recorded_run("entry"):
             NoVersion().run(1)
 

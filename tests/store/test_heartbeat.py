@@ -275,7 +275,7 @@ def test_hearts_that_beat_while_runs_are_published(often, tmp_path):
             def always(recorder=recorder, stop=stop):
                 while not stop.is_set():
                     try:
-                        recorder._runs.beat()
+                        recorder.runs.beat()
                     except Exception as error:
                         problems.append(error)
 

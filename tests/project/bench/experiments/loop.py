@@ -39,6 +39,10 @@ class ComputingChallenge(BaseChallenge):
         """Write one file."""
         (folder_path / "result.json").write_text("{}")
 
+    @classmethod
+    def load_core_results(cls, folder_path):
+        return (folder_path / "result.json").read_text()
+
 
 def inside(**options):
     """Compute while a block is open."""

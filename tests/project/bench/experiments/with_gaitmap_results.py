@@ -27,6 +27,10 @@ class Challenge(BaseChallenge):
         write_result(folder_path)
         (folder_path / "scores.json").write_text(json.dumps(NUMBERS))
 
+    @classmethod
+    def load_core_results(cls, folder_path):
+        return (folder_path / "scores.json").read_text()
+
 
 def run():
     """Record one run."""

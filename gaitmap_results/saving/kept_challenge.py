@@ -1,0 +1,92 @@
+"""Keep a challenge whose core results could not be saved, as a pickle that can be loaded later."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from gaitmap_results.store import files
+from gaitmap_results.store.layout import ATTRIBUTES_FILE, CHALLENGE_FILE
+
+__all__ = ["how_to_load", "keep_challenge"]
+
+# Loading a pickle to see whether that works needs its memory a second time.
+_MAX_TRIED_BYTES: Final = 256_000_000
+# What a pickle cannot name for another program: a script, and the same under multiprocessing.
+_PROGRAMS: Final = ("__main__", "__mp_main__")
+
+
+def keep_challenge(challenge: Any, folder: Path) -> Path | None:
+    """Pickle a challenge into a folder, or every attribute of it that can be pickled; return the file.
+
+    A challenge of a script is kept by its attributes, since another program cannot import its class.
+    A file that is there already is left alone: it is closer to what the challenge held when its ``run`` returned.
+
+    Returns
+    -------
+    file
+        ``None`` if nothing of the challenge can be pickled.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written.
+    """
+    whole, attributes = folder / CHALLENGE_FILE, folder / ATTRIBUTES_FILE
+    for file in (whole, attributes):
+        if file.exists():
+            return file
+    content = None if type(challenge).__module__ in _PROGRAMS else _pickled(challenge)
+    file = attributes if content is None else whole
+    if content is None:
+        content = _pickled({name: value for name, value in _attributes(challenge) if _pickled(value) is not None})
+    if content is None:
+        return None
+    files.replace_file(file, file.with_name(f"{file.name}.new"), content)
+    return file
+
+
+def how_to_load(file: Path) -> str:
+    """Return the three lines that load what :func:`keep_challenge` wrote, and what to do then."""
+    is_whole = file.name == CHALLENGE_FILE
+    name = "challenge" if is_whole else "attributes"
+    then = (
+        "Fix its save_core_results, and store it with save_run."
+        if is_whole
+        else "They are a dictionary. Fix save_core_results, set them on a new challenge with\n"
+        "  vars(challenge).update(attributes)\nand store that with save_run."
+    )
+    what = "The challenge itself is kept" if is_whole else "The attributes of the challenge are kept"
+    return (
+        f"{what} in {file}. Load {'it' if is_whole else 'them'} with\n"
+        "  import pickle\n"
+        f"  with open({str(file)!r}, 'rb') as file:\n"
+        f"      {name} = pickle.load(file)\n"
+        f"{then}"
+    )
+
+
+def _attributes(challenge: Any) -> Iterator[tuple[str, Any]]:
+    names = dict.fromkeys(getattr(challenge, "__dict__", {}))
+    for kind in type(challenge).__mro__:
+        slots = vars(kind).get("__slots__", ())
+        names.update(dict.fromkeys([slots] if isinstance(slots, str) else slots))
+    for name in names:
+        try:
+            yield name, object.__getattribute__(challenge, name)
+        except AttributeError:  # a slot without a value, or `__dict__` among the slots
+            continue
+
+
+def _pickled(value: Any) -> bytes | None:
+    """Return the pickle of a value, or ``None`` if it cannot be pickled and loaded; its own code may raise anything."""
+    try:
+        content = pickle.dumps(value, protocol=5)
+        # What some classes are pickled to, exceptions for example, cannot be loaded.
+        if len(content) <= _MAX_TRIED_BYTES:
+            pickle.loads(content)  # noqa: S301 - it was written just now
+    except (Exception, SystemExit):  # noqa: BLE001 - see above
+        return None
+    return content
