@@ -42,12 +42,18 @@ if TYPE_CHECKING:
     from gaitmap_results.reading.selecting import filter_results, get_all_result_paths, get_latest_result
     from gaitmap_results.reading.table import generate_overview_table, get_metadata_as_df
     from gaitmap_results.reading.verifying import RunVerification, verify_run
+    from gaitmap_results.suites.dask_tasks import dask_executor
+    from gaitmap_results.suites.entry import Entry
+    from gaitmap_results.suites.outcome import EntryOutcome
+    from gaitmap_results.suites.running import run_entries
     from gaitmap_results.unfinished.listing import UnfinishedRun, unfinished_runs
     from gaitmap_results.unfinished.recovering import discard_run, recover_run
 
 __all__ = [
     "BaseChallenge",
+    "Entry",
     "EntryComparison",
+    "EntryOutcome",
     "GaitmapResultsError",
     "GaitmapResultsWarning",
     "LoadedRun",
@@ -64,6 +70,7 @@ __all__ = [
     "compare_scores",
     "create_config_template",
     "current_recorder",
+    "dask_executor",
     "diff_runs",
     "discard_run",
     "filter_results",
@@ -85,6 +92,7 @@ __all__ = [
     "rename_keys",
     "reset_config",
     "resolve_dataset",
+    "run_entries",
     "save_run",
     "set_config",
     "unfinished_runs",
@@ -95,6 +103,10 @@ __all__ = [
 # What a program that records does not need is imported when it is first asked for.
 _MODULES = {
     "EntryComparison": "comparing.comparison",
+    "Entry": "suites.entry",
+    "EntryOutcome": "suites.outcome",
+    "dask_executor": "suites.dask_tasks",
+    "run_entries": "suites.running",
     "LoadedRun": "reading.loading",
     "ResultReturn": "reading.loading",
     "RunDiff": "comparing.run_diff",

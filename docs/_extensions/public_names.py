@@ -15,6 +15,7 @@ _GROUPS = {
     "Record runs": ("recording", "saving"),
     "Write a challenge": ("challenge", "cross_validation", "mobgap_evaluation"),
     "Find and read runs": ("reading",),
+    "Run suites": ("suites",),
     "Compare runs": ("comparing",),
     "Unfinished runs": ("unfinished",),
     "Config": ("config",),

@@ -15,9 +15,9 @@ from gaitmap_results.saving.save_run import check_offset
 from gaitmap_results.store.layout import check_entry_name
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.caller import find_caller
-from gaitmap_results.user_code.wrapping import wrap_function
+from gaitmap_results.user_code.wrapping import is_wrapped, wrap_function
 
-__all__ = ["record_run"]
+__all__ = ["RecordedCall", "record_run", "recorded_call"]
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _Options = ParamSpec("_Options")
@@ -134,17 +134,17 @@ def _decorate(function: Any, entry_name: Any, options: dict[str, Any]) -> Any:
         )
     name = entry_name if entry_name is not None else getattr(inner, "__name__", None)
     check_entry_name(name)
-    return wrap_function(function, _RecordedCall(name, options))
+    return wrap_function(function, RecordedCall(name, options))
 
 
 @dataclass(frozen=True, eq=False)
-class _RecordedCall:
+class RecordedCall:
     """Runs in the place of a decorated function; an object of its own, so that it can be sent to worker processes."""
 
     name: Any
     options: dict[str, Any]
 
-    def __call__(
+    def __call__(  # noqa: D102 - the class says it
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
         # Here, and not in the coroutine or generator: later, no frame tells any more who called.
@@ -168,6 +168,12 @@ class _RecordedCall:
                 return _named_like(wrapped, _await_rest(recorder, until_done.pop_all(), returned))
             recorder.offer(returned=returned)
         return returned
+
+
+def recorded_call(function: Any) -> RecordedCall | None:
+    """Return what records the calls of a decorated function; ``None`` if it is not decorated."""
+    call = function._self_wrapper if is_wrapped(function) else None
+    return call if isinstance(call, RecordedCall) else None
 
 
 def _named_like(function: Any, running: Any) -> Any:

@@ -13,7 +13,6 @@ from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, TypeVar
-from uuid import uuid4
 
 from gaitmap_results.challenge import RunTimes, check_challenge
 from gaitmap_results.exceptions import AmbiguousChallengeError, NoChallengeError, RecorderStateError, SaveError
@@ -24,6 +23,7 @@ from gaitmap_results.provenance.collecting import (
     collect_provenance,
     start_meter,
 )
+from gaitmap_results.recording.awaited_block import claim_block_id
 from gaitmap_results.recording.block_runs import BlockRuns
 from gaitmap_results.recording.failure import describe_failure, is_clean_exit, status_of, tell_with
 from gaitmap_results.recording.observing import observe_again
@@ -141,7 +141,7 @@ class Recorder(_html.ShownRecorder):
         )
         self._known_reasons = advise_before_start(self._plan, self._provenance)
         self._metadata = MetadataBuilder(
-            self._plan, self._provenance, lambda: self.custom_metadata, block_id=str(uuid4())
+            self._plan, self._provenance, lambda: self.custom_metadata, block_id=claim_block_id(self)
         )
         self.runs.open(self._metadata, encoded)
         self._signals = HandledSignals(signals, self._note_signal)

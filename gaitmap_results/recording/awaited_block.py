@@ -1,0 +1,51 @@
+"""Give the next block an identifier from outside, so that its run can be found even if its process dies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+__all__ = ["AwaitedBlock", "awaited_block", "claim_block_id"]
+
+
+@dataclass
+class AwaitedBlock:
+    """A block that somebody waits for.
+
+    Attributes
+    ----------
+    block_id
+        The identifier that the block will have.
+    recorder
+        The block's recorder; ``None`` before it is entered.
+    """
+
+    block_id: str
+    recorder: Any = None
+
+
+_awaited: ContextVar[AwaitedBlock | None] = ContextVar("gaitmap_results_awaited_block", default=None)
+
+
+@contextmanager
+def awaited_block(block_id: str) -> Iterator[AwaitedBlock]:
+    """Let the first block that is entered meanwhile have an identifier, and tell its recorder."""
+    awaited = AwaitedBlock(block_id)
+    token = _awaited.set(awaited)
+    try:
+        yield awaited
+    finally:
+        _awaited.reset(token)
+
+
+def claim_block_id(recorder: Any) -> str:
+    """Return the identifier of a block that is being entered: the awaited one, or a new one."""
+    awaited = _awaited.get()
+    if awaited is None or awaited.recorder is not None:
+        return str(uuid4())
+    awaited.recorder = recorder
+    return awaited.block_id

@@ -1,0 +1,82 @@
+"""Run calls on a Dask cluster so that none runs twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any, TypeVar
+
+__all__ = ["dask_executor"]
+
+_T = TypeVar("_T")
+
+
+def dask_executor(client: Any) -> Executor:
+    """Return an executor for :func:`gaitmap_results.run_entries` that runs entries on a Dask cluster.
+
+    With Dask's defaults a finished entry is computed again when its worker dies, and equal calls are merged into one.
+    Here nothing is computed twice: no call is taken for equal to another, none is tried again, and each result leaves
+    the cluster as soon as it is there.
+
+    Parameters
+    ----------
+    client
+        A ``distributed.Client``.
+        While the executor is in use, no task of this cluster is allowed a worker that dies.
+
+    Examples
+    --------
+    >>> from gaitmap_results import dask_executor, run_entries
+    >>> from distributed import Client  # doctest: +SKIP
+    >>> run_entries(entries, executor=dask_executor(Client("tcp://scheduler:8786")))  # doctest: +SKIP
+    """
+    return _DaskExecutor(client)
+
+
+class _DaskExecutor(Executor):
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._pending: set[Any] = set()
+        self._allowed_failures: Any = client.run_on_scheduler(_allow_failures, 0)
+
+    def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
+        """Send a call to the cluster."""
+        answer: Future[_T] = Future()
+        answer.set_running_or_notify_cancel()
+        computed = self._client.submit(fn, *args, pure=False, retries=0, **kwargs)
+        self._pending.add(computed)
+        computed.add_done_callback(lambda done: self._hand_over(done, answer))
+        return answer
+
+    def _hand_over(self, computed: Any, answer: Future[Any]) -> None:
+        try:
+            if computed.status == "finished":
+                answer.set_result(computed.result())
+            elif computed.status == "cancelled":
+                answer.set_exception(ConnectionError("the Dask scheduler is gone, or cancelled it"))
+            else:
+                answer.set_exception(computed.exception())
+        except Exception as error:  # noqa: BLE001 - the connection broke while the result was fetched
+            answer.set_exception(error)
+        finally:
+            # What nobody holds any more, the scheduler never computes again.
+            computed.release()
+            self._pending.discard(computed)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Stop using the cluster, which stays open."""
+        if cancel_futures and self._pending:
+            self._client.cancel(list(self._pending))
+        elif wait and self._pending:
+            import distributed
+
+            distributed.wait(list(self._pending))
+        if self._client.status == "running":
+            self._client.run_on_scheduler(_allow_failures, self._allowed_failures)
+
+
+def _allow_failures(number: int, dask_scheduler: Any = None) -> int:
+    """Say how many workers may die with a task; return how many it were before."""
+    before: int = dask_scheduler.allowed_failures
+    dask_scheduler.allowed_failures = number
+    return before

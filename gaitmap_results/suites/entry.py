@@ -1,0 +1,63 @@
+"""Name one competitor in a challenge without writing a function for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gaitmap_results.recording.block import block_options
+from gaitmap_results.recording.recorder import Recorder
+from gaitmap_results.saving.save_run import check_offset
+from gaitmap_results.store.layout import check_entry_name
+from gaitmap_results.user_code.caller import find_caller
+
+__all__ = ["Entry"]
+
+
+class Entry:
+    """One entry of a suite: a challenge, and what to run it with.
+
+    Parameters
+    ----------
+    name
+        The name of the entry; a tuple of strings makes nested folders.
+    challenge
+        The challenge. Each run gets a copy of its own.
+    optimizer
+        What ``challenge.run`` is called with.
+    **options
+        Every option of :func:`gaitmap_results.recorded_run`, for example ``debug_run=False``.
+
+    Raises
+    ------
+    InvalidNameError
+        If the name cannot be a part of a path.
+    TypeError
+        If there is no such option.
+
+    Notes
+    -----
+    The file that is stored as ``caller_file_path`` is the one that makes the entry.
+
+    Examples
+    --------
+    >>> from gaitmap_results import Entry
+    >>> Entry(("shin", "norm"), "a challenge", "an algorithm", debug_run=False)
+    Entry(('shin', 'norm'))
+    """
+
+    def __init__(self, name: str | tuple[str, ...], challenge: Any, optimizer: Any, **options: Any) -> None:
+        check_entry_name(name)
+        self.name = name
+        self.challenge = challenge
+        self.optimizer = optimizer
+        self.options = options
+        block_options(name, **options)  # an unknown option is told now, not when the entry runs
+        self.caller = find_caller(check_offset(options.get("_caller_file_path_stack_offset", 0)))
+
+    def __repr__(self) -> str:
+        return f"Entry({self.name!r})"
+
+    def __call__(self) -> Any:
+        """Run the entry and record it."""
+        with Recorder(block_options(self.name, **self.options), self.caller):
+            return self.challenge.run(self.optimizer)

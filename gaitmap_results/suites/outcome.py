@@ -1,0 +1,42 @@
+"""What became of an entry of a suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["EntryOutcome"]
+
+
+@dataclass(frozen=True)
+class EntryOutcome:
+    """What became of one entry of a suite.
+
+    Attributes
+    ----------
+    entry_name
+        The name of the entry.
+    status
+        ``recorded``: there is a run.
+        ``skipped``: there was one already, or it is running elsewhere.
+        ``failed``: it raised, and there is no run.
+        ``lost``: its process ended, and there is no run.
+    path
+        The run folder; ``None`` unless there is one.
+    error
+        What it raised, by what its process was ended, or why it was skipped; ``None`` if all is well.
+    seconds
+        How long it took, in seconds; ``None`` if it did not run.
+
+    Examples
+    --------
+    >>> from gaitmap_results import EntryOutcome
+    >>> EntryOutcome("shin", "failed", None, "ValueError: no data", 0.5).status
+    'failed'
+    """
+
+    entry_name: str | tuple[str, ...]
+    status: str
+    path: Path | None
+    error: str | None
+    seconds: float | None

@@ -1,0 +1,96 @@
+"""Find out of each entry of a suite what it will record, before anything runs."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from gaitmap_results.exceptions import InvalidOptionError, InvalidTargetError
+from gaitmap_results.recording.block import block_options
+from gaitmap_results.recording.decorator import recorded_call
+from gaitmap_results.saving.plan import SavePlan, make_plan
+from gaitmap_results.suites.entry import Entry
+from gaitmap_results.suites.task import Task, make_task
+
+__all__ = ["PlannedEntry", "plan_entries"]
+
+
+@dataclass(frozen=True)
+class PlannedEntry:
+    """An entry whose options are checked, and which can be sent to where it runs.
+
+    Attributes
+    ----------
+    entry_name
+        As it will be stored.
+    plan
+        What its record will be.
+    function
+        The module and the qualified name of a decorated function; ``None`` for an ``Entry``.
+    arguments
+        The arguments it will be called with, by name.
+    task
+        The entry on its way.
+    """
+
+    entry_name: str | tuple[str, ...]
+    plan: SavePlan
+    function: tuple[str, str] | None
+    arguments: Mapping[str, Any]
+    task: Task
+
+
+def plan_entries(entries: Iterable[Any]) -> list[PlannedEntry]:
+    """Check all entries of a suite.
+
+    Raises
+    ------
+    InvalidTargetError
+        If one of them is no entry, or cannot be sent to another process.
+    GaitmapResultsError
+        If the options of one of them, or the config, are wrong.
+    """
+    return [_planned(entry, number) for number, entry in enumerate(entries)]
+
+
+def _planned(entry: Any, number: int) -> PlannedEntry:
+    block_id = str(uuid4())
+    if isinstance(entry, Entry):
+        plan = make_plan(block_options(entry.name, **entry.options))
+        return PlannedEntry(plan.entry_name, plan, None, {}, make_task(entry, block_id))
+    function, args, keywords = _unwrapped(entry)
+    call = recorded_call(function)
+    if call is None:
+        raise InvalidTargetError(
+            f"Entry {number} of the suite is {entry!r}. A suite takes functions that are decorated with @record_run, "
+            "partials of them, and Entry(name, challenge, optimizer)."
+        )
+    plan = make_plan(block_options(call.name, **call.options))
+    arguments = _bound(function, args, keywords)
+    identity = (str(function.__module__), str(function.__qualname__))
+    return PlannedEntry(plan.entry_name, plan, identity, arguments, make_task(entry, block_id))
+
+
+def _unwrapped(entry: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
+    """Return the function in a partial, and the arguments that it gives."""
+    args: tuple[Any, ...] = ()
+    keywords: dict[str, Any] = {}
+    while type(entry) is functools.partial:
+        args, keywords = (*entry.args, *args), {**entry.keywords, **keywords}
+        entry = entry.func
+    return entry, args, keywords
+
+
+def _bound(function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+    try:
+        call = inspect.signature(function, follow_wrapped=False).bind(*args, **keywords)
+    except TypeError as error:
+        raise InvalidOptionError(
+            f"The entry {function.__qualname__} cannot be called: {error}. Give the arguments with functools.partial."
+        ) from error
+    call.apply_defaults()
+    return dict(call.arguments)

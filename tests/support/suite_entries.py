@@ -1,0 +1,107 @@
+"""Entries that end in every way, for the tests of suites; what they need is in environment variables."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from gaitmap_results import BaseChallenge, Entry, record_run
+
+STORE = os.environ.get("SUITE_STORE", "store")
+LOG = Path(os.environ.get("SUITE_LOG", "log"))
+
+
+class Steps(BaseChallenge):
+    """Stores a number, and notes in a file that it ran."""
+
+    VERSION = "1.0.0"
+    SCORES = {"n_steps": "maximize"}
+
+    def run(self, optimizer):
+        """Run an entry: a number, or a function that returns one."""
+        self.n_steps_ = optimizer() if callable(optimizer) else optimizer
+        with LOG.open("a") as file:
+            file.write(f"{self.n_steps_}\n")
+        return self
+
+    def get_scores(self):
+        """Return the number as the score of one participant."""
+        return {"n_steps": {"P1": float(self.n_steps_)}}
+
+    def save_core_results(self, folder_path):
+        """Write the number."""
+        (folder_path / "steps.json").write_text(json.dumps(self.n_steps_))
+
+    @classmethod
+    def load_core_results(cls, folder_path):
+        """Read the number."""
+        return json.loads((folder_path / "steps.json").read_text())
+
+
+def entry(function):
+    """Record a function into the store of the test."""
+    return record_run(path=STORE, use_git=False)(function)
+
+
+@entry
+def good(n_steps=1):
+    """End well."""
+    return Steps().run(n_steps)
+
+
+@entry
+async def waiting():
+    """End well after waiting."""
+    await asyncio.sleep(0)
+    return Steps().run(2)
+
+
+@entry
+def stepwise():
+    """Yield, then end well."""
+    yield 1
+    Steps().run(3)
+
+
+@entry
+def raising():
+    """Raise before the challenge runs."""
+    raise ValueError("no data")
+
+
+@entry
+def killed():
+    """Die at once."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@entry
+def exiting():
+    """Ask the program to end."""
+    sys.exit(3)
+
+
+@entry
+def leaving():
+    """End the process without any cleaning up."""
+    os._exit(7)
+
+
+@entry
+def nothing():
+    """Run no challenge."""
+
+
+@entry
+def slow():
+    """Say that it runs, and take very long."""
+    LOG.with_suffix(".slow").write_text("running")
+    time.sleep(600)
+
+
+ENTRIES = [good, waiting, stepwise, Entry(("group", "made"), Steps(), 4, path=STORE, use_git=False)]
