@@ -14,7 +14,7 @@ from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.showing.text import duration, printable
 from gaitmap_results.store.json_files import read_json
-from gaitmap_results.suites.dask_tasks import dask_executor
+from gaitmap_results.suites.dask_tasks import executor_at
 from gaitmap_results.suites.done import find_unfinished, why_not_done
 from gaitmap_results.suites.finding import find_entries
 from gaitmap_results.suites.outcome import EntryOutcome
@@ -86,13 +86,7 @@ def _executor(named: str | None, workers: int) -> Executor | None:
         raise InvalidOptionError(f"--executor is {named!r}; it takes dask:ADDRESS, for example dask:tcp://host:8786.")
     if workers != 1:
         raise InvalidOptionError("--workers counts fresh processes; a Dask cluster has its own number of workers.")
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise InvalidOptionError(
-            "--executor dask needs distributed: python -m pip install 'gaitmap_results[dask]'"
-        ) from error
-    return dask_executor(Client(address))
+    return executor_at(address)
 
 
 class _Progress:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
-__all__ = ["dask_executor"]
+from gaitmap_results.exceptions import MissingExtraError
+
+__all__ = ["dask_executor", "executor_at"]
 
 _T = TypeVar("_T")
 
@@ -31,6 +33,24 @@ def dask_executor(client: Any) -> Executor:
     >>> run_entries(entries, executor=dask_executor(Client("tcp://scheduler:8786")))  # doctest: +SKIP
     """
     return _DaskExecutor(client)
+
+
+def executor_at(address: str) -> Executor:
+    """Return an executor on the Dask cluster whose scheduler has this address.
+
+    Raises
+    ------
+    MissingExtraError
+        If Dask is not installed.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise MissingExtraError(
+            "Running on Dask needs distributed. Install it with: python -m pip install 'gaitmap_results[dask]'",
+            extra="dask",
+        ) from error
+    return dask_executor(Client(address))
 
 
 class _DaskExecutor(Executor):

@@ -58,9 +58,11 @@ def test_python_on_a_page_is_python(page):
                 module = importlib.import_module(node.module)
                 assert [alias.name for alias in node.names if not hasattr(module, alias.name)] == []
             if isinstance(node, ast.Call) and ast.unparse(node.func) in gaitmap_results.__all__:
-                # `record_run` hands its options on.
-                name = ast.unparse(node.func).replace("record_run", "recorded_run")
-                known = inspect.signature(getattr(gaitmap_results, name)).parameters
+                # These two hand their options on.
+                name = ast.unparse(node.func)
+                known = dict(inspect.signature(getattr(gaitmap_results, name)).parameters)
+                if name in ("record_run", "Entry"):
+                    known |= inspect.signature(gaitmap_results.recorded_run).parameters
                 assert [option.arg for option in node.keywords if option.arg and option.arg not in known] == []
 
 

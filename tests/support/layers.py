@@ -42,6 +42,8 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "psutil": frozenset({"provenance"}),
     "orjson": frozenset({"store"}),
     "tomli": frozenset({"config"}),
+    "cloudpickle": frozenset({"suites"}),
+    "distributed": frozenset({"suites"}),
     "click": frozenset({"cli"}),
     "rich": frozenset({"cli"}),
     "tpcp": frozenset({"integrations", "demo"}),
