@@ -66,7 +66,7 @@ def _loky():
 
 def _dask():
     distributed = pytest.importorskip("distributed")
-    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    cluster = distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0")
     client = distributed.Client(cluster)
     executor = dask_executor(client)
     executor.close_all = lambda: (client.close(), cluster.close())
