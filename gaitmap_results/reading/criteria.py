@@ -1,17 +1,18 @@
-"""Says which runs are meant: by challenge, version, entry, time, commit, state of the files, or a function."""
+"""Select runs by version, entry, time, commit, state of the files, or a function."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError
 from gaitmap_results.reading import index
 from gaitmap_results.reading.index import RunSummary
+from gaitmap_results.reading.moments import as_moment
 from gaitmap_results.reading.verifying import verify_run
 
 __all__ = ["Criteria", "make_criteria"]
@@ -59,7 +60,7 @@ def make_criteria(
     verification: str | Collection[str] | None = None,
     predicate: Predicate | None = None,
 ) -> Criteria:
-    """Return the criteria that the options of :func:`gaitmap_results.filter_results` mean.
+    """Return the criteria that the options of :func:`gaitmap_results.filter_results` set.
 
     Raises
     ------
@@ -76,8 +77,8 @@ def make_criteria(
         challenge_version=challenge_version,
         is_debug_run=is_debug_run,
         entry=None if entry is None else _entry(entry),
-        since=None if since is None else _moment(since, "since").timestamp(),
-        until=None if until is None else _moment(until, "until", end_of_day=True).timestamp(),
+        since=None if since is None else as_moment(since, "since").timestamp(),
+        until=None if until is None else as_moment(until, "until", end_of_day=True).timestamp(),
         commit=None if commit is None else _commit(commit),
         verification=None if verification is None else _states(verification),
         predicate=predicate,
@@ -97,30 +98,6 @@ def _entry(entry: object) -> tuple[str, ...]:
     if not all(parts):
         raise InvalidOptionError(f"entry is {entry!r}, which has an empty part.")
     return parts
-
-
-def _moment(value: object, name: str, *, end_of_day: bool = False) -> datetime:
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            # Python 3.10 does not know that Z is UTC.
-            value = datetime.fromisoformat(re.sub(r"(?<=\d)[zZ]$", "+00:00", text))
-            if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
-                value = value.date()
-        except ValueError as error:
-            raise InvalidOptionError(
-                f"{name} is {value!r}, which is neither a date (2026-03-29) nor a time (2026-03-29T12:30) in ISO 8601."
-            ) from error
-    try:
-        if isinstance(value, datetime):
-            # What has no offset from UTC is meant as the clock on the wall shows it.
-            return value.astimezone()
-        if isinstance(value, date):
-            day = value + timedelta(days=1) if end_of_day else value
-            return datetime.combine(day, time()).astimezone()
-    except (OverflowError, OSError, ValueError) as error:
-        raise InvalidOptionError(f"{name} is {value!r}, which is out of range: {error}.") from error
-    raise InvalidOptionError(f"{name} is {value!r}; it takes a date, a datetime or a string in ISO 8601.")
 
 
 def _commit(commit: object) -> str:

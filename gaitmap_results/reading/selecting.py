@@ -1,4 +1,4 @@
-"""Finds the runs of a challenge and selects among them."""
+"""Find the runs of a challenge, and select among them."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gaitmap_results.exceptions import (
 from gaitmap_results.reading import index
 from gaitmap_results.reading.criteria import Predicate, make_criteria
 from gaitmap_results.reading.index import RunSummary, SkippedRun, StoreScan, by_start
+from gaitmap_results.showing.text import one_line
 from gaitmap_results.store.layout import is_run_folder_name
 from gaitmap_results.user_code.user_warnings import warn_user
 
@@ -151,8 +152,9 @@ def filter_results(
         Only this entry, and the ones nested in it: ``"gaitmap"`` selects ``("gaitmap", "shin")`` too.
         Nested names are a tuple, or a string with ``/``.
     since, until
-        Only runs that started in this time: a date, a datetime, or one of these in ISO 8601.
-        Without an offset from UTC local time is meant; a date in ``until`` includes that day.
+        Only runs that started in this time: a date, a datetime, or one of these in ISO 8601, ``"today"``,
+        ``"yesterday"`` or ``"2 days ago"``.
+        A time without an offset from UTC is local time; a date in ``until`` includes that day.
     commit
         Only runs of this commit; the first characters of its hash are enough.
     verification
@@ -256,7 +258,7 @@ def warn_about_skipped(skipped: Sequence[SkippedRun]) -> None:
     """Warn once about all folders that were left out."""
     if not skipped:
         return
-    shown = "".join(f"\n  {each.folder}: {each.reason}" for each in skipped[:_MAX_SHOWN])
+    shown = "".join(f"\n  {one_line(each.folder)}: {each.reason}" for each in skipped[:_MAX_SHOWN])
     more = f"\n  and {len(skipped) - _MAX_SHOWN} more" if len(skipped) > _MAX_SHOWN else ""
     what = "1 folder is" if len(skipped) == 1 else f"{len(skipped)} folders are"
     warn_user(f"{what} left out, since no run can be read there:{shown}{more}", SkippedRunWarning)

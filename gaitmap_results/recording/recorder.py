@@ -42,8 +42,9 @@ from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publ
 from gaitmap_results.showing import html as _html
 from gaitmap_results.store.json_values import encode_custom_metadata, own_copy
 from gaitmap_results.user_code import open_blocks as _open_blocks
+from gaitmap_results.user_code.announcing import announce
 from gaitmap_results.user_code.caller import Caller
-from gaitmap_results.user_code.user_warnings import PendingWarnings, announce
+from gaitmap_results.user_code.user_warnings import PendingWarnings
 
 __all__ = ["Recorder"]
 

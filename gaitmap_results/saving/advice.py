@@ -17,7 +17,8 @@ from gaitmap_results.exceptions import (
 from gaitmap_results.provenance.collecting import Provenance
 from gaitmap_results.saving.debug_reasons import DebugReason, describe_reasons, git_reasons
 from gaitmap_results.saving.plan import SavePlan
-from gaitmap_results.user_code.user_warnings import PendingWarnings, announce
+from gaitmap_results.user_code.announcing import announce
+from gaitmap_results.user_code.user_warnings import PendingWarnings
 
 __all__ = [
     "advise_about_debug",

@@ -16,6 +16,7 @@ from gaitmap_results.saving.debug_reasons import custom_metadata_invalid, result
 from gaitmap_results.saving.finished_run import FinishedRun, encode_for_storage, stage_elsewhere
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.plan import SavePlan
+from gaitmap_results.showing.text import run_kind
 from gaitmap_results.store import files, layout
 from gaitmap_results.store.deferring import deferred_signals
 
@@ -127,6 +128,7 @@ def _was_rescued(run: FinishedRun, path: Path, plan: SavePlan) -> ResultsFolderE
 def describe_saved(published: PublishedRun) -> str:
     """Return the one line that tells the user what was stored."""
     if not published.metadata["is_debug_run"]:
-        return f"Saved official run to {published.path}"
+        kind = run_kind(published.metadata)
+        return f"Saved {'official run' if kind == 'official' else f'run ({kind})'} to {published.path}"
     reasons = ", ".join(reason["code"] for reason in published.metadata["debug_reasons"])
     return f"Saved debug run ({reasons}) to {published.path}"

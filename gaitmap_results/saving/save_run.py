@@ -36,9 +36,10 @@ from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.layout import check_entry_name
 from gaitmap_results.store.staging import Staging, rescue_folder
 from gaitmap_results.user_code import open_blocks as _open_blocks
+from gaitmap_results.user_code.announcing import announce
 from gaitmap_results.user_code.caller import Caller, find_caller
 from gaitmap_results.user_code.class_names import full_class_name
-from gaitmap_results.user_code.user_warnings import PendingWarnings, announce
+from gaitmap_results.user_code.user_warnings import PendingWarnings
 
 __all__ = ["check_offset", "keep_results", "save_run"]
 

@@ -1,17 +1,15 @@
-"""Shows warnings and messages to the user, at his own line of code."""
+"""Show warnings to users at their own line of code."""
 
 from __future__ import annotations
 
 import logging
-import sys
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gaitmap_results.exceptions import GaitmapResultsWarning, printable
 from gaitmap_results.user_code.caller import innermost_user_frame
 
-__all__ = ["PendingWarnings", "announce", "warn_user"]
+__all__ = ["PendingWarnings", "warn_user"]
 
 _logger = logging.getLogger("gaitmap_results")
 
@@ -63,19 +61,3 @@ class PendingWarnings:
         messages, self.messages = self.messages, []
         for message, _ in messages:
             _logger.warning("%s (%s)", message, reason)
-
-
-def announce(lines: Sequence[str] | str) -> None:
-    """Tell the user in one line what was stored.
-
-    A program that set up logging at the level INFO gets it there, any other on its standard error, so that it never
-    mixes with what the program prints.
-    """
-    text = printable(lines if isinstance(lines, str) else "\n".join(lines))
-    if _logger.isEnabledFor(logging.INFO) and _logger.hasHandlers():
-        _logger.info("%s", text)
-    elif sys.stderr is not None:  # a program without a console has none
-        try:
-            sys.stderr.write(f"{text}\n")
-        except (OSError, ValueError, UnicodeError):  # it may be closed, or a terminal that cannot show the path
-            _logger.info("%s", text)

@@ -79,7 +79,7 @@ def test_help_is_light(command):
     "arguments",
     [
         ("list", "nowhere"),
-        ("list", "results", "--since", "yesterday"),
+        ("list", "results", "--since", "some time ago"),
         ("list", "results", "--commit", "main"),
         ("list",),
         ("show", "nowhere"),

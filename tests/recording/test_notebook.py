@@ -138,13 +138,42 @@ def test_cells(tmp_path, kernel):
     )
     kernel.run("decorated()")
 
-    html = next(output["data"]["text/html"] for output in outputs if "data" in output)
+    html = next(output["data"]["text/html"] for output in outputs if "text/html" in output.get("data", {}))
     assert "gait.Steps" in html
     runs = {run["entry_name"]: run for run in stored_runs(tmp_path / "results")}
     assert set(runs) == {"block", "decorated"}
     assert {run["caller"]["kind"] for run in runs.values()} == {"notebook"}
     assert runs["decorated"]["challenge_name"] == "__main__.OfTheCell"
     assert runs["decorated"]["caller"]["function"] == "decorated"
+
+
+def test_the_line_about_a_saved_run_is_no_error(tmp_path, kernel):
+    """What was saved is told once, as an output of the cell, and not in a red block on the error stream."""
+    kernel.run(SETUP)
+    for cell in ("with recorded_run('block', **options) as r:\n    Steps().run(1)", "entry()"):
+        outputs = kernel.run(cell)
+        said = [output["data"] for output in outputs if "data" in output]
+        (run,) = [path for path in (tmp_path / "results").glob("*/*/*/*") if str(path) in str(said)]
+        assert [data["text/plain"] for data in said] == [f"Saved debug run (debug_run.default) to {run}"]
+        assert not [output for output in outputs if output.get("name") == "stderr" and "Saved" in output["text"]]
+
+
+def test_workers_of_a_notebook_tell_what_they_saved_on_their_error_stream(tmp_path, kernel):
+    """A forked worker has a copy of the kernel that nobody listens to; it loses nothing and does not hang."""
+    kernel.run(SETUP)
+    outputs = kernel.run(
+        """
+        import multiprocessing, sys
+        if sys.platform == "linux":
+            worker = multiprocessing.get_context("fork").Process(target=entry)
+            worker.start()
+            worker.join(60)
+            print("exit code", worker.exitcode)
+        """
+    )
+    if sys.platform == "linux":
+        assert "exit code 0" in str(outputs)
+        assert stored_entries(tmp_path / "results") == ["entry"]
 
 
 def test_what_a_script_defines(tmp_path, kernel):
@@ -194,7 +223,7 @@ def test_the_cell_of_the_page_about_notebooks(tmp_path, kernel):
     """The how-to's cell runs as it stands, and its last line shows what was stored and where."""
     kernel.run(SETUP + "challenge, pipeline = Steps(), 1")
     cell, *_ = Page.read(TOP / "docs" / "how_to" / "notebook.md").fragments("python")
-    (shown,) = [output["data"]["text/html"] for output in kernel.run(cell) if "data" in output]
+    shown = next(output["data"]["text/html"] for output in kernel.run(cell) if "text/html" in output.get("data", {}))
     (run,) = stored_runs(tmp_path / "results")
     assert run["entry_name"] in shown
     assert f"results/gait.Steps/1/{run['entry_name']}/" in shown

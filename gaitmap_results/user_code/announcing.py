@@ -1,0 +1,55 @@
+"""Tell users in one line what was stored, wherever their program shows its messages."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from gaitmap_results.exceptions import printable
+
+__all__ = ["announce"]
+
+_logger = logging.getLogger("gaitmap_results")
+
+
+def announce(lines: Sequence[str] | str) -> None:
+    """Tell the user in one line what was stored.
+
+    A program that set up logging at the level INFO gets it there.
+    A notebook shows it as an output of the cell: on the error stream it would be a red block.
+    Any other program has it on its standard error, where it never mixes with what the program prints.
+    """
+    text = printable(lines if isinstance(lines, str) else "\n".join(lines))
+    if _logger.isEnabledFor(logging.INFO) and _logger.hasHandlers():
+        _logger.info("%s", text)
+        return
+    try:
+        if not _display(text) and sys.stderr is not None:  # a program without a console has none
+            _write(text)
+    except Exception:  # noqa: BLE001 - streams of other programs raise anything, and the run is stored already
+        _logger.info("%s", text)
+
+
+def _display(text: str) -> bool:
+    """Show a text as the output of a notebook's cell; return whether this process has a notebook."""
+    ipython = sys.modules.get("IPython")
+    shell: Any = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
+    kernel = getattr(shell, "kernel", None)
+    session = getattr(kernel, "session", None)
+    # A forked worker has a copy of the kernel that nobody listens to.
+    if session is None or getattr(session, "pid", os.getpid()) != os.getpid():
+        return False
+    shell.display_pub.publish({"text/plain": text})
+    return True
+
+
+def _write(text: str) -> None:
+    tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)
+    if tqdm is None:
+        sys.stderr.write(f"{text}\n")
+    else:
+        # The bars of tqdm, which tpcp shows, stand on the line that would be written to.
+        tqdm.write(text, file=sys.stderr, nolock=True)
