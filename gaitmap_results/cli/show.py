@@ -21,7 +21,7 @@ from gaitmap_results.showing.requirements import requirement_lines
 from gaitmap_results.showing.text import one_line
 from gaitmap_results.store.files import is_real_folder
 from gaitmap_results.store.layout import RESULTS_DIR
-from gaitmap_results.store.privacy import REDACTED
+from gaitmap_results.store.secrecy import REDACTED
 
 __all__ = ["show"]
 

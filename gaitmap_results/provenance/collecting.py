@@ -15,7 +15,7 @@ from gaitmap_results import config
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.store.json_values import safe_text
 from gaitmap_results.store.layout import UNFINISHED_DIR
-from gaitmap_results.store.privacy import redact_command
+from gaitmap_results.store.secrecy import redact_command
 
 if TYPE_CHECKING:
     from gaitmap_results.provenance.git import GitState, GitUnreadableError, PendingStatus

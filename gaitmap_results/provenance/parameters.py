@@ -17,7 +17,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from gaitmap_results.store.json_values import safe_repr, safe_text
-from gaitmap_results.store.privacy import REDACTED, is_secret_name
+from gaitmap_results.store.secrecy import REDACTED, is_secret_name
 from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = ["dataset_columns", "describe_dataset", "describe_parameters"]
@@ -200,7 +200,7 @@ class _Description:
         attributes = _attributes(value)
         if "__repr__" not in _written_by_hand(value) and isinstance(attributes, dict):
             return {"class": kind, "attributes": self.of_value(attributes, depth + 1)}
-        text = _ADDRESS.sub("", safe_repr(value))
+        text = _ADDRESS.sub("", safe_repr(value, limit=None))
         return {"class": kind, "repr": _shortened(text, len(text), _MAX_CHARACTERS)}
 
 
@@ -312,7 +312,7 @@ def _of_data(value: Any) -> Any:
 
 
 def _text(value: Any) -> str:
-    return _ADDRESS.sub("", safe_repr(value))
+    return _ADDRESS.sub("", safe_repr(value, limit=None))
 
 
 def _source_hash(function: Any) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime, time
 from enum import Enum
@@ -14,9 +15,12 @@ from uuid import UUID
 
 from gaitmap_results.exceptions import InvalidCustomMetadataError
 
-__all__ = ["encode_custom_metadata", "encode_leniently", "own_copy", "safe_repr", "safe_text"]
+__all__ = ["MAX_REPR_BYTES", "encode_custom_metadata", "encode_leniently", "own_copy", "safe_repr", "safe_text"]
 
 JsonValue = Any
+
+#: A longer repr is cut: nobody reads it, and it would fill the record.
+MAX_REPR_BYTES: Final = 100_000
 
 # What JSON readers agree on; larger ones become floats in many of them, ours included (orjson).
 _MIN_INT: Final = -(2**63)
@@ -79,12 +83,30 @@ def encode_leniently(value: object) -> tuple[JsonValue, tuple[tuple[str, str], .
     return encoder.encode_root(value, must_be_mapping=False), tuple(encoder.problems)
 
 
-def safe_repr(value: object) -> str:
-    """Return the repr of ``value``; one that raises becomes the text of its error."""
+def safe_repr(value: object, limit: int | None = MAX_REPR_BYTES) -> str:
+    """Return the repr of ``value``; one that raises becomes the text of its error, a very long one is cut.
+
+    Parameters
+    ----------
+    value
+        Any object.
+    limit
+        The number of bytes in UTF-8 from which on it is cut; it then ends with a remark that says so.
+    """
     try:
-        return safe_text(repr(value))
+        text = safe_text(repr(value))
+        return text if limit is None or len(text) * 4 <= limit else _cut(text, limit)
     except Exception as error:  # noqa: BLE001 - a repr is foreign code and may raise anything
         return f"<repr of {type(value).__name__} failed: {_describe(error)}>"
+
+
+def _cut(text: str, limit: int) -> str:
+    raw = text.encode()
+    if len(raw) <= limit:
+        return text
+    # The last word goes, too: half of a secret cannot be recognised as one.
+    kept = re.sub(r"\S{1,1000}\Z", "", raw[:limit].decode(errors="ignore"))
+    return f"{kept}... <cut: this repr has {len(raw)} bytes>"
 
 
 def own_copy(custom_metadata: dict[str, Any] | None) -> dict[str, Any]:

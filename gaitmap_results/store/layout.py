@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gaitmap_results.exceptions import InvalidNameError
+from gaitmap_results.store.secrecy import REDACTED, holds_token
 
 __all__ = [
     "ATTESTATIONS_DIR",
@@ -156,7 +157,7 @@ def check_entry_name(entry_name: object) -> tuple[str, ...]:
     Raises
     ------
     InvalidNameError
-        If there is no part, or one of them cannot be the name of a folder.
+        If there is no part, or one of them cannot be the name of a folder, or looks like a token.
 
     Examples
     --------
@@ -182,6 +183,14 @@ def check_entry_name(entry_name: object) -> tuple[str, ...]:
             what="entry name",
             value=entry_name,
             reason=f"it has more than {_MAX_ENTRY_CHARACTERS} characters in all",
+        )
+    if any(isinstance(part, str) and holds_token(part) for part in parts):
+        raise InvalidNameError(
+            "The entry name holds a token or a key, which would be stored and published with the run. "
+            "Choose another name; nothing was run or stored.",
+            what="entry name",
+            value=REDACTED,
+            reason="it holds a token or a key",
         )
     what = "entry name" if len(parts) == 1 else "part of the entry name"
     checked = tuple(check_folder_name(part, what=what) for part in parts)

@@ -7,58 +7,23 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-__all__ = ["REDACTED", "Redactor", "is_secret_name", "redact_command", "redact_url", "secret_values", "user_names"]
+from gaitmap_results.store.secrecy import REDACTED, secret_values, without_secrets, without_tokens
 
-#: What stands in the place of a secret.
-REDACTED: Final = "<redacted>"
+__all__ = ["Redactor", "redact_url", "user_names"]
+
 _USER: Final = "<user>"
 
-_SECRET_NAME = re.compile(
-    r"token(?!iz)|secret|passw|passphrase|pwd|api[-_]?key|private[-_]?key|access[-_]?key|credential"
-    r"|auth(?!or(?:s|ity|ed|[^a-z]|$))",
-    re.IGNORECASE,
-)
-# `api_token='...'`, `"password": "..."` and `secret='...'` as they stand in a repr, if the name looks secret.
-_NAMED_TEXT = re.compile(
-    r"(?P<name>(?<![\w-])[\w-]+[\"']?\s*[=:]\s*)(?P<value>[bru]?'(?:[^'\\]|\\.)*'|[bru]?\"(?:[^\"\\]|\\.)*\")",
-    re.IGNORECASE,
-)
-_URL_IN_TEXT = re.compile(
-    r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
-)
-# `?api_key=...` in a URL, and what follows `Authorization:`.
-_NAMED_IN_QUERY = re.compile(r"(?P<name>[?&][\w.-]+=)(?P<value>[^\s&#'\"]+)")
-_AUTHORIZATION = re.compile(
-    r"(?P<name>\bbearer\s+|\bauthorization[\"']?\s*[:=]\s*[\"']?(?:\w+\s+)?)[\w.~+/=-]{8,}", re.IGNORECASE
-)
-# What at least one of the patterns above needs.
-_MAY_BE_PRIVATE = re.compile(r"[=:]|bearer", re.IGNORECASE)
 # Where an absolute path, or one that goes up, begins in a text, and all of it up to a blank or a bracket.
 _PATH_OUTSIDE = re.compile(r"(?:(?<![\w.%-])|(?<=\.\.))[/\\][^\s'\",;()\[\]{}|]*|%(?:2f|5c)[^\s'\"]*", re.IGNORECASE)
 _ANY_PATH = re.compile(
     r"(?<![^\s'\",;()\[\]{}|])[^\s'\",;()\[\]{}|]*(?:[/\\]|%2f|%5c)[^\s'\",;()\[\]{}|]*", re.IGNORECASE
 )
-# Shorter values of secret-looking variables ("1", "yes", "auto") are settings, and stand everywhere by chance.
-_MIN_SECRET_LENGTH = 8
 _IGNORES_CASE = sys.platform in ("win32", "darwin")
-
-
-@lru_cache(maxsize=4096)
-def is_secret_name(name: str) -> bool:
-    """Say whether something of this name is likely to be a secret.
-
-    Examples
-    --------
-    >>> from gaitmap_results.store.privacy import is_secret_name
-    >>> is_secret_name("api_token"), is_secret_name("tokenizer")
-    (True, False)
-    """
-    return _SECRET_NAME.search(name) is not None
 
 
 def redact_url(url: str) -> str:
@@ -77,53 +42,6 @@ def redact_url(url: str) -> str:
     if not parts.netloc:
         return url
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def redact_command(argv: Sequence[str]) -> list[str]:
-    """Return a command line with the values of secret-looking options taken out.
-
-    Examples
-    --------
-    >>> from gaitmap_results.store.privacy import redact_command
-    >>> redact_command(["run.py", "--api-key", "s3cr3t", "--password=x", "TOKEN=y", "--fold", "2"])
-    ['run.py', '--api-key', '<redacted>', '--password=<redacted>', 'TOKEN=<redacted>', '--fold', '2']
-    """
-    shown: list[str] = []
-    is_value = False
-    for argument in argv:
-        name, equals, _ = argument.partition("=")
-        if is_value and not argument.startswith("-"):
-            shown.append(REDACTED)
-            is_value = False
-            continue
-        is_value = False
-        if equals and _SECRET_NAME.search(name):
-            shown.append(f"{name}={REDACTED}")
-            continue
-        is_value = name.startswith("-") and _SECRET_NAME.search(name) is not None
-        shown.append(_URL_IN_TEXT.sub(rf"\g<scheme>{REDACTED}@", argument))
-    return shown
-
-
-def secret_values(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values that the command line and the environment give to secret-looking names, longest first."""
-    # SSH_AUTH_SOCK and the like hold a path; a secret may have slashes in it, too, but is no file.
-    values = (environment[name] for name in environment if is_secret_name(name))
-    found = {value for value in values if not _is_path(value)}
-    is_value = False
-    for argument in argv:
-        name, equals, value = argument.partition("=")
-        if is_value and not argument.startswith("-"):
-            found.add(argument)
-        is_value = not equals and name.startswith("-") and _SECRET_NAME.search(name) is not None
-        if equals and _SECRET_NAME.search(name):
-            found.add(value)
-    return tuple(sorted((value for value in found if len(value) >= _MIN_SECRET_LENGTH), key=len, reverse=True))
-
-
-def _is_path(value: str) -> bool:
-    folder = os.path.dirname(value)
-    return os.path.isabs(value) and folder != os.path.dirname(folder) and os.path.isdir(folder)
 
 
 def user_names(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
@@ -213,12 +131,7 @@ class Redactor:
         """Return ``text`` without secrets and, with ``relative_to``, without private paths."""
         for secret in self.secrets:
             text = text.replace(secret, REDACTED)
-        if self.relative_to is None and _MAY_BE_PRIVATE.search(text) is None:
-            return text  # names and versions of packages, for the most part
-        text = _NAMED_TEXT.sub(_without_secret, text)
-        text = _URL_IN_TEXT.sub(rf"\g<scheme>{REDACTED}@", text)
-        text = _NAMED_IN_QUERY.sub(_without_secret, text)
-        text = _AUTHORIZATION.sub(rf"\g<name>{REDACTED}", text)
+        text = without_secrets(text)
         for pattern, replacement in self._patterns:
             text = pattern.sub(replacement, text)
         if self._name_in_path is None:
@@ -228,13 +141,13 @@ class Redactor:
         return paths.sub(lambda found: name.sub(_USER, found.group()), text)
 
     def tree(self, value: Any) -> Any:
-        """Return a JSON value with every string in it rewritten by :meth:`text`; keys stay, unless they are paths."""
+        """Return a JSON value with every string in it rewritten by :meth:`text`; of keys only paths and tokens are."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
             shown: dict[str, Any] = {}
             for key, item in value.items():
-                name = self.text(key) if "/" in key or "\\" in key else key
+                name = self.text(key) if "/" in key or "\\" in key else without_tokens(key)
                 while name in shown:  # two paths may become one
                     name += "_"
                 shown[name] = self.tree(item)
@@ -285,14 +198,6 @@ class Redactor:
             pattern = rf"(?<=[/\\]){escaped}(?![\w-]|\.\w)|(?<![\w.-]){escaped}(?=[/\\@])|\A{escaped}\Z"
             patterns.append((re.compile(pattern, flags), _USER))
         return patterns
-
-
-def _without_secret(found: re.Match[str]) -> str:
-    name, value = found["name"], found["value"]
-    if is_secret_name(name):
-        return f"{name}'{REDACTED}'" if found.re is _NAMED_TEXT else f"{name}{REDACTED}"
-    # The text may itself be a repr that holds a secret.
-    return f"{name}{value[0]}{found.re.sub(_without_secret, value[1:])}"
 
 
 def _with_real_path(folder: Path) -> list[str]:

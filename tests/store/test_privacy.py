@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from processes import python_environment, run_python
 
 from gaitmap_results import recorded_run
-from gaitmap_results.store.privacy import REDACTED, Redactor, redact_command, redact_url, secret_values, user_names
+from gaitmap_results.store.privacy import Redactor, redact_url, user_names
+from gaitmap_results.store.secrecy import secret_values
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="plays a home folder of POSIX")
 
@@ -305,9 +306,15 @@ class Client:
         ])
 
 
+class Study(ExampleChallenge):
+    def run(self, optimizer):
+        super().run(1)
+        self.optimizer = optimizer
+        return self
+
+
 with recorded_run("entry", path=sys.argv[1]) as r:
-    challenge = ExampleChallenge().run(1)
-    challenge.optimizer = Client()
+    Study().run(Client())
 print(r.path_)
 """.replace("{TOKEN}", TOKEN)
     .replace("{PASSWORD}", PASSWORD)
@@ -350,26 +357,6 @@ def test_the_environment_as_a_whole_is_not_stored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "shown"),
-    [
-        (["--token", "abc"], ["--token", REDACTED]),
-        (["--token=abc"], [f"--token={REDACTED}"]),
-        (["--token", "--fold"], ["--token", "--fold"]),
-        (["-p", "--passphrase", "abc", "def"], ["-p", "--passphrase", REDACTED, "def"]),
-        (["--tokenizer", "bert"], ["--tokenizer", "bert"]),
-        (["--author", "Ada"], ["--author", "Ada"]),
-        (["API_KEY=abc"], [f"API_KEY={REDACTED}"]),
-        (["--n-jobs=2", "x=y"], ["--n-jobs=2", "x=y"]),
-        (["ftp://me:abc@host/x"], [f"ftp://{REDACTED}@host/x"]),
-        ([], []),
-    ],
-)
-def test_values_of_options_that_look_secret_are_taken_out(argv: list[str], shown: list[str]) -> None:
-    """The names of options stay, so that the command can be understood and repeated."""
-    assert redact_command(argv) == shown
-
-
-@pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("https://me:x@example.org/a.git", "https://example.org/a.git"),
@@ -377,7 +364,7 @@ def test_values_of_options_that_look_secret_are_taken_out(argv: list[str], shown
         ("https://a@b@example.org/x", "https://example.org/x"),
         ("git@example.org:a/b.git", "git@example.org:a/b.git"),
         ("/srv/git/a.git", "/srv/git/a.git"),
-        ("https://[broken", REDACTED),
+        ("https://[broken", "<redacted>"),
     ],
 )
 def test_urls_lose_what_is_private(url: str, shown: str) -> None:

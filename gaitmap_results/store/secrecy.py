@@ -1,0 +1,232 @@
+"""Find secrets by their names and shapes, and take them out of texts and command lines."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final, TypeAlias
+
+__all__ = [
+    "REDACTED",
+    "holds_token",
+    "is_secret_name",
+    "redact_command",
+    "secret_values",
+    "without_secrets",
+    "without_tokens",
+]
+
+#: What stands in the place of a secret.
+REDACTED: Final = "<redacted>"
+
+_SECRET_WORDS: Final = (
+    frozenset({"password", "passwords", "passwd", "passphrase", "passphrases", "pwd", "secret", "secrets", "token"})
+    | frozenset({"auth", "oauth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials"})
+    | frozenset({"apikey", "apikeys", "accesskey", "privatekey"})
+)
+_SECRET_KEYS: Final = frozenset({"api", "access", "private"})
+# Written as one word: PGPASSWORD, authtoken.
+_SECRET_ENDINGS: Final = ("password", "passwd", "passphrase", "secret", "token", "apikey")
+# `n_token`, `max_token_length`: how many of them, and no token.
+_COUNTS: Final = frozenset({"n", "num", "number", "max", "min", "count", "length", "len", "limit", "size", "total"})
+_SECRET_OPTIONS: Final = frozenset({"pass", "pat", "key", "otp", "sas"})
+_SECRET_IN_QUERIES: Final = frozenset({"sig", "signature"})
+_WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+
+_TOKEN: Final = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)"
+    r"|(?<![A-Za-z0-9])(?:"
+    r"gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|hf_[A-Za-z0-9]{30,}"
+    r"|gl(?:pat|dt|rt|rtr|ptt|cbt|soat|ft|imt|agent|wt|oas)-[\w-]{20,}"
+    r"|xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])"
+    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)",
+    re.DOTALL,
+)
+# What a token needs; most texts have none of it.
+_TOKEN_STARTS: Final = re.compile("-----BEGIN |gh[pousr]_|github_pat_|hf_|gl[a-z]{2,5}-|xox|xapp-|A[A-Z]{3}|eyJ")
+
+# `password=`, `"api_key": `, `'token' => ` and `secret: str = `; one that is part of a comparison is none.
+_NAMED: Final = re.compile(
+    r"""(?<![\w-])(?<!//)([\w-]+)(\\*["']?\s*(?:=>|:=|=(?!=)|:(?![:=/])(?:[ \t]*[\w.\[\]|]+[ \t]*=(?!=))?)\s*)"""
+)
+_OPTION: Final = re.compile(r"""(?<![\w-])(--?[A-Za-z][\w-]*)(["']?(?:,\s*|[ \t]+|=))(?!--)""")
+_IN_QUERY: Final = re.compile(r"(?:[?&]|&amp;|%3f|%26)([\w.-]+)(?:=|%3d)", re.IGNORECASE)
+_QUOTED: Final = r"""[bru]{0,2}(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_VALUE: Final = re.compile(
+    # In quotes, in escaped quotes, in quotes that were cut off.
+    rf"""(?P<quoted>{_QUOTED})|(?P<escape>\\+["']).*?(?P=escape)|[bru]{{0,2}}["'][^\n]*"""
+    # The repr of an object or a collection, one level deep.
+    rf"""|[\w.]*[(\[{{](?:[^()\[\]{{}}'"]|{_QUOTED})*[)\]}}]"""
+    # A word: up to white space, or to what ends it in a repr, a list or a sentence.
+    r"""|(?:[^\s,;&'"()\[\]{}\\]|[(\[{\\]|[,;](?!\s|$|["'\\]*[\w-]+\\*["']?\s*[=:])|[)\]}](?![\s,;.:)\]}'"]|$))+""",
+    re.DOTALL,
+)
+_IN_URL: Final = re.compile(r"(?:[^\s&#'\"<>%]|%(?!26|23)[0-9A-Fa-f]{2}|<redacted>)+")
+_SCHEME: Final = re.compile(r"(?:Basic|Bearer|Digest|Negotiate|Token|ApiKey)\s+", re.IGNORECASE)
+_COOKIES: Final = re.compile(r"[ \t]*([^\s;='\"]+=[^\s;,'\"]+)(?:;[ \t]*[^\s;=]+=[^\s;,'\"]*)*")
+_BEARER: Final = re.compile(r"(\bbearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
+_USER_IN_URL: Final = re.compile(
+    r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
+)
+# Values that say that there is no secret.
+_NOTHING: Final = re.compile(r"(?:None|null|True|False|''|\"\")(?![\w.'\"])", re.IGNORECASE)
+# Shorter values of secret-looking variables ("1", "yes", "auto") are settings, and stand everywhere by chance.
+_MIN_SECRET_LENGTH: Final = 8
+
+#: Where a value starts and ends, and what takes its place.
+_Span: TypeAlias = tuple[int, int, str]
+
+
+@lru_cache(maxsize=4096)
+def is_secret_name(name: str) -> bool:
+    """Say whether something of this name is likely to be a secret.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.secrecy import is_secret_name
+    >>> is_secret_name("api_token"), is_secret_name("tokenizer"), is_secret_name("n_tokens"), is_secret_name("low_pass")
+    (True, False, False, False)
+    """
+    words = [word.lower() for word in _WORD.findall(name[:1000])]
+    found = [word for word in words if word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS)]
+    found += [f"{one}{other}" for one, other in pairwise(words) if one in _SECRET_KEYS and other in ("key", "keys")]
+    return bool(found) and not (found == ["token"] and not _COUNTS.isdisjoint(words))
+
+
+def _is_secret_option(name: str) -> bool:
+    """Say whether an option (``--github-pat``) takes a secret."""
+    return name.startswith("-") and (is_secret_name(name) or name.lower().rpartition("-")[2] in _SECRET_OPTIONS)
+
+
+def holds_token(text: str) -> bool:
+    """Say whether a token of a well-known shape stands in a text."""
+    return _TOKEN_STARTS.search(text) is not None and _TOKEN.search(text) is not None
+
+
+def without_tokens(text: str) -> str:
+    """Return a text without tokens of GitHub, GitLab, Hugging Face, Slack and AWS, JSON Web Tokens and PEM blocks.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.secrecy import without_tokens
+    >>> without_tokens("rejected: AKIA" + "EXAMPLE" * 2 + "12")
+    'rejected: <redacted>'
+    """
+    return text if _TOKEN_STARTS.search(text) is None else _TOKEN.sub(REDACTED, text)
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without tokens, and without the values that follow secret-looking names and options.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.secrecy import without_secrets
+    >>> without_secrets("Conn(password=hunter2, low_pass=12), prog --token abc --fold 2")
+    'Conn(password=<redacted>, low_pass=12), prog --token <redacted> --fold 2'
+    """
+    text = _USER_IN_URL.sub(rf"\g<scheme>{REDACTED}@", without_tokens(text))
+    for pattern, judge in ((_IN_QUERY, _in_query), (_NAMED, _after_name), (_OPTION, _after_option)):
+        text = _replaced(text, pattern, judge)
+    return _BEARER.sub(rf"\g<1>{REDACTED}", text)
+
+
+def _replaced(text: str, pattern: re.Pattern[str], judge: Callable[[re.Match[str]], _Span | None]) -> str:
+    """Return a text with what ``judge`` returns in the place of each secret value after a name."""
+    parts = []
+    position = end = 0
+    while (name := pattern.search(text, position)) is not None:
+        position = name.end(1)
+        if (found := judge(name)) is not None:
+            parts += [text[end : found[0]], found[2]]
+            position = end = found[1]
+    return "".join([*parts, text[end:]]) if parts else text
+
+
+def _after_name(named: re.Match[str]) -> _Span | None:
+    text, name, sign = named.string, named[1], named[2]
+    start = named.end()
+    if name.startswith("-"):
+        return _value_at(text, start, sign) if _is_secret_option(name) else None
+    if not is_secret_name(name) or _NOTHING.match(text, start):
+        return None
+    if (scheme := _SCHEME.match(text, start)) is not None:
+        start = scheme.end()
+    if "cookie" in name.lower() and ":" in sign:
+        header = _COOKIES.match(text, text.index(":", named.end(1)) + 1)
+        if header is not None:
+            return header.start(1), header.end(), REDACTED
+    return _value_at(text, start, sign)
+
+
+def _after_option(option: re.Match[str]) -> _Span | None:
+    return _value_at(option.string, option.end(), "") if _is_secret_option(option[1]) else None
+
+
+def _in_query(named: re.Match[str]) -> _Span | None:
+    words = {word.lower() for word in _WORD.findall(named[1])}
+    if not is_secret_name(named[1]) and words.isdisjoint(_SECRET_IN_QUERIES):
+        return None
+    value = _IN_URL.match(named.string, named.end())
+    return None if value is None else (*value.span(), REDACTED)
+
+
+def _value_at(text: str, start: int, separator: str) -> _Span | None:
+    """Return where a value that starts here ends, and what takes its place."""
+    value = _VALUE.match(text, start)
+    if value is None or not value[0]:
+        return None
+    quotes = value["quoted"] is not None and not separator.startswith("\\")
+    return start, value.end(), f"'{REDACTED}'" if quotes else REDACTED
+
+
+def redact_command(argv: Sequence[str]) -> list[str]:
+    """Return a command line with the values of secret-looking options taken out.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.secrecy import redact_command
+    >>> redact_command(["run.py", "--api-key", "s3cr3t", "--password=x", "TOKEN=y", "--fold", "2"])
+    ['run.py', '--api-key', '<redacted>', '--password=<redacted>', 'TOKEN=<redacted>', '--fold', '2']
+    """
+    return [shown for shown, _ in _judged(argv)]
+
+
+def _judged(argv: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+    """Return each argument as it is shown, and the secret in it that must not stand anywhere else either."""
+    option = ""
+    for argument in argv:
+        # `--password -x` gives a password; `--password --fold` gives none.
+        if option and not argument.startswith("--"):
+            # What follows `--key` may be a word such as `left_foot`, which stands elsewhere, too.
+            yield REDACTED, None if option == "key" else argument
+            option = ""
+            continue
+        option = ""
+        name, equals, value = argument.partition("=")
+        # Not the query of a URL, and not a sentence.
+        if re.fullmatch(r"[\w.+-]+", name) is None or not (
+            _is_secret_option(name) or (equals and is_secret_name(name))
+        ):
+            yield without_secrets(argument), None
+        elif equals:
+            yield f"{name}={REDACTED}", None if name.lstrip("-") == "key" else value
+        else:
+            option = "" if name.startswith(("--no-", "--without-")) else name.lstrip("-")
+            yield argument, None
+
+
+def secret_values(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the values that the command line and the environment give to secret-looking names, longest first."""
+    # SSH_AUTH_SOCK and the like hold a path; a secret may have slashes in it, too, but is no file.
+    values = {environment[name] for name in environment if is_secret_name(name)}
+    found = {value for value in values if not _is_path(value)}
+    found |= {value for _, value in _judged(argv) if value is not None and not os.path.lexists(value)}
+    return tuple(sorted((value for value in found if len(value) >= _MIN_SECRET_LENGTH), key=len, reverse=True))
+
+
+def _is_path(value: str) -> bool:
+    folder = os.path.dirname(value)
+    return os.path.isabs(value) and folder != os.path.dirname(folder) and os.path.isdir(folder)
