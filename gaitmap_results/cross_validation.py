@@ -1,4 +1,4 @@
-"""Saves and loads cross-validation results.
+"""Save and load cross-validation results.
 
 These functions are for the authors of challenges that use tpcp's ``cross_validate``.
 The files can be read by gaitmap_challenges, and the files that gaitmap_challenges wrote can be read here.
@@ -8,9 +8,7 @@ It says what plain JSON loses, such as whether a list was an array, and what had
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
@@ -18,10 +16,9 @@ from gaitmap_results._pandas import require_pandas
 from gaitmap_results.exceptions import CorruptRunError
 from gaitmap_results.store import files
 from gaitmap_results.store.json_files import dump_json
-from gaitmap_results.typed_results import tables as _typed_tables
 from gaitmap_results.typed_results.files import load_typed, read_plain, read_types, save_typed, write_encoded
-from gaitmap_results.typed_results.labels import label_type
-from gaitmap_results.typed_results.values import Encoder, decode, decode_items
+from gaitmap_results.typed_results.folds import decode_folds, decode_plain_folds, encode_folds, object_column
+from gaitmap_results.typed_results.values import Encoder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,19 +81,7 @@ def collect_cv_results(cv_results: Mapping[str, Any]) -> pd.DataFrame:
     [[1.0, 0.5], [0.5]]
     """
     pd = require_pandas(_WHAT)
-    return pd.DataFrame({key: _column(values, pd) for key, values in cv_results.items() if key != "optimizer"})
-
-
-def _column(values: Any, pd: Any) -> Any:
-    """Return one value for each fold; pandas itself would look into lists, arrays and tables."""
-    if isinstance(values, str) or not hasattr(values, "__len__"):
-        return values
-    if getattr(values, "ndim", None) == 1 or all(isinstance(value, (str, int, float)) for value in values):
-        return values
-    column = pd.Series([None] * len(values), dtype=object).to_numpy(copy=True)
-    for number, value in enumerate(values):
-        column[number] = value
-    return column
+    return pd.DataFrame({key: object_column(values, pd) for key, values in cv_results.items() if key != "optimizer"})
 
 
 def collect_cv_metadata(dataset: Any) -> CvMetadata:
@@ -200,24 +185,8 @@ def save_cv_results(
     require_pandas(_WHAT)
     folder = Path(folder_path)
     encoder = Encoder()
-    columns = _unique_texts(cv_results.columns.tolist())
-    rows = _unique_texts(cv_results.index.tolist())
-    plain: dict[str, Any] = {}
-    notes = []
-    for number, name in enumerate(columns):
-        series = cv_results.iloc[:, number]
-        n_left_out = len(encoder.left_out)
-        encode_items = functools.partial(encoder.encode_items, place=name, depth=0)
-        values, note = _typed_tables.encode_values(series, encode_items)
-        if len(encoder.left_out) > n_left_out:
-            # A repr is no period, interval or category; without its type the column can still be loaded.
-            note["dtype"] = "object"
-        plain[name] = dict(zip(rows, values, strict=True))
-        notes.append(note)
-    axes = {}
-    for axis, labels in (("index", cv_results.index), ("columns", cv_results.columns)):
-        axes[axis], axes[f"{axis}_note"] = encoder.encode(labels, axis)
-    write_encoded(folder / filename, plain, encoder, {"data": notes, **axes})
+    plain, types = encode_folds(cv_results, encoder)
+    write_encoded(folder / filename, plain, encoder, types)
     files.write_file(folder / meta_data_filename, dump_json(dict(cv_metadata)))
 
 
@@ -293,13 +262,13 @@ def load_cv_results(
     >>> loaded.to_dict("list")
     {'test__agg__f1': [0.3333333333333333, 1.0], 'n': [3, 4]}
     """
-    pd = require_pandas(_WHAT)
+    require_pandas(_WHAT)
     folder = Path(folder_path)
     metadata = read_plain(folder / meta_data_filename)
     plain = read_plain(folder / filename)
     types = read_types(folder / filename)
     try:
-        table = _from_plain(plain, metadata, pd) if types is None else _from_types(plain, types, pd)
+        table = decode_plain_folds(plain, metadata) if types is None else decode_folds(plain, types)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CorruptRunError(
             f"{folder / filename} does not hold the results of a cross-validation: {type(error).__name__}: {error}.",
@@ -343,47 +312,3 @@ def load_opti_results(folder_path: str | Path, filename: str = "opti_results.jso
         return None
     loaded: list[dict[str, Any]] | None = load_typed(path)
     return loaded
-
-
-def _unique_texts(labels: Sequence[Any]) -> list[str]:
-    """Return a text for each label; where two would be the same, their numbers."""
-    texts = [str(label) for label in labels]
-    return texts if len(set(texts)) == len(texts) else [str(number) for number in range(len(texts))]
-
-
-def _from_types(plain: Mapping[str, Any], types: Mapping[str, Any], pd: Any) -> Any:
-    # Of an index that could not be stored there is only a repr; the texts of its labels are in the plain file.
-    texts = {"index": list(next(iter(plain.values()), ())), "columns": list(plain)}
-    index, columns = (
-        texts[axis] if types[f"{axis}_note"] is None else decode(types[axis], types[f"{axis}_note"]) for axis in texts
-    )
-    series = [
-        _typed_tables.decode_values(list(values.values()), note, decode_items, index=index)
-        for values, note in zip(plain.values(), types["data"], strict=True)
-    ]
-    table = pd.concat(series, axis=1) if series else pd.DataFrame(index=index)
-    table.columns = columns
-    return table
-
-
-def _from_plain(plain: Mapping[str, Any], metadata: Mapping[str, Any], pd: Any) -> Any:
-    """Return a table of gaitmap_challenges, which wrote NaN as null."""
-    label = label_type(f"{metadata['dataset_name']}DataPointLabel", tuple(metadata["dataset_columns"]))
-    columns = {}
-    index: list[Any] = []
-    for name, values in plain.items():
-        index = [int(key) if key.lstrip("-").isdigit() else key for key in values]
-        cells = list(values.values())
-        if name.endswith("data_labels"):
-            cells = [[label(*each) if isinstance(each, list) else label(each) for each in cell] for cell in cells]
-        else:
-            cells = list(_with_nan([cell if not isinstance(cell, list) else list(_with_nan(cell)) for cell in cells]))
-        columns[name] = pd.Series(_column(cells, pd), index=index)
-    return pd.DataFrame(columns, index=index)
-
-
-def _with_nan(values: Sequence[Any]) -> Iterator[Any]:
-    """Yield numbers with NaN where one is missing; anything else as it is."""
-    are_numbers = all(value is None or (isinstance(value, (int, float)) and value is not True) for value in values)
-    for value in values:
-        yield math.nan if value is None and are_numbers else value
