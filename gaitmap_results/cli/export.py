@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from gaitmap_results.cli.table_files import csv_bytes, formula_columns, json_byt
 from gaitmap_results.cli.terminal import progress, report_skipped, say
 from gaitmap_results.exceptions import CorruptRunError, MissingExtraError, ResultsFolderError, RunNotFoundError
 from gaitmap_results.reading.index import RunSummary
+from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.reading.table import RunRows, summary_columns, table_columns
 from gaitmap_results.showing.text import counted, one_line
 from gaitmap_results.store.layout import METADATA_FILE
@@ -39,15 +41,19 @@ _ENDINGS = (".csv", ".parquet", ".json")
 )
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 @click.option("--parameters", is_flag=True, help="Add a column for each parameter of challenge, pipeline, data set.")
+@click.option("--scores", is_flag=True, help="Write one row for each unit of the scores, mostly a participant.")
 @click.option("--column", "columns", multiple=True, help="Add a key of metadata.json; a dot leads into nested ones.")
-def export(results: Path | None, target: Path, overwrite: bool, parameters: bool, columns: tuple[str, ...]) -> None:
+def export(
+    results: Path | None, target: Path, overwrite: bool, parameters: bool, scores: bool, columns: tuple[str, ...]
+) -> None:
     """Write a table with one row for each run.
 
     RESULTS is the results folder; without it, the config's is used. The columns say which run it is, when it ran, from
     which code, and whether it is official and why not; they are named like the keys in metadata.json. Custom metadata
-    follow in columns that start with `custom.`, and path is relative to the results folder. Lists are written as JSON
-    if the format has none. Texts are written as they are stored: a note names columns in which a spreadsheet would take
-    one for a formula. Parquet needs pandas and pyarrow: `pip install "gaitmap_results[parquet]"`.
+    follow in columns that start with `custom.`, the means of scores in columns that start with `score.`, and path is
+    relative to the results folder. Lists are written as JSON if the format has none. Texts are written as they are
+    stored: a note names columns in which a spreadsheet would take one for a formula. Parquet needs pandas and pyarrow:
+    `pip install "gaitmap_results[parquet]"`.
     """
     ending = target.suffix.lower()
     if ending not in _ENDINGS:
@@ -56,23 +62,23 @@ def export(results: Path | None, target: Path, overwrite: bool, parameters: bool
         raise click.UsageError(f"{target} is there already. Choose another name, or pass --overwrite.")
     if any((folder / METADATA_FILE).exists() for folder in target.absolute().parents):
         raise click.UsageError(f"{target} lies in a run folder, which is never changed. Choose another place.")
+    if scores and (parameters or columns):
+        raise click.UsageError("--scores writes scores and what names their run; leave out --parameters and --column.")
     if ending == ".parquet":
         _check_parquet()
     folder = existing_results_folder(results)
     runs, store = scan(folder)
     report_skipped(store.skipped)
-    maker = RunRows((*_MORE, *columns), parameters=parameters)
-    with progress("Reading metadata", len(runs)) as advance:
-        rows = []
-        for summary in runs:
-            rows.append(_row(maker, summary, folder))
-            advance()
-    for each in maker.skipped:
-        say(f"Incomplete row: {each.reason}", err=True)
-    names = table_columns(rows, (*_MORE, *columns))
+    if scores:
+        rows = [row for summary in runs for row in _unit_rows(summary, folder)]
+        what = counted(len(rows), "row")
+        names = list(dict.fromkeys(name for row in rows for name in row))
+    else:
+        rows, names = _run_rows(runs, folder, columns, parameters=parameters)
+        what = counted(len(rows), "run")
     content = {".csv": csv_bytes, ".json": json_bytes, ".parquet": parquet_bytes}[ending](rows, names)
     _write(target, content)
-    say(f"Wrote {counted(len(rows), 'run')} to {target}", err=True)
+    say(f"Wrote {what} to {target}", err=True)
     risky = formula_columns(rows) if ending == ".csv" else []
     if risky:
         say(
@@ -80,6 +86,42 @@ def export(results: Path | None, target: Path, overwrite: bool, parameters: bool
             "Import these columns as text.",
             err=True,
         )
+
+
+def _run_rows(
+    runs: Sequence[RunSummary], folder: Path, columns: tuple[str, ...], *, parameters: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    maker = RunRows((*_MORE, *columns), parameters=parameters, scores=True)
+    with progress("Reading metadata", len(runs)) as advance:
+        rows = []
+        for summary in runs:
+            rows.append(_row(maker, summary, folder))
+            advance()
+    for each in maker.skipped:
+        say(f"Incomplete row: {each.reason}", err=True)
+    return rows, table_columns(rows, (*_MORE, *columns))
+
+
+def _unit_rows(summary: RunSummary, folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield a row for each unit of a run's scores."""
+    scores = known_scores(summary.folder)
+    if scores is None:
+        return
+    run = {
+        "entry_name": "/".join(summary.entry),
+        "challenge_name": summary.challenge_name,
+        "challenge_version": summary.challenge_version,
+        "kind": summary.kind,
+        "run_id": summary.run_id,
+        "path": _relative(summary, folder),
+    }
+    for row in scores.rows:
+        yield {**run, **dict(zip(scores.units, row.unit, strict=True)), **row.scores}
+
+
+def _relative(summary: RunSummary, folder: Path) -> str:
+    # A file is handed on: it does not tell where the folder lies here.
+    return os.path.relpath(summary.folder, folder).replace(os.sep, "/")
 
 
 def _check_parquet() -> None:
@@ -94,8 +136,7 @@ def _check_parquet() -> None:
 
 
 def _row(maker: RunRows, summary: RunSummary, folder: Path) -> dict[str, Any]:
-    # A file is handed on: it does not tell where the folder lies here.
-    path = os.path.relpath(summary.folder, folder).replace(os.sep, "/")
+    path = _relative(summary, folder)
     try:
         row = maker.row(summary, path)
     except (RunNotFoundError, CorruptRunError, OSError) as error:

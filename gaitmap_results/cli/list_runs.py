@@ -14,6 +14,7 @@ from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.reading.attestations import withdrawals
 from gaitmap_results.reading.criteria import make_criteria
 from gaitmap_results.reading.index import RunSummary, by_start
+from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.reading.table import HEADINGS, summary_columns
 from gaitmap_results.showing.text import counted, duration, local_time, one_line
 from gaitmap_results.store.layout import UNFINISHED_DIR
@@ -44,6 +45,7 @@ _MIN_REASONS = 12
 @click.option("--since", help='Only runs that started at or after this: today, "2 days ago", a date or a time.')
 @click.option("--until", help="Only runs that started before this time, or not later than this date.")
 @click.option("--commit", help="Only runs of this commit; the first characters of its hash are enough.")
+@click.option("--score", help="Show the mean of this score instead of that of the main score.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
 def list_runs(
     results: Path | None,
@@ -56,6 +58,7 @@ def list_runs(
     since: str | None,
     until: str | None,
     commit: str | None,
+    score: str | None,
     as_json: bool,
 ) -> None:
     """List the runs in a results folder.
@@ -63,7 +66,7 @@ def list_runs(
     RESULTS is the results folder; without it, the config's is used. Runs are grouped by challenge and sorted by entry
     and start, which is shown in local time. Reasons names the first reason why a run is a debug run, and how many more
     there are. A * after a commit stands for uncommitted changes. Run is the beginning of the run's id, or its folder if
-    it has none.
+    it has none. Score is the mean of the main score over all participants.
     """
     if official and debug:
         raise click.UsageError("No run is both --official and --debug. Choose one, or none for all runs.")
@@ -89,11 +92,14 @@ def list_runs(
     if as_json:
         echo_json([_described(summary, reason) for summary, reason in zip(runs, withdrawn, strict=True)])
         return
+    means = [_mean(summary, score) for summary in runs]
+    if score is not None and not any(means):
+        raise InvalidOptionError(f"None of the {counted(len(runs), 'run')} has a score {score!r}.")
     if not runs:
         of = f"None of the {counted(len(found), 'run')} in {folder} matches the options" if found else ""
         say(of or f"There is no run in {folder}", err=True)
     else:
-        _show(runs, folder, withdrawn)
+        _show(runs, folder, withdrawn, means)
     unfinished = _count_unfinished(folder)
     if unfinished:
         say(f"{counted(unfinished, 'unfinished run')}; see gaitmap-results unfinished {folder}")
@@ -110,8 +116,23 @@ def _latest(runs: Sequence[RunSummary]) -> list[RunSummary]:
 
 def _described(summary: RunSummary, withdrawn: str | None) -> dict[str, Any]:
     columns = summary_columns(summary, withdrawn)
-    lists = {"entry_name": list(summary.entry), "debug_reasons": list(summary.debug_reasons)}
+    scores = known_scores(summary.folder)
+    lists = {
+        "scores": {} if scores is None else scores.means(),
+        "entry_name": list(summary.entry),
+        "debug_reasons": list(summary.debug_reasons),
+    }
     return {"path": summary.folder, **columns, **lists}
+
+
+def _mean(summary: RunSummary, name: str | None) -> str:
+    """Return the name of a score, by default of the main one, and its mean; empty if the run does not have it."""
+    scores = known_scores(summary.folder, derive=name is not None)
+    shown = name if scores is None or name is not None else scores.main_score
+    if scores is None or shown not in scores.directions:
+        return ""
+    mean = scores.mean(shown)
+    return one_line(f"{shown} {'unknown' if mean is None else f'{mean:.4g}'}")
 
 
 def _count_unfinished(folder: Path) -> int:
@@ -123,11 +144,15 @@ def _count_unfinished(folder: Path) -> int:
     return len({name.partition(".")[0] for name in names if not name.startswith(".")})
 
 
-def _show(runs: Sequence[RunSummary], folder: Path, withdrawn: Sequence[str | None]) -> None:
+def _show(runs: Sequence[RunSummary], folder: Path, withdrawn: Sequence[str | None], means: Sequence[str]) -> None:
     output = console()
     seconds = _need_seconds(runs)
     rows = [_row(summary, reason, seconds=seconds) for summary, reason in zip(runs, withdrawn, strict=True)]
-    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
+    headings = _HEADINGS
+    if any(means):
+        rows = [(*row, mean) for row, mean in zip(rows, means, strict=True)]
+        headings = (*_HEADINGS, "Score")
+    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     if at_terminal():
         widths = _fitted(widths, output.width)
     previous: tuple[object, ...] = ()
@@ -135,7 +160,7 @@ def _show(runs: Sequence[RunSummary], folder: Path, withdrawn: Sequence[str | No
         challenge = summary.challenge_name, summary.challenge_version
         if challenge != previous[:2]:
             output.print(("\n" if previous else "") + one_line("  ".join(challenge)), style="bold", soft_wrap=True)
-            output.print(_line(_HEADINGS, widths), style="dim", soft_wrap=True)
+            output.print(_line(headings, widths), style="dim", soft_wrap=True)
         entry, *others = row
         # At a terminal an entry is named once, on a line of its own if it is long; elsewhere each line stands alone.
         if at_terminal() and (*challenge, entry) == previous:

@@ -15,6 +15,7 @@ from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.attestations import withdrawn_reason
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_custom_metadata, load_run_metadata
+from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.showing.facts import files_of, run_facts, run_title
 from gaitmap_results.showing.lines import fact_lines
 from gaitmap_results.showing.requirements import requirement_lines
@@ -22,6 +23,7 @@ from gaitmap_results.showing.text import one_line
 from gaitmap_results.store.files import is_real_folder
 from gaitmap_results.store.layout import RESULTS_DIR
 from gaitmap_results.store.secrecy import REDACTED
+from gaitmap_results.typed_results.scores import Scores
 
 __all__ = ["show"]
 
@@ -57,14 +59,24 @@ def show(run: tuple[str, ...], results: Path | None, as_json: bool, requirements
 def _described(summary: RunSummary, metadata: dict[str, Any]) -> dict[str, Any]:
     results = summary.path / RESULTS_DIR
     files = files_of(results) if is_real_folder(results) else []
+    scores = _scores(summary.path)
     return {
         "path": summary.folder,
         "kind": summary.kind,
         "withdrawn": withdrawn_reason(summary),
         "metadata": metadata,
         "custom_metadata": _custom_metadata(summary.path),
+        "scores": None if scores is None else scores.to_json(),
         "core_results": [{"name": name, "bytes": n_bytes} for name, n_bytes in files],
     }
+
+
+def _scores(path: Path) -> Scores | None:
+    try:
+        return read_scores(path)
+    except (RunNotFoundError, CorruptRunError, OSError) as error:
+        say(f"The scores cannot be read: {error}", err=True)
+        return None
 
 
 def _custom_metadata(path: Path) -> Any:
@@ -82,7 +94,14 @@ def _print(summary: RunSummary, metadata: dict[str, Any]) -> None:
     output.print(one_line(summary.folder), style="dim", soft_wrap=True)
     output.print()
     custom = _custom_metadata(summary.path)
-    facts = run_facts(metadata, custom, files=files_of(summary.path), withdrawn=withdrawn_reason(summary))
+    scores = _scores(summary.path)
+    facts = run_facts(
+        metadata,
+        custom,
+        files=files_of(summary.path),
+        withdrawn=withdrawn_reason(summary),
+        scores=() if scores is None else scores.lines(),
+    )
     print_labelled(output, ((label, "dim", lines) for label, lines in fact_lines(facts)))
 
 

@@ -10,6 +10,7 @@ from gaitmap_results.challenge import all_challenge_names
 from gaitmap_results.exceptions import CorruptRunError, InvalidChallengeError, RunNotFoundError, WrongChallengeError
 from gaitmap_results.reading.legacy import repaired
 from gaitmap_results.reading.run_files import links_out, read_run_json
+from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.showing.html import run_html
 from gaitmap_results.store.layout import CUSTOM_METADATA_FILE, METADATA_FILE, RESULTS_DIR
 
@@ -51,7 +52,8 @@ class LoadedRun(_Contents):
     path: Path | None = None
 
     def _repr_html_(self) -> str:
-        return run_html(self.metadata, self.custom_metadata, self.path)
+        scores = None if self.path is None else known_scores(self.path)
+        return run_html(self.metadata, self.custom_metadata, self.path, scores=scores.lines() if scores else ())
 
 
 #: The name that gaitmap_challenges has for it.

@@ -18,7 +18,7 @@ from gaitmap_results.typed_results.scores import FOLD_UNITS, PARTICIPANT_COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["load_scores", "read_cross_validation", "read_scores", "scores_table", "unit_index"]
+__all__ = ["known_scores", "load_scores", "read_cross_validation", "read_scores", "scores_table", "unit_index"]
 
 _SINGLE: Final = "test_single_"
 
@@ -126,6 +126,24 @@ def read_scores(folder: str | Path) -> Scores | None:
         raise CorruptRunError(f"{path} holds no scores that can be read: {error}.", path=folder) from error
     except OSError as error:
         raise CorruptRunError(f"{path} cannot be read: {error.strerror or error}.", path=folder) from error
+
+
+def known_scores(folder: str | Path, *, derive: bool = True) -> Scores | None:
+    """Return the scores of a run as far as they can be read, for lists of many runs.
+
+    Parameters
+    ----------
+    folder
+        The run folder.
+    derive
+        Whether to derive those of records of gaitmap_challenges, which takes longer.
+    """
+    try:
+        if not derive and not (Path(folder) / SCORES_FILE).exists():
+            return None
+        return read_scores(folder)
+    except (CorruptRunError, RunNotFoundError, OSError):
+        return None
 
 
 def _derived(folder: Path) -> Scores | None:

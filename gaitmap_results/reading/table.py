@@ -14,6 +14,7 @@ from gaitmap_results.reading.attestations import withdrawals
 from gaitmap_results.reading.columns import exact_column
 from gaitmap_results.reading.index import RunSummary, SkippedRun
 from gaitmap_results.reading.loading import load_run_custom_metadata
+from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.reading.selecting import paths_of_entry, warn_about_skipped
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ __all__ = [
 
 #: What stands before a key of the custom metadata where it could be taken for a column of ours.
 CUSTOM: Final = "custom."
+#: What stands before the name of a score.
+SCORE: Final = "score."
 #: What the columns are called in tables that people read.
 HEADINGS: Final = {
     "entry_name": "Entry",
@@ -54,7 +57,7 @@ _FIRST_IN_OVERVIEW: Final = ("entry_name", "run_start_datetime")
 _LAST_IN_OVERVIEW: Final = ("runtime", "kind", "debug_reasons", "git_commit_hash")
 _NOT_IN_OVERVIEW: Final = frozenset({*_OWN_COLUMNS, "path", "long_description"})
 _PARAMETERS: Final = ("challenge", "pipeline", "dataset")
-_PREFIXES: Final = (CUSTOM, *(f"{what}." for what in _PARAMETERS))
+_PREFIXES: Final = (CUSTOM, SCORE, *(f"{what}." for what in _PARAMETERS))
 _MISSING: Final = object()
 
 Results = Mapping[tuple[str, ...], "str | Path | Sequence[str | Path]"]
@@ -98,6 +101,8 @@ class RunRows:
         Whether to add one column for each parameter of challenge, pipeline and data set.
     bare_keys
         Whether the keys of the custom metadata stand under their own names where these are free.
+    scores
+        Whether to add one column for the mean of each score: ``score.{name}``.
 
     Attributes
     ----------
@@ -105,11 +110,14 @@ class RunRows:
         What could not be read so far.
     """
 
-    def __init__(self, additional: Sequence[str] = (), *, parameters: bool = False, bare_keys: bool = False) -> None:
+    def __init__(
+        self, additional: Sequence[str] = (), *, parameters: bool = False, bare_keys: bool = False, scores: bool = False
+    ) -> None:
         self.skipped: list[SkippedRun] = []
         self._additional = additional
         self._parameters = parameters
         self._bare_keys = bare_keys
+        self._scores = scores
         self._withdrawn: Callable[[RunSummary], str | None] = withdrawals()
 
     def row(self, summary: RunSummary, path: object) -> dict[str, Any]:
@@ -125,7 +133,8 @@ class RunRows:
             found = _get(custom, key) if found is _MISSING else found
             if found is not _MISSING:
                 row[key] = found
-        return row | (_parameter_columns(metadata) if self._parameters else {})
+        row |= _parameter_columns(metadata) if self._parameters else {}
+        return row | (_score_columns(summary) if self._scores else {})
 
     def _custom(self, summary: RunSummary) -> dict[str, Any]:
         try:
@@ -138,6 +147,11 @@ class RunRows:
     def _custom_column(self, key: str) -> str:
         is_taken = key in (*_OWN_COLUMNS, "path") or key.startswith(_PREFIXES)
         return key if self._bare_keys and not is_taken else f"{CUSTOM}{key}"
+
+
+def _score_columns(summary: RunSummary) -> dict[str, float | None]:
+    scores = known_scores(summary.folder)
+    return {} if scores is None else {f"{SCORE}{name}": mean for name, mean in scores.means().items()}
 
 
 def _parameter_columns(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -228,9 +242,10 @@ def get_metadata_as_df(
 def table_columns(rows: Iterable[Mapping[str, Any]], additional: Sequence[str]) -> list[str]:
     """Return the names of all columns: ours, the author's, the path, and what was asked for."""
     found = dict.fromkeys(name for row in rows for name in row)
-    parameters = [name for name in found if name.startswith(_PREFIXES[1:])]
-    authors = [name for name in found if name not in ("path", *additional, *parameters)]
-    return list(dict.fromkeys([*_OWN_COLUMNS, *authors, "path", *additional, *parameters]))
+    parameters = [name for name in found if name.startswith(_PREFIXES[2:])]
+    scores = [name for name in found if name.startswith(SCORE)]
+    authors = [name for name in found if name not in ("path", *additional, *parameters, *scores)]
+    return list(dict.fromkeys([*_OWN_COLUMNS, *authors, "path", *scores, *additional, *parameters]))
 
 
 def generate_overview_table(results: Results) -> pd.DataFrame:
@@ -245,6 +260,7 @@ def generate_overview_table(results: Results) -> pd.DataFrame:
     -------
     table
         One row for each run, sorted by entry, the latest run of an entry first.
+        The mean of the main score stands in a column with the name of the score.
         What describes an entry is taken from its custom metadata: ``short_description``, ``code_authors``,
         ``algorithm_authors``, ``implementation_url`` and ``references``.
 
@@ -260,9 +276,19 @@ def generate_overview_table(results: Results) -> pd.DataFrame:
     ['Entry', 'Datetime', 'Runtime', 'Kind', 'Reasons', 'Commit']
     """
     table = get_metadata_as_df(results)
+    main = [_main_score(path) for path in table["path"]]
+    for name in dict.fromkeys(each[0] for each in main if each is not None):
+        table[name] = [each[1] if each is not None and each[0] == name else None for each in main]
     table = table.sort_values(["entry_name", "run_start_datetime_utc"], ascending=[True, False])
     authors = [name for name in table.columns if name not in _NOT_IN_OVERVIEW]
     return table[[*_FIRST_IN_OVERVIEW, *authors, *_LAST_IN_OVERVIEW]].rename(columns=HEADINGS).reset_index(drop=True)
+
+
+def _main_score(path: Path) -> tuple[str, float | None] | None:
+    """Return the name of the main score of a run, and its mean."""
+    scores = known_scores(path, derive=False)
+    name = None if scores is None else scores.main_score
+    return None if scores is None or name is None else (name, scores.mean(name))
 
 
 def _checked_keys(keys: Sequence[str] | None) -> list[str]:

@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +41,7 @@ from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publish
 from gaitmap_results.showing import html as _html
 from gaitmap_results.store.json_values import encode_custom_metadata, own_copy
+from gaitmap_results.typed_results.scores import Scores
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.announcing import announce
 from gaitmap_results.user_code.caller import Caller
@@ -121,6 +122,10 @@ class Recorder(_html.ShownRecorder):
         check_challenge(challenge)
         self.runs.named.given.append(challenge)
         return challenge
+
+    def _score_lines(self) -> Sequence[str]:
+        scores = Scores.stored_in(self.paths_[-1])
+        return () if scores is None else scores.lines()
 
     def __enter__(self) -> Recorder:
         self._prepare()

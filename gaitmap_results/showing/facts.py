@@ -30,6 +30,7 @@ _PACKAGES: Final = (
     *("tpcp", "numpy", "pandas", "scipy", "scikit-learn", "optuna", "torch", "tensorflow"),
 )
 _MAX_PACKAGES: Final = 10
+_MAX_SCORES: Final = 8
 _MAX_NESTED: Final = 6
 _MAX_REPR_LINES: Final = 12
 # How tpcp writes the number of data points in a repr.
@@ -61,6 +62,7 @@ def run_facts(
     *,
     files: Sequence[tuple[str, int]] = (),
     withdrawn: str | None = None,
+    scores: Sequence[str] = (),
 ) -> list[Fact]:
     """Return what is known about a run, the most important first; what is not known is left out.
 
@@ -74,12 +76,15 @@ def run_facts(
         The name and the size in bytes of each file of the run.
     withdrawn
         Why the run was withdrawn, if it was.
+    scores
+        A line for each of its scores.
     """
     record = metadata if isinstance(metadata, dict) else {}
     facts = [
         Fact("Withdrawn", () if withdrawn is None else (withdrawn,)),
         Fact("Kind", tuple(_kind(record))),
         Fact("When", tuple(_when(record))),
+        Fact("Scores", tuple(scores), is_detail=len(scores) > _MAX_SCORES),
         Fact("Code", tuple(_code(record))),
         Fact("Other code", tuple(_other_code(record))),
         Fact("Caller", tuple(_caller(record))),

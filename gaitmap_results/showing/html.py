@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,11 +51,14 @@ class ShownRecorder:
     custom_metadata: dict[str, Any]
     _entry_name: object
 
+    def _score_lines(self) -> Sequence[str]:
+        return ()
+
     def _repr_html_(self) -> str:
         if self.metadata_ is None or not self.paths_:
             word, colour, sentence = _STATES.get(self.status_, (self.status_, _GREY, ""))
             return _box([_title(entry_text(self._entry_name), word, colour), f"<div>{sentence}</div>"])
-        shown = run_html(self.metadata_, self.custom_metadata, self.paths_[-1])
+        shown = run_html(self.metadata_, self.custom_metadata, self.paths_[-1], scores=self._score_lines())
         if self.status_ == "save_failed":
             word, colour, sentence = _STATES["save_failed"]
             shown += _box([_title("Another challenge of this block", word, colour), f"<div>{sentence}</div>"])
@@ -63,7 +66,14 @@ class ShownRecorder:
         return shown + (_box([_details(Fact("Other runs of this block", others))]) if others else "")
 
 
-def run_html(metadata: Any, custom_metadata: Any, path: Path | None, *, withdrawn: str | None = None) -> str:
+def run_html(
+    metadata: Any,
+    custom_metadata: Any,
+    path: Path | None,
+    *,
+    withdrawn: str | None = None,
+    scores: Sequence[str] = (),
+) -> str:
     """Return what a notebook shows of a run.
 
     Parameters
@@ -76,11 +86,13 @@ def run_html(metadata: Any, custom_metadata: Any, path: Path | None, *, withdraw
         The run folder, where it is known.
     withdrawn
         Why the run was withdrawn, if it was.
+    scores
+        A line for each of its scores.
     """
     record = metadata if isinstance(metadata, dict) else {}
     kind = run_kind(record)
     title = _title(entry_text(record.get("entry_name")), kind, _AMBER if kind == "debug" else _GREEN)
-    facts = run_facts(record, custom_metadata, files=files_of(path), withdrawn=withdrawn)
+    facts = run_facts(record, custom_metadata, files=files_of(path), withdrawn=withdrawn, scores=scores)
     known = [fact for fact in facts if not fact.is_detail and fact.lines != (kind,)]
     rows = [Fact("Challenge", (run_title(record),)), Fact("Stored in", (str(path),) if path else ()), *known]
     table = "".join(

@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any, Final
 
+from gaitmap_results.store.json_files import read_json
 from gaitmap_results.store.json_values import safe_repr, safe_text
+from gaitmap_results.store.layout import SCORES_FILE
 
 __all__ = ["DIRECTIONS", "FOLD_UNITS", "PARTICIPANT_COLUMNS", "FoldSize", "ScoreRow", "Scores", "collect_scores"]
 
@@ -84,6 +87,32 @@ class Scores:
     def means(self) -> dict[str, float | None]:
         """Return the mean of each score over all units."""
         return {name: self.mean(name) for name in self.directions}
+
+    def lines(self) -> tuple[str, ...]:
+        """Return a line for each score: its mean, and from where to where it goes."""
+        return tuple(self._line(name) for name in self.directions)
+
+    def _line(self, name: str) -> str:
+        direction = self.directions[name]
+        said = f"{name} ({direction})" if direction else name
+        values = [value for row in self.rows if (value := row.scores.get(name)) is not None]
+        if not values:
+            return f"{said}: unknown"
+        if not self.units:
+            return f"{said}: {values[0]:.4g}"
+        missing = f", unknown for {len(self.rows) - len(values)}" if len(values) < len(self.rows) else ""
+        mean = self.mean(name)
+        known = "" if mean is None else f"mean {mean:.4g}, "
+        units = f"{len(self.rows)} units ({', '.join(self.units)})"
+        return f"{said}: {known}{min(values):.4g} to {max(values):.4g} in {units}{missing}"
+
+    @classmethod
+    def stored_in(cls, folder: Path) -> Scores | None:
+        """Return the scores in the scores.json of a run folder; ``None`` where none can be read."""
+        try:
+            return cls.from_json(read_json(folder / SCORES_FILE))
+        except (OSError, ValueError):
+            return None
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of scores.json."""

@@ -9,7 +9,7 @@ from command import at_terminal, in_process, piped
 from run_folders import CHALLENGE
 from scored_runs import write_scored_run, write_store
 
-from gaitmap_results import compare_entries, compare_runs
+from gaitmap_results import LoadedRun, compare_entries, compare_runs, generate_overview_table, get_all_result_paths
 
 OLD = [4.0, 5, 6, 5, 4, 6, 7]
 NEW = [3.0, 4.5, 5, 4, 3.5, 5, 6]
@@ -109,3 +109,50 @@ def test_control_characters_stay_out_of_the_terminal(results):
     done = piped("compare", "gait_lab", results)
     assert done.code == 0
     assert "\x1b" not in done.out
+
+
+# Scores where runs are listed
+
+
+def test_scores_in_the_list(results):
+    """The list shows the mean of the main score, or of the one that is named; as JSON the means of all."""
+    assert "error 5.286" in in_process("list", results).out
+    assert "Score" in piped("list", results).lines[1]
+    listed = json.loads(in_process("list", results, "--json").out)
+    assert {row["entry_name"][-1]: row["scores"]["error"] for row in listed} == {
+        "old": pytest.approx(sum(OLD) / 7),
+        "new": pytest.approx(sum(NEW) / 7),
+        "b": pytest.approx(sum(OLD) / 7 + 0.1),
+    }
+    assert "error 5.286" in in_process("list", results, "--score", "error").out
+    assert "has a score 'f1'" in in_process("list", results, "--score", "f1").err
+
+
+def test_scores_of_one_run(results):
+    """`show` has a line for each score, and as JSON what scores.json says."""
+    assert (
+        "error (minimize): mean 4.429, 3 to 6 in 7 units (participant)"
+        in in_process("show", "new", "--results", results).out
+    )
+    shown = json.loads(in_process("show", "new", "--results", results, "--json").out)
+    assert shown["scores"] == json.loads((next(results.glob("*/*/new/*")) / "scores.json").read_text())
+
+
+def test_scores_in_exported_tables(results, tmp_path):
+    """A table of runs has a column for the mean of each score; with --scores it has one row for each unit."""
+    assert in_process("export", results, "--to", tmp_path / "runs.json").code == 0
+    rows = json.loads((tmp_path / "runs.json").read_text())
+    assert [row["score.error"] for row in rows] == pytest.approx([sum(OLD) / 7 + 0.1, sum(NEW) / 7, sum(OLD) / 7])
+    assert in_process("export", results, "--scores", "--to", tmp_path / "units.json").code == 0
+    units = [row for row in json.loads((tmp_path / "units.json").read_text()) if row["entry_name"] == "new"]
+    assert [(row["participant"], row["error"]) for row in units] == [(f"P{n}", v) for n, v in enumerate(NEW, start=1)]
+    assert units[0]["path"] == next(results.glob("*/*/new/*")).relative_to(results).as_posix()
+
+
+def test_scores_in_the_overview_and_the_card(results):
+    """The table for people names the main score, and a notebook shows the scores of a run."""
+    table = generate_overview_table(get_all_result_paths(CHALLENGE, results))
+    assert table["error"].tolist() == pytest.approx([sum(OLD) / 7 + 0.1, sum(NEW) / 7, sum(OLD) / 7])
+    run = LoadedRun(json.loads((next(results.glob("*/*/new/*")) / "metadata.json").read_text()), {}, {})
+    run.path = next(results.glob("*/*/new/*"))
+    assert "error (minimize): mean 4.429" in run._repr_html_()
