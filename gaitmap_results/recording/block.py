@@ -50,6 +50,7 @@ def recorded_run(
     custom_metadata
         What the author of the entry wants to store beside the results.
         Can be filled in the block, too: ``r.custom_metadata["note"] = "..."``.
+        Files of your own go to ``r.files_dir``.
     path, debug_run, stored_filenames_relative_to, use_git, git_dirty_ignore, debug_folder_prefix
         As in :func:`gaitmap_results.save_run`.
     handle_signals

@@ -14,12 +14,14 @@ from typing import Any
 from gaitmap_results.challenge import RunTimes, check_challenge
 from gaitmap_results.exceptions import GaitmapResultsError, NoChallengeError, SaveFailedWarning
 from gaitmap_results.recording import candidates
+from gaitmap_results.recording.author_files import AuthorFiles
 from gaitmap_results.recording.failure import describe_failure, status_of
 from gaitmap_results.recording.observed_call import ObservedCall
 from gaitmap_results.recording.stray_runs import StrayRuns
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
-from gaitmap_results.saving.finished_run import FinishedRun, keep_run, open_staging, open_staging_somewhere
+from gaitmap_results.saving.finished_run import FinishedRun, keep_run
 from gaitmap_results.saving.metadata import MetadataBuilder
+from gaitmap_results.saving.opening import open_staging, open_staging_somewhere
 from gaitmap_results.saving.save_run import keep_results
 from gaitmap_results.store.heartbeat import beat
 from gaitmap_results.store.layout import UNFINISHED_DIR
@@ -55,6 +57,8 @@ class BlockRuns:
         Challenges that the user saved with ``save_run``.
     nested_saved
         Challenges that blocks inside of this one saved.
+    files
+        The author's own files.
     strays
         Runs that ended where this block does not publish them.
     owner_pid
@@ -99,6 +103,7 @@ class BlockRuns:
             metadata.plan, metadata.provenance, block_id=metadata.block_id, custom_metadata=custom_metadata
         )
         self._stagings.append(self._first)
+        self.files = AuthorFiles(self._first, self._another)
         self.named.open()
 
     def begin(self, challenge: Any, call: ObservedCall) -> None:
@@ -215,7 +220,7 @@ class BlockRuns:
             observed = list(self._runs)
         for run in observed:
             if run.was_saved_by_user:
-                run.discard()
+                self.files.discard(run)
         runs = [run for run in observed if not run.was_saved_by_user]
         if raised is None:
             return runs + self._unobserved(runs, since, times)
@@ -311,10 +316,10 @@ class BlockRuns:
         return open_staging_somewhere(metadata.plan, metadata.provenance, block_id=metadata.block_id)
 
     def withdraw_first(self) -> None:
-        """Delete the folder that was opened with the block, if no challenge has used it."""
+        """Delete the folder that was opened with the block, if no challenge has used it and it holds no files."""
         first = self._first
         try:
-            if first is not None and first.is_empty():
+            if first is not None and not self.files.are_left_over() and first.is_empty():
                 first.discard()
                 self._first = None
         except OSError as error:

@@ -105,6 +105,26 @@ class Recorder(_html.ShownRecorder):
         where = f", path_={str(self.path_)!r}" if self.path_ else ""
         return f"Recorder({self._entry_name!r}, status_={self.status_!r}{where})"
 
+    @property
+    def files_dir(self) -> Path:
+        """A folder for your own files, such as figures, fitted models or logs.
+
+        They are published as ``files/`` in the run folder, listed in its manifest, and kept if the run fails.
+        If several challenges run in the block, each run gets all of them.
+        Close the files before the block ends.
+
+        Raises
+        ------
+        RecorderStateError
+            If the block is not open.
+        """
+        if self.status_ != "running":
+            raise RecorderStateError(
+                f"files_dir is there while the block is open; this recorder is {self.status_!r}. "
+                "After the block, the files are in recorder.path_ / 'files'."
+            )
+        return self.runs.files.make_folder()
+
     def attach(self, challenge: _C) -> _C:
         """Name a challenge that is to be saved when the block ends, and return it.
 
@@ -265,7 +285,9 @@ class Recorder(_html.ShownRecorder):
             with contextlib.suppress(Exception):  # told when the run is published
                 ask_outcome()
             self.runs.keep(run)
+        self.runs.files.bring_to(run)
         published = publish(run, self._metadata, ask_outcome)
+        self.runs.files.were_given_to(published.path)
         if run.origin is not None:
             run.origin.discard()
         self._remember(published, run.challenge)
@@ -300,6 +322,8 @@ class Recorder(_html.ShownRecorder):
 
         It is the challenge's latest run; earlier ones, and one that follows, are other results.
         """
+        if not nested:
+            self.runs.files.were_given_to(path)
         if self.runs.was_saved(challenge, nested=nested):
             self.paths_.append(path)
             self.metadata_ = metadata

@@ -6,23 +6,18 @@ import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.exceptions import CoreResultsError, GaitmapResultsError, InvalidCustomMetadataError, SaveError
-from gaitmap_results.provenance.collecting import Collector, Provenance
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.debug_reasons import reasons_for_debug
 from gaitmap_results.saving.kept_challenge import how_to_load, keep_challenge
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store.deferring import deferred_signals
-from gaitmap_results.store.heartbeat import heartbeat_interval
-from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently
-from gaitmap_results.store.privacy import Redactor
 from gaitmap_results.store.staging import Staging, rescue_folder
 
 __all__ = [
@@ -32,8 +27,6 @@ __all__ = [
     "encode_for_storage",
     "keep_challenge_of",
     "keep_run",
-    "open_staging",
-    "open_staging_somewhere",
     "stage",
     "stage_elsewhere",
 ]
@@ -92,6 +85,13 @@ class FinishedRun:
         """Whether all of its core results are on the disk."""
         return self.place is not None and self.failure is None
 
+    def bring_author_files(self, source: Path) -> None:
+        """Copy the author's files to this run; if that fails, the run is published without some of them."""
+        try:
+            self.staging.bring_author_files(source)
+        except OSError as error:
+            self.notes.append({"what": "files", "error": f"Not all files in {source} could be copied: {error}"})
+
     def discard(self) -> None:
         """Delete what is on the disk: the user has saved the same results, or there are none."""
         if self.place is not None:
@@ -107,58 +107,6 @@ class StoredResults:
     def save_core_results(self, folder_path: Path) -> None:
         """Copy them; links are copied as links, since what they lead to is not part of the results."""
         shutil.copytree(self.folder, folder_path, symlinks=True, dirs_exist_ok=True)
-
-
-def journal_start(
-    plan: SavePlan, provenance: Provenance | None, block_id: str | None, custom_metadata: Any = None
-) -> JournalContent:
-    """Return what the journal of a run says first: enough to judge it from outside."""
-    from gaitmap_results.provenance.process_identity import current_process
-
-    collector = Collector()
-    process = collector.collect("process", current_process)
-    caller = provenance.caller if provenance else None
-    redactor = Redactor.for_this_process(plan.relative_to)
-    return JournalContent(
-        status="running",
-        core_results="none",
-        block_id=block_id,
-        entry_name=plan.entry_name,
-        started=provenance.moment if provenance else datetime.now(timezone.utc),
-        process=None if process is None else process.to_json(),
-        heartbeat_s=heartbeat_interval(plan.sample_resources_s),
-        caller=None if caller is None or caller.file is None else redactor.path(caller.file),
-        debug_folder_prefix=plan.prefix,
-        custom_metadata=custom_metadata,
-    )
-
-
-def open_staging(
-    plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None, custom_metadata: Any = None
-) -> Staging:
-    """Start an unfinished run in the results folder, which proves that it can be written.
-
-    Parameters
-    ----------
-    custom_metadata
-        What is known of it now, encoded, so that it is not lost if the run ends before its time.
-
-    Raises
-    ------
-    ResultsFolderError
-        If it cannot.
-    """
-    return Staging(plan.results_folder, journal_start(plan, provenance, block_id, custom_metadata))
-
-
-def open_staging_somewhere(plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None) -> Staging:
-    """Start an unfinished run for results that are there already: in the results folder, or else in a rescue folder."""
-    journal = journal_start(plan, provenance, block_id)
-    try:
-        return Staging(plan.results_folder, journal)
-    except OSError:
-        # The results come first; `publish` tells where they went.
-        return Staging(rescue_folder(), journal)
 
 
 def keep_run(

@@ -24,11 +24,11 @@ from gaitmap_results.saving.finished_run import (
     StoredResults,
     describe,
     keep_challenge_of,
-    open_staging_somewhere,
     stage,
     write_draft,
 )
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
+from gaitmap_results.saving.opening import open_staging_somewhere
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publish
 from gaitmap_results.store.deferring import deferred_signals
@@ -188,6 +188,10 @@ def _save(
     facts = ChallengeFacts.not_asked(name, version)
     run = FinishedRun(challenge, facts, times, open_staging_somewhere(plan, None), _stored_results(challenge))
     stage(run, plan)
+    block = _open_blocks.find_block()
+    author_files = None if block is None else block.runs.files.find()
+    if author_files is not None:
+        run.bring_author_files(author_files)
     try:
         provenance = collect_provenance(caller, **plan.of_provenance())
     except GaitmapResultsError as error:

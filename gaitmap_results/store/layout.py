@@ -15,6 +15,7 @@ __all__ = [
     "ATTRIBUTES_FILE",
     "CHALLENGE_FILE",
     "CUSTOM_METADATA_FILE",
+    "FILES_DIR",
     "JOURNAL_FILE",
     "MANIFEST_FILE",
     "MAX_NAME_BYTES",
@@ -39,6 +40,7 @@ SCORES_FILE: Final = "scores.json"
 MANIFEST_FILE: Final = "MANIFEST.sha256"
 JOURNAL_FILE: Final = "journal.json"
 RESULTS_DIR: Final = "results"
+FILES_DIR: Final = "files"
 #: A challenge whose core results could not be saved, beside the journal: the object, or what it is made of.
 CHALLENGE_FILE: Final = "challenge.pickle"
 ATTRIBUTES_FILE: Final = "challenge_attributes.pickle"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import shutil
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from gaitmap_results.store.journal import Journal, JournalContent
 from gaitmap_results.store.json_files import dump_json, parse_json_roughly, read_json
 from gaitmap_results.store.layout import (
     CUSTOM_METADATA_FILE,
+    FILES_DIR,
     JOURNAL_FILE,
     MANIFEST_FILE,
     METADATA_FILE,
@@ -33,9 +35,6 @@ __all__ = ["Staging", "has_core_results", "is_rescue_folder", "rescue_folder", "
 
 _logger = logging.getLogger("gaitmap_results")
 
-# Written beside the results that are there already, then exchanged with them.
-_NEW_RESULTS: Final = f"{RESULTS_DIR}.new"
-_OLD_RESULTS: Final = f"{RESULTS_DIR}.old"
 # In the order of the manifest.
 _DOCUMENTS: Final = (CUSTOM_METADATA_FILE, METADATA_FILE)
 _RESCUE_PREFIX: Final = "gaitmap_results_rescue_"
@@ -100,7 +99,6 @@ class Staging:
         """Go on with a run that its process left unfinished: finish what a kill cut off."""
         files.make_folder(self.folder)
         self.journal.bring_back()
-        _restore_interrupted_exchange(self.folder)
         _drop_torn_scores(self.folder)
         self.journal.write()
 
@@ -115,28 +113,39 @@ class Staging:
         """The folder with the core results."""
         return self.folder / RESULTS_DIR
 
-    def save_core_results(self, challenge: Any) -> None:
-        """Let a challenge write its core results, and wait until they are on the disk.
+    @property
+    def author_files(self) -> Path:
+        """The folder with the author's own files, where there are any."""
+        return self.folder / FILES_DIR
 
-        Results that are there already are replaced only when the new ones are complete.
-        A journal that knows of no results, beside a folder of some, means that they are being written.
+    def bring_author_files(self, source: Path) -> None:
+        """Copy the author's files from another folder, where there are any there."""
+        if source != self.author_files and source.is_dir():
+            shutil.copytree(source, self.author_files, symlinks=True, dirs_exist_ok=True)
+
+    def finish_author_files(self) -> None:
+        """Wait until the author's files are on the disk; a folder without any file is removed."""
+        if not files.is_real_folder(self.author_files):
+            return
+        if any(True for _ in files.list_files(self.author_files)):
+            files.sync_tree(self.author_files)
+        else:
+            files.remove_folder(self.author_files)
+
+    def save_core_results(self, challenge: Any) -> None:
+        """Let a challenge write its core results, once, and wait until they are on the disk.
+
+        Until the journal calls them complete, a folder of results is what a save that was cut off has left; only that
+        is replaced.
         """
-        again = self.core_results.exists()
-        target = self.folder / (_NEW_RESULTS if again else RESULTS_DIR)
-        files.remove_folder(target)
-        files.make_folder(target)
+        files.remove_folder(self.core_results)
+        files.make_folder(self.core_results)
         try:
-            challenge.save_core_results(target)
-            files.sync_tree(target)
+            challenge.save_core_results(self.core_results)
+            files.sync_tree(self.core_results)
         except BaseException:
-            if not again:
-                self.note(core_results="partial")
+            self.note(core_results="partial")
             raise
-        if again:
-            old = self.folder / _OLD_RESULTS
-            files.move_file(self.core_results, old)
-            files.move_file(target, self.core_results)
-            files.remove_folder(old)
         self.journal.write(core_results="complete")
 
     def write_scores(self, scores: dict[str, Any]) -> None:
@@ -152,6 +161,7 @@ class Staging:
 
     def hash_core_results(self) -> bytes:
         """Return the lines of the manifest that do not depend on what else is known."""
+        self.finish_author_files()
         return manifest_content(self.folder, exclude={JOURNAL_FILE, *_DOCUMENTS})
 
     def write_custom_metadata(self, custom_metadata: Any) -> bytes:
@@ -229,6 +239,12 @@ class Staging:
         self.journal.remove()
         files.remove_folder(self.folder)
 
+    def discard_core_results(self) -> None:
+        """Delete the core results and what goes with them, but not the author's files."""
+        self.note(core_results="none", metadata=None)
+        files.remove_folder(self.core_results)
+        files.remove_file(self.folder / SCORES_FILE)
+
     def note(self, **changes: Any) -> None:
         """Change what the journal says, if it can be written; what it is to say must not hide what happened."""
         try:
@@ -265,21 +281,8 @@ def is_rescue_folder(path: Path) -> bool:
 
 
 def has_core_results(folder: Path) -> bool:
-    """Say whether an unfinished run has a folder with core results, or was killed while they were exchanged."""
-    return any(files.is_real_folder(folder / name) for name in (RESULTS_DIR, _OLD_RESULTS))
-
-
-def _restore_interrupted_exchange(folder: Path) -> None:
-    """Finish an exchange of core results that a kill cut off.
-
-    The old ones are moved away only after the new ones are complete.
-    """
-    new, old, current = folder / _NEW_RESULTS, folder / _OLD_RESULTS, folder / RESULTS_DIR
-    if not current.exists() and old.exists():
-        files.move_file(new if new.exists() else old, current)
-    if current.exists():
-        for leftover in (new, old):
-            files.remove_folder(leftover)
+    """Say whether an unfinished run has a folder with core results."""
+    return files.is_real_folder(folder / RESULTS_DIR)
 
 
 def _drop_torn_scores(folder: Path) -> None:

@@ -22,7 +22,8 @@ from gaitmap_results.saving.finished_run import StoredResults
 from gaitmap_results.saving.kept_challenge import how_to_load
 from gaitmap_results.store import layout
 from gaitmap_results.store.deferring import deferred_signals
-from gaitmap_results.store.journal import as_entry_name
+from gaitmap_results.store.journal import MAX_JSON_BYTES, as_entry_name
+from gaitmap_results.store.json_files import read_foreign_json
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.unfinished.claiming import claimed, refuse_claimed
 from gaitmap_results.unfinished.listing import (
@@ -248,6 +249,9 @@ def _publish(results_folder: Path, found: UnfinishedRunOnDisk, given: dict[str, 
     staging.take_over()
     if source != run.path:
         staging.save_core_results(StoredResults(source / layout.RESULTS_DIR))
+        staging.bring_author_files(source / layout.FILES_DIR)
+        with contextlib.suppress(OSError, ValueError):  # there are none, or a kill cut them off
+            staging.write_scores(read_foreign_json(source / layout.SCORES_FILE, max_bytes=MAX_JSON_BYTES))
     metadata = recovered_metadata(found, stored, custom_metadata) | names
     staging.write_metadata(metadata, staging.write_custom_metadata(custom_metadata or {}), staging.hash_core_results())
     return staging.publish(parent, start_of(found, metadata), _prefix(found.journal.debug_folder_prefix))

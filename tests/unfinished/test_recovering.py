@@ -199,24 +199,6 @@ def test_a_complete_folder_without_a_journal(tmp_path):
                 recover_run(run_id, store)
 
 
-def test_the_latest_results_count_after_an_interrupted_exchange(tmp_path):
-    """A kill between the two renames that exchange results loses neither the old nor the new ones."""
-    for folders, value in ((("results.new", "results.old"), 2), (("results", "results.old"), 1), (("results",), 1)):
-        store = tmp_path / "-".join(folders)
-        run_id = killed(store)
-        folder = store / ".unfinished" / run_id
-        (folder / "results").rename(folder / "first")
-        for number, name in enumerate(folders):
-            shutil.copytree(folder / "first", folder / name)
-            text = json.dumps({"value": value if number == 0 else 3, "result": 42})
-            for file in (folder / name).rglob("*.json"):
-                file.write_text(text)
-        shutil.rmtree(folder / "first")
-        path = recover_run(run_id, store)
-        check_complete(path, value=value)
-        assert sorted(file.name for file in path.iterdir() if file.is_dir()) == ["results"]
-
-
 def test_results_that_were_rescued(tmp_path, monkeypatch):
     """A run whose staging went to a rescue folder, killed there, is brought home by its identifier."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
@@ -239,8 +221,13 @@ def test_results_that_were_rescued(tmp_path, monkeypatch):
     (run,) = unfinished_of(store)
     assert (run.status, run.core_results) == ("lost", "complete")
     assert run.rescued_to.parents[1].parent == tmp_path / "temporary"
+    (run.rescued_to / "scores.json").write_text('{"schema_version": 1}')
+    (run.rescued_to / "files").mkdir()
+    (run.rescued_to / "files" / "log.txt").write_text("log")
     path = recover_run(run.run_id, store)
     assert check_complete(path)["repr_challenge"] == "TwoFiles(value=1)"
+    assert json.loads((path / "scores.json").read_text()) == {"schema_version": 1}
+    assert (path / "files" / "log.txt").read_text() == "log"
     assert load_run_custom_metadata(path) == {"note": "kept"}
     assert leftovers_of(store) == []
     assert run.rescued_to.is_dir()

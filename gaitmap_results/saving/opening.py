@@ -1,0 +1,67 @@
+"""Open the folder of an unfinished run."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from gaitmap_results.provenance.collecting import Collector, Provenance
+from gaitmap_results.saving.plan import SavePlan
+from gaitmap_results.store.heartbeat import heartbeat_interval
+from gaitmap_results.store.journal import JournalContent
+from gaitmap_results.store.privacy import Redactor
+from gaitmap_results.store.staging import Staging, rescue_folder
+
+__all__ = ["open_staging", "open_staging_somewhere"]
+
+
+def journal_start(
+    plan: SavePlan, provenance: Provenance | None, block_id: str | None, custom_metadata: Any = None
+) -> JournalContent:
+    """Return what the journal of a run says first: enough to judge it from outside."""
+    from gaitmap_results.provenance.process_identity import current_process
+
+    collector = Collector()
+    process = collector.collect("process", current_process)
+    caller = provenance.caller if provenance else None
+    redactor = Redactor.for_this_process(plan.relative_to)
+    return JournalContent(
+        status="running",
+        core_results="none",
+        block_id=block_id,
+        entry_name=plan.entry_name,
+        started=provenance.moment if provenance else datetime.now(timezone.utc),
+        process=None if process is None else process.to_json(),
+        heartbeat_s=heartbeat_interval(plan.sample_resources_s),
+        caller=None if caller is None or caller.file is None else redactor.path(caller.file),
+        debug_folder_prefix=plan.prefix,
+        custom_metadata=custom_metadata,
+    )
+
+
+def open_staging(
+    plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None, custom_metadata: Any = None
+) -> Staging:
+    """Start an unfinished run in the results folder, which proves that it can be written.
+
+    Parameters
+    ----------
+    custom_metadata
+        What is known of it now, encoded, so that it is not lost if the run ends before its time.
+
+    Raises
+    ------
+    ResultsFolderError
+        If it cannot.
+    """
+    return Staging(plan.results_folder, journal_start(plan, provenance, block_id, custom_metadata))
+
+
+def open_staging_somewhere(plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None) -> Staging:
+    """Start an unfinished run for results that are there already: in the results folder, or else in a rescue folder."""
+    journal = journal_start(plan, provenance, block_id)
+    try:
+        return Staging(plan.results_folder, journal)
+    except OSError:
+        # The results come first; `publish` tells where they went.
+        return Staging(rescue_folder(), journal)
