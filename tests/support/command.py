@@ -54,7 +54,7 @@ def in_process(*arguments: object) -> Done:
     return Done(code if isinstance(code, int) else 0, out.getvalue(), err.getvalue())
 
 
-def at_terminal(*arguments: object, columns: int = 100) -> Done:
+def at_terminal(*arguments: object, columns: int = 100, **more: str) -> Done:
     """Run the command at a terminal of so many columns."""
     pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
     fcntl, termios = pytest.importorskip("fcntl"), pytest.importorskip("termios")
@@ -66,7 +66,7 @@ def at_terminal(*arguments: object, columns: int = 100) -> Done:
         stdin=terminal,
         stdout=terminal,
         stderr=terminal,
-        env={**environment, "TERM": "xterm-256color", "PYTHONUTF8": "1"},
+        env={**environment, "TERM": "xterm-256color", "PYTHONUTF8": "1", **more},
     )
     os.close(terminal)
     output = b""

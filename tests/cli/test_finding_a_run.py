@@ -1,0 +1,152 @@
+"""Runs and results folders as people name them: paths, ids, entries, challenges, parts of names, @latest."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from command import in_process
+from run_folders import CHALLENGE, START, write_run
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch):
+    """Return a results folder with runs of two challenges, in the working directory."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "results"
+    write_run(folder, "shin", start=START, run_id="aaaa1111-0000-0000-0000-000000000000")
+    write_run(folder, "shin", start=START + HOUR, run_id="aaaa2222-0000-0000-0000-000000000000")
+    write_run(folder, ["gaitmap", "ionescu"], start=START + 2 * HOUR, run_id="bbbb0000-0000-0000-0000-000000000000")
+    write_run(folder, "other_entry", start=START, challenge="gait_lab.Other", run_id="cccc0000-0000-0000")
+    write_run(folder, "shared", start=START + 4 * HOUR, run_id="dddd0000-0000-0000")
+    write_run(folder, "shared", start=START + 5 * HOUR, challenge="gait_lab.Other", run_id="eeee0000-0000-0000")
+    return folder
+
+
+def found(*words):
+    """Return the id of the run that ``show`` finds by these words."""
+    done = in_process("show", *words, "--results", "results", "--json")
+    assert done.code == 0, done.err
+    return json.loads(done.out)["metadata"]["run_id"][:8]
+
+
+@pytest.mark.parametrize(
+    ("words", "run"),
+    [
+        (("aaaa1",), "aaaa1111"),
+        (("AAAA1111-0000",), "aaaa1111"),
+        (("shin",), "aaaa2222"),
+        (("gaitmap/ionescu",), "bbbb0000"),
+        (("gaitmap/ionescu/",), "bbbb0000"),
+        (("ionescu",), "bbbb0000"),
+        (("IONES",), "bbbb0000"),
+        (("other_e",), "cccc0000"),
+        (("Other", "shared"), "eeee0000"),
+        (("Other shared",), "eeee0000"),
+        ((CHALLENGE, "shared"), "dddd0000"),
+        (("challenge", "shin"), "aaaa2222"),
+        (("@latest",), "eeee0000"),
+        (("gait_lab.Challenge", "@latest"), "dddd0000"),
+    ],
+    ids=str,
+)
+def test_a_run_is_found_by_what_one_remembers(words, run, results):
+    """An id's beginning, an entry, a challenge and an entry, unique parts of names and @latest name one run."""
+    assert found(*words) == run
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("aaaa",), "2 runs"),
+        (("shared",), "gait_lab.Other shared"),
+        (("sh",), "gait_lab.Challenge shin"),
+        (("gait_lab", "shared"), "gait_lab.Challenge shared"),
+    ],
+    ids=str,
+)
+def test_several_matches_are_listed(words, said, results):
+    """What matches several runs or entries is no run; each of them is named so that it can be typed."""
+    done = in_process("show", *words, "--results", "results")
+    assert done.code == 1
+    assert said in done.err
+    assert "Name one" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("iluz",), "There is no folder iluz. No run matches 'iluz' in"),
+        (("aaa",), "No run matches 'aaa'"),
+        (("./iluz",), "There is no folder"),
+        (("../iluz/",), "There is no folder"),
+        (("/nowhere/iluz",), "There is no folder /nowhere/iluz"),
+        (("results",), "There is no run in the folder results"),
+        (("Nothing", "shin"), "No challenge matches 'Nothing'"),
+        (("Challenge", "iluz"), "No run matches 'Challenge iluz'"),
+    ],
+    ids=str,
+)
+def test_no_match_names_what_is_there(words, said, results):
+    """A misspelt name is answered with what was looked for, where, and what is there."""
+    done = in_process("show", *words, "--results", "results")
+    assert done.code == 1
+    assert said in " ".join(done.err.split())
+    assert "is meant" not in done.err
+    if words in (("iluz",), ("Challenge", "iluz")):
+        assert "Entries there:\n  gaitmap/ionescu" in done.err
+
+
+def test_a_folder_of_the_same_name_hides_no_entry(results, tmp_path):
+    """A folder that is no run does not stand in the way of an entry with its name."""
+    (tmp_path / "shin").mkdir()
+    assert found("shin") == "aaaa2222"
+
+
+@pytest.mark.parametrize("word", ["aaaa1", "ionescu", "Other shared", "@latest"])
+def test_every_command_finds_it_in_the_same_way(word, results):
+    """show, verify and withdraw take the same words."""
+    for arguments in (("show", word), ("verify", word), ("withdraw", word, "--reason", "a test")):
+        assert in_process(*arguments, "--results", "results").code in (0, 1), arguments
+        assert "No run matches" not in in_process(*arguments, "--results", "results").err
+
+
+COMMANDS = [
+    ("list", "--json"),
+    ("verify", "--json"),
+    ("unfinished", "--json"),
+    ("export", "--to", "runs.csv", "--overwrite"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_the_results_folder_by_position_by_option_and_by_config(command, results, tmp_path, monkeypatch):
+    """RESULTS means the same in every command, by position, by --results, and from the config."""
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"results_dir": str(results)}))
+    by_position = in_process(command[0], "results", *command[1:])
+    by_option = in_process(*command, "--results", "results")
+    monkeypatch.setenv("GAITMAP_RESULTS_CONFIG", str(config))
+    by_config = in_process(*command)
+    assert by_position.code == by_option.code == by_config.code
+    assert by_position.out == by_option.out
+    assert len(by_config.out.splitlines()) == len(by_position.out.splitlines())
+
+
+def test_a_results_folder_that_is_given_twice_is_refused(results):
+    """Of two folders nobody knows which one counts."""
+    done = in_process("list", "results", "--results", "elsewhere")
+    assert done.code == 2
+    assert "given twice" in done.err
+
+
+@pytest.mark.parametrize("word", ["resuts", "./resuts/", "{}/resuts"])
+def test_verify_of_a_folder_that_is_not_there(word, tmp_path, monkeypatch):
+    """A typing error is told as such, however the folder was written, and nothing was checked."""
+    monkeypatch.chdir(tmp_path)
+    done = in_process("verify", word.format(tmp_path))
+    assert done.code == 2
+    assert "There is no folder" in done.err

@@ -1,0 +1,102 @@
+"""Layout and colours: the one depends on whether the output is a terminal, the others on NO_COLOR and FORCE_COLOR."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from command import at_terminal, piped
+from run_folders import START, write_run
+
+from gaitmap_results import recorded_run
+
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.fixture
+def results(tmp_path):
+    """Return a results folder with a long entry, an official and a debug run, and an unfinished one."""
+    folder = tmp_path / "results"
+    write_run(folder, ["gaitmap", "a" * 90], custom={"n": 1})
+    reasons = [{"code": "git.changed_during_run", "message": "…"}, {"code": "git.dirty", "message": "…"}]
+    write_run(folder, "shin", start=START + timedelta(hours=1), is_debug_run=True, debug_reasons=reasons)
+    return folder
+
+
+@pytest.mark.parametrize("command", [("list",), ("verify",), ("show", "shin", "--results")], ids=" ".join)
+@pytest.mark.parametrize("value", ["1", "true", "3"])
+def test_forced_colours_change_nothing_else(command, value, results):
+    """In a pipe, FORCE_COLOR adds colours at most; names and ids stay complete."""
+    plain = piped(*command, results)
+    forced = piped(*command, results, FORCE_COLOR=value)
+    assert ESCAPES.sub("", forced.out) == plain.out
+    assert forced.err == plain.err
+    assert "\x1b" not in plain.out
+    assert "\x1b[" in forced.out
+
+
+@pytest.mark.parametrize("environment", [{"NO_COLOR": "1", "FORCE_COLOR": "1"}, {"FORCE_COLOR": "0"}], ids=str)
+def test_no_colour_wins(environment, results):
+    """NO_COLOR beats FORCE_COLOR, and FORCE_COLOR=0 asks for none."""
+    assert "\x1b" not in piped("list", results, **environment).out
+
+
+def test_a_terminal_without_colours_keeps_its_layout(results):
+    """NO_COLOR at a terminal takes the colours away and nothing else."""
+    coloured = at_terminal("list", results)
+    plain = at_terminal("list", results, NO_COLOR="1")
+    assert ESCAPES.search(coloured.out)
+    assert not ESCAPES.search(plain.out)
+    shown = [[line for line in done.lines if "Reading runs" not in line] for done in (coloured, plain)]
+    assert shown[0] == shown[1]
+
+
+def test_reasons_have_a_column(results):
+    """The first reason for debug stands in the list, with how many more there are; a terminal may cut it."""
+    assert "git.changed_during_run +1" in piped("list", results).out
+    narrow = at_terminal("list", results, columns=90)
+    assert all(len(line) <= 90 for line in narrow.lines[:-1] if "aaaa" not in line)
+    assert "git.change" in narrow.out
+
+
+def test_seconds_where_minutes_do_not_tell_runs_apart(results):
+    """The seconds are shown if two runs of an entry started within a minute."""
+    stamp = f"{START + timedelta(hours=1):%Y-%m-%d %H:%M}"
+    assert f"{stamp}  " in piped("list", results, TZ="UTC").out
+    write_run(results, "shin", start=START + timedelta(hours=1, seconds=20))
+    out = piped("list", results, TZ="UTC").out
+    assert f"{stamp}:05" in out
+    assert f"{stamp}:25" in out
+
+
+def test_unfinished_runs_are_counted_in_a_last_line(results):
+    """A run that was never published is not silently missing from the list."""
+    with pytest.raises(ZeroDivisionError), recorded_run("lost", path=results, use_git=False):
+        1 / 0  # noqa: B018
+    done = piped("list", results)
+    assert done.out.splitlines()[-1] == f"1 unfinished run; see gaitmap-results unfinished {results}"
+    assert "1 unfinished run" in at_terminal("list", results).lines[-1]
+
+
+@pytest.mark.parametrize("command", ["list", "show", "export", "verify", "unfinished", "recover", "discard", "diff"])
+def test_no_control_character_reaches_the_terminal(command, tmp_path):
+    """Names of entries, challenges, folders and what was typed are escaped by every command, in errors too."""
+    evil = "bad\x1b]0;title\x07\x1b[2J\x9b1m\u202etxt\r"
+    results = tmp_path / evil
+    write_run(results, evil, challenge=evil, name="20260329_123005", custom={evil: evil}, dataset_name=evil)
+    (write_run(results, "broken", name=f"{evil}20260329_123005") / "metadata.json").write_text("{")
+    (results / ".unfinished" / "x\x1b[2J").mkdir(parents=True)
+    tried = {
+        "list": [[results], [results / "nothing"], [results, "--since", evil], [f"--{evil}"]],
+        "show": [["bad", "--results", results], [evil, "--results", results], [results / evil / "x"], [evil]],
+        "export": [[results, "--to", tmp_path / "t.csv"], [results, "--to", tmp_path / evil / "t.csv"]],
+        "verify": [[results], [results / "nothing"]],
+        "unfinished": [[results], [results / "nothing"]],
+        "recover": [[evil, "--results", results]],
+        "discard": [[evil, "--results", results, "--yes"]],
+        "diff": [["bad", evil, "--results", results]],
+    }
+    for arguments in tried[command]:
+        done = piped(command, *arguments)
+        assert not set(done.out + done.err) & set("\x1b\x07\x9b\u202e\r"), (arguments, done)

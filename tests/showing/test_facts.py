@@ -1,0 +1,130 @@
+"""The facts about a run, told once for terminals, notebooks and reports."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gaitmap_results.showing.facts import parameter_text, run_facts, run_title
+from gaitmap_results.showing.html import run_html
+from gaitmap_results.showing.lines import fact_lines
+
+RECORD = {
+    "entry_name": "shin",
+    "challenge_name": "gait.Steps",
+    "challenge_version": "1.0.0",
+    "is_debug_run": False,
+    "run_start_datetime_utc": 1774780200.0,
+    "runtime": 95.0,
+    "git_commit_hash": "59a7855b7a0d16171bf1a0e89fdc91646d2925e8",
+    "git_dirty": False,
+    "git": {"branch": "main", "pushed": False, "created_during_run": ["figure.png"], "changed_during_run": False},
+    "code": {
+        "repositories": [
+            {"base_dir": "../lab", "commit": "0b5c", "remote": "https://x.org/lab", "roles": [{"role": "path"}]}
+        ],
+        "unidentified": [{"file": "settings.py", "reason": "ignored by git", "fix": "commit it"}],
+        "vouched": [{"path": "local.py", "sha256": "ab"}],
+        "tooling": [],
+    },
+    "command": ["steps.py", "--fold", "2"],
+    "caller": {"kind": "file", "line": 7, "function": "main"},
+    "caller_file_path": "steps.py",
+    "data": {"class": "gait.Lab", "n_datapoints": 75, "index_sha256": "00", "files": {"count": 3, "bytes": 2_000_000}},
+    "dataset_name": "Lab",
+    "dataset_columns": ["participant", "trial"],
+    "parameters": {
+        "challenge": {"class": "gait.Steps", "parameters": {"n_folds": 5}},
+        "pipeline": {"class": "gait.Shin", "parameters": {"algo": {"class": "gait.A"}, "algo__axis": "z"}},
+        "dataset": {"class": "gait.Lab", "parameters": {"cohort": "HA"}, "n_participants": 15},
+    },
+    "system_info": {"packages_direct_url": {"gait": {"url": "file:///x", "editable": True, "dirty": True}}},
+}
+
+
+def told(record=RECORD, **more):
+    """Return all facts as one text."""
+    facts = run_facts(record, **more)
+    return "\n".join(f"{fact.label}: {line}" for fact in facts for line in fact.lines)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Kind: official, 1 file vouched for",
+        "took 1m 35s",
+        "Code: commit 59a7855b7a0d16171bf1a0e89fdc91646d2925e8 on main, clean",
+        "the commit was on no remote",
+        "created during the run: figure.png",
+        "Other code: ../lab: commit 0b5c of https://x.org/lab",
+        "Other code: unidentified: settings.py, ignored by git",
+        "Other code: vouched for: local.py",
+        "gait is installed as an editable package with uncommitted changes",
+        "Caller: steps.py, line 7, function main",
+        "command: steps.py --fold 2",
+        "Data: Lab: participant, trial, 75 data points, 15 participants",
+        "3 files, 2 MB",
+        "Challenge: n_folds = 5",
+        "Pipeline: gait.Shin",
+        "Pipeline: algo = gait.A",
+        "Pipeline: algo__axis = 'z'",
+        "Data set: cohort = 'HA'",
+    ],
+)
+def test_all_that_matters_is_told(line):
+    """Code that nobody else can fetch, the commit's state, the data and every parameter are among the facts."""
+    assert line in told()
+
+
+def test_a_withdrawn_run_is_told_first():
+    """That a run was withdrawn stands above everything else, in a terminal and in a notebook."""
+    first = run_facts(RECORD, withdrawn="wrong sensor")[0]
+    assert (first.label, first.lines) == ("Withdrawn", ("wrong sensor",))
+    assert "wrong sensor" in run_html(RECORD, {}, None, withdrawn="wrong sensor")
+
+
+def test_a_terminal_and_a_notebook_tell_the_same():
+    """Each line that show prints stands in the notebook's card, too."""
+    html = run_html(RECORD, {"note": "x"}, None)
+    for label, lines in fact_lines(run_facts(RECORD, {"note": "x"})):
+        assert label in html or label == "Kind"
+        for line in lines:
+            assert line.replace("'", "&#x27;") in html
+
+
+def test_no_address_is_told():
+    """Memory addresses say nothing to anybody else, wherever they stand."""
+    address = "<function f at 0x7f0c1a2b3c4d>"
+    record = {
+        **RECORD,
+        "parameters": {"pipeline": {"class": "a.P", "parameters": {"f": address}}},
+        "repr_challenge": f"C({address}, <object object at 0x55>)",
+        "debug_reasons": [{"code": "x", "message": address}],
+        "is_debug_run": True,
+    }
+    text = told(record, custom_metadata={"f": address})
+    assert "0x" not in text
+    assert text.count("<function f>") >= 3
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.just(10**400) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.sampled_from([*RECORD, "debug_reasons", "repaired", "collection_errors"]), json_values))
+def test_any_record_is_told_as_far_as_it_goes(changes):
+    """Whatever stands under a key of the metadata, of a newer version or damaged, the rest is told."""
+    record = {**RECORD, **changes}
+    assert told(record, custom_metadata=changes)
+    assert run_html(record, changes, None)
+    run_title(record)
+
+
+@given(json_values)
+def test_any_parameter_has_a_text(value):
+    """The value of a parameter is shown on one line, whatever it is."""
+    assert isinstance(parameter_text(value), str)
