@@ -22,7 +22,7 @@ from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.finished_run import FinishedRun, keep_run
 from gaitmap_results.saving.metadata import MetadataBuilder
 from gaitmap_results.saving.opening import open_staging, open_staging_somewhere
-from gaitmap_results.saving.save_run import keep_results
+from gaitmap_results.saving.refused_save import keep_refused
 from gaitmap_results.store.heartbeat import beat
 from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.store.staging import Staging
@@ -282,7 +282,13 @@ class BlockRuns:
         try:
             return check_challenge(challenge)
         except GaitmapResultsError as error:
-            keep_results(challenge, self._metadata.plan.results_folder, error, entry_name=self.entry_name)
+            known = self._metadata
+            options = {
+                "path": known.plan.results_folder,
+                "entry_name": self.entry_name,
+                "custom_metadata": known.custom_metadata(),
+            }
+            keep_refused(challenge, error, options, known=known)
             self.refused.append((challenge, error))
             _logger.warning("%s", error)
             return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from gaitmap_results.challenge import RunTimes
 from gaitmap_results.exceptions import CoreResultsError, GaitmapResultsError, InvalidCustomMetadataError, SaveError
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.debug_reasons import reasons_for_debug
-from gaitmap_results.saving.kept_challenge import how_to_load, keep_challenge
-from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
+from gaitmap_results.saving.kept_challenge import keep_challenge_of
+from gaitmap_results.saving.metadata import MetadataBuilder, Outcome, unknown_metadata
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently
@@ -24,9 +24,10 @@ __all__ = [
     "FinishedRun",
     "StoredResults",
     "describe",
+    "draft_metadata",
     "encode_for_storage",
-    "keep_challenge_of",
     "keep_run",
+    "note_names",
     "stage",
     "stage_elsewhere",
 ]
@@ -137,7 +138,7 @@ def keep_run(
         if is_half:
             run.place.save_half_of_core_results(run.challenge)
             return
-        stage(run, metadata.plan, draft=_draft(run, metadata))
+        stage(run, metadata.plan, draft=draft_metadata(run, metadata))
     except GaitmapResultsError as error:
         run.failure = error
         raise
@@ -236,43 +237,6 @@ def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
     )
 
 
-def keep_challenge_of(challenge: Any, first: Staging) -> str:
-    """Pickle a challenge beside the journal of its run, or where that cannot be written in a rescue folder.
-
-    Returns
-    -------
-    words
-        Where it is and how to load it, or why it could not be kept.
-    """
-    problem = "neither the object nor any attribute of it can be pickled"
-    with deferred_signals():
-        for place in _places_for_challenge(first):
-            try:
-                file = keep_challenge(challenge, place.folder)
-            except OSError as error:
-                problem = f"{type(error).__name__}: {error}"
-                continue
-            return f"\n{how_to_load(file)}" if file is not None else _not_kept(problem)
-    return _not_kept(problem)
-
-
-def _places_for_challenge(first: Staging) -> Iterator[Staging]:
-    yield first
-    try:
-        rescued = Staging(rescue_folder(), first.journal.content, run_id=first.run_id)
-    except OSError:
-        return
-    first.note(rescued_to=str(rescued.folder))
-    yield rescued
-
-
-def _not_kept(problem: str) -> str:
-    return (
-        f"\nThe challenge could not be kept: {problem}. Fix its save_core_results, and store it with save_run while "
-        "this program still has it."
-    )
-
-
 def describe(run: FinishedRun) -> None:
     """Ask a challenge about itself and for its scores, after its results are on the disk."""
     run.facts = ChallengeFacts.of(run.challenge, run.facts.name, run.facts.version)
@@ -289,7 +253,7 @@ def _write_scores(run: FinishedRun) -> None:
         run.facts = replace(run.facts, errors=(*run.facts.errors, note))
 
 
-def _draft(run: FinishedRun, metadata: MetadataBuilder) -> dict[str, Any] | None:
+def draft_metadata(run: FinishedRun, metadata: MetadataBuilder) -> dict[str, Any] | None:
     """Return what `recover` needs to publish a run whose end is not known; if that fails, it does with less."""
     try:
         reasons = reasons_for_debug(metadata.plan.setting, metadata.provenance.git)
@@ -299,9 +263,17 @@ def _draft(run: FinishedRun, metadata: MetadataBuilder) -> dict[str, Any] | None
         return None
 
 
+def note_names(run: FinishedRun, plan: SavePlan, custom_metadata: Any) -> None:
+    """Leave in the journal what is known before anything is asked: names, times and custom metadata."""
+    entry_name = list(plan.entry_parts) if isinstance(plan.entry_name, tuple) else plan.entry_name
+    names = {"entry_name": entry_name, "challenge_name": run.facts.name, "challenge_version": run.facts.version}
+    encoded, _ = encode_for_storage(custom_metadata)
+    run.staging.note(metadata={**unknown_metadata(run.staging.run_id, run.times), **names}, custom_metadata=encoded)
+
+
 def write_draft(run: FinishedRun, metadata: MetadataBuilder) -> None:
     """Leave in the journal of a staged run what `recover` needs to publish it."""
-    draft = _draft(run, metadata)
+    draft = draft_metadata(run, metadata)
     try:
         encoded, _ = encode_for_storage(metadata.custom_metadata())
         run.staging.journal.write(durable=False, metadata=draft, custom_metadata=encoded)

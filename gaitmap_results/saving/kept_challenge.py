@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.store import files
+from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.layout import ATTRIBUTES_FILE, CHALLENGE_FILE
+from gaitmap_results.store.staging import Staging, rescue_folder
 
-__all__ = ["how_to_load", "keep_challenge"]
+__all__ = ["how_to_load", "keep_challenge", "keep_challenge_of"]
 
 # Loading a pickle to see whether that works needs its memory a second time.
 _MAX_TRIED_BYTES: Final = 256_000_000
@@ -46,6 +48,43 @@ def keep_challenge(challenge: Any, folder: Path) -> Path | None:
         return None
     files.replace_file(file, file.with_name(f"{file.name}.new"), content)
     return file
+
+
+def keep_challenge_of(challenge: Any, first: Staging) -> str:
+    """Pickle a challenge beside the journal of its run, or where that cannot be written in a rescue folder.
+
+    Returns
+    -------
+    words
+        Where it is and how to load it, or why it could not be kept.
+    """
+    problem = "neither the object nor any attribute of it can be pickled"
+    with deferred_signals():
+        for place in _places_for_challenge(first):
+            try:
+                file = keep_challenge(challenge, place.folder)
+            except OSError as error:
+                problem = f"{type(error).__name__}: {error}"
+                continue
+            return f"\n{how_to_load(file)}" if file is not None else _not_kept(problem)
+    return _not_kept(problem)
+
+
+def _places_for_challenge(first: Staging) -> Iterator[Staging]:
+    yield first
+    try:
+        rescued = Staging(rescue_folder(), first.journal.content, run_id=first.run_id)
+    except OSError:
+        return
+    first.note(rescued_to=str(rescued.folder))
+    yield rescued
+
+
+def _not_kept(problem: str) -> str:
+    return (
+        f"\nThe challenge could not be kept: {problem}. Fix its save_core_results, and store it with save_run while "
+        "this program still has it."
+    )
 
 
 def how_to_load(file: Path) -> str:

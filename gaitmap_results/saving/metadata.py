@@ -62,10 +62,16 @@ _KEYS: Final = (
 )
 
 
-def unknown_metadata(run_id: str) -> dict[str, Any]:
-    """Return the content of metadata.json of a run about which nothing is known."""
+def unknown_metadata(run_id: str, times: RunTimes | None = None) -> dict[str, Any]:
+    """Return the content of metadata.json of a run about which nothing is known but its times."""
     known = {"run_id": run_id, "schema_version": SCHEMA_VERSION, "recorder_version": __version__}
-    return {**dict.fromkeys(_KEYS), **known, "debug_reasons": [], "collection_errors": []}
+    return {
+        **dict.fromkeys(_KEYS),
+        **known,
+        **(_times(times) if times else {}),
+        "debug_reasons": [],
+        "collection_errors": [],
+    }
 
 
 class MetadataBuilder:

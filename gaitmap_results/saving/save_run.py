@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timezone
+import contextlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gaitmap_results.challenge import RunTimes, check_challenge
-from gaitmap_results.config import find_results_folder
-from gaitmap_results.exceptions import GaitmapResultsError, InvalidNameError, InvalidOptionError, SaveError
+from gaitmap_results.exceptions import GaitmapResultsError, InvalidOptionError, SaveError
 from gaitmap_results.provenance.collecting import collect_provenance
 from gaitmap_results.saving.advice import (
     advise_about_debug,
@@ -23,7 +22,7 @@ from gaitmap_results.saving.finished_run import (
     FinishedRun,
     StoredResults,
     describe,
-    keep_challenge_of,
+    note_names,
     stage,
     write_draft,
 )
@@ -31,17 +30,13 @@ from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.opening import open_staging_somewhere
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publish
-from gaitmap_results.store.deferring import deferred_signals
-from gaitmap_results.store.journal import JournalContent
-from gaitmap_results.store.layout import check_entry_name
-from gaitmap_results.store.staging import Staging, rescue_folder
+from gaitmap_results.saving.refused_save import keep_refused
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.announcing import announce
 from gaitmap_results.user_code.caller import Caller, find_caller
-from gaitmap_results.user_code.class_names import full_class_name
 from gaitmap_results.user_code.user_warnings import PendingWarnings
 
-__all__ = ["check_offset", "keep_results", "save_run"]
+__all__ = ["check_offset", "save_run"]
 
 
 def save_run(
@@ -138,16 +133,17 @@ def save_run(
     '12'
     """
     options = locals().copy()
+    caller = None
     try:
         caller = find_caller(check_offset(_caller_file_path_stack_offset))
         name, version = check_challenge(challenge)
         plan = make_plan(options)
     except GaitmapResultsError as error:
-        keep_results(challenge, path, error, entry_name=entry_name)
+        _keep_refused(challenge, error, options, caller)
         raise
     except Exception as error:  # an argument's own code may raise anything
         refusal = SaveError(f"The arguments of save_run could not be read: {type(error).__name__}: {error}.")
-        keep_results(challenge, path, refusal, entry_name=entry_name)
+        _keep_refused(challenge, refusal, options, caller)
         raise refusal from error
     published, pending = _save(challenge, name, version, plan, caller, custom_metadata)
     announce(describe_saved(published))
@@ -187,7 +183,9 @@ def _save(
     times = RunTimes.of_challenge(challenge) or RunTimes(None, None, None, None)
     facts = ChallengeFacts.not_asked(name, version)
     run = FinishedRun(challenge, facts, times, open_staging_somewhere(plan, None), _stored_results(challenge))
+    run.staging.journal.change(started=times.start or run.staging.journal.content.started)
     stage(run, plan)
+    note_names(run, plan, custom_metadata)
     block = _open_blocks.find_block()
     author_files = None if block is None else block.runs.files.find()
     if author_files is not None:
@@ -212,49 +210,17 @@ def _save(
     return published, pending
 
 
+def _keep_refused(
+    challenge: Any, error: GaitmapResultsError, options: Mapping[str, Any], caller: Caller | None
+) -> None:
+    if caller is None:
+        with contextlib.suppress(Exception):  # nothing must keep the results from being kept
+            caller = find_caller()
+    keep_refused(challenge, error, options, caller=caller, source=_stored_results(challenge))
+
+
 def _stored_results(challenge: Any) -> StoredResults | None:
     """Return the core results that an open block stored when ``run`` ended; they are not asked for again."""
     block = _open_blocks.find_block()
     folder = None if block is None else block.core_results_of(challenge)
     return None if folder is None else StoredResults(folder)
-
-
-def keep_results(
-    challenge: Any, path: str | Path | None, error: GaitmapResultsError, *, entry_name: object = None
-) -> None:
-    """Write the core results of a challenge whose save is refused, and tell in the error where they are."""
-    if isinstance(challenge, type) or not callable(getattr(challenge, "save_core_results", None)):
-        return
-    staging = None
-    try:
-        with deferred_signals():
-            staging = _staging_for_refused(path, entry_name)
-            error.path = staging.folder
-            staging.save_core_results(_stored_results(challenge) or challenge)
-            staging.journal.write(error={"message": str(error)}, challenge_name=full_class_name(type(challenge)))
-    except Exception as failure:  # noqa: BLE001 - the refusal is the error to raise; this one is told with it
-        kept = "" if staging is None else keep_challenge_of(challenge, staging)
-        error.args = (f"{error}\nThe core results could not be kept: {type(failure).__name__}: {failure}.{kept}",)
-    else:
-        where = f"The core results are kept in {staging.core_results}."
-        command = f"gaitmap-results recover {staging.run_id} --results {staging.results_folder}"
-        error.args = (
-            f"{error}\n{where} Publish them as a debug run, and name what is missing by options, with\n  {command}",
-        )
-
-
-def _staging_for_refused(path: str | Path | None, entry_name: object) -> Staging:
-    try:
-        parts: tuple[str, ...] | None = check_entry_name(entry_name)
-    except InvalidNameError:
-        parts = None
-    journal = JournalContent(
-        status="save_failed",
-        core_results="none",
-        entry_name=entry_name if isinstance(entry_name, str) and parts else parts,
-        started=datetime.now(timezone.utc),
-    )
-    try:
-        return Staging(find_results_folder(path), journal)
-    except GaitmapResultsError:
-        return Staging(rescue_folder(), journal)

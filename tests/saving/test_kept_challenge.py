@@ -25,7 +25,7 @@ from gaitmap_results.exceptions import (
     SaveError,
     UnloadableResultsWarning,
 )
-from gaitmap_results.saving import finished_run
+from gaitmap_results.saving import kept_challenge
 from gaitmap_results.saving.kept_challenge import how_to_load, keep_challenge
 
 pytestmark = pytest.mark.filterwarnings("ignore::gaitmap_results.exceptions.SaveFailedWarning")
@@ -195,14 +195,14 @@ def test_the_first_pickle_stays(tmp_path):
 
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     """The pickle goes to a rescue folder; the error and the list say where."""
-    keep = finished_run.keep_challenge
+    keep = kept_challenge.keep_challenge
 
     def full(challenge, folder):
         if folder.is_relative_to(tmp_path / "results"):
             raise OSError(28, "No space left on device")
         return keep(challenge, folder)
 
-    monkeypatch.setattr(finished_run, "keep_challenge", full)
+    monkeypatch.setattr(kept_challenge, "keep_challenge", full)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with pytest.raises(CoreResultsError) as raised, recorded_run("entry", path=tmp_path / "results", use_git=False):
         Faulty().run(42)

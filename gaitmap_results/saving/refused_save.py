@@ -1,0 +1,177 @@
+"""Keep a challenge whose save is refused, with all that is known about its run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any, Final, TypeVar
+
+from gaitmap_results.challenge import RunTimes
+from gaitmap_results.config import find_results_folder
+from gaitmap_results.exceptions import GaitmapResultsError
+from gaitmap_results.provenance.collecting import collect_provenance
+from gaitmap_results.saving.challenge_facts import ChallengeFacts
+from gaitmap_results.saving.finished_run import (
+    FinishedRun,
+    describe,
+    draft_metadata,
+    encode_for_storage,
+)
+from gaitmap_results.saving.kept_challenge import keep_challenge_of
+from gaitmap_results.saving.metadata import MetadataBuilder, unknown_metadata
+from gaitmap_results.saving.plan import SavePlan, make_plan
+from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.journal import JournalContent, as_entry_name
+from gaitmap_results.store.layout import check_challenge_name, check_entry_name, check_version
+from gaitmap_results.store.staging import Staging, rescue_folder
+from gaitmap_results.user_code.caller import Caller
+from gaitmap_results.user_code.class_names import full_class_name
+
+__all__ = ["keep_refused"]
+
+_T = TypeVar("_T")
+# Stands where a name is refused, until the draft is complete; `recover` then asks for it.
+_PLACEHOLDER: Final = "unknown"
+# What no argument of `save_run` can be refused for.
+_ACCEPTED: Final[Mapping[str, Any]] = {
+    "entry_name": _PLACEHOLDER,
+    "debug_run": None,
+    "stored_filenames_relative_to": None,
+    "use_git": True,
+    "git_dirty_ignore": (),
+    "debug_folder_prefix": "_",
+    "_force_local_debug_run_setting": False,
+}
+
+
+def keep_refused(
+    challenge: Any,
+    error: GaitmapResultsError,
+    options: Mapping[str, Any],
+    *,
+    caller: Caller | None = None,
+    known: MetadataBuilder | None = None,
+    source: Any = None,
+) -> None:
+    """Write the core results of a challenge whose save is refused; the error then tells where they are.
+
+    Parameters
+    ----------
+    challenge
+        The challenge, after its run.
+    error
+        Why it is refused.
+    options
+        The arguments of ``save_run`` by their names; of those that are refused themselves nothing is kept.
+    caller
+        Who asked for the save, if that is known.
+    known
+        What a block knew when the run started, instead.
+    source
+        What writes the core results, if that is not the challenge.
+    """
+    if isinstance(challenge, type) or not callable(getattr(challenge, "save_core_results", None)):
+        return
+    names = {
+        "entry_name": _accepted(lambda: _checked_entry(options["entry_name"])),
+        "challenge_name": _accepted(lambda: check_challenge_name(full_class_name(type(challenge)))),
+        "challenge_version": _accepted(lambda: check_version(challenge.VERSION)),
+    }
+    times = RunTimes.of_challenge(challenge) or RunTimes(None, None, None, None)
+    try:
+        with deferred_signals():
+            staging = _open(options, names, times)
+            error.path = staging.folder
+            kept = _keep(challenge, staging, source)
+            draft = _draft(challenge, staging, names, times, known or (lambda: _builder(staging, options, caller)))
+            staging.note(metadata=draft, error={"message": str(error)})
+    except Exception as failure:  # noqa: BLE001 - the refusal is the error to raise; this one is told with it
+        kept = f"The core results could not be kept: {type(failure).__name__}: {failure}."
+    else:
+        kept += _how_to_publish(staging, names)
+    error.args = (f"{error}\n{kept}",)
+
+
+def _accepted(check: Callable[[], _T]) -> _T | None:
+    try:
+        return check()
+    except Exception:  # noqa: BLE001 - a name that is refused is one that nobody knows
+        return None
+
+
+def _checked_entry(entry_name: object) -> str | tuple[str, ...] | None:
+    check_entry_name(entry_name)
+    return as_entry_name(entry_name)
+
+
+def _open(options: Mapping[str, Any], names: Mapping[str, Any], times: RunTimes) -> Staging:
+    custom_metadata, _ = encode_for_storage(options["custom_metadata"])
+    journal = JournalContent(
+        status="save_failed",
+        core_results="none",
+        started=times.start or datetime.now(timezone.utc),
+        custom_metadata=custom_metadata,
+        **names,
+    )
+    try:
+        return Staging(find_results_folder(options["path"]), journal)
+    except Exception:  # noqa: BLE001 - whatever is wrong with it, the results come first
+        return Staging(rescue_folder(), journal)
+
+
+def _keep(challenge: Any, staging: Staging, source: Any) -> str:
+    """Write the core results, else the challenge itself; say where."""
+    try:
+        staging.save_core_results(challenge if source is None else source)
+    except (Exception, SystemExit) as failure:  # noqa: BLE001 - the challenge's own
+        text = f"The core results could not be kept: {type(failure).__name__}: {failure}."
+        return f"{text}{keep_challenge_of(challenge, staging)}"
+    return f"The core results are kept in {staging.core_results}."
+
+
+def _draft(
+    challenge: Any,
+    staging: Staging,
+    names: Mapping[str, Any],
+    times: RunTimes,
+    builder: MetadataBuilder | Callable[[], MetadataBuilder],
+) -> dict[str, Any]:
+    """Return what metadata.json will say once the run is recovered, else its names and times."""
+    name, version = (names[key] or _PLACEHOLDER for key in ("challenge_name", "challenge_version"))
+    facts = ChallengeFacts.not_asked(name, version)
+    run = FinishedRun(challenge, facts, times, staging)
+    draft = None
+    try:
+        describe(run)
+        draft = draft_metadata(run, builder if isinstance(builder, MetadataBuilder) else builder())
+    except Exception as error:  # noqa: BLE001 - less is known then
+        staging.note(error={"message": f"{type(error).__name__}: {error}"})
+    entry_name = names["entry_name"]
+    stored = list(entry_name) if isinstance(entry_name, tuple) else entry_name
+    return {**(draft or unknown_metadata(staging.run_id, times)), **names, "entry_name": stored}
+
+
+def _builder(staging: Staging, options: Mapping[str, Any], caller: Caller | None) -> MetadataBuilder:
+    plan = _plan(staging, options)
+    provenance = collect_provenance(caller, **plan.of_provenance())
+    return MetadataBuilder(plan, provenance, lambda: options["custom_metadata"])
+
+
+def _plan(staging: Staging, options: Mapping[str, Any]) -> SavePlan:
+    """Return the plan of the arguments that are accepted, each judged by itself."""
+    chosen = {**_ACCEPTED, "path": staging.results_folder}
+    for name in _ACCEPTED:
+        tried = {**chosen, name: options.get(name, chosen[name])}
+        if _accepted(lambda tried=tried: make_plan(tried)) is not None:  # type: ignore[misc]
+            chosen = tried
+    return make_plan(chosen)
+
+
+def _how_to_publish(staging: Staging, names: Mapping[str, Any]) -> str:
+    if staging.journal.content.core_results != "complete":
+        return ""
+    missing = "".join(f" --{name.replace('_', '-')} …" for name, value in names.items() if value is None)
+    return (
+        " Publish them as a debug run with\n"
+        f"  gaitmap-results recover {staging.run_id} --results {staging.results_folder}{missing}"
+    )
