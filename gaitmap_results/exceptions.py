@@ -17,6 +17,7 @@ __all__ = [
     "ConfigError",
     "CoreResultsError",
     "CorruptRunError",
+    "CreatedFilesWarning",
     "DebugRunWarning",
     "DebugSettingWarning",
     "GaitmapResultsError",
@@ -244,6 +245,10 @@ class UnloadableResultsWarning(GaitmapResultsWarning):
 
 class UnmatchedIgnoreWarning(GaitmapResultsWarning):
     """An entry of ``git_dirty_ignore`` matches nothing in the repository."""
+
+
+class CreatedFilesWarning(GaitmapResultsWarning):
+    """An official run left untracked files in the repository, which would make the next run a debug run."""
 
 
 class UntrackedCallerWarning(GaitmapResultsWarning):

@@ -14,7 +14,6 @@ from urllib.parse import unquote, urlsplit
 from gaitmap_results import config
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.store.json_values import safe_text
-from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.store.secrecy import redact_command
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Collector",
     "GitAnswer",
+    "GitEnd",
     "GitOptions",
     "GitProblem",
     "PendingEndStatus",
@@ -85,6 +85,32 @@ class GitAnswer:
 
     state: GitState | None
     problem: GitProblem | None = None
+
+
+@dataclass(frozen=True)
+class GitEnd:
+    """What git said at the end of a run.
+
+    Attributes
+    ----------
+    state
+        The state then; ``None`` if git was not asked again.
+    changed
+        Whether the commit or files that count changed during the run; ``None`` is unknown.
+    """
+
+    state: GitState | None
+    changed: bool | None
+
+    @property
+    def changed_paths(self) -> tuple[str, ...]:
+        """The paths that changed during the run."""
+        return () if self.state is None or self.state.differences is None else self.state.differences.changed
+
+    @property
+    def created_paths(self) -> tuple[str, ...]:
+        """The untracked files that the run left behind, which are no code."""
+        return () if self.state is None or self.state.differences is None else self.state.differences.created
 
 
 class GitOptions(NamedTuple):
@@ -160,7 +186,6 @@ def collect_provenance(
         answer = collector.collect("git", _finish_git, under_way, options) if under_way else None
     if use_git and answer is None:
         answer = GitAnswer(None, GitProblem("git.unavailable", "The state of the repository could not be read."))
-    _note_hidden_files(collector, answer)
     if packages is not None:
         system_info["packages_direct_url"] = _direct_urls(collector, packages, answer)
     return Provenance(
@@ -207,20 +232,6 @@ def _unreadable(error: GitUnreadableError) -> GitAnswer:
     return GitAnswer(None, GitProblem(error.code, error.message))
 
 
-def _note_hidden_files(collector: Collector, answer: GitAnswer | None) -> None:
-    paths = unwatched_files(answer)
-    if paths:
-        shown = ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")
-        collector.note("git", f"git was told not to look for changes (assume-unchanged, skip-worktree) in {shown}.")
-
-
-def unwatched_files(answer: GitAnswer | None) -> list[str]:
-    """Return the files in which git was told not to look for changes; nobody knows whether they have any."""
-    state = answer.state if answer else None
-    # A file that a sparse checkout leaves out has the same mark, and cannot have been edited.
-    return [path for path in state.hidden if (state.base_dir / path).exists()] if state else []
-
-
 class PendingEndStatus(contextlib.AbstractContextManager["PendingEndStatus"]):
     """What git says at the end of a run: asked when this is made, waited for when it is needed.
 
@@ -249,14 +260,12 @@ class PendingEndStatus(contextlib.AbstractContextManager["PendingEndStatus"]):
         if self._under_way is not None:
             self._under_way.__exit__()
 
-    def finish(self) -> tuple[GitAnswer | None, bool | None]:
-        """Wait for git; return what it said, and whether anything changed since the start (``None``: unknown)."""
+    def finish(self) -> GitEnd:
+        """Wait for git and return what it said."""
         if self._start is None:
-            return None, False
-        if self._under_way is None:
-            return None, None
-        end = self._collector.collect(self._WHAT, self._read, self._under_way)
-        return (None, None) if end is None else (GitAnswer(end), end.differs_from(self._start))
+            return GitEnd(None, changed=False)
+        end = None if self._under_way is None else self._collector.collect(self._WHAT, self._read, self._under_way)
+        return GitEnd(None, changed=None) if end is None else GitEnd(end, changed=bool(end.differences))
 
     def _read(self, under_way: PendingStatus) -> GitState:
         return under_way.finish(**self._options._asdict() if self._options else {})
@@ -264,18 +273,7 @@ class PendingEndStatus(contextlib.AbstractContextManager["PendingEndStatus"]):
 
 def _git_options(git_dirty_ignore: Sequence[str], results_folder: Path, caller: Caller | None) -> GitOptions:
     file = None if caller is None else caller.file
-    return GitOptions(git_dirty_ignore, _ignored_results_folder(results_folder, file), file)
-
-
-def _ignored_results_folder(folder: Path, caller_file: Path | None) -> Path:
-    """Return the folder whose changes are none of the code's: the results folder, unless it holds code too.
-
-    What is unfinished never counts; it is there only while a run is recorded.
-    """
-    # Code that was typed in, or stands in a notebook whose file is not known, belongs to the folder it runs in.
-    code = caller_file if caller_file is not None else Path.cwd()
-    holds_code = (folder / ".git").exists() or code.is_relative_to(folder)
-    return folder / UNFINISHED_DIR if holds_code else folder
+    return GitOptions(git_dirty_ignore, results_folder, file)
 
 
 def _config() -> dict[str, Any] | None:

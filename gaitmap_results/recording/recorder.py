@@ -29,6 +29,7 @@ from gaitmap_results.recording.failure import describe_failure, is_clean_exit, s
 from gaitmap_results.recording.observing import observe_again
 from gaitmap_results.recording.signals import HandledSignals, check_signals
 from gaitmap_results.saving.advice import (
+    advise_about_created_files,
     advise_about_debug,
     advise_about_loading,
     advise_about_unknowns,
@@ -246,6 +247,8 @@ class Recorder(_html.ShownRecorder):
                 self._publish(run, ask_outcome, pending)
             except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
                 errors.append(failure)
+        with contextlib.suppress(Exception):  # told with each run that could not be published
+            advise_about_created_files(self._plan, ask_outcome().git, pending)
         self.runs.withdraw_first()
         failed = bool(self.runs.refused) or any(isinstance(failure, SaveError) for failure in errors)
         self.status_ = "save_failed" if failed else "published"
@@ -271,11 +274,11 @@ class Recorder(_html.ShownRecorder):
             raise missing
 
     def _outcome(self, raised: BaseException | None, git: PendingEndStatus) -> Outcome:
-        end, changed = git.finish()
-        reasons = reasons_for_debug(self._plan.setting, self._provenance.git, changed=changed)
+        end = git.finish()
+        reasons = reasons_for_debug(self._plan.setting, self._provenance.git, end)
         if raised is not None:
             reasons.append(block_raised(raised))
-        return Outcome(reasons, end, changed, self._resources, tuple(self._ending.errors))
+        return Outcome(reasons, end, self._resources, tuple(self._ending.errors))
 
     def _publish(self, run: FinishedRun, ask_outcome: Callable[[], Outcome], pending: PendingWarnings) -> None:
         if run.failure is not None:

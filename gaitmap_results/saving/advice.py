@@ -7,6 +7,7 @@ from typing import Any
 
 from gaitmap_results.challenge import has_written
 from gaitmap_results.exceptions import (
+    CreatedFilesWarning,
     DebugRunWarning,
     DebugSettingWarning,
     IncompleteProvenanceWarning,
@@ -14,13 +15,14 @@ from gaitmap_results.exceptions import (
     UnmatchedIgnoreWarning,
     UntrackedCallerWarning,
 )
-from gaitmap_results.provenance.collecting import Provenance
-from gaitmap_results.saving.debug_reasons import DebugReason, describe_reasons, git_reasons
+from gaitmap_results.provenance.collecting import GitEnd, Provenance
+from gaitmap_results.saving.debug_reasons import DebugReason, describe_reasons, git_reasons, some_paths
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.user_code.announcing import announce
 from gaitmap_results.user_code.user_warnings import PendingWarnings
 
 __all__ = [
+    "advise_about_created_files",
     "advise_about_debug",
     "advise_about_loading",
     "advise_about_start",
@@ -67,6 +69,17 @@ def advise_about_start(plan: SavePlan, provenance: Provenance, pending: PendingW
             f"{file} is not tracked by the repository {state.base_dir}: the commit that is stored "
             "says nothing about this code. Add the file to the repository, or run from inside the one it belongs to.",
             UntrackedCallerWarning,
+        )
+
+
+def advise_about_created_files(plan: SavePlan, end: GitEnd | None, pending: PendingWarnings) -> None:
+    """Collect what to do with files that the run left behind, before they make the next one a debug run."""
+    if end is not None and end.created_paths and not plan.setting.debug:
+        pending.add(
+            f"The run left untracked files in the repository: {some_paths(end.created_paths)}. They cost this run "
+            "nothing, but the next one would be a debug run. Name them in .gitignore or in git_dirty_ignore, or move "
+            "them elsewhere.",
+            CreatedFilesWarning,
         )
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gaitmap_results.exceptions import InvalidCustomMetadataError
-from gaitmap_results.provenance.collecting import GitAnswer, unwatched_files
+from gaitmap_results.provenance.collecting import GitAnswer, GitEnd
 from gaitmap_results.saving.debug_setting import DebugSetting
 from gaitmap_results.store.json_values import safe_text
+
+if TYPE_CHECKING:
+    from gaitmap_results.provenance.git import GitState
 
 __all__ = [
     "DebugReason",
@@ -52,29 +55,27 @@ def describe_reasons(reasons: Sequence[DebugReason]) -> str:
     return "\n".join(f"  - {reason.code}: {reason.message}" for reason in reasons)
 
 
-def reasons_for_debug(
-    setting: DebugSetting, answer: GitAnswer | None, *, changed: bool | None = False
-) -> list[DebugReason]:
+def reasons_for_debug(setting: DebugSetting, answer: GitAnswer | None, end: GitEnd | None = None) -> list[DebugReason]:
     """Return why a run is a debug run: by its setting, and by the repository; see :func:`git_reasons`."""
-    return [*_by_setting(setting), *git_reasons(answer, changed=changed)]
+    return [*_by_setting(setting), *git_reasons(answer, end)]
 
 
-def git_reasons(answer: GitAnswer | None, *, changed: bool | None = False) -> list[DebugReason]:
+def git_reasons(answer: GitAnswer | None, end: GitEnd | None = None) -> list[DebugReason]:
     """Return why the repository makes a run a debug run; none if git was not asked.
 
     Parameters
     ----------
     answer
         What git said at the start.
-    changed
-        Whether commit or files changed during the run; ``None`` is unknown, which is not unchanged.
+    end
+        What git said at the end, if the run has ended.
     """
     if answer is None:
         return []
     if answer.state is None:
         return [] if answer.problem is None else [DebugReason(answer.problem.code, answer.problem.message)]
-    makers = (_no_commit(answer), _dirty(answer), _unavailable(answer, changed), _changed_during_run(changed))
-    return list(chain.from_iterable(makers))
+    reasons = [*_no_commit(answer.state), *_dirty(answer.state)]
+    return reasons if end is None else [*reasons, *_unavailable(end), *_changed_during_run(end)]
 
 
 def _by_setting(setting: DebugSetting) -> Iterator[DebugReason]:
@@ -89,41 +90,41 @@ def _by_setting(setting: DebugSetting) -> Iterator[DebugReason]:
     yield DebugReason(f"debug_run.{setting.source}", message)
 
 
-def _no_commit(answer: GitAnswer) -> Iterator[DebugReason]:
-    if answer.state is not None and answer.state.commit is None:
+def _no_commit(state: GitState) -> Iterator[DebugReason]:
+    if state.commit is None:
         yield DebugReason("git.no_commit", "The repository has no commit yet. Commit the code, then run again.")
 
 
-def _dirty(answer: GitAnswer) -> Iterator[DebugReason]:
-    state = answer.state
-    if state is None:
-        return
-    changed_paths = (state.conflicted, state.staged, state.unstaged, state.submodules, state.untracked)
-    paths = list(dict.fromkeys(chain.from_iterable(changed_paths)))
+def _dirty(state: GitState) -> Iterator[DebugReason]:
+    changed = (state.conflicted, state.staged, state.unstaged, state.submodules, state.untracked)
+    paths = list(dict.fromkeys(chain.from_iterable(changed)))
+    messages = []
     if paths:
-        message = (
-            f"There are uncommitted changes: {_some(paths)}. Commit them, remove them, or name what does not matter "
-            "in git_dirty_ignore."
+        messages.append(
+            f"There are uncommitted changes: {some_paths(paths)}. Commit them, remove them, or name what does not "
+            "matter in git_dirty_ignore."
         )
-        yield DebugReason("git.dirty", message, {"paths": paths})
-
-
-def _unavailable(answer: GitAnswer, changed: bool | None) -> Iterator[DebugReason]:
-    unwatched = unwatched_files(answer)
-    if unwatched:
-        message = (
-            f"git was told not to look for changes in {_some(unwatched)}, so that nobody knows whether the commit "
+    if state.hidden:
+        messages.append(
+            f"git was told not to look for changes in {some_paths(state.hidden)}, so nobody knows whether the commit "
             "holds this code. Take that back with `git update-index --no-assume-unchanged --no-skip-worktree`."
         )
-        yield DebugReason("git.unavailable", message, {"paths": unwatched})
-    if changed is None:
+    if messages:
+        yield DebugReason("git.dirty", " ".join(messages), {"paths": list(dict.fromkeys([*paths, *state.hidden]))})
+
+
+def _unavailable(end: GitEnd) -> Iterator[DebugReason]:
+    if end.changed is None:
         yield DebugReason("git.unavailable", "The state of the repository could not be read at the end of the run.")
 
 
-def _changed_during_run(changed: bool | None) -> Iterator[DebugReason]:
-    if changed:
-        message = "The repository changed during the run, so that the commit may not be the code that ran. Run again."
-        yield DebugReason("git.changed_during_run", message)
+def _changed_during_run(end: GitEnd) -> Iterator[DebugReason]:
+    if not end.changed:
+        return
+    paths = list(end.changed_paths)
+    what = f"These files changed during the run: {some_paths(paths)}." if paths else "There is another commit now."
+    message = f"{what} So the commit may not be the code that ran. Run again, and leave them alone until it has ended."
+    yield DebugReason("git.changed_during_run", message, {"paths": paths})
 
 
 def custom_metadata_invalid(error: InvalidCustomMetadataError) -> DebugReason:
@@ -160,5 +161,6 @@ def results_written_again() -> DebugReason:
     )
 
 
-def _some(paths: Sequence[str]) -> str:
+def some_paths(paths: Sequence[str]) -> str:
+    """Return the first paths of a list in one line, and how many more there are."""
     return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gaitmap_results._version import __version__
 from gaitmap_results.challenge import RunTimes
-from gaitmap_results.provenance.collecting import GitAnswer, Provenance
+from gaitmap_results.provenance.collecting import GitAnswer, GitEnd, Provenance
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.debug_reasons import DebugReason
 from gaitmap_results.saving.plan import SavePlan
@@ -18,7 +18,7 @@ from gaitmap_results.store.privacy import Redactor
 from gaitmap_results.user_code.caller import Caller
 
 if TYPE_CHECKING:
-    from gaitmap_results.provenance.git import GitState
+    pass
 
 __all__ = ["SCHEMA_VERSION", "MetadataBuilder", "Outcome", "unknown_metadata"]
 
@@ -35,9 +35,7 @@ class Outcome:
     reasons
         Every reason that makes it a debug run; an official run has none.
     git
-        What git said at the end; ``None`` if it was not asked.
-    git_changed
-        Whether commit or files changed during the run; ``None`` is unknown.
+        What git said at the end; ``None`` if that is not known yet.
     resources
         CPU time and peak memory.
     errors
@@ -45,8 +43,7 @@ class Outcome:
     """
 
     reasons: Sequence[DebugReason] = ()
-    git: GitAnswer | None = None
-    git_changed: bool | None = None
+    git: GitEnd | None = None
     resources: dict[str, Any] | None = None
     errors: Sequence[dict[str, str]] = field(default_factory=tuple)
 
@@ -117,7 +114,7 @@ class MetadataBuilder:
         ended = _part(
             {
                 "debug_reasons": [reason.to_json() for reason in outcome.reasons],
-                "git": _git_details(self.provenance.git, outcome),
+                "git": _git_details(self.provenance.git, outcome.git),
                 "resources": outcome.resources,
             },
             redactor,
@@ -266,37 +263,26 @@ def _git_summary(plan: SavePlan, answer: GitAnswer | None, redactor: Redactor) -
     }
 
 
-def _git_details(answer: GitAnswer | None, outcome: Outcome) -> dict[str, Any] | None:
+def _git_details(answer: GitAnswer | None, end: GitEnd | None) -> dict[str, Any] | None:
     if answer is None:
         return None
     state = answer.state
     if state is None:
         problem = None if answer.problem is None else {**answer.problem._asdict(), "detail": {}}
-        return {"problem": problem, "changed_during_run": outcome.git_changed}
+        return {"problem": problem, "changed_during_run": None if end is None else end.changed}
+    last = None if end is None else end.state
+    facts = state.facts if last is None else last.facts
     return {
         "branch": state.branch,
-        **_commit_facts(state, outcome.git),
+        **{name: getattr(facts, name, None) for name in ("describe", "remote", "pushed")},
         "shallow": state.shallow,
         "caller_tracked": state.caller_tracked,
-        "staged": list(state.staged),
-        "unstaged": list(state.unstaged),
-        "untracked": list(state.untracked),
-        "conflicted": list(state.conflicted),
-        "submodules": list(state.submodules),
-        "ignored": list(state.ignored),
-        "hidden": list(getattr(state, "hidden", ())),
+        **{
+            name: list(getattr(state, name))
+            for name in ("staged", "unstaged", "untracked", "conflicted", "submodules", "ignored", "hidden")
+        },
         "start": {"commit": state.commit, "dirty": state.dirty},
-        "end": _git_end(outcome.git),
-        "changed_during_run": outcome.git_changed,
+        "end": None if last is None else {"commit": last.commit, "dirty": last.dirty},
+        "changed_during_run": None if end is None else end.changed,
+        "created_during_run": [] if end is None else list(end.created_paths),
     }
-
-
-def _commit_facts(start: GitState, end: GitAnswer | None) -> dict[str, Any]:
-    facts = end.state.facts if end is not None and end.state is not None else start.facts
-    return {name: getattr(facts, name, None) for name in ("describe", "remote", "pushed")}
-
-
-def _git_end(answer: GitAnswer | None) -> dict[str, Any] | None:
-    if answer is None or answer.state is None:
-        return None
-    return {"commit": answer.state.commit, "dirty": answer.state.dirty}

@@ -9,7 +9,7 @@ from typing import Any
 
 from gaitmap_results.challenge import RunTimes, check_challenge
 from gaitmap_results.exceptions import GaitmapResultsError, InvalidOptionError, SaveError
-from gaitmap_results.provenance.collecting import collect_provenance
+from gaitmap_results.provenance.collecting import GitEnd, collect_provenance
 from gaitmap_results.saving.advice import (
     advise_about_debug,
     advise_about_loading,
@@ -84,7 +84,8 @@ def save_run(
         Whether to store the state of the repository that the current working directory is in.
         ``False`` also gives up the check that makes a run with uncommitted changes a debug run.
     git_dirty_ignore
-        Files and folders, relative to the root of the repository, whose changes do not count.
+        Files and folders, relative to the root of the repository, whose changes do not count, and patterns with
+        ``*``, ``?`` or ``[`` as in ``.gitignore``.
     debug_folder_prefix
         What the folder of a debug run starts with.
     _force_local_debug_run_setting
@@ -200,8 +201,9 @@ def _save(
     metadata = MetadataBuilder(plan, provenance, lambda: custom_metadata)
     write_draft(run, metadata)
     describe(run)
+    end = GitEnd(provenance.git.state if provenance.git else None, changed=False)
     reasons = reasons_for_debug(plan.setting, provenance.git)
-    published = publish(run, metadata, lambda: Outcome(reasons, provenance.git, False))
+    published = publish(run, metadata, lambda: Outcome(reasons, end))
     pending = PendingWarnings()
     advise_about_start(plan, provenance, pending)
     advise_about_unknowns(published.metadata["collection_errors"], pending)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +30,13 @@ from gaitmap_results.provenance.git import (
 from gaitmap_results.provenance.git import read_git_state as read_checked
 from gaitmap_results.provenance.git import reread_git_state as reread_checked
 from gaitmap_results.provenance.git.commit import CommitFacts
+from gaitmap_results.provenance.git.differences import Differences
 from gaitmap_results.provenance.git.remote import without_secrets
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs the file names and the processes of POSIX")
-CHANGES = ("staged", "unstaged", "untracked", "conflicted", "submodules")
+CHANGES = ("staged", "unstaged", "untracked", "conflicted", "submodules", "hidden")
+UUID = "0f6c5a3e-1111-4222-8333-444455556666"
+RUN = "challenges.Stride/1.0.0/entry/20260329_123005"
 
 
 @pytest.fixture(autouse=True)
@@ -210,7 +215,7 @@ def test_through_a_link(repository: GitRepository, tmp_path: Path) -> None:
     """A work tree that is entered through a link is the same work tree."""
     link = tmp_path / "link"
     link.symlink_to(repository.path, target_is_directory=True)
-    repository.write("results/run.json", "")
+    repository.write(f"results/{RUN}/metadata.json", "")
     state = read_git_state(link, results_folder=link / "results", caller_file=link / "code.py", ignore=[link / "data"])
     assert state == read_git_state(
         repository.path, results_folder=repository.path / "results", caller_file=repository.path / "code.py"
@@ -235,15 +240,6 @@ def test_show_untracked_files_no(repository: GitRepository) -> None:
     repository.git("config", "status.showUntrackedFiles", "no")
     repository.write("new.py", "")
     assert changes(read_git_state(repository.path)) == {"untracked": ("new.py",)}
-
-
-def test_hidden_files(repository: GitRepository) -> None:
-    """Files whose changes git was told not to report are listed, because the status cannot see them."""
-    repository.git("update-index", "--assume-unchanged", "code.py")
-    repository.git("update-index", "--skip-worktree", "data/old.csv")
-    assert read_git_state(repository.path).hidden == ("code.py", "data/old.csv")
-    (repository.path / "data/old.csv").unlink()
-    assert read_git_state(repository.path).hidden == ("code.py",)
 
 
 def test_index_lock_is_no_obstacle(repository: GitRepository) -> None:
@@ -302,7 +298,8 @@ def test_submodule(with_submodule: tuple[GitRepository, GitRepository], change: 
         submodule.commit()
     state = read_git_state(repository.path)
     assert state.dirty
-    assert changes(state) == {"submodules": ("sub",)}
+    place = {"untracked": "sub/new.py", "new commit": "sub"}.get(change, "sub/lib.py")
+    assert changes(state) == {"submodules": (place,)}
 
 
 def test_staged_submodule(with_submodule: tuple[GitRepository, GitRepository]) -> None:
@@ -317,10 +314,10 @@ def test_staged_submodule(with_submodule: tuple[GitRepository, GitRepository]) -
 def test_results_in_a_submodule(with_submodule: tuple[GitRepository, GitRepository]) -> None:
     """A results folder in a submodule does not count, but what changed beside it and a new commit do."""
     repository, submodule = with_submodule
-    submodule.write("out/results/run.json", "")
+    submodule.write(f"out/results/{RUN}/metadata.json", "")
     results = submodule.path / "out/results"
     state = read_git_state(repository.path, results_folder=results)
-    assert (state.dirty, state.ignored) == (False, ("sub/out/results/",))
+    assert (state.dirty, state.ignored) == (False, ("sub/out/",))
     submodule.write("out/code.py", "")
     assert read_git_state(repository.path, results_folder=results).submodules == ("sub/out/code.py",)
     submodule.commit()
@@ -353,7 +350,7 @@ def test_odd_names(repository: GitRepository, state_of_file: str) -> None:
         for file in odd_files:
             file.write_text("other")
     state = read_git_state(repository.path)
-    assert changes(state) == {state_of_file: tuple(name.decode("utf-8", "backslashreplace") for name in sorted(names))}
+    assert changes(state) == {state_of_file: tuple(sorted(name.decode("utf-8", "backslashreplace") for name in names))}
     json.dumps(state.untracked).encode("utf-8")  # no lone surrogates, which could not be stored
     assert not read_git_state(repository.path, ignore=[os.fsdecode(name) for name in names]).dirty
 
@@ -365,7 +362,8 @@ def test_odd_place(tmp_path: Path, name: str) -> None:
     repository = GitRepository(tmp_path / name / "repository")
     caller = repository.write("code.py", "")
     repository.commit()
-    results = repository.write("out/results/x", "").parent
+    repository.write(f"out/results/{RUN}/metadata.json", "")
+    results = repository.path / "out/results"
     state = read_git_state(repository.path, caller_file=caller, results_folder=results)
     assert (state.base_dir, state.caller_tracked, state.dirty) == (Path(os.path.realpath(repository.path)), True, False)
 
@@ -400,18 +398,19 @@ def test_spellings_of_an_entry(repository: GitRepository, entry: str) -> None:
 def test_unmatched_entries(repository: GitRepository) -> None:
     """An entry that names nothing is reported; one that names an unchanged or a deleted file is not."""
     (repository.path / "data/old.csv").unlink()
-    ignore = ["code.py", "data/old.csv", "typo", "*.py", "CODE.PY/x"]
+    outside = repository.path.parent / "no such folder"
+    ignore = ["code.py", "data/old.csv", "typo", "CODE.PY/x", "*.pkl", outside]
     state = read_git_state(repository.path, ignore=ignore)
-    assert state.unmatched_ignores == ("typo", "*.py", "CODE.PY/x")
+    assert state.unmatched_ignores == ("typo", "CODE.PY/x", str(outside))
     assert not state.dirty
 
 
-def test_wildcards_are_literal(repository: GitRepository) -> None:
-    """An entry with wildcards ignores only the file that is really called so."""
-    repository.write("a.csv", "")
-    repository.write("[a].csv", "")
+def test_a_file_that_is_called_like_a_pattern(repository: GitRepository) -> None:
+    """An entry with wildcards names what it matches, and the file that is really called so."""
+    for name in ("a.csv", "b.csv", "[a].csv"):
+        repository.write(name, "")
     state = read_git_state(repository.path, ignore=["[a].csv"])
-    assert (state.untracked, state.ignored) == (("a.csv",), ("[a].csv",))
+    assert (state.untracked, state.ignored) == (("b.csv",), ("[a].csv", "a.csv"))
 
 
 def test_entry_through_a_link_matches_nothing(repository: GitRepository) -> None:
@@ -428,7 +427,7 @@ def test_entry_inside_an_untracked_folder(repository: GitRepository) -> None:
     repository.write("out/results/deep/run.json", "")
     repository.write("out/results/table.csv", "")
     state = read_git_state(repository.path, ignore=["out/results"])
-    assert (state.dirty, state.ignored) == (False, ("out/results/",))
+    assert (state.dirty, state.ignored) == (False, ("out/",))
     repository.write("out/code/a.py", "")
     repository.write("out/code/b.py", "")
     repository.write("out/results.py", "")
@@ -461,7 +460,7 @@ def test_submodule_in_the_ignore_list(with_submodule: tuple[GitRepository, GitRe
     repository, submodule = with_submodule
     submodule.write("lib.py", "2\n")
     state = read_git_state(repository.path, ignore=["sub"])
-    assert (state.dirty, state.ignored) == (False, ("sub",))
+    assert (state.dirty, state.ignored) == (False, ("sub/lib.py",))
 
 
 def test_no_commit_cannot_be_ignored(tmp_path: Path) -> None:
@@ -495,31 +494,57 @@ def test_entries_are_unified() -> None:
         assert check_git_dirty_ignore(["a\\b"]) == ("a/b",)
 
 
-@pytest.mark.parametrize("place", ["root", "parent", "beside", "link to the root"])
-def test_absolute_entries_outside_are_refused(repository: GitRepository, tmp_path: Path, place: str) -> None:
-    """An absolute entry that is the repository itself, contains it or lies outside of it is refused."""
+@pytest.mark.parametrize("place", ["root", "parent", "link to the root"])
+def test_absolute_entries_around_are_refused(repository: GitRepository, tmp_path: Path, place: str) -> None:
+    """An absolute entry that is the repository itself or contains it is refused: no change would count."""
     (tmp_path / "link").symlink_to(repository.path, target_is_directory=True)
     entry = {
         "root": repository.path,
         "parent": tmp_path,
-        "beside": tmp_path / "repository2",
         "link to the root": tmp_path / "link" / "data" / "..",
     }[place]
     with pytest.raises(InvalidOptionError):
         read_git_state(repository.path, ignore=[entry])
 
 
-@pytest.mark.parametrize("results", ["results", "out/results", "data"])
-def test_results_folder_does_not_count(repository: GitRepository, results: str) -> None:
-    """Changes in the results folder do not count, be they new, in an untracked folder, or of tracked files."""
-    repository.write(f"{results}/.unfinished/1/journal.json", "")
-    repository.write("data/old.csv", "changed" if results == "data" else "1,2,3\n" * 20)
-    state = read_git_state(repository.path, results_folder=repository.path / results)
-    assert not state.dirty
+@pytest.mark.parametrize("results", ["results", "out/results", "data", "."])
+def test_runs_do_not_count(repository: GitRepository, results: str) -> None:
+    """Runs, finished or not, do not count, be they new, in an untracked folder, or tracked and changed or deleted."""
+    names = [f"{RUN}/metadata.json", f"{RUN}/results/a.csv", f"{RUN}_1/MANIFEST.sha256"]
+    names += [".unfinished/1/journal.json", f".attestations/{UUID}/statement.json"]
+    options = {"results_folder": repository.path / results}
+    run_files = [repository.write(f"{results}/{name}", "") for name in names]
+    state = read_git_state(repository.path, **options)
+    assert (state.dirty, state.unmatched_ignores) == (False, ())
     assert state.ignored
-    assert state.unmatched_ignores == ()
+    repository.commit()
+    run_files[0].write_text("changed")
+    for file in run_files[2:]:
+        shutil.rmtree(file.parent)
+    assert not read_git_state(repository.path, **options).dirty
     repository.write("code.py", "print(2)\n")
-    assert read_git_state(repository.path, results_folder=repository.path / results).unstaged == ("code.py",)
+    repository.write(f"{results}/{RUN}.py", "")
+    counted = Path(results, f"{RUN}.py").as_posix()
+    assert changes(read_git_state(repository.path, **options)) == {"unstaged": ("code.py",), "untracked": (counted,)}
+
+
+@pytest.mark.parametrize("folder", ["unfinished", "attestations"])
+def test_runs_of_another_results_folder_do_not_count(repository: GitRepository, folder: str) -> None:
+    """Runs that were stored in another folder of the repository do not count, either; what lies beside them does."""
+    repository.write(f"older/{RUN}/metadata.json", "")
+    repository.write(f"older/.{folder}/{UUID}/journal.json", "")
+    assert not read_git_state(repository.path).dirty
+    repository.write("older/notes.txt", "")
+    assert read_git_state(repository.path).untracked in (("older/",), ("older/notes.txt",))
+
+
+@pytest.mark.parametrize(
+    "name", ["study.v1/1.0/a/20260329_123005/x.py", "challenges/1.0/a/20260329_123005/metadata.json"]
+)
+def test_what_only_looks_like_a_run_counts(repository: GitRepository, name: str) -> None:
+    """A folder with a time stamp is a run only below a challenge's, and if it holds the files of one."""
+    repository.write(name, "")
+    assert read_git_state(repository.path, results_folder=repository.path).dirty
 
 
 def test_results_folder_that_does_not_exist_yet(repository: GitRepository) -> None:
@@ -528,20 +553,15 @@ def test_results_folder_that_does_not_exist_yet(repository: GitRepository) -> No
     assert (state.dirty, state.unmatched_ignores) == (False, ())
 
 
-@pytest.mark.parametrize("results", [".", ".."])
-def test_results_folder_around_the_repository_counts(repository: GitRepository, results: str) -> None:
-    """A results folder that is the repository or contains it takes nothing out."""
-    repository.write("new.py", "")
-    assert read_git_state(repository.path, results_folder=repository.path / results).untracked == ("new.py",)
-
-
-def test_results_folder_with_the_caller_counts(repository: GitRepository) -> None:
-    """A results folder that holds the caller's file counts as code."""
-    caller = repository.write("results/run.py", "")
-    results = repository.path / "results"
-    assert read_git_state(repository.path, results_folder=results, caller_file=caller).untracked == ("results/",)
-    elsewhere = repository.path / "code.py"
-    assert not read_git_state(repository.path, results_folder=results, caller_file=elsewhere).dirty
+@pytest.mark.parametrize("results", [".", "..", "data", "package"])
+def test_what_lies_beside_runs_counts(repository: GitRepository, results: str) -> None:
+    """A results folder may hold code, too, wherever it lies: only runs are taken out."""
+    repository.write(f"{results}/{RUN}/metadata.json", "")
+    repository.write("package/new.py", "")
+    assert read_git_state(repository.path, results_folder=repository.path / results).untracked in (
+        ("package/new.py",),
+        ("package/",),
+    )
 
 
 def test_results_folder_that_is_a_link(repository: GitRepository, tmp_path: Path) -> None:
@@ -552,7 +572,7 @@ def test_results_folder_that_is_a_link(repository: GitRepository, tmp_path: Path
     assert (state.dirty, state.ignored) == (False, ("results",))
 
 
-names = st.text(st.characters(codec="utf-8", exclude_characters="/\0\\"), min_size=1, max_size=8)
+names = st.text(st.characters(codec="utf-8", exclude_characters="/\0\\*?["), min_size=1, max_size=8)
 # The letter in front keeps files and folders apart, and away from the names that mean something to git.
 files = st.tuples(st.lists(names.map("d{}".format), max_size=2), names.map("f{}".format)).map(
     lambda parts: "/".join([*parts[0], parts[1]])
@@ -873,7 +893,7 @@ def test_git_dir_in_the_environment(
         monkeypatch.setenv("GIT_ICASE_PATHSPECS", "1")
     before = dict(os.environ)
     assert read_git_state(repository.path, caller_file=caller) == expected
-    assert reread_git_state(expected) == expected
+    assert replace(reread_git_state(expected), differences=None) == expected
     assert dict(os.environ) == before
 
 
@@ -904,19 +924,16 @@ def test_nothing_happened_between(repository: GitRepository) -> None:
     repository.git("config", "remote.origin.url", "https://example.org/x")
     first = read_git_state(repository.path, ignore=["typo"], caller_file=repository.path / "code.py")
     second = reread_git_state(first, ignore=["typo"], caller_file=repository.path / "code.py")
-    assert second == first
-    assert not second.differs_from(first)
+    assert replace(second, differences=None) == first
+    assert second.differences == Differences()
 
 
-@pytest.mark.parametrize("change", ["edit", "untracked", "stage", "commit", "other commit", "nested"])
+@pytest.mark.parametrize("change", ["edit", "untracked", "stage", "commit", "nested"])
 def test_change_between(repository: GitRepository, change: str) -> None:
     """A commit or an edit between two readings is seen, also a commit after which the work tree is clean again."""
     first = read_git_state(repository.path)
     if change == "nested":
         GitRepository(repository.path / "nested").commit()
-    elif change == "other commit":
-        repository.git("checkout", "-q", "--detach")
-        repository.git("commit", "-q", "--allow-empty", "-m", "other")
     else:
         repository.write("new.py" if change == "untracked" else "code.py", "print(2)\n")
     if change == "stage":
@@ -924,7 +941,9 @@ def test_change_between(repository: GitRepository, change: str) -> None:
     if change == "commit":
         repository.commit()
     second = reread_git_state(first)
-    assert second.differs_from(first)
+    assert second.differences
+    named = {"untracked": "new.py", "nested": "nested/"}.get(change, "code.py")
+    assert second.differences.changed == (named,)
     assert second.dirty is ("commit" not in change)
     assert second.commit == repository.git("rev-parse", "HEAD")
     assert facts(second).describe == facts(first).describe
@@ -934,10 +953,10 @@ def test_results_between(repository: GitRepository) -> None:
     """What a run writes into its results folder between two readings is no change."""
     options = {"results_folder": repository.path / "out/results"}
     first = read_git_state(repository.path, **options)
-    repository.write("out/results/run.json", "")
+    repository.write(f"out/results/{RUN}/metadata.json", "")
     second = reread_git_state(first, **options)
-    assert not second.differs_from(first)
-    assert (second.dirty, second.ignored) == (False, ("out/results/",))
+    assert not second.differences
+    assert (second.dirty, second.ignored) == (False, ("out/",))
 
 
 def test_repository_deleted_between(tmp_path: Path) -> None:

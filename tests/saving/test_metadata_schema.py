@@ -127,6 +127,7 @@ def test_git_that_is_not_asked(repository):
 def test_a_commit_during_the_run(repository):
     """A record of a repository that changed during the run keeps to the schema."""
     with recorded_run("entry", path="results", debug_run=False) as recorder:
+        repository.write("new.py", "1")
         ExampleChallenge().run(repository.commit)
     assert check(recorder.path_)["git"]["changed_during_run"] is True
 

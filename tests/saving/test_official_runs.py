@@ -6,18 +6,22 @@ import json
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import psutil
 import pytest
 from challenges import ExampleChallenge
 from git_repository import GitRepository
-from processes import run_python
+from processes import python_environment, run_python
 
 from gaitmap_results.exceptions import (
+    CreatedFilesWarning,
     DebugRunWarning,
     GaitmapResultsWarning,
     IncompleteProvenanceWarning,
@@ -305,10 +309,10 @@ DIRTY: dict[str, tuple[Callable[[GitRepository], None], dict[str, list[str]]]] =
     "untracked": (_untracked, {"untracked": ["new folder/"]}),
     "untracked, hidden by a setting": (_untracked_hidden_by_a_setting, {"untracked": ["new.py"]}),
     "conflict": (_conflict, {"conflicted": ["algorithm.py"]}),
-    "submodule with an untracked file": (_submodule_with_untracked, {"submodules": ["library"]}),
-    "submodule edited": (_submodule_edited, {"submodules": ["library"]}),
+    "submodule with an untracked file": (_submodule_with_untracked, {"submodules": ["library/new.py"]}),
+    "submodule edited": (_submodule_edited, {"submodules": ["library/library.py"]}),
     "submodule at another commit": (_submodule_at_another_commit, {"submodules": ["library"]}),
-    "submodule told to be ignored": (_submodule_told_to_be_ignored, {"submodules": ["library"]}),
+    "submodule told to be ignored": (_submodule_told_to_be_ignored, {"submodules": ["library/library.py"]}),
 }
 LISTS = ("staged", "unstaged", "untracked", "conflicted", "submodules")
 
@@ -492,10 +496,6 @@ def _commit(project: Project) -> None:
     project.repository.commit()
 
 
-def _commit_nothing(project: Project) -> None:
-    project.repository.commit()
-
-
 def _add_a_file(project: Project) -> None:
     project.repository.write("new.py", "x")
 
@@ -505,7 +505,7 @@ def _lose_the_repository(project: Project) -> None:
 
 
 @pytest.mark.parametrize("way", ["block", "decorated"])
-@pytest.mark.parametrize("change", [_edit, _commit, _commit_nothing, _add_a_file])
+@pytest.mark.parametrize("change", [_edit, _commit, _add_a_file])
 def test_a_change_during_the_run_makes_it_debug(project: Project, way: str, change: Callable[[Project], None]) -> None:
     """A commit or an edit during the run: the commit may not be the code that ran; the one at the start is stored."""
     metadata, shown = project.save_quietly(way, during=lambda: change(project))
@@ -518,6 +518,156 @@ def test_a_change_during_the_run_makes_it_debug(project: Project, way: str, chan
     assert end["dirty"] is bool(project.repository.git("status", "--porcelain"))
     assert [type(warning) for warning in shown] == [DebugRunWarning]
     assert "git.changed_during_run" in str(shown[0])
+    named = "new.py" if change is _add_a_file else "algorithm.py"
+    assert metadata["debug_reasons"][0]["detail"] == {"paths": [named]}
+    assert named in str(shown[0])
+    assert metadata["git"]["created_during_run"] == []
+
+
+def _commit_what_does_not_count(project: Project) -> None:
+    project.repository.write("notes/today.txt", "2")
+    project.repository.commit()
+
+
+def _commit_nothing(project: Project) -> None:
+    project.repository.commit("an empty commit")
+
+
+def _commit_another_run(project: Project) -> None:
+    project.results = project.path / "stored"
+    project.save()
+    project.repository.commit()
+
+
+@pytest.mark.parametrize("change", [_commit_what_does_not_count, _commit_nothing, _commit_another_run])
+def test_a_commit_that_changes_no_code_is_no_change(project: Project, change: Callable[[Project], None]) -> None:
+    """Results that are committed while a run goes on cost it nothing; the commit of its start is stored."""
+    project.repository.write("notes/today.txt", "1")
+    project.commit = project.repository.commit()
+    metadata = project.save(during=lambda: change(project), git_dirty_ignore=["notes"])
+    assert (codes(metadata), metadata["git_commit_hash"]) == ([], project.commit)
+    git = metadata["git"]
+    assert (git["changed_during_run"], git["end"]["commit"]) == (False, project.repository.git("rev-parse", "HEAD"))
+    assert git["end"]["commit"] != project.commit
+
+
+def test_a_commit_that_cannot_be_compared_is_a_change(project: Project) -> None:
+    """Where git cannot say in what another commit differs, it may be the code."""
+
+    def start_anew() -> None:
+        shutil.rmtree(project.path / ".git")
+        project.repository = GitRepository(project.path)
+        project.repository.commit("another one")
+
+    metadata, _ = project.save_quietly(during=start_anew)
+    assert codes(metadata) == ["git.changed_during_run"]
+    assert "another commit" in metadata["debug_reasons"][0]["message"]
+
+
+# What a run leaves behind
+
+
+@pytest.mark.parametrize("name", ["plot.png", "tables/all.csv", "deep/er/notes.txt"])
+@pytest.mark.parametrize("way", ["block", "decorated"])
+def test_untracked_output_costs_this_run_nothing(project: Project, way: str, name: str) -> None:
+    """Files that a run creates are listed, with the advice to ignore them; the next run is a debug run."""
+    create = lambda: bool(project.repository.write(name, "1"))  # noqa: E731
+    metadata, shown = project.save_quietly(way, during=create)
+    listed = f"{name.split('/')[0]}/" if "/" in name else name
+    assert (codes(metadata), metadata["git"]["created_during_run"]) == ([], [listed])
+    assert metadata["git"]["changed_during_run"] is False
+    assert [type(warning) for warning in shown] == [CreatedFilesWarning]
+    assert listed in str(shown[0])
+    assert ".gitignore" in str(shown[0])
+    metadata, _ = project.save_quietly(way, during=create)
+    assert (codes(metadata), metadata["git"]["created_during_run"]) == (["git.dirty"], [])
+
+
+def test_untracked_output_of_a_debug_run_is_listed_without_a_warning(project: Project) -> None:
+    """Who asked for a debug run is not bothered."""
+    metadata = project.save(debug_run=True, during=lambda: bool(project.repository.write("plot.png", "1")))
+    assert metadata["git"]["created_during_run"] == ["plot.png"]
+
+
+@pytest.mark.parametrize("suffix", [".py", ".pyx", ".so", ".pyd", ".ipynb", ".PY"])
+def test_code_that_appears_during_the_run_is_a_change(project: Project, suffix: str) -> None:
+    """Code may have been imported before it was committed; it is named, and what lies beside it is output."""
+
+    def create() -> None:
+        project.repository.write(f"new/code{suffix}", "1")
+        project.repository.write("new/table.csv", "1")
+
+    metadata, _ = project.save_quietly(during=create)
+    assert codes(metadata) == ["git.changed_during_run"]
+    assert metadata["debug_reasons"][0]["detail"] == {"paths": [f"new/code{suffix}"]}
+    assert metadata["git"]["created_during_run"] == ["new/table.csv"]
+
+
+def test_a_loaded_file_of_another_kind_is_code(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the process has loaded is code, whatever it is called."""
+
+    def load() -> None:
+        module = ModuleType("loaded_plugin")
+        module.__file__ = str(project.repository.write("plugin.txt", "1"))
+        monkeypatch.setitem(sys.modules, "loaded_plugin", module)
+
+    metadata, _ = project.save_quietly(during=load)
+    assert metadata["debug_reasons"][0]["detail"] == {"paths": ["plugin.txt"]}
+
+
+# The log of the process
+
+
+LOGGED = f"{ENTRY}\nimport sys\nprint('at work', flush=True)\nblock(path=sys.argv[1], debug_run=False)\n"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+@pytest.mark.parametrize("log", ["job.log", "logs/deep/job.txt"])
+def test_the_log_of_the_process_does_not_count(project: Project, stream: str, log: str) -> None:
+    """An untracked file that the process writes its output to is no change; another one beside it is."""
+    project.repository.write("main.py", LOGGED)
+    project.repository.commit()
+
+    def record() -> dict[str, Any]:
+        with project.repository.write(log, "").open("w") as file:
+            command = [sys.executable, "main.py", str(project.results)]
+            subprocess.run(command, cwd=project.path, env=python_environment(), **{stream: file}, check=True)
+        return read(max(project.results.glob("challenges.*/*/*/*"), key=os.path.getmtime))
+
+    metadata = record()
+    assert (codes(metadata), metadata["git"]["ignored"]) == ([], [log if "/" not in log else "logs/"])
+    beside = project.repository.write(f"{log}.old", "")
+    metadata = record()
+    assert metadata["git"]["untracked"] == [beside.relative_to(project.path).as_posix()]
+
+
+def test_a_tracked_log_counts(project: Project) -> None:
+    """A file that was committed is part of the code, also if the process prints into it."""
+    project.repository.write("main.py", LOGGED)
+    log = project.repository.write("job.log", "")
+    project.repository.commit()
+    with log.open("w") as file:
+        file.write("first line\n")
+        file.flush()
+        command = [sys.executable, "main.py", str(project.results)]
+        subprocess.run(command, cwd=project.path, env=python_environment(), stdout=file, check=True)
+    (path,) = project.results.glob("challenges.*/*/*/*")
+    assert codes(read(path)) == ["git.dirty"]
+
+
+def test_logs_of_slurm_do_not_count_inside_of_a_job(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tasks of an array write beside each other; outside of a job such a file is a file like any other."""
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    for name in ("slurm-4711_3.out", "logs/slurm-4712.err"):
+        project.repository.write(name, "")
+    assert project.save()["is_debug_run"] is False
+    project.repository.write("slurm-notes.txt", "")
+    metadata, _ = project.save_quietly()
+    assert metadata["git"]["untracked"] == ["slurm-notes.txt"]
+    (project.path / "slurm-notes.txt").unlink()
+    monkeypatch.delenv("SLURM_JOB_ID")
+    metadata, _ = project.save_quietly()
+    assert metadata["git"]["untracked"] == ["logs/", "slurm-4711_3.out"]
 
 
 def test_a_repository_that_is_gone_after_the_run_is_unknown(project: Project) -> None:
@@ -646,13 +796,15 @@ def test_a_results_folder_that_is_a_link_out_of_the_repository_does_not_count(pr
     assert [project.save()["is_debug_run"] for _ in range(2)] == [False, False]
 
 
-def test_a_results_folder_that_is_the_repository_counts(project: Project) -> None:
-    """Where results and code lie side by side, only what is unfinished does not count."""
+def test_a_results_folder_that_is_the_repository(project: Project) -> None:
+    """Where results and code lie side by side, runs do not count, and all else does."""
     project.results = project.path
-    assert project.save()["is_debug_run"] is False
+    assert [codes(project.save()) for _ in range(2)] == [[], []]
+    project.repository.commit()
+    assert codes(project.save()) == []
+    _unstaged(project.repository)
     metadata, _ = project.save_quietly()
-    assert codes(metadata) == ["git.dirty"]
-    assert metadata["git"]["untracked"] == ["challenges.ExampleChallenge/"]
+    assert (codes(metadata), metadata["git"]["unstaged"]) == (["git.dirty"], ["algorithm.py"])
 
 
 def test_a_results_folder_around_the_repository_hides_nothing(project: Project, tmp_path: Path) -> None:
@@ -700,12 +852,37 @@ def test_what_the_ignore_list_names_does_not_count(project: Project, entry: Any)
     assert metadata["git_dirty"] is False
 
 
-def test_an_absolute_entry_counts_inside_of_the_repository_only(project: Project, tmp_path: Path) -> None:
-    """An absolute path inside of the repository is an entry; one outside is refused before the run."""
+def test_an_absolute_entry(project: Project, tmp_path: Path) -> None:
+    """An absolute path may lie inside of the repository or outside; one that is not there is told."""
     project.repository.write("docs/notes.md", "1")
-    assert project.save(git_dirty_ignore=[project.path / "docs"])["is_debug_run"] is False
-    with pytest.raises(InvalidOptionError):
-        project.save(git_dirty_ignore=[tmp_path / "elsewhere"], during=lambda: pytest.fail("it ran"))
+    (tmp_path / "shared").mkdir()
+    options = {"git_dirty_ignore": [project.path / "docs", tmp_path / "shared"]}
+    assert project.save(**options)["is_debug_run"] is False
+    options["git_dirty_ignore"].append(tmp_path / "gone")
+    _, shown = project.save_quietly(**options)
+    assert [type(warning) for warning in shown] == [UnmatchedIgnoreWarning]
+
+
+@pytest.mark.parametrize("pattern", ["*.out", "slurm-[0-9]*", "logs/**", "job?.out", "/job*", "l*s/"])
+def test_a_pattern_names_what_gitignore_would(project: Project, pattern: str) -> None:
+    """Patterns with wildcards match as in .gitignore, and need not match anything."""
+    project.repository.write(".gitignore", pattern)
+    for name in ("job1.out", "slurm-12.out", "logs/a/job2.out", "logs/b.out", "x/job3.out", "x/slurm-1.txt"):
+        project.repository.write(name, "")
+    left = project.repository.git("ls-files", "--others", "--exclude-standard").splitlines()
+    (project.path / ".gitignore").unlink()
+    metadata, _ = project.save_quietly(git_dirty_ignore=[pattern, "*.nothing", *left])
+    assert (codes(metadata), metadata["git_dirty_ignore"][0]) == ([], pattern)
+    if left:
+        metadata, _ = project.save_quietly(git_dirty_ignore=[pattern])
+        assert codes(metadata) == ["git.dirty"]
+
+
+@pytest.mark.parametrize("pattern", ["*", "**", "/*", "**/*", "?*", "[!.]*", "***"])
+def test_a_pattern_that_matches_everything_is_refused(project: Project, pattern: str) -> None:
+    """No pattern makes every change count for nothing."""
+    with pytest.raises(InvalidOptionError, match="every"):
+        project.save(git_dirty_ignore=[pattern], during=lambda: pytest.fail("it ran"))
 
 
 def test_an_ignored_name_is_no_prefix(project: Project) -> None:

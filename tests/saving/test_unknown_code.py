@@ -25,18 +25,6 @@ def reasons_of_a_run(path):
     return [reason["code"] for reason in recorder.metadata_["debug_reasons"]]
 
 
-def test_a_file_that_git_was_told_not_to_look_at(tmp_path, monkeypatch):
-    """Unknown is not clean: an edit of a file marked assume-unchanged cannot be seen, so the run is a debug run."""
-    repository = GitRepository(tmp_path / "project")
-    repository.write("code.py", "a = 1\n")
-    repository.commit()
-    monkeypatch.chdir(repository.path)
-    assert reasons_of_a_run(tmp_path / "results") == []
-    repository.git("update-index", "--assume-unchanged", "code.py")
-    repository.write("code.py", "a = 2\n")
-    assert reasons_of_a_run(tmp_path / "results") == ["git.unavailable"]
-
-
 def test_untracked_code_in_a_submodule_whose_settings_hide_it(tmp_path, monkeypatch):
     """A setting of the submodule does not hide what is new in it."""
     library = GitRepository(tmp_path / "library")

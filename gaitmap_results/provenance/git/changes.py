@@ -1,30 +1,52 @@
-"""Finds the changed paths of a work tree."""
+"""Ask git for the changes of one work tree, and read its answer."""
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from gaitmap_results.provenance.git.processes import GitProcesses
 
-__all__ = ["Change", "Head", "Kind", "parse_status", "shown_changes", "start_status"]
+__all__ = ["COUNTED_KINDS", "Change", "Head", "Kind", "closed_folders", "parse_status", "shown", "start_status"]
 
-Kind = Literal["staged", "unstaged", "untracked", "conflicted", "submodules", "inside a submodule"]
+Kind = Literal["staged", "unstaged", "untracked", "conflicted", "submodules", "hidden"]
+COUNTED_KINDS: tuple[Kind, ...] = ("staged", "unstaged", "untracked", "conflicted", "submodules", "hidden")
 
 
 @dataclass(frozen=True)
 class Change:
     """A path that differs from the commit.
 
-    ``"inside a submodule"`` is a submodule at the right commit whose own files have changed.
+    Attributes
+    ----------
+    kind
+        In which way; ``"hidden"`` is a path whose changes git was told not to report.
+    path
+        Relative to the top folder of the outermost work tree; a folder without tracked files ends with ``/``.
+    submodule
+        The submodule that it lies in, with a ``/`` at its end; empty if it is in none.
     """
 
     kind: Kind
     path: bytes
+    submodule: bytes = b""
+
+    @property
+    def field(self) -> str:
+        """Under which name it is told: what changed inside of a submodule, under that of submodules."""
+        return "submodules" if self.submodule and self.kind != "hidden" else self.kind
+
+    def inside(self, submodule: bytes) -> Change:
+        """Return this change of a submodule as one of the work tree that the submodule lies in."""
+        return replace(self, path=submodule + self.path, submodule=submodule + self.submodule)
+
+
+def shown(path: bytes) -> str:
+    """Return a path as it is shown and stored."""
+    return path.decode("utf-8", "backslashreplace")
 
 
 @dataclass(frozen=True)
@@ -35,15 +57,17 @@ class Head:
     branch: bytes | None
 
 
-def start_status(processes: GitProcesses, folder: Path) -> int:
-    """Start the one command that sees every change."""
+def start_status(processes: GitProcesses, folder: Path, *, ceiling: Path | None = None) -> int:
+    """Start the one command that sees every change but those inside of submodules."""
     return processes.start(
         folder,
         *("status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind"),
         # A renamed file is then its old and its new path, so that code moved out of an ignored folder is new code.
         "--no-renames",
-        # These are git's defaults, but settings of the user or in .gitmodules would hide changes.
-        *("--untracked-files=normal", "--ignore-submodules=none"),
+        # Settings of the user or in .gitmodules would hide changes. A submodule at another commit is still told; what
+        # changed inside of it is asked there, because what git itself asks there follows the submodule's settings.
+        *("--untracked-files=normal", "--ignore-submodules=dirty"),
+        ceiling=ceiling,
     )
 
 
@@ -64,11 +88,14 @@ def parse_status(output: bytes, messages: bytes = b"") -> tuple[Head, list[Chang
             changes.append(Change("conflicted", rest.split(b" ", 9)[9]))
         elif kind == b"?":
             changes.append(Change("untracked", rest))
-    # git goes on when it may not look into a folder. What is in there is unknown, hence not clean.
-    closed = re.findall(rb"^warning: could not open directory '(.*)': ", messages, re.MULTILINE)
-    changes += [Change("untracked", path) for path in closed]
+    changes += [Change("untracked", path) for path in closed_folders(messages)]
     commit, branch = about[b"branch.oid"], about[b"branch.head"]
     return Head(None if commit == b"(initial)" else commit, None if branch == b"(detached)" else branch), changes
+
+
+def closed_folders(messages: bytes) -> list[bytes]:
+    """Return the folders that git may not look into: it goes on, but what is in there is unknown, hence not clean."""
+    return re.findall(rb"^warning: could not open directory '(.*)': ", messages, re.MULTILINE)
 
 
 def _tracked(fields: bytes) -> Iterator[Change]:
@@ -77,52 +104,6 @@ def _tracked(fields: bytes) -> Iterator[Change]:
     if in_index:
         yield Change("staged", path)
     if submodule[:1] == b"S":
-        same_commit = not in_index and submodule[1:2] == b"." and states[1:] == b"M"
-        yield Change("inside a submodule" if same_commit else "submodules", path)
+        yield Change("submodules", path)
     elif in_work_tree:
         yield Change("unstaged", path)
-
-
-def shown_changes(
-    processes: GitProcesses, base_dir: Path, changes: Iterable[Change], entries: Iterable[bytes]
-) -> Iterator[Change]:
-    """Yield the changes in such detail that each path lies either wholly inside or wholly outside of the entries.
-
-    git lists a folder without tracked files as one path, and a submodule too, whatever has changed in there.
-    """
-    for change in changes:
-        inside = [entry for entry in entries if entry.startswith(change.path.rstrip(b"/") + b"/")]
-        if change.kind == "inside a submodule":
-            yield from _inside_submodule(processes, base_dir, change.path, inside)
-        elif change.kind == "untracked" and inside:
-            yield from _inside_folder(processes, base_dir, change.path, inside)
-        else:
-            yield change
-
-
-def _inside_folder(processes: GitProcesses, base_dir: Path, folder: bytes, entries: list[bytes]) -> Iterator[Change]:
-    options = ("--literal-pathspecs", "ls-files", "-z", "--others", "--exclude-standard")
-    output, _ = processes.answer(processes.start(base_dir, *options, "--", os.fsdecode(folder)))
-    for path in dict.fromkeys(_shortened(path, entries) for path in output.split(b"\0") if path):
-        yield Change("untracked", path)
-
-
-def _shortened(path: bytes, entries: list[bytes]) -> bytes:
-    """Return the outermost folder of an untracked file that no entry lies in, as git itself would list it."""
-    parts = path.split(b"/")
-    for length in range(1, len(parts)):
-        folder = b"/".join(parts[:length]) + b"/"
-        if not any(entry.startswith(folder) for entry in entries):
-            return folder
-    return path
-
-
-def _inside_submodule(processes: GitProcesses, base_dir: Path, path: bytes, entries: list[bytes]) -> Iterator[Change]:
-    if not entries:
-        yield Change("submodules", path)
-        return
-    folder = base_dir / os.fsdecode(path)
-    _, changes = parse_status(*processes.answer(start_status(processes, folder)))
-    inner = [entry[len(path) + 1 :] for entry in entries]
-    for change in shown_changes(processes, folder, changes, inner):
-        yield Change("submodules", path + b"/" + change.path)

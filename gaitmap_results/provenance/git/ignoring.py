@@ -1,4 +1,4 @@
-"""Decides which paths of a work tree do not count as changed.
+"""Decide which paths ``git_dirty_ignore`` names.
 
 Inside this package a path is the bytes that git prints, because a name need not be text, and what is decided about a
 name must not depend on how it is shown.
@@ -7,26 +7,22 @@ name must not depend on how it is shown.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from gaitmap_results.exceptions import InvalidOptionError
+from gaitmap_results.provenance.git.patterns import compile_pattern, is_pattern, matches_everything
 
-__all__ = [
-    "check_git_dirty_ignore",
-    "covers",
-    "entries_in_repository",
-    "matches_a_file",
-    "path_in_repository",
-    "results_entries",
-]
+__all__ = ["IgnoreList", "check_git_dirty_ignore", "is_in", "path_in_repository"]
 
 
 def check_git_dirty_ignore(entries: Sequence[str | Path]) -> tuple[str, ...]:
-    """Return the entries of a ``git_dirty_ignore`` list in one spelling, or refuse what can never be meant.
+    """Return the entries of a ``git_dirty_ignore`` list in one spelling, or refuse what makes no sense.
 
     No repository is needed.
-    Absolute paths stay absolute, because only a repository can say whether they lie in it.
+    Absolute paths stay absolute, and ``~`` stays, because only a repository can say whether they lie in it.
 
     Raises
     ------
@@ -36,13 +32,13 @@ def check_git_dirty_ignore(entries: Sequence[str | Path]) -> tuple[str, ...]:
     Examples
     --------
     >>> from gaitmap_results.provenance.git import check_git_dirty_ignore
-    >>> check_git_dirty_ignore(["./results/", "docs//figures", "results"])
-    ('results', 'docs/figures')
+    >>> check_git_dirty_ignore(["./results/", "docs//figures", "results", "slurm-*.out"])
+    ('results', 'docs/figures', 'slurm-*.out')
     """
     given: object = entries
     if isinstance(given, (str, bytes, os.PathLike)) or not isinstance(given, Iterable):
         raise InvalidOptionError(
-            f"git_dirty_ignore must be a list of files and folders, but it is {given!r}. "
+            f"git_dirty_ignore must be a list of files, folders and patterns, but it is {given!r}. "
             "Put a single one into a list: git_dirty_ignore=['results']."
         )
     return tuple(dict.fromkeys(_checked(entry) for entry in given))
@@ -54,51 +50,117 @@ def _checked(entry: object) -> str:
     if "\0" in str(entry):
         raise _refused(entry, "it contains a NUL character")
     path = PurePath(entry)
-    if not str(entry) or path == PurePath(path.anchor):
+    if not str(entry) or path == PurePath(path.anchor) or path.parts == ("~",):
         raise _refused(entry, "it stands for everything, so no change would count")
     if ".." in path.parts:
         raise _refused(entry, "it contains '..'")
     if path.anchor and not path.is_absolute():
         raise _refused(entry, "it is neither absolute nor relative to the repository")
-    return path.as_posix()
+    checked = path.as_posix()
+    if is_pattern(checked):
+        # A pattern that ends with a slash matches folders only.
+        checked += "/" if str(entry).endswith("/") else ""
+        if matches_everything(checked):
+            raise _refused(entry, "it matches every file, so no change would count")
+    return checked
 
 
 def _refused(entry: object, reason: str) -> InvalidOptionError:
     return InvalidOptionError(
         f"The entry {entry!r} of git_dirty_ignore is refused: {reason}. "
-        "Name files or folders inside the repository, relative to its top folder, without wildcards."
+        "Name files or folders relative to the top folder of the repository, or patterns as in .gitignore."
     )
 
 
-def entries_in_repository(entries: Sequence[str], base_dir: Path) -> dict[str, bytes]:
-    """Return where in the work tree each checked entry is.
+@dataclass(frozen=True)
+class IgnoreList:
+    """What the entries of ``git_dirty_ignore`` mean in one repository.
 
-    Raises
-    ------
-    InvalidOptionError
-        If an absolute entry is not strictly inside the work tree.
+    Attributes
+    ----------
+    base_dir
+        The top folder of the work tree, without links on the way.
+    places
+        Where each entry lies in the work tree, if it does.
+    patterns
+        What each pattern matches.
+    outside
+        The entries that name something outside of the work tree, as absolute paths; they vouch for code there.
     """
-    found = {}
-    for entry in entries:
-        path = os.fsencode(entry)
-        if PurePath(entry).is_absolute():
-            inside = path_in_repository(entry, base_dir, follow=False)
-            if inside is None:
-                raise _refused(entry, f"it does not lie inside the repository {base_dir}")
-            path = inside
-        found[entry] = path
-    return found
+
+    base_dir: Path
+    places: Mapping[str, bytes]
+    patterns: Mapping[str, re.Pattern[str]]
+    outside: Mapping[str, str]
+
+    @classmethod
+    def of(cls, entries: Iterable[str], base_dir: Path) -> IgnoreList:
+        """Return the meaning of checked entries.
+
+        Raises
+        ------
+        InvalidOptionError
+            If an absolute entry is the work tree or contains it.
+        """
+        places, patterns, outside = {}, {}, {}
+        for entry in entries:
+            if is_pattern(entry):
+                patterns[entry] = compile_pattern(entry)
+            absolute = os.path.expanduser(entry)
+            if not PurePath(absolute).is_absolute():
+                places[entry] = os.fsencode(entry.rstrip("/"))
+                continue
+            place = path_in_repository(absolute, base_dir, follow=False)
+            real = os.path.realpath(absolute)
+            if place is not None:
+                places[entry] = place
+            elif real == str(base_dir) or path_in_repository(base_dir, Path(real)) is not None:
+                raise _refused(entry, f"it contains the repository {base_dir}, so no change would count")
+            else:
+                outside[entry] = real
+        return cls(base_dir, places, patterns, outside)
+
+    def covers(self, path: bytes) -> bool:
+        """Return whether a path of the work tree is named; a folder has a ``/`` at its end."""
+        text = os.fsdecode(path)
+        return any(is_in(path, place) for place in self.places.values()) or any(
+            pattern.match(text) for pattern in self.patterns.values()
+        )
+
+    def vouches_for(self, file: Path) -> bool:
+        """Return whether a file is named, inside of the work tree or outside."""
+        ways = {os.path.abspath(file), os.path.realpath(file)}
+        inside = [path_in_repository(way, self.base_dir, follow=False) for way in ways]
+        if any(self.covers(place) for place in inside if place is not None):
+            return True
+        named = [compile_pattern(place) for place in self.outside.values() if is_pattern(place)]
+        return any(
+            is_in(os.fsencode(way), os.fsencode(place)) for way in ways for place in self.outside.values()
+        ) or any(pattern.match(way.replace(os.sep, "/").lstrip("/")) for way in ways for pattern in named)
+
+    def unmatched(self, changed: Iterable[bytes]) -> tuple[str, ...]:
+        """Return the entries that name neither a file nor a change; a pattern need not match anything."""
+        changed = tuple(changed)
+        return tuple(
+            [
+                entry
+                for entry, place in self.places.items()
+                if entry not in self.patterns
+                and not _is_there(self.base_dir, place)
+                and not any(is_in(path, place) for path in changed)
+            ]
+            + [
+                entry
+                for entry, place in self.outside.items()
+                if entry not in self.patterns and not os.path.lexists(place)
+            ]
+        )
 
 
-def results_entries(results_folder: Path | None, caller_file: Path | None, base_dir: Path) -> set[bytes]:
-    """Return where in the work tree the results folder is, if its changes do not count."""
-    if results_folder is None:
-        return set()
-    # A results folder that is a link into a larger disk is a link in the repository and a folder outside of it.
-    places = {path_in_repository(results_folder, base_dir, follow=follow) for follow in (True, False)}
-    entries = {place for place in places if place is not None}
-    caller = None if caller_file is None else path_in_repository(caller_file, base_dir)
-    return set() if caller is not None and covers(entries, caller) else entries
+def is_in(path: bytes, place: bytes) -> bool:
+    """Return whether a path is a place or lies in it."""
+    path = path.rstrip(b"/")
+    return path == place or path.startswith(place + b"/")
 
 
 def path_in_repository(path: str | Path, base_dir: Path, *, follow: bool = True) -> bytes | None:
@@ -118,14 +180,8 @@ def path_in_repository(path: str | Path, base_dir: Path, *, follow: bool = True)
     return os.fsencode(inside.replace(os.sep, "/")) if inside else None
 
 
-def covers(entries: Iterable[bytes], path: bytes) -> bool:
-    """Return whether a path is one of the entries or lies in one of them."""
-    path = path.rstrip(b"/")
-    return any(path == entry or path.startswith(entry + b"/") for entry in entries)
-
-
-def matches_a_file(entry: bytes, base_dir: Path) -> bool:
-    """Return whether an entry names something in the work tree that git could report as changed."""
-    path = base_dir / os.fsdecode(entry)
+def _is_there(base_dir: Path, place: bytes) -> bool:
+    """Return whether a place is something in the work tree that git could report as changed."""
+    path = base_dir / os.fsdecode(place)
     # git does not look behind links, hence an entry that leads through one would never match.
     return os.path.lexists(path) and os.path.realpath(path.parent) == str(path.parent)

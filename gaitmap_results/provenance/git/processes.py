@@ -48,6 +48,7 @@ _REDIRECTING_VARIABLES = frozenset(
 _OWN_VARIABLES = {
     "GIT_OPTIONAL_LOCKS": "0",  # reading must not rewrite the index
     "GIT_TERMINAL_PROMPT": "0",
+    "GIT_PAGER": "cat",
     # Another commit that `git replace` puts in place of the stored one is in no clone.
     "GIT_NO_REPLACE_OBJECTS": "1",
     # What a partial clone lacks is not fetched: recording asks nobody, and no configured program is started for it.
@@ -60,8 +61,7 @@ _OWN_SETTINGS = (
     *("-c", "core.quotePath=false"),
     # A monitor of the file system is a hook of the user or a process that stays; neither is needed here.
     *("-c", "core.fsmonitor=false"),
-    # Said on the command line, too, but only this reaches the status that git reads inside of submodules.
-    *("-c", "status.showUntrackedFiles=normal"),
+    *("-c", f"core.hooksPath={os.devnull}"),
 )
 _REFRESH = "GIT_PYTHON_REFRESH"
 _IMPORT_LOCK = threading.Lock()
@@ -253,6 +253,11 @@ def _failed(folder: Path, code: int, messages: bytes) -> GitUnreadableError:
             f"{folder} lies in a bare git repository or in a .git folder, where there are no files to compare. "
             "Start from a folder that was checked out.",
         )
+    if re.search(r"not a git repository(: |$)|gitfile|error reading .*\.git", text):
+        return GitUnreadableError(
+            "git.unavailable",
+            f"The repository of {folder} cannot be read. git says: {text!r}. {_broken_link(folder)}",
+        )
     if "not a git repository" in text:
         return GitUnreadableError(
             "git.not_a_repository",
@@ -264,6 +269,15 @@ def _failed(folder: Path, code: int, messages: bytes) -> GitUnreadableError:
         "git.unavailable",
         f"git failed in {folder} with exit code {code}: {tail or 'no message'}. "
         "Run `git status` there (git 2.18 or newer is needed).",
+    )
+
+
+def _broken_link(folder: Path) -> str:
+    """Say what to do where the file .git of a work tree or a submodule leads nowhere."""
+    link = next((place / ".git" for place in (folder, *folder.parents) if os.path.lexists(place / ".git")), ".git")
+    return (
+        f"{link} leads to a repository that is not there. Bring it back (a container needs the folder that it leads "
+        "to, too; a submodule that of the outer repository), or clone the repository anew."
     )
 
 

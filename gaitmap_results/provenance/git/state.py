@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from gaitmap_results.provenance.git.changes import parse_status, shown_changes, start_status
+from gaitmap_results.provenance.git.changes import COUNTED_KINDS, shown
 from gaitmap_results.provenance.git.commit import CommitFacts, PendingCommitFacts
-from gaitmap_results.provenance.git.ignoring import (
-    covers,
-    entries_in_repository,
-    matches_a_file,
-    path_in_repository,
-    results_entries,
-)
+from gaitmap_results.provenance.git.differences import Differences, find_differences
+from gaitmap_results.provenance.git.ignoring import path_in_repository
+from gaitmap_results.provenance.git.judging import judged
 from gaitmap_results.provenance.git.processes import GitProcesses
+from gaitmap_results.provenance.git.uncounted import Uncounted
+from gaitmap_results.provenance.git.worktree import PendingWorkTree, WorkTree
 
 __all__ = ["GitState", "PendingStatus", "read_git_state", "reread_git_state"]
-
-
-_COUNTED = ("staged", "unstaged", "untracked", "conflicted", "submodules")
 
 
 @dataclass(frozen=True)
@@ -46,17 +39,20 @@ class GitState:
     shallow
         Whether the history is cut off.
     dirty
-        Whether the commit would not reproduce the files, apart from the ignored ones.
-    staged, unstaged, untracked, conflicted, submodules
+        Whether the commit would not reproduce the files, apart from what does not count.
+    staged, unstaged, untracked, conflicted, submodules, hidden
         The changed paths that count. A path can be both staged and unstaged.
+        ``submodules`` are submodules at another commit or with files and without a repository, and what changed
+        inside of one.
+        ``hidden`` are paths whose changes git was told not to report (``assume-unchanged``, ``skip-worktree``).
     ignored
         The changed paths that do not count.
     unmatched_ignores
         Entries of the ignore list that match neither a file nor a change.
-    hidden
-        Tracked files whose changes git was told not to report (``assume-unchanged``, ``skip-worktree``).
     caller_tracked
         Whether the caller's file is tracked; None if there is none or it is unknown.
+    differences
+        At the end of a run: what changed since its start; else None.
     """
 
     base_dir: Path
@@ -71,14 +67,11 @@ class GitState:
     untracked: tuple[str, ...]
     conflicted: tuple[str, ...]
     submodules: tuple[str, ...]
+    hidden: tuple[str, ...]
     ignored: tuple[str, ...]
     unmatched_ignores: tuple[str, ...]
-    hidden: tuple[str, ...]
     caller_tracked: bool | None
-
-    def differs_from(self, other: GitState) -> bool:
-        """Return whether the commit, or one of the changed paths that count, is not the same as in ``other``."""
-        return any(getattr(self, name) != getattr(other, name) for name in ("commit", *_COUNTED))
+    differences: Differences | None = None
 
 
 def read_git_state(
@@ -96,10 +89,10 @@ def read_git_state(
     folder
         A folder inside the work tree.
     ignore
-        Files and folders whose changes do not count, relative to the top of the work tree, as
+        Files, folders and patterns whose changes do not count, relative to the top of the work tree, as
         :func:`check_git_dirty_ignore` returns them.
     results_folder
-        Changes in it do not count either, if it lies strictly inside the work tree and ``caller_file`` is not in it.
+        Where runs are stored; what is unfinished there does not count, as little as runs anywhere in the work tree.
     caller_file
         The file to look for among the tracked files.
     timeout
@@ -110,7 +103,7 @@ def read_git_state(
     GitUnreadableError
         If there is no repository, or git cannot read it.
     InvalidOptionError
-        If ``ignore`` has an absolute entry that does not lie inside the work tree.
+        If ``ignore`` has an absolute entry that is the work tree or contains it.
     """
     with PendingStatus(folder, timeout=timeout) as pending:
         return pending.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
@@ -157,13 +150,9 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
         # If the repository is gone, git must not answer for another one that this one lay in.
         self._processes = processes = GitProcesses(timeout, ceiling=None if first is None else first.base_dir.parent)
         try:
-            # Side by side: in a large repository the status alone takes nearly all of the time.
-            self._status = start_status(processes, folder)
+            self._work_tree = PendingWorkTree(processes, folder)
             if first is None:
                 self._place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
-            self._listing = processes.start(
-                folder, "ls-files", "-z", "-v", "--full-name", "--recurse-submodules", "--", ":(top)"
-            )
             commit = None if first is None else first.commit
             self._facts = PendingCommitFacts(processes, folder, commit) if facts else None
         except BaseException:
@@ -183,17 +172,38 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
         """Wait for git and return what it said; parameters and errors are those of :func:`read_git_state`."""
         first = self._first
         base_dir, shallow = self._place_of_repository() if first is None else (first.base_dir, first.shallow)
-        files = self._processes.answer_or_none(self._listing)
-        results = results_entries(results_folder, caller_file, base_dir)
-        counted = _status_fields(self._processes, self._status, base_dir, ignore, results)
-        branch = counted["branch"] if first is None else first.branch
+        uncounted = Uncounted.of(ignore, results_folder, base_dir)
+        tree = self._work_tree.answer(base_dir)
+        changes = list(judged(self._processes, base_dir, tree.changes, uncounted))
+        counted = [change for change, counts in changes if counts]
+        listed: dict[str, set[str]] = {name: set() for name in COUNTED_KINDS}
+        for change in counted:
+            listed[change.field].add(shown(change.path))
+        commit = None if tree.head.commit is None else shown(tree.head.commit)
+        branch = None if tree.head.branch is None else shown(tree.head.branch)
         return GitState(
             base_dir=base_dir,
+            commit=commit,
+            branch=branch,
+            detached=branch is None,
+            facts=None if self._facts is None else self._facts.answer(branch if first is None else first.branch),
             shallow=shallow,
-            facts=None if self._facts is None else self._facts.answer(branch),
-            hidden=_hidden(files or b"", base_dir),
-            caller_tracked=_is_tracked(caller_file, files, base_dir) if first is None else first.caller_tracked,
-            **counted,
+            # Without a commit there is nothing that could reproduce anything.
+            dirty=commit is None or bool(counted),
+            **{name: tuple(sorted(paths)) for name, paths in listed.items()},
+            ignored=tuple(sorted({shown(change.path) for change, counts in changes if not counts})),
+            unmatched_ignores=uncounted.ignored.unmatched(change.path for change, _ in changes),
+            caller_tracked=_is_tracked(caller_file, tree, base_dir) if first is None else first.caller_tracked,
+            differences=None
+            if first is None
+            else find_differences(
+                self._processes,
+                base_dir,
+                {name: getattr(first, name) for name in COUNTED_KINDS},
+                counted,
+                (first.commit, commit),
+                uncounted,
+            ),
         )
 
     def _place_of_repository(self) -> tuple[Path, bool]:
@@ -201,46 +211,5 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
         return Path(os.path.realpath(os.fsdecode(top.removesuffix(b"\n")))), shallow == b"true"
 
 
-def _status_fields(
-    processes: GitProcesses, status: int, base_dir: Path, entries: Sequence[str], results: set[bytes]
-) -> dict[str, Any]:
-    """Return the fields of GitState that an answer of ``git status`` decides."""
-    head, changes = parse_status(*processes.answer(status))
-    ignored = entries_in_repository(entries, base_dir)
-    covered = results.union(ignored.values())
-    found: dict[str, set[bytes]] = {name: set() for name in (*_COUNTED, "ignored")}
-    for change in shown_changes(processes, base_dir, changes, covered):
-        found["ignored" if covers(covered, change.path) else change.kind].add(change.path)
-    changed = set[bytes]().union(*found.values())
-    unmatched = [
-        entry
-        for entry, place in ignored.items()
-        if not matches_a_file(place, base_dir) and not any(covers([place], path) for path in changed)
-    ]
-    return {
-        "commit": None if head.commit is None else _text(head.commit),
-        "branch": None if head.branch is None else _text(head.branch),
-        "detached": head.branch is None,
-        # Without a commit there is nothing that could reproduce anything.
-        "dirty": head.commit is None or any(found[name] for name in _COUNTED),
-        **{name: tuple(_text(path) for path in sorted(paths)) for name, paths in found.items()},
-        "unmatched_ignores": tuple(_text(os.fsencode(entry)) for entry in unmatched),
-    }
-
-
-def _hidden(files: bytes, base_dir: Path) -> tuple[str, ...]:
-    """Return the files that ``git ls-files -v`` marks: a small letter is assume-unchanged, an S is skip-worktree."""
-    marked = re.findall(rb"(?:\A|\0)[a-zS] ([^\0]*)", files)
-    # A sparse checkout marks every file that it leaves out; nothing of those is hidden.
-    return tuple(_text(path) for path in marked if os.path.lexists(base_dir / os.fsdecode(path)))
-
-
-def _is_tracked(file: Path | None, files: bytes | None, base_dir: Path) -> bool | None:
-    if file is None or files is None:
-        return None
-    path = path_in_repository(file, base_dir)
-    return path is not None and re.search(rb"(?:\A|\0). " + re.escape(path) + rb"\0", files) is not None
-
-
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "backslashreplace")
+def _is_tracked(file: Path | None, tree: WorkTree, base_dir: Path) -> bool | None:
+    return None if file is None else path_in_repository(file, base_dir) in tree.tracked

@@ -1,0 +1,130 @@
+"""Tell what changed in a repository while a run went on."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from gaitmap_results.provenance.git.changes import Change, shown
+from gaitmap_results.provenance.git.judging import files_in
+from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
+from gaitmap_results.provenance.git.uncounted import Uncounted
+
+__all__ = ["Differences", "find_differences"]
+
+_CODE = frozenset({".py", ".pyx", ".so", ".pyd", ".ipynb"})
+# Of `git diff-tree --raw -z`: what happened to a path.
+_RAW = re.compile(rb":[0-7]+ [0-7]+ [0-9a-f]+ [0-9a-f]+ (?P<what>[A-Z])[0-9]*\0(?P<path>[^\0]+)\0")
+
+
+@dataclass(frozen=True)
+class Differences:
+    """What counts, and is not at the end of a run as it was at its start.
+
+    Attributes
+    ----------
+    changed
+        The paths that changed; they may be the code that ran.
+    created
+        Untracked files that are new, no code and not loaded: the output of the run.
+    other_commit
+        Whether there is another commit of which git could not say in what it differs.
+    """
+
+    changed: tuple[str, ...] = ()
+    created: tuple[str, ...] = ()
+    other_commit: bool = False
+
+    def __bool__(self) -> bool:
+        """Return whether the commit may not be the code that ran."""
+        return bool(self.changed) or self.other_commit
+
+
+def find_differences(
+    processes: GitProcesses,
+    base_dir: Path,
+    first: Mapping[str, Iterable[str]],
+    last: Iterable[Change],
+    commits: tuple[str | None, str | None],
+    uncounted: Uncounted,
+) -> Differences:
+    """Return what changed since the start of a run.
+
+    Parameters
+    ----------
+    processes
+        Where git is started.
+    base_dir
+        The top folder of the work tree.
+    first
+        The paths that counted at the start, by the field that they were listed in.
+    last
+        The changes that count at the end.
+    commits
+        The commits that were checked out at the start and at the end.
+    uncounted
+        What does not count.
+    """
+    listed: dict[str, set[str]] = {name: set() for name in first}
+    new: list[Change] = []
+    for change in last:
+        listed[change.field].add(shown(change.path))
+        if change.kind == "untracked" and shown(change.path) not in first[change.field]:
+            new.append(change)
+    created, code = _sorted_out(processes, base_dir, new)
+    changed = {path for name, paths in listed.items() for path in paths.symmetric_difference(first[name])}
+    changed.difference_update(shown(change.path) for change in new)
+    changed.update(map(shown, code))
+    start, end = commits
+    paths: Iterable[bytes] | None = ()
+    if start != end:
+        paths = _changed_by_commits(processes, base_dir, start, end, uncounted)
+        changed.update(map(shown, paths or ()))
+    return Differences(tuple(sorted(changed)), tuple(sorted(map(shown, created))), other_commit=paths is None)
+
+
+def _sorted_out(processes: GitProcesses, base_dir: Path, new: Iterable[Change]) -> tuple[set[bytes], set[bytes]]:
+    """Return which new files are output of the run, a folder as one path if all of it is; and which may be code."""
+    output: set[bytes] = set()
+    code: set[bytes] = set()
+    loaded = _loaded_files()
+    for change in new:
+        files = files_in(processes, base_dir, change) if change.path.endswith(b"/") else {change.path}
+        inner = {path for path in files if _is_code(path) or str(base_dir / os.fsdecode(path)) in loaded}
+        code |= inner
+        output |= files - inner if inner else {change.path}
+    return output, code
+
+
+def _is_code(path: bytes) -> bool:
+    # What git could not look into is unknown.
+    return path.endswith(b"/") or PurePosixPath(os.fsdecode(path)).suffix.lower() in _CODE
+
+
+def _loaded_files() -> set[str]:
+    # Not by attribute, which can make a module load others.
+    files = (vars(module).get("__file__") for module in list(sys.modules.values()) if hasattr(module, "__dict__"))
+    return {os.path.realpath(file) for file in files if isinstance(file, str)}
+
+
+def _changed_by_commits(
+    processes: GitProcesses, base_dir: Path, start: str | None, end: str | None, uncounted: Uncounted
+) -> list[bytes] | None:
+    """Return the paths in which one commit differs from another and that count; None if git could not say."""
+    if start is None or end is None:
+        return None
+    options = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
+    try:
+        output, _ = processes.answer(processes.start(base_dir, *options, start, end, "--"))
+    except GitUnreadableError:
+        return None
+    return [
+        each["path"]
+        for each in _RAW.finditer(output)
+        # A file that was added was untracked before.
+        if not uncounted.covers(each["path"], untracked=each["what"] == b"A")
+    ]

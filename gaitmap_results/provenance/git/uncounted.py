@@ -1,0 +1,156 @@
+"""Decide which changed paths of a work tree do not count."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gaitmap_results.provenance.git.ignoring import IgnoreList, is_in, path_in_repository
+from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE, UNFINISHED_DIR, run_folder_start
+from gaitmap_results.store.staging import is_rescue_folder
+
+__all__ = ["Uncounted"]
+
+_OWN_FOLDERS = (UNFINISHED_DIR, ".attestations")
+_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# In a job of Slurm; its log is named so unless the user named it.
+_SLURM_LOG = re.compile(rb"(?:.*/)?slurm-[^/]*\.(?:out|err)", re.DOTALL)
+# Of challenge, version and an entry of one part.
+_FOLDERS_ABOVE_A_RUN = 3
+
+
+@dataclass(frozen=True)
+class Uncounted:
+    """What does not count in one work tree.
+
+    That is what ``git_dirty_ignore`` names, the folders that this package makes (runs, unfinished runs, attestations,
+    rescued runs), and untracked files that hold what the process prints.
+
+    Attributes
+    ----------
+    ignored
+        What ``git_dirty_ignore`` names.
+    results
+        Where the results folder lies in the work tree (b"" for the top folder), or None if it does not.
+    own
+        Folders and links of the results folder that are not the user's.
+    logs
+        What identifies the files that the process prints to.
+    slurm
+        Whether the process is part of a Slurm job.
+    """
+
+    ignored: IgnoreList
+    results: bytes | None
+    own: frozenset[bytes]
+    logs: tuple[os.stat_result, ...]
+    slurm: bool
+
+    @classmethod
+    def of(cls, entries: Iterable[str], results_folder: Path | None, base_dir: Path) -> Uncounted:
+        """Return what does not count, by the checked entries of ``git_dirty_ignore`` and the results folder."""
+        results, own = None, set()
+        if results_folder is not None:
+            if os.path.realpath(results_folder) == str(base_dir):
+                results = b""
+            else:
+                results = path_in_repository(results_folder, base_dir)
+            own = {path_in_repository(results_folder / name, base_dir) for name in _OWN_FOLDERS}
+            if results_folder.is_symlink():  # onto a larger disk
+                own.add(path_in_repository(results_folder, base_dir, follow=False))
+        return cls(
+            ignored=IgnoreList.of(entries, base_dir),
+            results=results,
+            own=frozenset(place for place in own if place is not None),
+            logs=tuple(_logs()),
+            slurm="SLURM_JOB_ID" in os.environ,
+        )
+
+    def covers(self, path: bytes, *, untracked: bool) -> bool:
+        """Return whether a changed path does not count; a folder has a ``/`` at its end."""
+        return (
+            self.ignored.covers(path)
+            or any(is_in(path, place) for place in self.own)
+            or self._is_own(path)
+            or (untracked and self._is_log(path))
+        )
+
+    def may_lie_in(self, folder: bytes) -> bool:
+        """Return whether something in a changed folder may not count although the folder as a whole does."""
+        inside = (*self.own, *self.ignored.places.values(), *(() if self.results is None else (self.results,)))
+        return (
+            bool(self.ignored.patterns or self.logs or self.slurm)
+            or any(place.startswith(folder) for place in inside)
+            or (self.results is not None and (self.results == b"" or is_in(folder, self.results)))
+        )
+
+    def _is_log(self, path: bytes) -> bool:
+        if self.slurm and _SLURM_LOG.fullmatch(path):
+            return True
+        if not self.logs:
+            return False
+        try:
+            found = os.stat(self.ignored.base_dir / os.fsdecode(path))
+        except OSError:
+            return False
+        return any(os.path.samestat(found, log) for log in self.logs)
+
+    def _is_own(self, path: bytes) -> bool:
+        parts = os.fsdecode(path.rstrip(b"/")).split("/")
+        base_dir = self.ignored.base_dir
+        if any(_is_own_folder(base_dir, parts, number) for number in range(len(parts))):
+            return True
+        return path.endswith(b"/") and _holds_own_only(base_dir, parts)
+
+
+def _is_own_folder(base_dir: Path, parts: list[str], number: int) -> bool:
+    """Return whether a part of a path is the folder of a run, finished or not."""
+    name = parts[number]
+    if number > 0 and parts[number - 1] in _OWN_FOLDERS and _RUN_ID.fullmatch(name):
+        return True
+    place = base_dir.joinpath(*parts[: number + 1])
+    if is_rescue_folder(place):
+        return True
+    below_a_challenge = any("." in part.strip(".") for part in parts[: max(0, number - _FOLDERS_ABOVE_A_RUN + 1)])
+    if not below_a_challenge or run_folder_start(name) is None:
+        return False
+    # A run that was deleted is no change of the code, either.
+    return not os.path.lexists(place) or any((place / file).is_file() for file in (METADATA_FILE, MANIFEST_FILE))
+
+
+def _holds_own_only(base_dir: Path, parts: list[str]) -> bool:
+    """Return whether all files of a folder belong to runs; looking ends at the first one that does not."""
+    found = False
+    for entry in _entries(base_dir.joinpath(*parts)):
+        inner = [*parts, entry.name]
+        if _is_own_folder(base_dir, inner, len(inner) - 1):
+            found = True
+        elif not entry.is_dir(follow_symlinks=False) or not _holds_own_only(base_dir, inner):
+            return False
+        else:
+            found = True
+    return found
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _logs() -> Iterator[os.stat_result]:
+    """Yield what identifies the regular files that the process writes its output and its errors to."""
+    for stream in (1, 2, sys.stdout, sys.stderr):
+        try:
+            found = os.fstat(stream if isinstance(stream, int) else stream.fileno())
+        except (OSError, ValueError, AttributeError):  # closed, or no file at all
+            continue
+        if stat.S_ISREG(found.st_mode):
+            yield found

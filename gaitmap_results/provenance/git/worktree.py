@@ -1,0 +1,145 @@
+"""Read the changes of a work tree and of every submodule in it, at any depth and whatever the settings say."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gaitmap_results.provenance.git.changes import Change, Head, parse_status, start_status
+from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
+
+__all__ = ["PendingWorkTree", "WorkTree"]
+
+# Of `git ls-files -v --stage`: the mark, the mode and the path.
+_LINE = re.compile(rb"(?:\A|(?<=\0))(?P<mark>[A-Za-z?]) (?P<mode>[0-7]{6}) [0-9a-f]+ [0-3]\t(?P<path>[^\0]+)")
+_SUBMODULE = b"160000"
+_SKIP_WORKTREE = b"S"
+# A repository may have hundreds of submodules; not as many processes at once.
+_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class WorkTree:
+    """What git says of a work tree.
+
+    Attributes
+    ----------
+    head
+        Where it is at.
+    changes
+        What differs from the commit, also inside of submodules.
+    tracked
+        The tracked paths, also those inside of submodules.
+    """
+
+    head: Head
+    changes: list[Change]
+    tracked: frozenset[bytes]
+
+
+class PendingWorkTree:
+    """A work tree that git was asked about.
+
+    Parameters
+    ----------
+    processes
+        Where git is started.
+    folder
+        A folder of the work tree.
+    ceiling
+        A folder in which, and above which, git does not look for a repository.
+    """
+
+    def __init__(self, processes: GitProcesses, folder: Path, *, ceiling: Path | None = None) -> None:
+        self._processes = processes
+        # Side by side: in a large repository the status takes nearly all of the time.
+        self._status = start_status(processes, folder, ceiling=ceiling)
+        # Not --recurse-submodules, which leaves out the marks of the submodules themselves.
+        listing = ("ls-files", "-z", "-v", "--stage", "--full-name", "--", ":(top)")
+        self._listing = processes.start(folder, *listing, ceiling=ceiling)
+
+    def answer(self, base_dir: Path) -> WorkTree:
+        """Wait for git and return what it said.
+
+        Parameters
+        ----------
+        base_dir
+            The top folder of the work tree.
+
+        Raises
+        ------
+        GitUnreadableError
+            If git could not read the work tree, or that of a submodule.
+        """
+        listing, _ = self._processes.answer(self._listing)
+        lines = [(each["mark"], each["mode"], each["path"]) for each in _LINE.finditer(listing)]
+        submodules = list(dict.fromkeys(path for _, mode, path in lines if mode == _SUBMODULE))
+        inner = list(_inside_submodules(self._processes, base_dir, submodules))
+        head, changes = parse_status(*self._processes.answer(self._status))
+        changes += self._hidden(base_dir, lines)
+        tracked = {path for _, _, path in lines}
+        for path, tree in inner:
+            prefix = path + b"/"
+            if tree is None:
+                # With a slash, as git lists a folder in which nothing is tracked.
+                changes.append(Change("submodules", prefix))
+            else:
+                changes += [change.inside(prefix) for change in tree.changes]
+                tracked.update(prefix + each for each in tree.tracked)
+        return WorkTree(head, changes, frozenset(tracked))
+
+    def _hidden(self, base_dir: Path, lines: list[tuple[bytes, bytes, bytes]]) -> Iterator[Change]:
+        """Yield the paths at which git was told not to look: a small letter is assume-unchanged, an S skip-worktree."""
+        left_out: list[bytes] = []
+        for mark, _, path in lines:
+            place = base_dir / os.fsdecode(path)
+            if mark.islower() or (mark == _SKIP_WORKTREE and _holds_files(place)):
+                yield Change("hidden", path)
+            elif mark == _SKIP_WORKTREE:
+                left_out.append(path)
+        # A sparse checkout marks every file that it leaves out.
+        if left_out and not self._is_sparse(base_dir):
+            yield from (Change("hidden", path) for path in left_out)
+
+    def _is_sparse(self, base_dir: Path) -> bool:
+        asked = self._processes.start(base_dir, "config", "--type=bool", "core.sparseCheckout")
+        return (self._processes.answer_or_none(asked) or b"").strip() == b"true"
+
+
+def _inside_submodules(
+    processes: GitProcesses, base_dir: Path, paths: list[bytes]
+) -> Iterator[tuple[bytes, WorkTree | None]]:
+    """Yield what git says inside of each submodule; None is a folder with files and without a repository.
+
+    A submodule that is not there, or whose folder is empty, is told by the status of the outer repository.
+    """
+    for start in range(0, len(paths), _AT_ONCE):
+        pending: list[tuple[bytes, Path, PendingWorkTree | None]] = []
+        for path in paths[start : start + _AT_ONCE]:
+            folder = base_dir / os.fsdecode(path)
+            if os.path.lexists(folder / ".git") and not folder.is_symlink():
+                # git must not answer for the outer repository.
+                pending.append((path, folder, PendingWorkTree(processes, folder, ceiling=folder.parent)))
+            elif folder.is_dir() and not folder.is_symlink() and _holds_files(folder):
+                pending.append((path, folder, None))
+        for path, folder, asked in pending:
+            yield path, None if asked is None else _answer(asked, folder)
+
+
+def _answer(asked: PendingWorkTree, folder: Path) -> WorkTree | None:
+    try:
+        return asked.answer(folder)
+    except GitUnreadableError as error:
+        if error.code != "git.not_a_repository":
+            raise
+        return None  # what is called .git there is none
+
+
+def _holds_files(path: Path) -> bool:
+    """Return whether there is a file at a path, or in a folder that lies there."""
+    if not path.is_dir() or path.is_symlink():
+        return os.path.lexists(path)
+    return any(files for _, _, files in os.walk(path))
