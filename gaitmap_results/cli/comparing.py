@@ -11,6 +11,7 @@ import click
 
 from gaitmap_results.cli.finding import existing_results_folder, find_run, named_challenges, results_option, scan
 from gaitmap_results.exceptions import InvalidOptionError, RunNotFoundError
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import METADATA_FILE
 
 __all__ = ["challenge_and_folder", "comparison_options", "labelled_runs", "names_a_store"]
@@ -86,7 +87,7 @@ def labelled_runs(
     found = [find_run([word], results) for word in words]
     if len({each.folder for each in found}) < len(found):
         raise InvalidOptionError("One run is named twice. Name two or more different runs.")
-    entries = ["/".join(each.entry) for each in found]
+    entries = [entry_text(each.entry) for each in found]
     times = Counter(entries)
     labels = [
         entry if times[entry] == 1 else f"{entry} {each.path.name}" for entry, each in zip(entries, found, strict=True)

@@ -18,6 +18,7 @@ from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.reading.table import RunRows, summary_columns, table_columns
 from gaitmap_results.showing.text import counted, one_line
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import METADATA_FILE
 
 __all__ = ["export"]
@@ -108,7 +109,7 @@ def _unit_rows(summary: RunSummary, folder: Path) -> Iterator[dict[str, Any]]:
     if scores is None:
         return
     run = {
-        "entry_name": "/".join(summary.entry),
+        "entry_name": entry_text(summary.entry),
         "challenge_name": summary.challenge_name,
         "challenge_version": summary.challenge_version,
         "kind": summary.kind,
@@ -142,7 +143,7 @@ def _row(maker: RunRows, summary: RunSummary, folder: Path) -> dict[str, Any]:
     except (RunNotFoundError, CorruptRunError, OSError) as error:
         say(f"Incomplete row: {error}", err=True)
         row = {**summary_columns(summary, None), "path": path}
-    return {**row, "entry_name": "/".join(summary.entry), "debug_reasons": ", ".join(summary.debug_reasons)}
+    return {**row, "entry_name": entry_text(summary.entry), "debug_reasons": ", ".join(summary.debug_reasons)}
 
 
 def _write(target: Path, content: bytes) -> None:

@@ -15,6 +15,7 @@ from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, NoResultsFolderError, RunNotFoundError
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_summary
 from gaitmap_results.showing.text import one_line
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import METADATA_FILE
 
 __all__ = [
@@ -140,7 +141,7 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
         raise RunNotFoundError(f"No challenge matches {challenge!r} in {folder}. Challenges there:{_listed(known)}")
     matching = of_challenge if word == _LATEST else _by_entry(of_challenge, word, folder)
     if not matching:
-        known = sorted({"/".join(each.entry) for each in of_challenge})
+        known = sorted({entry_text(each.entry) for each in of_challenge})
         what = f"Entries there:{_listed(known)}" if known else "There is no run in it."
         raise RunNotFoundError(f"{_no_such_path(words)}No run matches {' '.join(words)!r} in {folder}. {what}")
     return max(matching, key=by_start)
@@ -198,9 +199,9 @@ def _only(found: Sequence[RunSummary], word: str) -> RunSummary:
 def _by_entry(runs: Sequence[RunSummary], word: str, folder: Path) -> list[RunSummary]:
     """Return the runs of the one entry with this name, else of the one whose name it is a part of."""
     name = word.strip("/")
-    exact = [each for each in runs if "/".join(each.entry) == name]
-    matching = exact or [each for each in runs if name.casefold() in "/".join(each.entry).casefold()]
-    entries = sorted({f"{each.challenge_name} {'/'.join(each.entry)}" for each in matching})
+    exact = [each for each in runs if entry_text(each.entry) == name]
+    matching = exact or [each for each in runs if name.casefold() in entry_text(each.entry).casefold()]
+    entries = sorted({f"{each.challenge_name} {entry_text(each.entry)}" for each in matching})
     if len(entries) > 1:
         raise InvalidOptionError(
             f"{word!r} matches {len(entries)} entries in {folder}. Name one, with its challenge:{_listed(entries)}"

@@ -17,6 +17,7 @@ from gaitmap_results.reading.index import RunSummary, by_start
 from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.reading.table import HEADINGS, summary_columns
 from gaitmap_results.showing.text import counted, duration, local_time, one_line
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import UNFINISHED_DIR
 
 __all__ = ["list_runs"]
@@ -195,7 +196,7 @@ def _fitted(widths: list[int], width: int) -> list[int]:
 def _row(summary: RunSummary, withdrawn: str | None, *, seconds: bool) -> tuple[str, ...]:
     commit = (summary.git_commit_hash or "")[:_COMMIT_LENGTH]
     return (
-        one_line("/".join(summary.entry)),
+        one_line(entry_text(summary.entry)),
         local_time(summary.start, seconds=seconds, offset=False),
         duration(summary.runtime),
         one_line(summary.kind if withdrawn is None else f"{summary.kind}, withdrawn"),

@@ -13,6 +13,7 @@ from gaitmap_results.cli.terminal import console, echo_json
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.showing.text import duration, printable
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.json_files import read_json
 from gaitmap_results.suites.dask_tasks import executor_at
 from gaitmap_results.suites.done import find_unfinished, why_not_done
@@ -104,7 +105,7 @@ class _Progress:
             return
         took = "" if outcome.seconds is None else f" in {duration(outcome.seconds)}"
         why = f": {outcome.error}" if outcome.error else ""
-        name = _name(outcome.entry_name)
+        name = entry_text(outcome.entry_name)
         click.echo(printable(f"[{len(self.told)}/{self._total}] {name}  {outcome.status}{took}{why}"), err=True)
 
 
@@ -121,7 +122,7 @@ def _finish(outcomes: list[EntryOutcome], as_json: bool) -> None:
         score, kind = ("", "") if outcome.path is None else _facts(outcome.path)
         took = "" if outcome.seconds is None else duration(outcome.seconds)
         where = "" if outcome.path is None else str(outcome.path)
-        cells = (_name(outcome.entry_name), outcome.status, score, kind, took, where)
+        cells = (entry_text(outcome.entry_name), outcome.status, score, kind, took, where)
         table.add_row(*(printable(cell) for cell in cells))
     console().print(table)
 
@@ -136,18 +137,14 @@ def _facts(path: Path) -> tuple[str, str]:
     return f"{name} {mean:.4g}" if mean is not None else "", f"debug ({reasons})" if reasons else "official"
 
 
-def _name(entry_name: str | tuple[str, ...]) -> str:
-    return entry_name if isinstance(entry_name, str) else "/".join(entry_name)
-
-
 def _tell_plan(planned: list[PlannedEntry], skip: str | None, as_json: bool) -> None:
     rows = [_survey(entry, skip) for entry in planned]
     if as_json:
         echo_json([{"entry_name": name, "status": status, "path": path} for name, status, path, _ in rows])
         return
-    width = max(len(_name(name)) for name, *_ in rows)
+    width = max(len(entry_text(name)) for name, *_ in rows)
     for name, status, _, why in rows:
-        click.echo(printable(f"{_name(name).ljust(width)}  {status}{': ' if why else ''}{'; '.join(why)}"))
+        click.echo(printable(f"{entry_text(name).ljust(width)}  {status}{': ' if why else ''}{'; '.join(why)}"))
 
 
 def _survey(entry: PlannedEntry, skip: str | None) -> tuple[str | tuple[str, ...], str, str | None, list[str]]:

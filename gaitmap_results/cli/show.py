@@ -20,6 +20,7 @@ from gaitmap_results.showing.facts import files_of, run_facts, run_title
 from gaitmap_results.showing.lines import fact_lines
 from gaitmap_results.showing.requirements import requirement_lines
 from gaitmap_results.showing.text import one_line
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.files import is_real_folder
 from gaitmap_results.store.layout import RESULTS_DIR
 from gaitmap_results.store.secrecy import REDACTED
@@ -89,7 +90,7 @@ def _custom_metadata(path: Path) -> Any:
 
 def _print(summary: RunSummary, metadata: dict[str, Any]) -> None:
     output = console()
-    output.print(one_line("/".join(summary.entry)), style="bold", soft_wrap=True)
+    output.print(one_line(entry_text(summary.entry)), style="bold", soft_wrap=True)
     output.print(run_title(metadata), soft_wrap=True)
     output.print(one_line(summary.folder), style="dim", soft_wrap=True)
     output.print()

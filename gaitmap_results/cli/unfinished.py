@@ -12,6 +12,7 @@ from gaitmap_results.cli.finding import results_argument, results_option
 from gaitmap_results.cli.terminal import echo_json, say
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.showing.text import printable
+from gaitmap_results.store.entry_names import entry_json, entry_text
 from gaitmap_results.unfinished.listing import UnfinishedRun, find_unfinished_run, list_unfinished
 from gaitmap_results.unfinished.recovering import discard_run, recover_run
 
@@ -113,7 +114,7 @@ def _described(run: UnfinishedRun) -> dict[str, Any]:
         "status": run.status,
         "certainty": run.certainty,
         "evidence": run.evidence,
-        "entry_name": list(run.entry_name) if isinstance(run.entry_name, tuple) else run.entry_name,
+        "entry_name": None if run.entry_name is None else entry_json(run.entry_name),
         "challenge_name": run.challenge_name,
         "challenge_version": run.challenge_version,
         "started": None if run.started is None else run.started.isoformat(),
@@ -127,7 +128,7 @@ def _described(run: UnfinishedRun) -> dict[str, Any]:
 
 def _paragraph(run: UnfinishedRun) -> str:
     """Return what there is to say of a run; lines, since paths and errors fit in no table."""
-    entry = "/".join(run.entry_name) if isinstance(run.entry_name, tuple) else run.entry_name
+    entry = None if run.entry_name is None else entry_text(run.entry_name)
     started = "unknown" if run.started is None else run.started.astimezone().isoformat(sep=" ", timespec="seconds")
     sure = "" if run.certainty == run.status == "unknown" else f" ({run.certainty})"
     facts = {

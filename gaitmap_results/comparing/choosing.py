@@ -10,6 +10,7 @@ from gaitmap_results.comparing.parameters import equal_parameters
 from gaitmap_results.reading import index
 from gaitmap_results.reading.attestations import withdrawals
 from gaitmap_results.reading.index import RunSummary, by_start
+from gaitmap_results.store.entry_names import entry_text
 
 __all__ = ["LeftOut", "choose", "eligible"]
 
@@ -73,7 +74,7 @@ def choose(runs: Sequence[RunSummary], which: str, left_out: list[LeftOut]) -> d
     """Return for each entry its latest run, or with ``which="mean"`` all that differ from that in a seed only."""
     by_entry: dict[str, list[RunSummary]] = {}
     for run in sorted(runs, key=by_start):
-        by_entry.setdefault("/".join(run.entry), []).append(run)
+        by_entry.setdefault(entry_text(run.entry), []).append(run)
     chosen = {}
     for name, of_entry in sorted(by_entry.items()):
         latest = of_entry[-1]

@@ -17,6 +17,7 @@ from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, NotC
 from gaitmap_results.reading.index import RunSummary, read_summary
 from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.reading.selecting import find_runs
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.typed_results.scores import Scores
 
 __all__ = ["check_options", "compare_chosen", "compare_entries", "compare_runs"]
@@ -103,7 +104,7 @@ def compare_entries(
     candidates = eligible(found, left_out, include_debug=include_debug, version=version)
     chosen = choose(candidates, runs, left_out)
     declared = next(iter(getattr(challenge, "SCORES", None) or ()), None)
-    fixed = "/".join(baseline) if isinstance(baseline, (tuple, list)) else baseline
+    fixed = None if baseline is None else entry_text(baseline)
     return compare_chosen(chosen, left_out, options, baseline=fixed, main_score=declared, one_challenge=True)
 
 

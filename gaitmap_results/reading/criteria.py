@@ -14,6 +14,7 @@ from gaitmap_results.reading import index
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.moments import as_moment
 from gaitmap_results.reading.verifying import verify_run
+from gaitmap_results.store.entry_names import as_entry_name, entry_text
 
 __all__ = ["Criteria", "make_criteria"]
 
@@ -86,15 +87,13 @@ def make_criteria(
 
 
 def _parts(entry: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple("/".join(entry).split("/"))
+    return tuple(entry_text(entry).split("/"))
 
 
 def _entry(entry: object) -> tuple[str, ...]:
-    if isinstance(entry, str):
-        entry = (entry,)
-    if not isinstance(entry, (list, tuple)) or not all(isinstance(part, str) for part in entry):
+    if as_entry_name(entry) is None:
         raise InvalidOptionError(f"entry is {entry!r}; it takes a string, or a tuple of strings for nested folders.")
-    parts = tuple("/".join(entry).strip("/").split("/"))
+    parts = tuple(entry_text(entry).strip("/").split("/"))
     if not all(parts):
         raise InvalidOptionError(f"entry is {entry!r}, which has an empty part.")
     return parts

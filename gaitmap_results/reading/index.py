@@ -17,8 +17,9 @@ from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.legacy import repaired
 from gaitmap_results.reading.run_files import read_run_file
 from gaitmap_results.showing.text import number, run_kind
+from gaitmap_results.store.entry_names import entry_key
 from gaitmap_results.store.json_files import parse_json, parse_json_roughly
-from gaitmap_results.store.layout import METADATA_FILE, RESULTS_DIR, entry_key, is_run_folder_name, run_folder_start
+from gaitmap_results.store.layout import METADATA_FILE, RESULTS_DIR, is_run_folder_name, run_folder_start
 
 __all__ = ["RunSummary", "SkippedRun", "StoreScan", "by_start", "read_metadata", "read_summary"]
 

@@ -132,9 +132,10 @@ def _decorate(function: Any, entry_name: Any, options: dict[str, Any]) -> Any:
             f"record_run decorates functions and methods, not {type(function).__name__} objects. "
             "For a property, decorate a method that the property calls."
         )
-    name = entry_name if entry_name is not None else getattr(inner, "__name__", None)
-    check_entry_name(name)
-    return wrap_function(function, RecordedCall(name, options))
+    if entry_name is None:
+        entry_name = getattr(inner, "__name__", None)
+        check_entry_name(entry_name)
+    return wrap_function(function, RecordedCall(entry_name, options))
 
 
 @dataclass(frozen=True, eq=False)

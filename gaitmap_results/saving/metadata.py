@@ -13,6 +13,7 @@ from gaitmap_results.provenance.collecting import GitAnswer, GitEnd, Provenance
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.debug_reasons import DebugReason
 from gaitmap_results.saving.plan import SavePlan
+from gaitmap_results.store.entry_names import entry_json
 from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.privacy import Redactor
 from gaitmap_results.user_code.caller import Caller
@@ -126,9 +127,7 @@ class MetadataBuilder:
             **described.content,
             **ended.content,
             # Names that identify a run are stored as they are; they hold no paths.
-            "entry_name": list(self.plan.entry_parts)
-            if isinstance(self.plan.entry_name, tuple)
-            else self.plan.entry_name,
+            "entry_name": entry_json(self.plan.entry_name),
             "challenge_name": facts.name,
             "challenge_version": facts.version,
             "is_debug_run": bool(outcome.reasons),

@@ -19,6 +19,7 @@ from gaitmap_results.showing.text import (
     size,
     without_addresses,
 )
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.files import list_files
 from gaitmap_results.store.layout import MANIFEST_FILE
 
@@ -106,11 +107,6 @@ def run_title(metadata: Any) -> str:
     """Return the challenge and its version on one line."""
     record = metadata if isinstance(metadata, dict) else {}
     return "  ".join(one_line(record[key]) for key in ("challenge_name", "challenge_version") if record.get(key))
-
-
-def entry_text(name: object) -> str:
-    """Return an entry's name as commands take it: the parts of a nested one with slashes between them."""
-    return "/".join(str(part) for part in name) if isinstance(name, (list, tuple)) else str(name)
 
 
 def _part(record: Any, key: str) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from gaitmap_results.showing.facts import Fact, entry_text, files_of, run_facts, run_title
+from gaitmap_results.showing.facts import Fact, files_of, run_facts, run_title
 from gaitmap_results.showing.text import printable, run_kind
+from gaitmap_results.store.entry_names import entry_text
 
 __all__ = ["ShownRecorder", "run_html"]
 

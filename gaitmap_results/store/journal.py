@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.store import files
+from gaitmap_results.store.entry_names import as_entry_name
 from gaitmap_results.store.json_files import dump_json, read_foreign_json
 from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.layout import JOURNAL_FILE
 from gaitmap_results.store.privacy import Redactor
 
-__all__ = ["JOURNAL_SCHEMA_VERSION", "MAX_JSON_BYTES", "Journal", "JournalContent", "as_entry_name", "read_journal"]
+__all__ = ["JOURNAL_SCHEMA_VERSION", "MAX_JSON_BYTES", "Journal", "JournalContent", "read_journal"]
 
 #: The version of the format of journal.json; it grows when a key changes its meaning.
 JOURNAL_SCHEMA_VERSION: Final = 1
@@ -53,13 +54,6 @@ def _moment(value: object) -> datetime | None:
         return None if stamp is None else datetime.fromtimestamp(stamp, timezone.utc)
     except (ValueError, OverflowError, OSError):
         return None
-
-
-def as_entry_name(value: object) -> str | tuple[str, ...] | None:
-    """Return an entry's name as it was given to the recorder, or ``None`` if it is none; JSON knows no tuples."""
-    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
-        return tuple(value)
-    return _text(value)
 
 
 def _key(read: Callable[[object], Any], meaning: str) -> Any:

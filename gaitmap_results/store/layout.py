@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from gaitmap_results.exceptions import InvalidNameError
+from gaitmap_results.store.entry_names import entry_parts
 from gaitmap_results.store.secrecy import REDACTED, holds_token
 
 __all__ = [
@@ -28,7 +29,6 @@ __all__ = [
     "check_prefix",
     "check_version",
     "entry_folder",
-    "entry_key",
     "is_run_folder_name",
     "run_folder_name",
     "run_folder_start",
@@ -167,10 +167,7 @@ def check_entry_name(entry_name: object) -> tuple[str, ...]:
     >>> check_entry_name("shin"), check_entry_name(("gaitmap", "shin", "tuned"))
     (('shin',), ('gaitmap', 'shin', 'tuned'))
     """
-    if isinstance(entry_name, (tuple, list)):
-        parts: tuple[object, ...] = tuple(entry_name)
-    else:
-        parts = (entry_name,)
+    parts = entry_parts(entry_name)
     if not parts:
         raise InvalidNameError(
             "The entry name is an empty tuple. Give at least one part; nothing was run or stored.",
@@ -229,15 +226,6 @@ def check_prefix(prefix: object) -> str:
 def check_challenge_name(name: str) -> str:
     """Return the full name of a challenge if it can be a folder's name, else raise ``InvalidNameError``."""
     return check_folder_name(name, what="challenge's module and class name", max_bytes=_MAX_CHALLENGE_BYTES)
-
-
-def entry_key(entry_name: object) -> tuple[str, ...]:
-    """Return the tuple under which runs of an entry are listed; ``"test"`` is ``("test",)``."""
-    if isinstance(entry_name, str):
-        return (entry_name,)
-    if isinstance(entry_name, (list, tuple)):
-        return tuple(str(part) for part in entry_name)
-    raise TypeError(f"An entry name is a string or a list of strings, not {type(entry_name).__name__}.")
 
 
 def entry_folder(results_folder: Path, challenge_name: str, version: str, entry_parts: tuple[str, ...]) -> Path:

@@ -22,7 +22,8 @@ from gaitmap_results.saving.finished_run import StoredResults
 from gaitmap_results.saving.kept_challenge import how_to_load
 from gaitmap_results.store import layout
 from gaitmap_results.store.deferring import deferred_signals
-from gaitmap_results.store.journal import MAX_JSON_BYTES, as_entry_name
+from gaitmap_results.store.entry_names import as_entry_name
+from gaitmap_results.store.journal import MAX_JSON_BYTES
 from gaitmap_results.store.json_files import read_foreign_json
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.unfinished.claiming import claimed, refuse_claimed

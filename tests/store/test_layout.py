@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gaitmap_results import load_run, record_run, recorded_run, save_run
 from gaitmap_results.exceptions import InvalidNameError
+from gaitmap_results.store.entry_names import entry_key
 from gaitmap_results.store.layout import (
     check_challenge_name,
     check_entry_name,
@@ -23,7 +24,6 @@ from gaitmap_results.store.layout import (
     check_prefix,
     check_version,
     entry_folder,
-    entry_key,
     run_folder_name,
 )
 
