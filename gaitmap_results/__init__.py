@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from gaitmap_results.comparing.comparison import EntryComparison
     from gaitmap_results.comparing.entries import compare_entries, compare_runs
     from gaitmap_results.comparing.paired import compare_scores
+    from gaitmap_results.comparing.plots import plot_differences, plot_scores
+    from gaitmap_results.comparing.report import write_report
     from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
     from gaitmap_results.comparing.withdrawing import withdraw_run
     from gaitmap_results.reading.loading import (
@@ -86,6 +88,8 @@ __all__ = [
     "load_run_metadata",
     "load_scores",
     "observe_challenges",
+    "plot_differences",
+    "plot_scores",
     "record_run",
     "recorded_run",
     "recover_run",
@@ -98,6 +102,7 @@ __all__ = [
     "unfinished_runs",
     "verify_run",
     "withdraw_run",
+    "write_report",
 ]
 
 # What a program that records does not need is imported when it is first asked for.
@@ -126,11 +131,14 @@ _MODULES = {
     "load_run_custom_metadata": "reading.loading",
     "load_run_metadata": "reading.loading",
     "load_scores": "reading.scores",
+    "plot_differences": "comparing.plots",
+    "plot_scores": "comparing.plots",
     "recover_run": "unfinished.recovering",
     "rename_keys": "reading.rename_keys",
     "unfinished_runs": "unfinished.listing",
     "verify_run": "reading.verifying",
     "withdraw_run": "comparing.withdrawing",
+    "write_report": "comparing.report",
 }
 
 

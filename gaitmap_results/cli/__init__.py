@@ -25,6 +25,8 @@ _COMMANDS = {
     "verify": "gaitmap_results.cli.verify",
     "export": "gaitmap_results.cli.export",
     "compare": "gaitmap_results.cli.compare",
+    "report": "gaitmap_results.cli.report",
+    "site": "gaitmap_results.cli.report",
     "withdraw": "gaitmap_results.cli.withdraw",
     "config": "gaitmap_results.cli.config",
     "doctor": "gaitmap_results.cli.doctor",

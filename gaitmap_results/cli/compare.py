@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.comparing import challenge_and_folder, comparison_options, labelled_runs, names_a_store
+from gaitmap_results.cli.comparing import (
+    challenge_and_folder,
+    comparison_options,
+    labelled_runs,
+    names_a_store,
+    store_options,
+)
 from gaitmap_results.cli.terminal import console, echo_json
 from gaitmap_results.showing.text import printable
 
@@ -22,14 +28,7 @@ _MAX_LEFT_OUT = 20
 )
 @click.argument("words", nargs=-1, metavar="CHALLENGE [RESULTS] | RUN RUN...")
 @comparison_options
-@click.option("--version", help="The version of the challenge.")
-@click.option(
-    "--runs",
-    type=click.Choice(["latest", "mean"]),
-    default="latest",
-    show_default=True,
-    help="The latest run of each entry, or the mean of those that differ in a seed only.",
-)
+@store_options
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(
     words: tuple[str, ...],

@@ -14,7 +14,7 @@ from gaitmap_results.exceptions import InvalidOptionError, RunNotFoundError
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import METADATA_FILE
 
-__all__ = ["challenge_and_folder", "comparison_options", "labelled_runs", "names_a_store"]
+__all__ = ["challenge_and_folder", "comparison_options", "labelled_runs", "names_a_store", "store_options"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -29,11 +29,28 @@ _OPTIONS = (
     click.option("--alpha", type=float, default=0.05, show_default=True, help="The level of the tests."),
     click.option("--include-debug", is_flag=True, help="Debug runs count, too."),
 )
+_STORE_OPTIONS = (
+    click.option("--version", help="The version of the challenge."),
+    click.option(
+        "--runs",
+        type=click.Choice(["latest", "mean"]),
+        default="latest",
+        show_default=True,
+        help="The latest run of each entry, or the mean of those that differ in a seed only.",
+    ),
+)
 
 
 def comparison_options(function: Function) -> Function:
     """Give a command the options of a comparison, under the names of the parameters of ``compare_runs``."""
     for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def store_options(function: Function) -> Function:
+    """Give a command the options that choose among the runs of a challenge."""
+    for option in reversed(_STORE_OPTIONS):
         function = option(function)
     return function
 

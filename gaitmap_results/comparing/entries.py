@@ -212,7 +212,7 @@ def compare_chosen(
     reasons = reasons_against(usable, one_challenge=one_challenge)
     if reasons:
         raise _not_comparable("These runs differ in more than the entry", reasons)
-    score = options.score or main_score or _main_score(scores)
+    score = options.score or main_score or _main_score(scores, any_will_do=may_be_untested)
     matched = match_scores(usable, scores, score, left_out)
     _refuse_few(matched.runs, left_out)
     direction = _direction(matched.runs, scores, score, options.direction)
@@ -268,11 +268,13 @@ def _not_comparable(what: str, reasons: list[str]) -> NotComparableError:
     return NotComparableError(message, reasons=reasons or [what])
 
 
-def _main_score(scores: Mapping[str, Scores]) -> str:
+def _main_score(scores: Mapping[str, Scores], *, any_will_do: bool) -> str:
     mains = list(dict.fromkeys(each.main_score for each in scores.values()))
     if len(mains) == 1 and mains[0] is not None:
         return mains[0]
     names = list(dict.fromkeys(name for each in scores.values() for name in each.directions))
+    if any_will_do and names and not any(mains):
+        return names[0]
     what = "The runs have different main scores" if any(mains) else "None of the scores is the main score"
     raise InvalidOptionError(f"{what}. Name one with score=... (--score): {', '.join(names)}.")
 

@@ -156,3 +156,22 @@ def test_scores_in_the_overview_and_the_card(results):
     run = LoadedRun(json.loads((next(results.glob("*/*/new/*")) / "metadata.json").read_text()), {}, {})
     run.path = next(results.glob("*/*/new/*"))
     assert "error (minimize): mean 4.429" in run._repr_html_()
+
+
+# Pages
+
+
+def test_report_and_site(results, tmp_path):
+    """The commands write what the functions write, keep an existing file, and write nothing that is refused."""
+    pytest.importorskip("matplotlib")
+    page = tmp_path / "report.html"
+    assert in_process("report", "gait_lab", results, "-o", page, "--baseline", "old").code == 0
+    assert "new is better than old" in page.read_text()
+    done = in_process("report", results, "-o", page)
+    assert (done.code, "is there already" in done.err) == (1, True)
+    assert in_process("report", results, "-o", page, "--overwrite").code == 0
+    assert in_process("report", "nothing", results, "-o", tmp_path / "no.html").code == 1
+    assert in_process("report", results, "--score", "f1", "-o", tmp_path / "no.html").code == 1
+    assert not (tmp_path / "no.html").exists()
+    assert in_process("site", results, tmp_path / "public").code == 0
+    assert (tmp_path / "public" / "index.html").exists()

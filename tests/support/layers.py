@@ -50,6 +50,9 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "mobgap": frozenset({"demo"}),
     "numpy": frozenset({"comparing", "typed_results", "demo"}),
     "scipy": frozenset({"comparing"}),
+    "matplotlib": frozenset({"comparing"}),
+    "jinja2": frozenset({"comparing"}),
+    "markupsafe": frozenset({"comparing"}),
     "pandas": frozenset({"_pandas", "comparing", "cross_validation", "reading", "typed_results", "demo"}),
     "sklearn": frozenset({"demo"}),
 }

@@ -1,0 +1,167 @@
+"""Lay a comparison out as one HTML page that needs no network and no script."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from gaitmap_results._version import __version__
+from gaitmap_results.comparing.origins import origins_of
+from gaitmap_results.comparing.plots import (
+    best_first,
+    is_cut,
+    limits_of,
+    plot_differences,
+    plot_scores,
+    require_matplotlib,
+)
+from gaitmap_results.comparing.sentences import REFERENCES, method, number, power, sentences, what
+from gaitmap_results.comparing.svg import drawn
+from gaitmap_results.exceptions import MissingExtraError
+from gaitmap_results.showing.text import one_line
+
+if TYPE_CHECKING:
+    from gaitmap_results.comparing.comparison import EntryComparison
+
+__all__ = ["comparison_page", "require_report", "start_page"]
+
+# A drawing of more rows is no help; the table has all.
+_MAX_DRAWN: Final = 40
+
+
+def require_report() -> None:
+    """Raise ``MissingExtraError`` if what writes pages is not installed."""
+    require_matplotlib()
+    try:
+        import jinja2  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError(
+            f'Writing a page needs Jinja2, which cannot be imported ({error}). Install the extra "report":\n'
+            '  pip install "gaitmap_results[report]"',
+            extra="report",
+        ) from error
+
+
+def comparison_page(comparison: EntryComparison, *, base: Path) -> str:
+    """Return a page about a comparison.
+
+    Parameters
+    ----------
+    comparison
+        The comparison.
+    base
+        The folder that the paths of runs are shown relative to.
+    """
+    packages, origins, same_packages = origins_of(comparison._runs)
+    title = f"{comparison.challenge_name} {comparison.challenge_version}: {comparison.score}"
+    return _rendered(
+        "page.html",
+        title=title,
+        what=what(comparison),
+        sentences=list(sentences(comparison)),
+        power=power(comparison),
+        scope=comparison.scope,
+        scores_figure=_scores_figure(comparison),
+        scores_caption=_scores_caption(comparison),
+        differences_figure=_differences_figure(comparison),
+        differences_caption=_differences_caption(comparison),
+        level=f"{100 * (1 - comparison.alpha):g} %",
+        rows=[_row(row) for row in comparison.table.itertuples()],
+        left_out=[(_relative(path, base), reason) for path, reason in comparison.left_out],
+        packages=packages,
+        origins=origins,
+        same_packages=same_packages,
+        method=method(comparison),
+        references=REFERENCES,
+    )
+
+
+def start_page(challenges: Sequence[Mapping[str, Any]]) -> str:
+    """Return a page that leads to the others."""
+    text = "Each page compares the official runs of one version of a challenge."
+    return _rendered("start_page.html", title="Results", what=text, challenges=challenges)
+
+
+def _rendered(template: str, **values: Any) -> str:
+    require_report()
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def clean(value: Any) -> Any:
+        # Names may hold characters that turn a line around or end it.
+        return value if isinstance(value, Markup) or not isinstance(value, str) else one_line(value)
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, finalize=clean
+    )
+    page: str = environment.get_template(template).render(version=__version__, **values)
+    return f"{page}\n"
+
+
+def _markup(svg: str) -> Any:
+    from markupsafe import Markup
+
+    return Markup(svg)  # noqa: S704  # made by matplotlib, which escapes what it writes
+
+
+def _relative(path: Path, base: Path) -> str:
+    return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
+
+
+def _scores_figure(comparison: EntryComparison) -> Any:
+    table = comparison.scores
+    titles = [
+        [f"{_unit(unit)}: {number(value)}" for unit, value in table[name].items()] for name in best_first(comparison)
+    ]
+    label = f"{comparison.score} of every participant, one row for each entry"
+    return _markup(drawn(lambda ax: plot_scores(comparison, ax), len(titles), label=label, titles=titles))
+
+
+def _unit(unit: Any) -> str:
+    return one_line(" ".join(map(str, unit)) if isinstance(unit, tuple) else str(unit))
+
+
+def _scores_caption(comparison: EntryComparison) -> str:
+    low, high = limits_of(comparison)
+    kind = "fold" if comparison.units_are_folds else "participant"
+    said = f"Each point is one {kind}; point at it to see which. The upright bar is the mean"
+    if comparison.units_are_folds:
+        return f"{said}."
+    cut = ""
+    if is_cut(comparison):
+        where = f"{low:g} and {high:g}" if math.isfinite(high) else f"{low:g}"
+        cut = f", cut at {where}, where scores end"
+    return f"{said}, the line its {100 * (1 - comparison.alpha):g} % t interval{cut}."
+
+
+def _differences_figure(comparison: EntryComparison) -> Any:
+    rows = list(comparison.table.itertuples())
+    if not rows or len(rows) > _MAX_DRAWN:
+        return ""
+    titles = [[f"{one_line(row.verdict)}: {number(row.difference, signed=True)}"] for row in rows]
+    label = f"Mean differences in {comparison.score} with their intervals"
+    return _markup(drawn(lambda ax: plot_differences(comparison, ax), len(rows), label=label, titles=titles))
+
+
+def _differences_caption(comparison: EntryComparison) -> str:
+    band = " The band is smaller than the smallest effect." if comparison.smallest_effect is not None else ""
+    return (
+        f"Mean of the differences of all {'folds' if comparison.units_are_folds else 'participants'} and its "
+        f"{100 * (1 - comparison.alpha):g} % interval, in the unit of the score.{band}"
+    )
+
+
+def _row(row: Any) -> dict[str, str]:
+    return {
+        "entry": row.entry,
+        "verdict": f"{row.verdict}; {row.note}" if row.note else row.verdict,
+        "baseline": row.baseline,
+        "difference": number(row.difference, signed=True),
+        "interval": f"{number(row.low)} to {number(row.high)}",
+        "counts": f"{row.better}, {row.worse}, {row.tied}",
+        "d_z": number(row.d_z),
+        "p": f"{row.p:.2g}",
+        "p_holm": f"{row.p_holm:.2g}",
+    }

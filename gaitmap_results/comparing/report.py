@@ -1,0 +1,177 @@
+"""Write comparisons as pages: one of a challenge, or a site of all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gaitmap_results.comparing.choosing import LeftOut, choose, eligible
+from gaitmap_results.comparing.entries import check_options, compare_chosen, compare_entries
+from gaitmap_results.comparing.page import comparison_page, require_report, start_page
+from gaitmap_results.exceptions import (
+    GaitmapResultsError,
+    InvalidOptionError,
+    ResultsFolderError,
+    RunNotFoundError,
+)
+from gaitmap_results.reading.index import RunSummary, SkippedRun, StoreScan
+from gaitmap_results.store.files import make_folder, replace_file
+from gaitmap_results.store.layout import METADATA_FILE
+
+__all__ = ["only_challenge", "write_report", "write_site"]
+
+
+def write_report(
+    base_path: str | Path,
+    output: str | Path,
+    *,
+    challenge: Any = None,
+    version: str | None = None,
+    score: str | None = None,
+    baseline: str | tuple[str, ...] | None = None,
+    direction: str | None = None,
+    include_debug: bool = False,
+    runs: str = "latest",
+    smallest_effect: float | None = None,
+    alpha: float = 0.05,
+    overwrite: bool = False,
+) -> Path:
+    """Compare the entries of a challenge, and write what came of it as one HTML page.
+
+    The page needs no network and no script, can be read on a phone, in the dark and on paper, and names every run that
+    was left out.
+
+    Parameters
+    ----------
+    base_path
+        The results folder.
+    output
+        The file to write.
+    challenge
+        The class of the challenge, or its full name; not needed if there is only one.
+    version, score, baseline, direction, include_debug, runs, smallest_effect, alpha
+        As for :func:`compare_entries`.
+    overwrite
+        Whether to replace the file if it exists.
+
+    Returns
+    -------
+    output
+        The file that was written.
+
+    Raises
+    ------
+    MissingExtraError
+        If matplotlib, Jinja2, pandas or SciPy is not installed.
+    InvalidOptionError
+        If the file exists, lies in a run folder, or there are several challenges; or as from :func:`compare_entries`.
+    RunNotFoundError, NotComparableError
+        As from :func:`compare_entries`.
+    ResultsFolderError
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> from gaitmap_results import write_report
+    >>> def report(results):
+    ...     return write_report(results, "report.html", baseline="as_published")
+    """
+    require_report()
+    target = Path(output).expanduser().absolute()
+    _check_target(target, overwrite=overwrite)
+    base = Path(base_path).expanduser().absolute()
+    comparison = compare_entries(
+        only_challenge(base) if challenge is None else challenge,
+        base,
+        version=version,
+        score=score,
+        baseline=baseline,
+        direction=direction,
+        include_debug=include_debug,
+        runs=runs,
+        smallest_effect=smallest_effect,
+        alpha=alpha,
+    )
+    _write(target, comparison_page(comparison, base=base))
+    return target
+
+
+def only_challenge(base: Path) -> str:
+    """Return the full name of the only challenge in a results folder."""
+    names = sorted({run.challenge_name for run in StoreScan(str(base))})
+    if not names:
+        raise RunNotFoundError(f"There is no run in {base}.")
+    if len(names) > 1:
+        listed = "".join(f"\n  {name}" for name in names)
+        raise InvalidOptionError(f"There are several challenges in {base}. Name one:{listed}")
+    return names[0]
+
+
+def write_site(base_path: str | Path, output: str | Path, *, include_debug: bool = False) -> Path:
+    """Write a page for each challenge and version, and a start page that leads to them; return the start page.
+
+    The same runs give the same bytes.
+    Where runs cannot be compared, the start page says why.
+    """
+    require_report()
+    base, folder = (Path(path).expanduser().absolute() for path in (base_path, output))
+    _check_target(folder / "index.html", overwrite=True)
+    scan = StoreScan(str(base))
+    groups: dict[str, dict[str, list[RunSummary]]] = {}
+    for run in scan:
+        groups.setdefault(run.challenge_name, {}).setdefault(run.challenge_version, []).append(run)
+    if not groups:
+        raise RunNotFoundError(f"There is no run in {base}.")
+    pages: dict[Path, str] = {}
+    challenges = []
+    for name in sorted(groups):
+        listed = []
+        for version in sorted(groups[name]):
+            file = f"{re.sub(r'[^A-Za-z0-9._-]', '-', f'{name}-{version}')}.html"
+            summary, page = _site_page(groups[name][version], scan.skipped, base, include_debug=include_debug)
+            if page is not None:
+                pages[folder / file] = page
+            listed.append({"version": version, "file": "" if page is None else file, "summary": summary})
+        challenges.append({"name": name, "pages": listed})
+    for path, page in pages.items():
+        _write(path, page)
+    start = folder / "index.html"
+    _write(start, start_page(challenges))
+    return start
+
+
+def _site_page(
+    runs: list[RunSummary], skipped: list[SkippedRun], base: Path, *, include_debug: bool
+) -> tuple[str, str | None]:
+    """Return what the start page says about one version of a challenge, and its page if there is one."""
+    folder = str(runs[0].path.parents[len(runs[0].entry)])
+    left_out = [LeftOut(Path(each.folder), each.reason) for each in skipped if each.folder.startswith(folder)]
+    try:
+        chosen: Mapping[str, list[RunSummary]] = choose(
+            eligible(runs, left_out, include_debug=include_debug), "latest", left_out
+        )
+        options = check_options(None, None, None, 0.05)
+        comparison = compare_chosen(chosen, left_out, options, one_challenge=True, may_be_untested=True)
+    except GaitmapResultsError as error:
+        return str(error).partition("\n")[0], None
+    entries = f"{len(comparison.scores.columns)} entries, {len(comparison.scores)} units, {comparison.score}"
+    return entries, comparison_page(comparison, base=base)
+
+
+def _check_target(target: Path, *, overwrite: bool) -> None:
+    if target.is_dir():
+        raise InvalidOptionError(f"{target} is a folder. Name a file, such as report.html.")
+    if target.exists() and not overwrite:
+        raise InvalidOptionError(f"{target} is there already. Choose another name, or overwrite=True (--overwrite).")
+    if any((folder / METADATA_FILE).exists() for folder in target.parents):
+        raise InvalidOptionError(f"{target} lies in a run folder, which is never changed. Choose another place.")
+
+
+def _write(target: Path, page: str) -> None:
+    try:
+        make_folder(target.parent)
+        replace_file(target, target.with_name(f".{target.name}.new"), page.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise ResultsFolderError(f"{target} cannot be written: {error.strerror or error}.") from error

@@ -1,0 +1,125 @@
+"""Say in sentences what a comparison shows, what it cannot show, and by which method."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from gaitmap_results.comparing.sign_flips import smallest_p
+from gaitmap_results.comparing.verdicts import MIN_UNITS
+
+if TYPE_CHECKING:
+    from gaitmap_results.comparing.comparison import EntryComparison
+
+__all__ = ["REFERENCES", "method", "number", "power", "sentences", "what"]
+
+#: What to cite for the method.
+REFERENCES: Final = (
+    "Sign-flip test: Fisher, The Design of Experiments (1935), section 21.",
+    "Several comparisons: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.",
+    "Folds: Nadeau and Bengio, Machine Learning 52 (2003) 239-281.",
+    "Why no mean ranks: Benavoli, Corani and Mangili, Journal of Machine Learning Research 17 (2016) 1-10.",
+)
+_MAX_SENTENCES: Final = 12
+
+
+def number(value: float, *, signed: bool = False) -> str:
+    """Return a number for people, with a true minus sign; a dash where it is not known."""
+    if not math.isfinite(value):
+        return "\N{EN DASH}"
+    return f"{value:{'+' if signed else ''}.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def what(comparison: EntryComparison) -> str:
+    """Return what was compared."""
+    direction = {"minimize": "less is better", "maximize": "more is better"}.get(str(comparison.direction), "")
+    scores = f"{comparison.score}{f' ({direction})' if direction else ''}"
+    against = f", each against {comparison.baseline}" if comparison.baseline is not None else ", all pairs"
+    against = against if comparison.direction else ", side by side"
+    return f"{len(comparison.scores.columns)} entries by {scores}, for {_units(comparison)}{against}."
+
+
+def _units(comparison: EntryComparison) -> str:
+    n_units = len(comparison.scores)
+    levels = ", ".join(str(name) for name in comparison.scores.index.names if name)
+    kind = "fold" if comparison.units_are_folds else "participant"
+    return f"{n_units} {kind}{'' if n_units == 1 else 's'}{f' ({levels})' if levels and levels != kind else ''}"
+
+
+def sentences(comparison: EntryComparison) -> Iterator[str]:
+    """Yield the verdicts in words, what was shown first."""
+    if comparison.direction is None:
+        yield (
+            f"Nothing was tested: the records do not say whether less or more {comparison.score} is better. Name it "
+            "with --direction."
+        )
+        return
+    rows = sorted(comparison.table.itertuples(), key=lambda row: not row.verdict.startswith(("better", "worse")))
+    tested = [row for row in rows if not row.verdict.startswith("not tested")]
+    for row in tested[:_MAX_SENTENCES]:
+        yield _sentence(row, comparison.alpha)
+    if len(tested) > _MAX_SENTENCES:
+        yield f"{len(tested) - _MAX_SENTENCES} more comparisons are in the table below."
+    if len(tested) < len(rows):
+        reason = next(row.verdict for row in rows if row not in tested)
+        yield f"{len(rows) - len(tested)} comparisons were {reason}."
+
+
+def _sentence(row: Any, alpha: float) -> str:
+    verdict, _, rest = row.verdict.partition(",")
+    said = {
+        "better": f"{row.entry} is better than {row.baseline}",
+        "worse": f"{row.entry} is worse than {row.baseline}",
+        "no relevant difference": f"There is no relevant difference between {row.entry} and {row.baseline}",
+    }.get(verdict, f"{row.entry} and {row.baseline} are not shown to differ")
+    interval = f"{100 * (1 - alpha):g} % interval {number(row.low)} to {number(row.high)}"
+    counts = f"better for {row.better}, worse for {row.worse}, tied for {row.tied}"
+    note = f"; {row.note}" if row.note else ""
+    difference = number(row.difference, signed=True)
+    said = f"{said},{rest}" if rest else said
+    return f"{said}: {difference} on average ({interval}; {counts}; p = {row.p_holm:.2g}{note})."
+
+
+def power(comparison: EntryComparison) -> str:
+    """Return what so many units can and cannot decide."""
+    n_units, alpha = len(comparison.scores), comparison.alpha
+    if comparison.direction is None:
+        return ""
+    if comparison.units_are_folds:
+        return "Folds share most of their training data, so that their tests are approximate."
+    if n_units < MIN_UNITS:
+        return (
+            f"{_units(comparison).capitalize()} cannot decide which entry is better: even if one were better for each "
+            f"of them, p could not be less than {smallest_p(n_units):.4g}. The scores are drawn for a look, not for a "
+            f"claim. With {MIN_UNITS} participants one comparison can be decided."
+        )
+    most = math.floor(alpha / smallest_p(n_units))
+    n_rows = len(comparison.table)
+    few = "" if n_rows <= most else f" Here there are {n_rows}: fix a baseline before you look, or enter fewer."
+    return (
+        f"With {_units(comparison)} the smallest p is {smallest_p(n_units):.2g}, so that up to {most} comparisons can "
+        f"be decided at {alpha:g}.{few}"
+    )
+
+
+def method(comparison: EntryComparison) -> str:
+    """Return how it was compared, as a paper would say it."""
+    level = f"{100 * (1 - comparison.alpha):g} %"
+    if comparison.units_are_folds:
+        test = "intervals and p are those of the corrected resampled t test over folds (approximate)"
+    else:
+        flips = "all flips" if len(comparison.scores) <= 20 else "99,999 random flips with a fixed seed"
+        test = f"intervals are {level} t intervals, and p is two-sided from a sign-flip test of the mean ({flips})"
+    effect = (
+        f" The smallest effect that matters was set to {comparison.smallest_effect:g}."
+        if comparison.smallest_effect is not None
+        else ""
+    )
+    fixed = "the baseline, which has to be fixed before looking" if comparison.baseline else "every other entry"
+    return (
+        f"The official run of each entry that started last was compared with {fixed}. Differences are paired by "
+        f"{'fold' if comparison.units_are_folds else 'participant'} and stay in the unit of the score; {test}. p was "
+        f"adjusted for all {len(comparison.table)} comparisons by Holm's method; d_z is the mean difference divided by "
+        f"the standard deviation of the differences. Fewer than {MIN_UNITS} units are not tested.{effect}"
+    )
