@@ -159,7 +159,8 @@ class RunTimes:
             if start is None or end is None or isinstance(runtime, bool) or not isinstance(runtime, (int, float)):
                 return None
             return cls(start, end, float(runtime), "challenge")
-        except Exception:  # noqa: BLE001 - a property of the challenge's own may raise anything; times cost no result
+        # A property of the challenge's own may raise anything, or ask to end the program; times cost no result.
+        except (Exception, SystemExit):  # noqa: BLE001
             return None
 
 

@@ -212,6 +212,9 @@ class Recorder(_html.ShownRecorder):
                 raise
             # The user must see what their own code raised; ours is told with it.
             tell_with(error, f"gaitmap_results: {failure}")
+        except BaseException as interrupt:
+            self._note_failure(interrupt)
+            raise
         finally:
             self._signals.restore()
         if error is None:

@@ -72,7 +72,11 @@ class HandledSignals:
         self._open = True
         for number in self._numbers:
             if signal.getsignal(number) != signal.SIG_IGN:
-                self._previous[number] = signal.signal(number, self._handle)
+                try:
+                    self._previous[number] = signal.signal(number, self._handle)
+                except ValueError:
+                    _logger.info("handle_signals does nothing here: Python sets no handlers in a subinterpreter")
+                    return
 
     def restore(self) -> None:
         """Set the previous handlers again, except where somebody else has set one meanwhile.

@@ -6,21 +6,21 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["deferred_signals"]
 
-# What asks a process to end; the others do not interrupt a save.
-_DEFERRED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")
+# What asks a process to end, also where Python has no handler for it. Of the others, the user's handlers may raise.
+_ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")
 
 
 @contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Hold back signals that ask the process to end, and deliver them afterwards.
+    """Hold back each signal that may end a save half way, and deliver it afterwards; its second coming gets through.
 
-    Python sets handlers in the main thread only; in any other thread nothing is held back.
+    Python sets handlers in the main thread of the main interpreter only; elsewhere nothing is held back.
     A process that is forked meanwhile, such as a worker of the challenge's own, can be ended as before.
     """
     if threading.current_thread() is not threading.main_thread():
@@ -30,28 +30,51 @@ def deferred_signals() -> Iterator[None]:
     received: list[int] = []
     previous: dict[int, Any] = {}
 
-    def hold(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - Python gives it
-        if os.getpid() == owner:
+    def hold(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == owner and number not in received:
             received.append(number)
+            return
+        handler = previous[number]
+        if callable(handler):
+            received[:] = [each for each in received if each != number]
+            handler(number, frame)
         else:
-            signal.signal(number, previous[number])
-            signal.raise_signal(number)
-
-    try:
-        for name in _DEFERRED:
-            number = getattr(signal, name, None)
-            # An ignored or a foreign (None: not set by Python) handler does not interrupt Python code; leave it alone.
-            if number is not None and _ends_python(number):
-                previous[number] = signal.getsignal(number)
-                signal.signal(number, hold)
-        yield
-    finally:
-        for number, handler in previous.items():
             signal.signal(number, handler)
-        for number in dict.fromkeys(received):
             signal.raise_signal(number)
 
+    # What is delivered may raise; the next one is delivered all the same.
+    with ExitStack() as afterwards:
+        afterwards.callback(_deliver, received)
+        afterwards.callback(_restore, previous)
+        for number in _disturbing():
+            previous[number] = signal.getsignal(number)
+            try:
+                signal.signal(number, hold)
+            except ValueError:  # a subinterpreter
+                del previous[number]
+                break
+            except OSError:  # the system keeps this one to itself
+                del previous[number]
+        yield
 
-def _ends_python(number: int) -> bool:
-    handler = signal.getsignal(number)
-    return handler is not None and handler != signal.SIG_IGN
+
+def _disturbing() -> list[int]:
+    """Return the signals that may raise an exception in Python code, or end the process."""
+    ending = {getattr(signal, name, None) for name in _ENDING}
+    # An ignored or a foreign handler (None: not set by Python) does not interrupt Python code; leave it alone.
+    return [
+        int(number)
+        for number in signal.valid_signals()
+        if callable(handler := signal.getsignal(number)) or (handler == signal.SIG_DFL and number in ending)
+    ]
+
+
+def _restore(previous: dict[int, Any]) -> None:
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+
+
+def _deliver(received: list[int]) -> None:
+    with ExitStack() as all_of_them:
+        for number in reversed(dict.fromkeys(received)):
+            all_of_them.callback(signal.raise_signal, number)

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal, NamedTuple
 
+from gaitmap_results.store.umask import open_to_owner
+
 __all__ = [
     "Found",
     "hash_file",
@@ -72,11 +74,13 @@ def open_regular(path: Path, *more_flags: str) -> BinaryIO:
     raise ValueError("it is no regular file")
 
 
+@open_to_owner()
 def make_folder(path: Path) -> None:
     """Create a folder and its parents; one that is there already is fine."""
     path.mkdir(parents=True, exist_ok=True)
 
 
+@open_to_owner()
 def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a new file; ``durable`` waits until it is on the disk."""
     with path.open("wb") as file:

@@ -30,6 +30,7 @@ from gaitmap_results.store.layout import (
 )
 from gaitmap_results.store.manifest import manifest_content, manifest_line
 from gaitmap_results.store.moving import publish_folder
+from gaitmap_results.store.umask import open_to_owner, open_tree_to_owner
 
 __all__ = ["Staging", "has_core_results", "is_rescue_folder", "rescue_folder", "rescue_folders"]
 
@@ -127,6 +128,7 @@ class Staging:
         """Wait until the author's files are on the disk; a folder without any file is removed."""
         if not files.is_real_folder(self.author_files):
             return
+        open_tree_to_owner(self.author_files)
         if any(True for _ in files.list_files(self.author_files)):
             files.sync_tree(self.author_files)
         else:
@@ -141,7 +143,9 @@ class Staging:
         files.remove_folder(self.core_results)
         files.make_folder(self.core_results)
         try:
-            challenge.save_core_results(self.core_results)
+            with open_to_owner():
+                challenge.save_core_results(self.core_results)
+            open_tree_to_owner(self.core_results)
             files.sync_tree(self.core_results)
         except BaseException:
             self.note(core_results="partial")
@@ -261,6 +265,7 @@ def _names(start: datetime, prefix: str) -> Iterator[str]:
     return (run_folder_name(start, prefix=prefix, number=number) for number in itertools.count())
 
 
+@open_to_owner()
 def rescue_folder() -> Path:
     """Create a results folder of last resort, readable by the user only, under the temporary directory."""
     return Path(tempfile.mkdtemp(prefix=_RESCUE_PREFIX))

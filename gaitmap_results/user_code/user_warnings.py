@@ -2,33 +2,56 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import warnings
 from dataclasses import dataclass, field
+from typing import Any
 
 from gaitmap_results.exceptions import GaitmapResultsWarning, printable
 from gaitmap_results.user_code.caller import innermost_user_frame
 
-__all__ = ["PendingWarnings", "warn_user"]
+__all__ = ["PendingWarnings", "warn_at", "warn_user"]
 
 _logger = logging.getLogger("gaitmap_results")
 
 
 def warn_user(message: str, category: type[GaitmapResultsWarning]) -> None:
-    """Warn as if the user's line that led here had done so."""
-    message = printable(message)
+    """Warn as if the user's line that led here had done so.
+
+    Where the warning cannot be shown, since the program has put something of its own in the place of ``sys.stderr``,
+    nothing is raised.
+    """
     frame = innermost_user_frame()
     if frame is None:
-        warnings.warn(message, category, stacklevel=2)
-        return
-    warnings.warn_explicit(
-        message,
-        category,
-        filename=frame.f_code.co_filename,
-        lineno=frame.f_lineno,
-        module=frame.f_globals.get("__name__", "<unknown>"),
-        registry=frame.f_globals.setdefault("__warningregistry__", {}),
-    )
+        warn_at(message, category, __file__, 1)
+    else:
+        warn_at(message, category, frame.f_code.co_filename, frame.f_lineno, frame.f_globals)
+
+
+def warn_at(
+    message: str,
+    category: type[GaitmapResultsWarning],
+    file: str,
+    line: int,
+    namespace: dict[str, Any] | None = None,
+) -> None:
+    """Warn as :func:`warn_user` does, as if a line that is known had done so."""
+    variables = {} if namespace is None else namespace
+    try:
+        warnings.warn_explicit(
+            printable(message),
+            category,
+            filename=file,
+            lineno=line,
+            module=variables.get("__name__", "<unknown>"),
+            registry=variables.setdefault("__warningregistry__", {}),
+        )
+    except Warning:  # the user made errors of warnings
+        raise
+    except Exception as error:  # noqa: BLE001 - a courtesy costs no result
+        with contextlib.suppress(Exception):
+            _logger.info("A warning could not be shown (%s): %s", error, message)
 
 
 @dataclass
