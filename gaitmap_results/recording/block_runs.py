@@ -114,7 +114,8 @@ class BlockRuns:
         InvalidChallengeError, InvalidNameError
             If its results could not be stored; better now than after hours.
         """
-        check_challenge(challenge, before_run=True)
+        name = check_challenge(challenge, before_run=True)
+        self._metadata.plan.check_paths(*name)
         if self._is_own_process():
             with self._lock:
                 self.under_way.append(call)
@@ -156,7 +157,9 @@ class BlockRuns:
             return
         try:
             self.keep(run)
-        except Exception as error:  # noqa: BLE001 - raised when the block ends
+        except Exception as error:
+            if run.is_kept:  # it came out of the user's handler of a signal
+                raise
             _logger.error("%s", error)
             with contextlib.suppress(SaveFailedWarning):  # made an error by the user; there will be one anyway
                 warn_user(f"{error}\nThe block goes on; this error is raised when it ends.", SaveFailedWarning)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import inspect
+import time
 from collections.abc import Callable
+from datetime import datetime, timezone
 from typing import Any, TypeVar
 from weakref import WeakSet
 
-from gaitmap_results.challenge import BaseChallenge
+from gaitmap_results.challenge import BaseChallenge, RunTimes
 from gaitmap_results.exceptions import AmbiguousChallengeWarning, InvalidChallengeError
 from gaitmap_results.recording.observed_call import ObservedCall, Runs, is_running
 from gaitmap_results.recording.stray_runs import UnclearRuns
+from gaitmap_results.saving.seen_times import remember_times
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.user_warnings import warn_user
 from gaitmap_results.user_code.wrapping import wrap_method
@@ -100,8 +104,18 @@ def _observed_run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, .
         return wrapped(*args, **kwargs)
     runs = _find_runs(instance)
     if runs is None:
-        return wrapped(*args, **kwargs)
+        return _run_unrecorded(wrapped, instance, args, kwargs)
     return ObservedCall(runs, instance).follow(wrapped, args, kwargs)
+
+
+def _run_unrecorded(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run a challenge outside of every block; ``save_run`` may follow and needs to know when that was."""
+    start, clock = datetime.now(timezone.utc), time.perf_counter()
+    returned = wrapped(*args, **kwargs)
+    if not (inspect.isawaitable(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned)):
+        runtime = time.perf_counter() - clock
+        remember_times(instance, RunTimes(start, datetime.now(timezone.utc), runtime, "observed"))
+    return returned
 
 
 def _find_runs(instance: Any) -> Runs | None:

@@ -41,6 +41,7 @@ from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publish
 from gaitmap_results.showing import html as _html
+from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.json_values import encode_custom_metadata, own_copy
 from gaitmap_results.typed_results.scores import Scores
 from gaitmap_results.user_code import open_blocks as _open_blocks
@@ -157,11 +158,12 @@ class Recorder(_html.ShownRecorder):
             raise RecorderStateError(
                 "A recorder is used once; this one already was. Call recorded_run(...) again for another run."
             )
-        for challenge in self.runs.named.given:
-            check_challenge(challenge, before_run=True)
+        names = [check_challenge(challenge, before_run=True) for challenge in self.runs.named.given]
         observe_again()
         encoded = encode_custom_metadata(self.custom_metadata)
         self._plan: SavePlan = make_plan(self._options)
+        for name in names:
+            self._plan.check_paths(*name)
         signals = check_signals(self._options["handle_signals"] or self._plan.handle_signals)
         self._provenance: Provenance = collect_provenance(
             self._caller, **self._plan.of_provenance(), will_be_reread=True
@@ -245,16 +247,17 @@ class Recorder(_html.ShownRecorder):
         self, runs: list[FinishedRun], ask_outcome: Callable[[], Outcome], pending: PendingWarnings
     ) -> None:
         errors: list[Exception] = [refusal for _, refusal in self.runs.refused]
-        for run in runs:
-            try:
-                self._publish(run, ask_outcome, pending)
-            except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
-                errors.append(failure)
-        with contextlib.suppress(Exception):  # told with each run that could not be published
-            advise_about_created_files(self._plan, ask_outcome().git, pending)
-        self.runs.withdraw_first()
-        failed = bool(self.runs.refused) or any(isinstance(failure, SaveError) for failure in errors)
-        self.status_ = "save_failed" if failed else "published"
+        with deferred_signals():
+            for run in runs:
+                try:
+                    self._publish(run, ask_outcome, pending)
+                except Exception as failure:  # noqa: BLE001 - the other challenges are saved all the same
+                    errors.append(failure)
+            with contextlib.suppress(Exception):  # told with each run that could not be published
+                advise_about_created_files(self._plan, ask_outcome().git, pending)
+            self.runs.withdraw_first()
+            failed = bool(self.runs.refused) or any(isinstance(failure, SaveError) for failure in errors)
+            self.status_ = "save_failed" if failed else "published"
         if errors:
             pending.log("an error is raised")
             raise errors[0]

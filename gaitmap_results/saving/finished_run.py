@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.exceptions import CoreResultsError, GaitmapResultsError, InvalidCustomMetadataError, SaveError
@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 _logger = logging.getLogger("gaitmap_results")
+# How many values of the custom metadata are named that could not be stored.
+_MAX_NAMED: Final = 100
 
 
 @dataclass(eq=False)
@@ -93,6 +95,11 @@ class FinishedRun:
         except OSError as error:
             self.notes.append({"what": "files", "error": f"Not all files in {source} could be copied: {error}"})
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether its journal says that all of its core results are on the disk."""
+        return self.place is not None and self.place.journal.content.core_results == "complete"
+
     def discard(self) -> None:
         """Delete what is on the disk: the user has saved the same results, or there are none."""
         if self.place is not None:
@@ -143,8 +150,15 @@ def keep_run(
         run.failure = error
         raise
     except BaseException as error:
-        run.failure = _interrupted(run, error)
+        if not run.is_complete:
+            run.failure = _interrupted(run, error)
+        elif isinstance(error, Exception):  # out of the user's handler of a signal, which had to wait for the results
+            _describe_kept(run, metadata)
         raise
+    _describe_kept(run, metadata)
+
+
+def _describe_kept(run: FinishedRun, metadata: MetadataBuilder) -> None:
     if run.origin is None:  # else it was asked when its results were kept
         describe(run)
     write_draft(run, metadata)
@@ -267,7 +281,7 @@ def note_names(run: FinishedRun, plan: SavePlan, custom_metadata: Any) -> None:
     """Leave in the journal what is known before anything is asked: names, times and custom metadata."""
     entry_name = list(plan.entry_parts) if isinstance(plan.entry_name, tuple) else plan.entry_name
     names = {"entry_name": entry_name, "challenge_name": run.facts.name, "challenge_version": run.facts.version}
-    encoded, _ = encode_for_storage(custom_metadata)
+    encoded, _, _ = encode_for_storage(custom_metadata)
     run.staging.note(metadata={**unknown_metadata(run.staging.run_id, run.times), **names}, custom_metadata=encoded)
 
 
@@ -275,16 +289,33 @@ def write_draft(run: FinishedRun, metadata: MetadataBuilder) -> None:
     """Leave in the journal of a staged run what `recover` needs to publish it."""
     draft = draft_metadata(run, metadata)
     try:
-        encoded, _ = encode_for_storage(metadata.custom_metadata())
+        encoded, _, _ = encode_for_storage(metadata.custom_metadata())
         run.staging.journal.write(durable=False, metadata=draft, custom_metadata=encoded)
     except Exception as error:  # noqa: BLE001 - as above
         _logger.warning("The journal %s could not be completed: %s", run.staging.journal.path, error)
 
 
-def encode_for_storage(custom_metadata: Any) -> tuple[Any, InvalidCustomMetadataError | None]:
-    """Return custom metadata as JSON values, and the error that names what had to be replaced by its repr."""
+def encode_for_storage(custom_metadata: Any) -> tuple[Any, InvalidCustomMetadataError | None, list[dict[str, str]]]:
+    """Return custom metadata as JSON values.
+
+    Returns
+    -------
+    encoded
+        The values.
+    error
+        Names what had to be replaced by its repr; ``None`` if there is nothing.
+    notes
+        What ``collection_errors`` says about values that had to be left out.
+    """
+    nulls: list[str] = []
+    encoded, _ = encode_leniently(custom_metadata, nulls=nulls)
+    error = None
     try:
-        return encode_custom_metadata(custom_metadata), None
-    except InvalidCustomMetadataError as error:
-        encoded, _ = encode_leniently(custom_metadata)
-        return encoded if isinstance(encoded, dict) else {"value": encoded}, error
+        encode_custom_metadata(custom_metadata)
+    except InvalidCustomMetadataError as invalid:
+        error = invalid
+    if not nulls:
+        return encoded if isinstance(encoded, dict) else {"value": encoded}, error, []
+    more = f" and at {len(nulls) - _MAX_NAMED} more places" if len(nulls) > _MAX_NAMED else ""
+    text = f"JSON has no NaN and no infinity; null is stored at {', '.join(nulls[:_MAX_NAMED])}{more}."
+    return encoded, error, [{"what": "custom_metadata", "error": text}]

@@ -13,7 +13,8 @@ from typing import Any, TypedDict
 from gaitmap_results import config
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.saving.debug_setting import DebugSetting, resolve_debug_setting
-from gaitmap_results.store.layout import check_entry_name, check_prefix
+from gaitmap_results.store.layout import check_entry_name, check_prefix, entry_folder
+from gaitmap_results.store.path_length import check_path_length
 
 __all__ = ["SavePlan", "make_plan"]
 
@@ -67,6 +68,17 @@ class SavePlan:
             "results_folder": self.results_folder,
         }
 
+    def check_paths(self, challenge_name: str = "", version: str = "") -> None:
+        """Refuse the run of a challenge, or of any if none is named, whose paths would be too long.
+
+        Raises
+        ------
+        InvalidNameError
+            If the system could not open its files.
+        """
+        folder = entry_folder(self.results_folder, challenge_name, version, self.entry_parts)
+        check_path_length(folder, self.prefix)
+
 
 class _ProvenanceOptions(TypedDict):
     use_git: bool
@@ -108,7 +120,7 @@ def make_plan(options: Mapping[str, Any]) -> SavePlan:
     if "sample_resources_s" in options:
         given = _seconds(options["sample_resources_s"], "sample_resources_s")
         seconds = given or configured.sample_resources_s
-    return SavePlan(
+    plan = SavePlan(
         entry_name=entry_name if isinstance(entry_name, str) else parts,
         entry_parts=parts,
         results_folder=config.find_results_folder(options["path"]),
@@ -122,6 +134,8 @@ def make_plan(options: Mapping[str, Any]) -> SavePlan:
         ignore_from_config=not ignore,
         foreign_config=config.tell_foreign_config(),
     )
+    plan.check_paths()
+    return plan
 
 
 def _yes_or_no(options: Mapping[str, Any], name: str) -> bool:

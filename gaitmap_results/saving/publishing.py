@@ -62,12 +62,12 @@ def publish(run: FinishedRun, metadata: MetadataBuilder, ask_outcome: Callable[[
         If that cannot be done; ``path`` says where the core results are.
     """
     plan = metadata.plan
-    encoded, invalid = encode_for_storage(metadata.custom_metadata())
+    encoded, invalid, notes = encode_for_storage(metadata.custom_metadata())
     own_reasons = [] if invalid is None else [custom_metadata_invalid(invalid)]
 
     def ask() -> Outcome:
         outcome = ask_outcome()
-        return replace(outcome, reasons=(*outcome.reasons, *own_reasons))
+        return replace(outcome, reasons=(*outcome.reasons, *own_reasons), errors=(*outcome.errors, *notes))
 
     with deferred_signals():
         try:

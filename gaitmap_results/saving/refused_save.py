@@ -106,7 +106,7 @@ def _checked_entry(entry_name: object) -> str | tuple[str, ...] | None:
 
 
 def _open(options: Mapping[str, Any], names: Mapping[str, Any], times: RunTimes) -> Staging:
-    custom_metadata, _ = encode_for_storage(options["custom_metadata"])
+    custom_metadata, _, _ = encode_for_storage(options["custom_metadata"])
     journal = JournalContent(
         status="save_failed",
         core_results="none",

@@ -31,6 +31,7 @@ from gaitmap_results.saving.opening import open_staging_somewhere
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publish
 from gaitmap_results.saving.refused_save import keep_refused
+from gaitmap_results.saving.seen_times import seen_times
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.announcing import announce
 from gaitmap_results.user_code.caller import Caller, find_caller
@@ -139,6 +140,7 @@ def save_run(
         caller = find_caller(check_offset(_caller_file_path_stack_offset))
         name, version = check_challenge(challenge)
         plan = make_plan(options)
+        plan.check_paths(name, version)
     except GaitmapResultsError as error:
         _keep_refused(challenge, error, options, caller)
         raise
@@ -181,7 +183,7 @@ def _save(
     challenge: Any, name: str, version: str, plan: SavePlan, caller: Caller, custom_metadata: Any
 ) -> tuple[PublishedRun, PendingWarnings]:
     """Stage the core results first; everything after that is best effort for them."""
-    times = RunTimes.of_challenge(challenge) or RunTimes(None, None, None, None)
+    times = RunTimes.of_challenge(challenge) or seen_times(challenge) or RunTimes(None, None, None, None)
     facts = ChallengeFacts.not_asked(name, version)
     run = FinishedRun(challenge, facts, times, open_staging_somewhere(plan, None), _stored_results(challenge))
     run.staging.journal.change(started=times.start or run.staging.journal.content.started)

@@ -36,10 +36,11 @@ class _RefusedError(Exception):
 def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
     """Return the custom metadata as JSON values, or raise with the place of every value that has none.
 
-    Strings, booleans, integers of 64 bit, finite floats, ``None``, mappings with string keys, lists and tuples are
+    Strings, booleans, integers of 64 bit, floats, ``None``, mappings with string keys, lists and tuples are
     stored as they are.
     NumPy scalars and arrays are stored as the numbers they hold (an array of any memory order as nested lists), paths
     and UUIDs as text, dates and times in ISO 8601, enumeration members as their value.
+    NaN and infinity, which JSON does not have, are stored as ``None``.
 
     Parameters
     ----------
@@ -54,8 +55,8 @@ def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
     Raises
     ------
     InvalidCustomMetadataError
-        If a value would not come back from JSON as what it was: NaN and infinity, integers of more than 64 bit, sets,
-        bytes, keys that are no strings, lone surrogates, an object that contains itself, and any other object.
+        If a value would not come back from JSON as what it was: integers of more than 64 bit, sets, bytes,
+        keys that are no strings, lone surrogates, an object that contains itself, and any other object.
 
     Examples
     --------
@@ -64,7 +65,7 @@ def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
     >>> encode_custom_metadata({"sensor": "lower_back", "axes": (1, 2), "data": Path("data/lab")})
     {'sensor': 'lower_back', 'axes': [1, 2], 'data': 'data/lab'}
     """
-    encoder = _Encoder()
+    encoder = _Encoder([])
     encoded: dict[str, JsonValue] = encoder.encode_root(custom_metadata)
     if encoder.problems:
         shown = "\n".join(f"  {key_path}: {reason}" for key_path, reason in encoder.problems[:20])
@@ -77,9 +78,18 @@ def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
     return encoded
 
 
-def encode_leniently(value: object) -> tuple[JsonValue, tuple[tuple[str, str], ...]]:
-    """Return ``value`` as JSON, refused values as their repr, and a ``(key path, reason)`` for each of those."""
-    encoder = _Encoder()
+def encode_leniently(value: object, *, nulls: list[str] | None = None) -> tuple[JsonValue, tuple[tuple[str, str], ...]]:
+    """Return ``value`` as JSON, refused values as their repr, and a ``(key path, reason)`` for each of those.
+
+    Parameters
+    ----------
+    value
+        Anything.
+    nulls
+        Filled with the key path of each NaN and infinity, which become ``None``.
+        Without it these are refused values, too.
+    """
+    encoder = _Encoder(nulls)
     return encoder.encode_root(value, must_be_mapping=False), tuple(encoder.problems)
 
 
@@ -109,12 +119,31 @@ def _cut(text: str, limit: int) -> str:
     return f"{kept}... <cut: this repr has {len(raw)} bytes>"
 
 
-def own_copy(custom_metadata: dict[str, Any] | None) -> dict[str, Any]:
-    """Return a copy that can be filled without reaching what was given, which may be used for other runs as well."""
+def own_copy(custom_metadata: Any) -> Any:
+    """Return a copy that can be filled without reaching what was given, which may be used for other runs as well.
+
+    Every mapping becomes a dictionary: the one of a configuration library may be read-only.
+    """
     try:
-        return {} if custom_metadata is None else copy.deepcopy(custom_metadata)
-    except Exception:  # noqa: BLE001 - it holds what cannot be copied, and most likely cannot be stored either
-        return custom_metadata or {}
+        return {} if custom_metadata is None else _copied(custom_metadata)
+    except Exception:  # noqa: BLE001 - reading it fails, which is told when it is encoded
+        return custom_metadata
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        items = {key: _copied(each) for key, each in value.items()}
+        if type(value) is dict or not isinstance(value, dict):
+            return items
+        filled = copy.copy(value)  # a class of its own, such as a defaultdict
+        filled.update(items)
+        return filled
+    if type(value) in (list, tuple):
+        return type(value)(map(_copied, value))
+    try:
+        return copy.deepcopy(value)
+    except Exception:  # noqa: BLE001 - it cannot be copied, and most likely cannot be stored either
+        return value
 
 
 def safe_text(text: str) -> str:
@@ -138,10 +167,11 @@ _PLAIN_CONTAINERS: Final = frozenset({dict, list, tuple})
 
 
 class _Encoder:
-    """One pass over a value; collects what it had to refuse."""
+    """One pass over a value; collects what it had to refuse, and where it put ``None`` for NaN and infinity."""
 
-    def __init__(self) -> None:
+    def __init__(self, nulls: list[str] | None) -> None:
         self.problems: list[tuple[str, str]] = []
+        self._nulls = nulls
         self._open: set[int] = set()
 
     def encode_root(self, value: object, *, must_be_mapping: bool = True) -> JsonValue:
@@ -166,6 +196,9 @@ class _Encoder:
         if type(value) not in _PLAIN_CONTAINERS:  # which are most of what is no text
             for kind, convert in _SCALARS:
                 if isinstance(value, kind):
+                    if self._nulls is not None and isinstance(value, float) and not math.isfinite(float(value)):
+                        self._nulls.append(_written(key_path))
+                        return None
                     return convert(value)
         if depth >= _MAX_DEPTH:
             raise _RefusedError(f"it is nested more than {_MAX_DEPTH} levels deep")

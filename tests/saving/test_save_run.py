@@ -8,6 +8,7 @@ import os
 import shutil
 import stat
 import sys
+import time
 import warnings
 from datetime import datetime, timezone
 from pathlib import Path
@@ -643,7 +644,24 @@ def test_times_that_raise_cost_no_result(tmp_path: Path) -> None:
         run_start_datetime_ = "2026-03-29T12:00:00+00:00"
         run_end_datetime_ = "2026-03-29T12:00:01+00:00"
 
-    assert read(save(tmp_path, Rude().run()) / "metadata.json")["runtime"] is None
+    assert read(save(tmp_path, Rude().run()) / "metadata.json")["timing_source"] == "observed"
     with recorded_run("block", path=tmp_path, use_git=False) as r:
         Rude().run()
     assert r.metadata_["timing_source"] == "observed"
+
+
+def test_a_challenge_that_measures_no_time_has_the_times_of_its_run(tmp_path: Path) -> None:
+    """What was seen of a run outside of any block is known when it is saved."""
+
+    class Timeless(ExampleChallenge):
+        def run(self, optimizer: Any = None) -> Timeless:
+            self.result_ = optimizer
+            return self
+
+    before = time.time()
+    challenge = Timeless().run(1)
+    after = time.time()
+    path = save_run(challenge, "e", custom_metadata={}, path=tmp_path, use_git=False)
+    metadata = json.loads((path / "metadata.json").read_text("utf-8"))
+    assert metadata["timing_source"] == "observed"
+    assert before - 0.01 <= metadata["run_start_datetime_utc"] <= metadata["run_end_datetime_utc"] <= after + 0.01

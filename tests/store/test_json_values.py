@@ -7,7 +7,6 @@ import copy
 import dataclasses
 import enum
 import json
-import math
 import types
 from datetime import date, datetime, time, timedelta, timezone
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -141,8 +140,6 @@ def _nested(depth: int) -> Any:
 
 # The value, and the key path that the refusal names after "custom_metadata['value']".
 REFUSED: dict[str, tuple[Any, str]] = {
-    "NaN": (math.nan, ""),
-    "infinity": ([1.0, -math.inf], "[1]"),
     "more than 64 bit": (2**64, ""),
     "less than 64 bit": ({"deep": [-(2**63) - 1]}, "['deep'][0]"),
     "set": ({"a", "b"}, ""),
@@ -167,8 +164,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "object": (object(), ""),
     "object without a repr": (Rude(), ""),
     "generator": ((x for x in "a"), ""),
-    "numpy NaN": (np.float64("nan"), ""),
-    "numpy array with NaN": (np.array([1.0, np.nan]), "[1]"),
     "numpy array of complex numbers": (np.array([1j]), ""),
     "numpy array of times": (np.array(["2026-03-29"], dtype="datetime64[s]"), ""),
     "numpy array of records": (np.zeros(1, dtype=[("a", int)]), ""),
@@ -270,7 +265,7 @@ _ANYTHING = st.recursive(
 @given(_ANYTHING)
 def test_whatever_it_is_it_is_either_stored_faithfully_or_named(value: Any) -> None:
     """Nothing raises another error, and what is left of a refused value can always be written and read."""
-    lenient, problems = encode_leniently({"value": value})
+    lenient, problems = encode_leniently({"value": value}, nulls=[])
     again = parse_json(dump_json(lenient))
     if problems:
         with pytest.raises(InvalidCustomMetadataError) as raised:
@@ -321,7 +316,7 @@ def test_the_decorator_refuses_before_the_function_runs(tmp_path: Path) -> None:
 def test_every_place_is_named_at_once() -> None:
     """Nobody mends one value only to meet the next one."""
     with pytest.raises(InvalidCustomMetadataError) as raised:
-        encode_custom_metadata({"a": {1}, "b": [0, {"c": math.nan}], 3: "x"})
+        encode_custom_metadata({"a": {1}, "b": [0, {"c": b""}], 3: "x"})
     places = [key_path for key_path, _ in raised.value.problems]
     assert places == ["custom_metadata['a']", "custom_metadata['b'][1]['c']", "custom_metadata[3]"]
 
