@@ -187,15 +187,15 @@ class TestDataset:
     [
         (None, None),
         (True, True),
-        (float("nan"), "nan"),
-        (2**70, str(2**70)),
+        (float("nan"), {"float": "nan"}),
+        (2**70, {"int": str(2**70)}),
         (np.float32(0.5), 0.5),
         (np.int64(3), 3),
         (Path("data") / "lab", str(Path("data") / "lab")),
         (Side.LEFT, {"class": f"{__name__}.Side", "name": "LEFT"}),
-        ({"b", "a"}, ["a", "b"]),
+        ({"b", "a"}, {"class": "builtins.set", "items": ["a", "b"]}),
         ((1, (2,)), [1, [2]]),
-        ({1: "x"}, {"1": "x"}),
+        ({1: "x"}, {"class": "builtins.dict", "items": [[1, "x"]]}),
         (double, {"function": f"{__name__}.double"}),
         (Filter, {"type": f"{__name__}.Filter"}),
         (
@@ -206,7 +206,7 @@ class TestDataset:
         ([Filter(1.0)], [{"class": f"{__name__}.Filter", "parameters": {"cutoff_hz": 1.0}}]),
         (
             np.array([1.5, np.inf]),
-            {"class": "numpy.ndarray", "dtype": "float64", "shape": [2], "values": [1.5, "inf"]},
+            {"class": "numpy.ndarray", "dtype": "float64", "shape": [2], "values": [1.5, {"float": "inf"}]},
         ),
     ],
 )
@@ -243,7 +243,10 @@ def test_an_object_that_contains_itself():
     item = Plain()
     item.itself = item
 
-    assert value_of(item) == {"class": f"{__name__}.Plain", "attributes": {"itself": {"class": f"{__name__}.Plain"}}}
+    assert value_of(item) == {
+        "class": f"{__name__}.Plain",
+        "attributes": {"itself": {"class": f"{__name__}.Plain", "enclosing": 1}},
+    }
 
 
 def test_dataclass_and_secrets():
@@ -362,5 +365,5 @@ def test_a_function_that_refers_to_itself():
 
     described = value_of(countdown)
     later = 0
-    assert described["values"] == {"countdown": {"class": "builtins.function"}}
+    assert described["values"] == {"countdown": {"class": "builtins.function", "enclosing": 2}}
     assert value_of(countdown)["values"]["later"] == later

@@ -1,0 +1,114 @@
+"""Describe arrays, sparse matrices and tables of any library by shape, type and content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from gaitmap_results.user_code.class_names import full_class_name
+
+__all__ = ["describe_data"]
+
+#: What is longer is stored as a hash: it would hide the parameters that people set by hand.
+MAX_VALUES: Final = 200
+
+_Describe = Callable[[Any], Any]
+
+
+def describe_data(value: Any, describe: _Describe) -> Any:
+    """Describe an array, a matrix, a table, a column, or a number of NumPy; anything else is ``None``.
+
+    Parameters
+    ----------
+    value
+        Any object; nothing is imported to find out what it is.
+    describe
+        Describes the values in it that are no numbers.
+    """
+    kind = type(value)
+    package = kind.__module__.partition(".")[0]
+    # The class is asked, not the object: some objects have an attribute of any name.
+    if package == "dask" and hasattr(kind, "__dask_graph__"):
+        # The name of an array or a table says from what it will be computed; a delayed function has one by chance.
+        name = getattr(value, "_name", None) if hasattr(kind, "dtype") or hasattr(kind, "columns") else None
+        found = {"token": name} if isinstance(name, str) else {"not_compared": "not computed yet"}
+        return {"class": full_class_name(kind), **found}
+    if package == "numpy" and hasattr(kind, "dtype"):
+        return _of_array(value, describe)
+    if package == "scipy" and hasattr(kind, "tocoo"):
+        return _of_sparse(value)
+    if package == "pandas" and hasattr(kind, "shape") and hasattr(kind, "tolist" if value.ndim == 1 else "columns"):
+        return _of_pandas(value, describe)
+    if hasattr(kind, "to_pydict") or hasattr(kind, "to_pylist"):  # pyarrow
+        content = value.to_pydict() if hasattr(kind, "to_pydict") else value.to_pylist()
+        facts = [str(getattr(value, "schema", getattr(value, "type", None))), content]
+        return {**_head(value), "sha256": _hash([describe(facts)])}
+    if hasattr(kind, "get_columns"):  # polars
+        facts = [[each.name, str(each.dtype), each.to_list()] for each in value.get_columns()]
+        return {**_head(value), "sha256": _hash([describe(facts)])}
+    if callable(getattr(kind, "__array__", None)) and hasattr(value, "shape") and hasattr(value, "dtype"):
+        described = _of_array(value.__array__(), describe)
+        return {**described, "class": full_class_name(kind)} if isinstance(described, dict) else described
+    return None
+
+
+def _of_array(value: Any, describe: _Describe) -> Any:
+    kind = value.dtype.kind
+    if value.ndim == 0 and not hasattr(value, "mask"):
+        # Not bytes, which the dtype tells apart; a long double is more than a float.
+        plain = value.item()
+        if kind in "biufU" and not isinstance(plain, type(value)):
+            return describe(plain)
+    described = {**_head(value), "dtype": str(value.dtype)}
+    if hasattr(value, "mask"):
+        mask = value.mask.tobytes() if value.mask.shape else [bool(value.mask)]
+        described["mask_sha256"] = _hash([value.mask.shape, mask])
+        value = value.filled()
+    if value.dtype.hasobject:
+        return {**described, "sha256": _hash([describe(value.tolist())])}
+    if value.size <= MAX_VALUES and kind in "biU":
+        return {**described, "values": value.tolist()}
+    if value.size <= MAX_VALUES and kind == "f" and value.dtype.itemsize <= 8:
+        return {**described, "values": [describe(number) for number in value.ravel().tolist()]}
+    return {**described, "sha256": _hash([value.tobytes()])}
+
+
+def _of_sparse(value: Any) -> dict[str, Any]:
+    """Describe a matrix by its values in order, however it keeps them."""
+    entries = value.tocoo(copy=True)
+    entries.sum_duplicates()
+    coordinates = getattr(entries, "coords", None) or (entries.row, entries.col)
+    places = [each.astype("int64").tobytes() for each in coordinates]
+    return {**_head(value), "dtype": str(value.dtype), "sha256": _hash([*places, entries.data.tobytes()])}
+
+
+def _of_pandas(value: Any, describe: _Describe) -> dict[str, Any]:
+    if value.ndim == 1:
+        index = getattr(value, "index", None)
+        columns = [value] if index is None or callable(index) else [index, value]
+        names = [getattr(value, "name", None), getattr(value, "names", None)]
+    else:
+        columns = [value.index, *(value.iloc[:, number] for number in range(value.shape[1]))]
+        names = [list(value.columns), list(value.columns.names), list(value.index.names)]
+    content: list[Any] = [describe(names)]
+    for column in columns:
+        content.append(str(column.dtype))
+        is_plain = getattr(column.dtype, "kind", "O") in "biufmM" and hasattr(column.dtype, "byteorder")
+        content.append(column.to_numpy().tobytes() if is_plain else describe(column.tolist()))
+    return {**_head(value), "sha256": _hash(content)}
+
+
+def _head(value: Any) -> dict[str, Any]:
+    shape = getattr(value, "shape", None)
+    size = {"shape": [int(length) for length in shape]} if isinstance(shape, tuple) else {"length": len(value)}
+    return {"class": full_class_name(type(value)), **size}
+
+
+def _hash(parts: Iterable[Any]) -> str:
+    found = hashlib.sha256()
+    for part in parts:
+        raw = part if isinstance(part, bytes) else json.dumps(part, sort_keys=True).encode()
+        found.update(b"%d:" % len(raw) + raw)
+    return found.hexdigest()

@@ -1,0 +1,95 @@
+"""Describe functions by name, source and what they hold, never by their address."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+import linecache
+from collections.abc import Callable, Iterator
+from types import CodeType
+from typing import Any
+
+__all__ = ["describe_function"]
+
+
+def describe_function(value: Any, describe: Callable[[Any], Any]) -> Any:
+    """Describe a function, a method or a partial; anything else is ``None``.
+
+    Parameters
+    ----------
+    value
+        Any object.
+    describe
+        Describes what a function holds.
+    """
+    if isinstance(value, functools.partial):
+        return {"partial": describe(value.func), "args": describe(value.args), "keywords": describe(value.keywords)}
+    if type(value).__module__ == "joblib.memory" and hasattr(value, "func"):
+        return describe(value.func)  # that results are kept changes none of them
+    if inspect.ismethod(value):
+        return {"method": value.__name__, "of": describe(value.__self__)}
+    if not inspect.isroutine(value):
+        return None
+    owner = getattr(value, "__self__", None)
+    name = f"{value.__module__}.{value.__qualname__}" if value.__module__ else value.__qualname__
+    if owner is not None and not inspect.ismodule(owner):
+        return {"method": name, "of": describe(owner)}
+    if "<" not in name:
+        return {"function": name}
+    # Many functions have such a name; the source tells them apart, and what each of them holds.
+    held = describe(dict(_held_by(value)))
+    return {"function": name, **_source_hash(value), **({"values": held} if held else {})}
+
+
+def _held_by(function: Any) -> Iterator[tuple[str, Any]]:
+    """Return the defaults of a function, and the variables that it has taken from the function around it."""
+    code = getattr(function, "__code__", None)
+    if code is None:
+        return
+    defaults = function.__defaults__ or ()
+    yield from zip(code.co_varnames[code.co_argcount - len(defaults) : code.co_argcount], defaults, strict=True)
+    yield from (function.__kwdefaults__ or {}).items()
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield name, cell.cell_contents
+        except ValueError:  # the variable has no value yet
+            continue
+
+
+def _source_hash(function: Any) -> dict[str, str]:
+    code = getattr(function, "__code__", None)
+    source = _source_of_lambda(code) if isinstance(code, CodeType) and code.co_name == "<lambda>" else None
+    if source is None:
+        try:
+            source = inspect.getsource(function)
+        except (OSError, TypeError):
+            if not isinstance(code, CodeType):
+                return {}
+            return {"code_sha256": hashlib.sha256(_compiled(code).encode("utf-8", "backslashreplace")).hexdigest()}
+    return {"source_sha256": hashlib.sha256(source.encode("utf-8", "backslashreplace")).hexdigest()}
+
+
+def _source_of_lambda(code: CodeType) -> str | None:
+    """Return the source of the one lambda among those of a line, ``None`` where Python does not say where it stands."""
+    lines = linecache.getlines(code.co_filename)
+    positions: Any = getattr(code, "co_positions", None)
+    if positions is None:  # Python 3.10: what stands on the line, and what tells the lambdas on it apart
+        return f"{lines[code.co_firstlineno - 1]}{_compiled(code)}" if code.co_firstlineno <= len(lines) else None
+    spans = [each for each in positions() if None not in each and each[3] > 0]
+    if not spans or not lines:
+        return None
+    first, start = min((line, column) for line, _, column, _ in spans)
+    last, end = max((line, column) for _, line, _, column in spans)
+    raw = [line.encode() for line in lines[first - 1 : last]]
+    if not raw:
+        return None
+    raw[-1] = raw[-1][:end]
+    raw[0] = raw[0][start:]
+    names = ",".join(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+    return f"{names}: {b''.join(raw).decode(errors='replace')}"
+
+
+def _compiled(code: CodeType) -> str:
+    constants = [_compiled(each) if isinstance(each, CodeType) else repr(each) for each in code.co_consts]
+    return repr((code.co_code.hex(), constants, code.co_names, code.co_varnames))
