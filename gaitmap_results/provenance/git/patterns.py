@@ -43,6 +43,7 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     body = pattern.strip("/")
     anchored = pattern.startswith("/") or "/" in body
     start = "" if anchored else "(?:.*/)?"
+    body = re.sub(r"\*\*/(?:\*\*/)+", "**/", body)
     if body.startswith("**/"):
         start, body = "(?:.*/)?", body[3:]
     inside = "/.*" if pattern.endswith("/") else "(?:/.*)?"
