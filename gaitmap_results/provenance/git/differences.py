@@ -87,14 +87,14 @@ def find_differences(
     return Differences(tuple(sorted(changed)), tuple(sorted(map(shown, created))), other_commit=paths is None)
 
 
-def _sorted_out(processes: GitProcesses, base_dir: Path, new: Iterable[Change]) -> tuple[set[bytes], set[bytes]]:
+def _sorted_out(processes: GitProcesses, base_dir: Path, new: list[Change]) -> tuple[set[bytes], set[bytes]]:
     """Return which new files are output of the run, a folder as one path if all of it is; and which may be code."""
     output: set[bytes] = set()
     code: set[bytes] = set()
-    loaded = _loaded_files()
+    loaded = _loaded_files() if new else set()
     for change in new:
         files = files_in(processes, base_dir, change) if change.path.endswith(b"/") else {change.path}
-        inner = {path for path in files if _is_code(path) or str(base_dir / os.fsdecode(path)) in loaded}
+        inner = {path for path in files if _is_code(path) or os.path.realpath(base_dir / os.fsdecode(path)) in loaded}
         code |= inner
         output |= files - inner if inner else {change.path}
     return output, code
