@@ -102,6 +102,8 @@ class BlockRuns:
         self._first = open_staging(
             metadata.plan, metadata.provenance, block_id=metadata.block_id, custom_metadata=custom_metadata
         )
+        # A kill inside of `run` then leaves a journal that says which code ran, and where.
+        self._first.note(durable=False, metadata=metadata.build_start(self._first.run_id))
         self._stagings.append(self._first)
         self.files = AuthorFiles(self._first, self._another)
         self.named.open()
@@ -114,10 +116,12 @@ class BlockRuns:
         InvalidChallengeError, InvalidNameError
             If its results could not be stored; better now than after hours.
         """
-        name = check_challenge(challenge, before_run=True)
-        self._metadata.plan.check_paths(*name)
+        name, version = check_challenge(challenge, before_run=True)
+        self._metadata.plan.check_paths(name, version)
         if self._is_own_process():
             with self._lock:
+                if self._first is not None:
+                    self._first.note(durable=False, challenge_name=name, challenge_version=version)
                 self.under_way.append(call)
                 for run in self._of(challenge):
                     run.was_superseded = True

@@ -17,8 +17,10 @@ from gaitmap_results.saving.kept_challenge import keep_challenge_of
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome, unknown_metadata
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.entry_names import entry_json
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently
-from gaitmap_results.store.staging import Staging, rescue_folder
+from gaitmap_results.store.rescue import rescue
+from gaitmap_results.store.staging import Staging
 
 __all__ = [
     "FinishedRun",
@@ -226,13 +228,13 @@ def stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
     text = f"{type(error).__name__}: {error}"
     content = replace(first.journal.content, rescued_from=str(first.folder))
     try:
-        rescued = Staging(rescue_folder(), content, run_id=first.run_id)
-    except OSError:
-        raise _core_results_error(run, error) from error
-    try:
-        rescued.save_core_results(_source(run))
-    except Exception:  # noqa: BLE001 - the challenge's own; the first error is the one to tell
-        shutil.rmtree(rescued.results_folder, ignore_errors=True)
+        rescued = rescue(
+            content,
+            lambda staging: staging.save_core_results(_source(run)),
+            away_from=plan.results_folder,
+            run_id=first.run_id,
+        )
+    except Exception:  # noqa: BLE001 - maybe the challenge's own; the first error is the one to tell
         raise _core_results_error(run, error) from error
     first.note(status="rescued", rescued_to=str(rescued.folder), error={"message": text})
     run.place = rescued
@@ -279,7 +281,7 @@ def draft_metadata(run: FinishedRun, metadata: MetadataBuilder) -> dict[str, Any
 
 def note_names(run: FinishedRun, plan: SavePlan, custom_metadata: Any) -> None:
     """Leave in the journal what is known before anything is asked: names, times and custom metadata."""
-    entry_name = list(plan.entry_parts) if isinstance(plan.entry_name, tuple) else plan.entry_name
+    entry_name = entry_json(plan.entry_name)
     names = {"entry_name": entry_name, "challenge_name": run.facts.name, "challenge_version": run.facts.version}
     encoded, _, _ = encode_for_storage(custom_metadata)
     run.staging.note(metadata={**unknown_metadata(run.staging.run_id, run.times), **names}, custom_metadata=encoded)

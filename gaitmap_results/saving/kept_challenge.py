@@ -10,7 +10,8 @@ from typing import Any, Final
 from gaitmap_results.store import files
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.layout import ATTRIBUTES_FILE, CHALLENGE_FILE
-from gaitmap_results.store.staging import Staging, rescue_folder
+from gaitmap_results.store.rescue import rescue
+from gaitmap_results.store.staging import Staging
 
 __all__ = ["how_to_load", "keep_challenge", "keep_challenge_of"]
 
@@ -58,26 +59,24 @@ def keep_challenge_of(challenge: Any, first: Staging) -> str:
     words
         Where it is and how to load it, or why it could not be kept.
     """
-    problem = "neither the object nor any attribute of it can be pickled"
-    with deferred_signals():
-        for place in _places_for_challenge(first):
-            try:
-                file = keep_challenge(challenge, place.folder)
-            except OSError as error:
-                problem = f"{type(error).__name__}: {error}"
-                continue
-            return f"\n{how_to_load(file)}" if file is not None else _not_kept(problem)
-    return _not_kept(problem)
-
-
-def _places_for_challenge(first: Staging) -> Iterator[Staging]:
-    yield first
+    kept: list[Path | None] = []
     try:
-        rescued = Staging(rescue_folder(), first.journal.content, run_id=first.run_id)
-    except OSError:
-        return
-    first.note(rescued_to=str(rescued.folder))
-    yield rescued
+        with deferred_signals():
+            try:
+                kept.append(keep_challenge(challenge, first.folder))
+            except OSError:
+                rescued = rescue(
+                    first.journal.content,
+                    lambda staging: kept.append(keep_challenge(challenge, staging.folder)),
+                    away_from=first.results_folder,
+                    run_id=first.run_id,
+                )
+                first.note(rescued_to=str(rescued.folder))
+    except OSError as error:
+        return _not_kept(f"{type(error).__name__}: {error}")
+    if kept[-1] is None:
+        return _not_kept("neither the object nor any attribute of it can be pickled")
+    return f"\n{how_to_load(kept[-1])}"
 
 
 def _not_kept(problem: str) -> str:

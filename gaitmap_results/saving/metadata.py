@@ -108,8 +108,7 @@ class MetadataBuilder:
 
         What is in it is shared with the records of other runs; it is there to be written, not to be changed.
         """
-        redactor = Redactor.for_this_process(self.plan.relative_to, secrets=self._secrets)
-        self._secrets = redactor.secrets
+        redactor = self._redactor()
         known = self._once("start", None, redactor, self._known_at_start)
         described = self._once("challenge", facts, redactor, lambda redactor: _described(facts, redactor))
         ended = _part(
@@ -139,6 +138,23 @@ class MetadataBuilder:
             "collection_errors": redactor.tree(errors),
         }
         return {key: record[key] for key in _KEYS}
+
+    def build_start(self, run_id: str) -> dict[str, Any]:
+        """Return what of metadata.json is known before a challenge runs: code, machine and entry."""
+        redactor = self._redactor()
+        known = self._once("start", None, redactor, self._known_at_start)
+        return {
+            **unknown_metadata(run_id),
+            **known.content,
+            "entry_name": entry_json(self.plan.entry_name),
+            "block_id": self.block_id,
+            "collection_errors": redactor.tree([*self.provenance.errors, *known.lossy]),
+        }
+
+    def _redactor(self) -> Redactor:
+        redactor = Redactor.for_this_process(self.plan.relative_to, secrets=self._secrets)
+        self._secrets = redactor.secrets
+        return redactor
 
     def _once(self, name: str, source: object, redactor: Redactor, build: Callable[[Redactor], _Part]) -> _Part:
         """Return a part that was built before, unless it is about something else or more is known to be secret now."""

@@ -10,7 +10,8 @@ from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store.heartbeat import heartbeat_interval
 from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.privacy import Redactor
-from gaitmap_results.store.staging import Staging, rescue_folder
+from gaitmap_results.store.rescue import rescue
+from gaitmap_results.store.staging import Staging
 
 __all__ = ["open_staging", "open_staging_somewhere"]
 
@@ -64,4 +65,4 @@ def open_staging_somewhere(plan: SavePlan, provenance: Provenance | None, *, blo
         return Staging(plan.results_folder, journal)
     except OSError:
         # The results come first; `publish` tells where they went.
-        return Staging(rescue_folder(), journal)
+        return rescue(journal, away_from=plan.results_folder)

@@ -21,10 +21,11 @@ from gaitmap_results.saving.kept_challenge import keep_challenge_of
 from gaitmap_results.saving.metadata import MetadataBuilder, unknown_metadata
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.store.deferring import deferred_signals
-from gaitmap_results.store.entry_names import as_entry_name
+from gaitmap_results.store.entry_names import as_entry_name, entry_json
 from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.layout import check_challenge_name, check_entry_name, check_version
-from gaitmap_results.store.staging import Staging, rescue_folder
+from gaitmap_results.store.rescue import rescue
+from gaitmap_results.store.staging import Staging
 from gaitmap_results.user_code.caller import Caller
 from gaitmap_results.user_code.class_names import full_class_name
 
@@ -114,10 +115,12 @@ def _open(options: Mapping[str, Any], names: Mapping[str, Any], times: RunTimes)
         custom_metadata=custom_metadata,
         **names,
     )
+    results_folder = None
     try:
-        return Staging(find_results_folder(options["path"]), journal)
+        results_folder = find_results_folder(options["path"])
+        return Staging(results_folder, journal)
     except Exception:  # noqa: BLE001 - whatever is wrong with it, the results come first
-        return Staging(rescue_folder(), journal)
+        return rescue(journal, away_from=results_folder)
 
 
 def _keep(challenge: Any, staging: Staging, source: Any) -> str:
@@ -148,7 +151,7 @@ def _draft(
     except Exception as error:  # noqa: BLE001 - less is known then
         staging.note(error={"message": f"{type(error).__name__}: {error}"})
     entry_name = names["entry_name"]
-    stored = list(entry_name) if isinstance(entry_name, tuple) else entry_name
+    stored = None if entry_name is None else entry_json(entry_name)
     return {**(draft or unknown_metadata(staging.run_id, times)), **names, "entry_name": stored}
 
 

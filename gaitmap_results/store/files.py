@@ -24,6 +24,7 @@ __all__ = [
     "hash_file",
     "is_folder",
     "is_own_folder",
+    "is_real_file",
     "is_real_folder",
     "list_files",
     "make_folder",
@@ -117,6 +118,11 @@ def is_folder(path: Path) -> bool:
 def is_real_folder(path: Path) -> bool:
     """Say whether there is a folder that is no link to one."""
     return is_folder(path) and not path.is_symlink()
+
+
+def is_real_file(path: Path) -> bool:
+    """Say whether there is a file that is no link; one that cannot be looked at counts as none."""
+    return os.path.isfile(path) and not path.is_symlink()
 
 
 def is_own_folder(path: Path) -> bool:

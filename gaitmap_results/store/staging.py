@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import logging
 import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -32,13 +31,12 @@ from gaitmap_results.store.manifest import manifest_content, manifest_line
 from gaitmap_results.store.moving import publish_folder
 from gaitmap_results.store.umask import open_to_owner, open_tree_to_owner
 
-__all__ = ["Staging", "has_core_results", "is_rescue_folder", "rescue_folder", "rescue_folders"]
+__all__ = ["Staging", "has_core_results"]
 
 _logger = logging.getLogger("gaitmap_results")
 
 # In the order of the manifest.
 _DOCUMENTS: Final = (CUSTOM_METADATA_FILE, METADATA_FILE)
-_RESCUE_PREFIX: Final = "gaitmap_results_rescue_"
 
 
 class Staging:
@@ -263,26 +261,6 @@ class Staging:
 
 def _names(start: datetime, prefix: str) -> Iterator[str]:
     return (run_folder_name(start, prefix=prefix, number=number) for number in itertools.count())
-
-
-@open_to_owner()
-def rescue_folder() -> Path:
-    """Create a results folder of last resort, readable by the user only, under the temporary directory."""
-    return Path(tempfile.mkdtemp(prefix=_RESCUE_PREFIX))
-
-
-def rescue_folders() -> Iterator[Path]:
-    """Yield the results folders of last resort that this user has on this computer."""
-    try:
-        found = sorted(Path(tempfile.gettempdir()).glob(f"{_RESCUE_PREFIX}*"))
-    except OSError:
-        return
-    yield from filter(is_rescue_folder, found)
-
-
-def is_rescue_folder(path: Path) -> bool:
-    """Say whether a folder can be one that :func:`rescue_folder` made; anybody may write to the temporary directory."""
-    return path.name.startswith(_RESCUE_PREFIX) and files.is_own_folder(path)
 
 
 def has_core_results(folder: Path) -> bool:

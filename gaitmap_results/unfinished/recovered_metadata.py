@@ -57,8 +57,9 @@ def recovered_metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custo
     """Return what metadata.json says of a recovered run."""
     metadata = {**unknown_metadata(found.run.run_id), **stored}
     errors = _list_of(metadata["collection_errors"])
-    if not stored:
+    if metadata["run_start_datetime_utc"] is None:
         metadata.update(_from_journal(found))
+    if not stored:
         errors.append({"what": "metadata", "error": "The run ended before it was written down where it comes from."})
     if custom_metadata is None:
         errors.append({"what": "custom_metadata", "error": "The run ended before they were written down."})

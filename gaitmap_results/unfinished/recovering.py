@@ -23,7 +23,7 @@ from gaitmap_results.saving.kept_challenge import how_to_load
 from gaitmap_results.store import layout
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.entry_names import as_entry_name
-from gaitmap_results.store.journal import MAX_JSON_BYTES
+from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent
 from gaitmap_results.store.json_files import read_foreign_json
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.unfinished.claiming import claimed, refuse_claimed
@@ -236,7 +236,7 @@ def _remove(results_folder: Path, found: UnfinishedRunOnDisk) -> None:
 def _publish(results_folder: Path, found: UnfinishedRunOnDisk, given: dict[str, Any]) -> Path:
     source = _complete_core_results(found)
     run, stored = found.run, stored_metadata(found)
-    names = {key: _settle(key, stored.get(key, getattr(found.journal, key)), given.get(key)) for key in _HOW_TO_NAME}
+    names = {key: _settle(key, _known(key, stored, found.journal), given.get(key)) for key in _HOW_TO_NAME}
     parent = layout.entry_folder(
         results_folder,
         layout.check_challenge_name(str(names["challenge_name"])),
@@ -263,6 +263,10 @@ _HOW_TO_NAME = {
     "challenge_name": "challenge_name (--challenge-name)",
     "challenge_version": "challenge_version (--challenge-version)",
 }
+
+
+def _known(key: str, stored: dict[str, Any], journal: JournalContent) -> Any:
+    return getattr(journal, key) if stored.get(key) is None else stored[key]
 
 
 def _settle(key: str, known: Any, given: Any) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gaitmap_results.exceptions import GaitmapResultsError
+from gaitmap_results.store.files import is_real_file
 from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent, read_journal
 from gaitmap_results.store.json_files import read_foreign_json
 from gaitmap_results.store.layout import (
@@ -19,7 +20,8 @@ from gaitmap_results.store.layout import (
     check_version,
     entry_folder,
 )
-from gaitmap_results.store.staging import has_core_results, is_rescue_folder, rescue_folders
+from gaitmap_results.store.rescue import is_rescue_folder, rescue_folders
+from gaitmap_results.store.staging import has_core_results
 
 __all__ = ["find_kept_challenge", "find_published", "find_rescued"]
 
@@ -71,7 +73,7 @@ def find_kept_challenge(run_id: str, folder: Path, journal: JournalContent) -> P
     """Return the pickle of a challenge whose results could not be saved: beside its journal, or in a rescue folder."""
     folders = [folder, *(store / UNFINISHED_DIR / run_id for store in _places(run_id, journal))]
     files = (each / name for each in folders for name in (CHALLENGE_FILE, ATTRIBUTES_FILE))
-    return next((file for file in files if file.is_file() and not file.is_symlink()), None)
+    return next((file for file in files if is_real_file(file)), None)
 
 
 def _places(run_id: str, journal: JournalContent) -> Iterator[Path]:

@@ -34,6 +34,7 @@ def rescue(tmp_path, monkeypatch):
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.chdir(folder)
     return folder
 
 
@@ -192,6 +193,7 @@ def test_a_folder_that_becomes_read_only():
             warnings.simplefilter("ignore")  # nobody may not read what there is to know about this machine
             (folder / "rescue").mkdir()
             tempfile.tempdir = str(folder / "rescue")
+            os.chdir(folder / "rescue")
             store = folder / "store"
 
             def entry():

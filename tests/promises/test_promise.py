@@ -46,6 +46,8 @@ class Promise(RuleBasedStateMachine):
         self.temporary = self.top / "temporary"
         self.temporary.mkdir()
         self.real_temporary, tempfile.tempdir = tempfile.tempdir, str(self.temporary)
+        self.real_folder = Path.cwd()
+        os.chdir(self.temporary)
         self.next_value = 0
         self.finished: set[int] = set()
         self.discarded: set[int] = set()
@@ -54,6 +56,7 @@ class Promise(RuleBasedStateMachine):
     def teardown(self) -> None:
         os.fsync = self.real_fsync
         tempfile.tempdir = self.real_temporary
+        os.chdir(self.real_folder)
         shutil.rmtree(self.top)
 
     def new_value(self) -> int:

@@ -133,7 +133,7 @@ def test_without_a_results_folder_it_goes_to_a_rescue_folder(how, tmp_path, monk
     """The error says where, and the run can be published there."""
     rescue = tmp_path / "rescue"
     rescue.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(rescue))
+    monkeypatch.chdir(rescue)
     options: dict[str, Any] = {}
     if how == "broken config":
         monkeypatch.setenv("GAITMAP_RESULTS_CONFIG", str(tmp_path / "missing.json"))

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import warnings
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from challenges import ExampleChallenge
 from documents import TOP
 from faults import run_in_child
+from git_repository import GitRepository
 from hypothesis import given
 from hypothesis import strategies as st
 from processes import python_environment
@@ -98,9 +100,39 @@ def test_the_journal_of_a_running_run(tmp_path):
         after = only_journal(tmp_path)
     assert (before["status"], before["core_results"], before["entry_name"]) == ("running", "none", ["a", "b"])
     assert before["custom_metadata"] == {"sensor": "wrist"}
+    assert before["metadata"]["entry_name"] == ["a", "b"]
+    assert before["metadata"]["block_id"] == before["block_id"]
     assert before["process"]["pid"] == os.getpid()
     assert (after["status"], after["core_results"], after["challenge_version"]) == ("running", "complete", "1.0.0")
     assert after["metadata"]["run_id"] == before["run_id"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("way", ["seen running", "given"])
+def test_the_journal_of_a_run_that_was_killed_inside_of_run(way, tmp_path, monkeypatch):
+    """It says commit, machine, packages and caller, and which challenge was under way."""
+    repository = GitRepository(tmp_path / "repository")
+    repository.write("code.py", "1")
+    repository.commit()
+    monkeypatch.chdir(repository.path)
+
+    def killed(_):
+        warnings.simplefilter("ignore")  # the test's own file is not in the repository
+        challenge = ExampleChallenge()
+        given = {"challenge": challenge} if way == "given" else {}
+        with recorded_run("entry", path=tmp_path / "results", **given):
+            challenge.run(lambda: os.kill(os.getpid(), signal.SIGKILL))
+
+    run_in_child(killed)
+    found = only_journal(tmp_path / "results")
+    assert (found["challenge_name"], found["challenge_version"]) == ("challenges.ExampleChallenge", "1.0.0")
+    metadata = found["metadata"]
+    assert len(metadata["git_commit_hash"]) == 40
+    assert metadata["git_dirty"] is False
+    assert metadata["system_info"]["python_version"]
+    assert metadata["system_info"]["packages_info"]["pytest"]
+    assert metadata["caller_file_path"].endswith("test_journal.py")
+    assert metadata["repr_challenge"] is None
 
 
 @pytest.mark.parametrize("error", [ValueError("no data"), KeyboardInterrupt()], ids=["failed", "interrupted"])

@@ -203,6 +203,7 @@ def test_results_that_were_rescued(tmp_path, monkeypatch):
     """A run whose staging went to a rescue folder, killed there, is brought home by its identifier."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
+    monkeypatch.chdir(tmp_path / "temporary")
     store = tmp_path / "store"
 
     def die_rescued(tell):
@@ -244,6 +245,7 @@ def test_results_that_were_rescued_by_a_program_that_died_then(tmp_path, monkeyp
     """What is known of a run goes to the rescue folder with its core results, not later."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
+    monkeypatch.chdir(tmp_path / "temporary")
     store = tmp_path / "store"
 
     def die(tell):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gaitmap_results.provenance.git.ignoring import IgnoreList, is_in, path_in_repository
 from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE, UNFINISHED_DIR, run_folder_start
-from gaitmap_results.store.staging import is_rescue_folder
+from gaitmap_results.store.rescue import is_rescue_folder
 
 __all__ = ["Uncounted"]
 

@@ -1,0 +1,142 @@
+"""Choose a results folder of last resort, and find those that there are."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from gaitmap_results.store import files
+from gaitmap_results.store.journal import JournalContent
+from gaitmap_results.store.staging import Staging
+from gaitmap_results.store.umask import open_to_owner
+
+__all__ = ["is_rescue_folder", "rescue", "rescue_folders"]
+
+_PREFIX: Final = "gaitmap_results_rescue_"
+# What a place answers that cannot take the results; anything else comes from what is written.
+_CANNOT_TAKE_IT: Final = frozenset(
+    getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG")
+)
+
+
+def rescue(
+    journal: JournalContent,
+    write: Callable[[Staging], Any] | None = None,
+    *,
+    away_from: Path | None = None,
+    run_id: str | None = None,
+) -> Staging:
+    """Open an unfinished run in the first place that can take it, in a folder that only its user can read.
+
+    The places are the folder that a Slurm job was submitted from, the working directory, the user's state folder,
+    /var/tmp and the temporary directory; first those on another file system than the results folder.
+
+    Parameters
+    ----------
+    journal
+        What its journal says first.
+    write
+        Writes what is to be rescued; if the disk is full, the next place is tried.
+    away_from
+        The results folder that cannot be written, if there is one.
+    run_id
+        The run.
+
+    Raises
+    ------
+    OSError
+        If there is no such place.
+    Exception
+        Whatever else ``write`` raises.
+    """
+    problem: OSError = FileNotFoundError(errno.ENOENT, "there is no place for what has to be rescued")
+    for place in _ordered(_places(), away_from):
+        folder = None
+        try:
+            folder = _make(place)
+            staging = Staging(folder, journal, run_id=run_id)
+            if write is not None:
+                write(staging)
+        except BaseException as error:
+            if folder is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+            cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+            if not isinstance(cause, OSError) or (folder is not None and cause.errno not in _CANNOT_TAKE_IT):
+                raise
+            problem = cause
+        else:
+            return staging
+    raise problem
+
+
+def rescue_folders() -> Iterator[Path]:
+    """Yield the results folders of last resort that this user has in the places that can be seen from here."""
+    for place in _places():
+        with suppress(OSError):
+            yield from filter(is_rescue_folder, sorted(place.glob(f"{_PREFIX}*")))
+
+
+def is_rescue_folder(path: Path) -> bool:
+    """Say whether a folder can be one that :func:`rescue` made; anybody may write to the temporary directory."""
+    return path.name.startswith(_PREFIX) and files.is_own_folder(path)
+
+
+@open_to_owner()
+def _make(place: Path) -> Path:
+    files.make_folder(place)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
+    # A place may lie in a repository, which must not become dirty.
+    files.write_file(folder / ".gitignore", b"*\n", durable=False)
+    return folder
+
+
+def _places() -> list[Path]:
+    found: dict[Path, None] = {}
+    for find in (_submission, Path.cwd, _state_folder, _var_tmp, lambda: Path(tempfile.gettempdir())):
+        with suppress(OSError, RuntimeError):  # the working directory is gone, or nobody knows the home folder
+            place = find()
+            if place is not None:
+                found[Path(os.path.realpath(place))] = None
+    return list(found)
+
+
+def _submission() -> Path | None:
+    folder = os.environ.get("SLURM_SUBMIT_DIR")
+    return Path(folder) if folder else None
+
+
+def _state_folder() -> Path:
+    if os.name == "nt":
+        parent = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        parent = Path.home() / "Library" / "Application Support"
+    else:  # https://specifications.freedesktop.org/basedir-spec/latest/
+        parent = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return parent / "gaitmap_results"
+
+
+def _var_tmp() -> Path | None:
+    return None if os.name == "nt" else Path("/var/tmp")  # noqa: S108 - only through mkdtemp
+
+
+def _ordered(places: list[Path], away_from: Path | None) -> list[Path]:
+    """Return the places outside of a folder, those on another file system first."""
+    if away_from is None:
+        return places
+    folder = Path(os.path.realpath(away_from))
+    outside = [place for place in places if not place.is_relative_to(folder)]
+    return sorted(outside, key=lambda place: _device(place) == _device(folder))
+
+
+def _device(path: Path) -> int | None:
+    for folder in (path, *path.parents):
+        with suppress(OSError):
+            return folder.stat().st_dev
+    return None
