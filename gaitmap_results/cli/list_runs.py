@@ -66,8 +66,8 @@ def list_runs(
 
     RESULTS is the results folder; without it, the config's is used. Runs are grouped by challenge and sorted by entry
     and start, which is shown in local time. Reasons names the first reason why a run is a debug run, and how many more
-    there are. A * after a commit stands for uncommitted changes. Run is the beginning of the run's id, or its folder if
-    it has none. Score is the mean of the main score over all participants.
+    there are. A * after a commit stands for uncommitted changes. Run is the run's id (at a terminal the beginning
+    of it), or its folder if it has none. Score is the mean of the main score over all participants.
     """
     if official and debug:
         raise click.UsageError("No run is both --official and --debug. Choose one, or none for all runs.")
@@ -202,8 +202,13 @@ def _row(summary: RunSummary, withdrawn: str | None, *, seconds: bool) -> tuple[
         one_line(summary.kind if withdrawn is None else f"{summary.kind}, withdrawn"),
         one_line("".join(_reasons(summary))),
         one_line(f"{commit}*" if summary.git_dirty else commit),
-        one_line(summary.run_id[:_ID_LENGTH] if summary.run_id else summary.path.name),
+        one_line(_shown_id(summary.run_id) if summary.run_id else summary.path.name),
     )
+
+
+def _shown_id(run_id: str) -> str:
+    # Where a script may search for an id, all of it is there.
+    return run_id[:_ID_LENGTH] if at_terminal() else run_id
 
 
 def _reasons(summary: RunSummary) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
 
@@ -58,6 +59,14 @@ def test_reasons_have_a_column(results):
     narrow = at_terminal("list", results, columns=90)
     assert all(len(line) <= 90 for line in narrow.lines[:-1] if "aaaa" not in line)
     assert "git.change" in narrow.out
+
+
+def test_ids_are_complete_in_a_pipe(results):
+    """A script that searches for an id finds it; a terminal shows the beginning, which is enough for every command."""
+    listed = json.loads(piped("list", results, "--json").out)
+    out, seen = piped("list", results).out, at_terminal("list", results, columns=160).out
+    assert all(each["run_id"] in out for each in listed)
+    assert all(each["run_id"][:8] in seen and each["run_id"] not in seen for each in listed)
 
 
 def test_seconds_where_minutes_do_not_tell_runs_apart(results):
