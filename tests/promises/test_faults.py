@@ -17,7 +17,13 @@ from processes import run_python
 from stores import TwoFiles, check_complete, foreign_reader, record, runs_of, save, unfinished_of
 
 from gaitmap_results import recorded_run, recover_run, save_run
-from gaitmap_results.exceptions import CoreResultsError, GaitmapResultsError, ResultsFolderError, SaveError
+from gaitmap_results.exceptions import (
+    CoreResultsError,
+    GaitmapResultsError,
+    ResultsFolderError,
+    SaveError,
+    SaveFailedWarning,
+)
 
 pytestmark = pytest.mark.exhaustive
 
@@ -324,7 +330,7 @@ class Breaks(TwoFiles):
 def test_save_core_results_that_raises_half_way(error, tmp_path):
     """What was written stays, as unfinished and failed to save; the error says where, and that it is not whole."""
     Breaks.error = error
-    with pytest.raises(CoreResultsError, match="save the challenge again") as caught:
+    with pytest.raises(CoreResultsError, match="save_run") as caught:
         with recorded_run("entry", path=tmp_path / "store", use_git=False):
             Breaks().run(lambda: 42)
     assert (caught.value.path / "results" / "result.json").exists()
@@ -337,8 +343,8 @@ def test_save_core_results_that_raises_half_way(error, tmp_path):
     assert foreign_reader(tmp_path / "store") == []
 
 
-def test_save_core_results_that_raises_only_the_first_time(tmp_path):
-    """At the end of the block the challenge is asked again, and an attempt that works is a run like any other."""
+def test_save_core_results_that_would_work_the_second_time(tmp_path):
+    """It is not tried again by itself, since the challenge may have changed; the user can, while it is there."""
 
     class Moody(TwoFiles):
         attempts = 0
@@ -349,10 +355,15 @@ def test_save_core_results_that_raises_only_the_first_time(tmp_path):
                 raise ValueError("not now")
             super().save_core_results(folder_path)
 
-    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
-        Moody().run(lambda: 42)
-    check_complete(recorder.path_)
-    assert unfinished_of(tmp_path) == []
+    with pytest.raises(CoreResultsError, match="not now"):
+        with recorded_run("entry", path=tmp_path, use_git=False):
+            Moody().run(lambda: 42)
+    assert Moody.attempts == 1
+    Moody.attempts = 0
+    with recorded_run("entry", path=tmp_path, use_git=False):
+        with pytest.warns(SaveFailedWarning, match="not now"):
+            challenge = Moody().run(lambda: 42)
+        check_complete(save_run(challenge, "entry", custom_metadata={}, path=tmp_path, use_git=False))
 
 
 def test_a_challenge_without_version(tmp_path):
