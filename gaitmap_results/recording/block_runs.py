@@ -45,8 +45,6 @@ class BlockRuns:
 
     Attributes
     ----------
-    entry_name
-        The name of the entry.
     named
         The challenges that can be meant, if none was seen running.
     failed
@@ -62,7 +60,7 @@ class BlockRuns:
     strays
         Runs that ended where this block does not publish them.
     owner_pid
-        The process that opened the block; a forked child has a copy of this object.
+        The process that opened the block; a forked child has a copy.
     under_way
         Runs that have not ended.
     """
@@ -239,7 +237,8 @@ class BlockRuns:
 
     def _known(self, runs: Iterable[FinishedRun]) -> list[Any]:
         refused = [challenge for challenge, _ in self.refused]
-        return [*(run.challenge for run in runs), *self.saved_by_user, *refused, *self.failed]
+        running = [call.challenge for call in self.under_way]  # what they hold is half a result
+        return [*(run.challenge for run in runs), *self.saved_by_user, *refused, *self.failed, *running]
 
     def _unobserved(self, runs: Iterable[FinishedRun], since: datetime, times: RunTimes) -> list[FinishedRun]:
         """Return the challenges to save that were not seen running, by the ways in which they can be named."""
@@ -247,8 +246,15 @@ class BlockRuns:
         found = self.named.find(own, self.nested_saved, since)
         if found or own or self.nested_saved:
             return self._as_runs(found, times)
-        around = self._as_runs(self.named.in_calling_frame(since), times)
+        in_frame = self.named.in_calling_frame(since)
+        if in_frame and self.strays.kept_by_children(self._run_ids()):
+            # Where a child ran the challenge, the parent's object has not run, and holds what it was made with.
+            in_frame = self.named.with_new_times(in_frame)
+        around = self._as_runs(in_frame, times)
         return around if len(around) < 2 else self._the_only_one(around)
+
+    def _run_ids(self) -> set[str]:
+        return {staging.run_id for staging in self._stagings}
 
     def _the_only_one(self, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
         """Return the only challenge that has results to save, or keep those of all and ask for its name."""
@@ -268,8 +274,7 @@ class BlockRuns:
                 run.discard()
             else:
                 kept.append(run)
-        with self._lock:
-            self._runs.extend(kept)
+        self._runs.extend(kept)
         return kept
 
     def _as_runs(self, challenges: Iterable[Any], times: RunTimes) -> list[FinishedRun]:
@@ -305,7 +310,7 @@ class BlockRuns:
 
     def missing(self) -> NoChallengeError:
         """Return the error for a block without a run to save; it names whatever is kept."""
-        kept = self.strays.error(self.entry_name, {staging.run_id for staging in self._stagings})
+        kept = self.strays.error(self.entry_name, self._run_ids())
         return kept or candidates.missing(self.entry_name, self.failed, [call.name for call in self.under_way])
 
     def any_kept(self) -> bool:

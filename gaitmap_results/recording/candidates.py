@@ -62,6 +62,14 @@ class NamedChallenges:
         """Return the challenges that the user's code around the block has as variables, and that did not run before."""
         return self._that_ran(without(_challenges_around(), ()), since)
 
+    def with_new_times(self, found: Iterable[Any]) -> list[Any]:
+        """Return the challenges that have measured times since the block began."""
+        times = [(challenge, RunTimes.of_challenge(challenge)) for challenge in found]
+        return [challenge for challenge, own in times if own is not None and not self._had(challenge, own)]
+
+    def _had(self, challenge: Any, own: RunTimes) -> bool:
+        return any(other is challenge and times == own for other, times in self._before)
+
     def _that_ran(self, found: Iterable[Any], since: datetime) -> list[Any]:
         """Leave out the challenges whose run ended before the block began, and that have not run again."""
         return [challenge for challenge in found if not self._ended_before(challenge, since)]
@@ -72,8 +80,7 @@ class NamedChallenges:
             return False
         # A second run in the same second has the same times, if these are whole seconds.
         may_be_same_second = own.end.microsecond == 0 and own.end >= since.replace(microsecond=0)
-        is_unchanged = any(other is challenge and times == own for other, times in self._before)
-        return is_unchanged and not may_be_same_second
+        return self._had(challenge, own) and not may_be_same_second
 
     def find(self, own: Sequence[Any], nested: Sequence[Any], since: datetime) -> list[Any]:
         """Return the challenges to save beside those that are known already.

@@ -56,11 +56,16 @@ class ObservedCall:
         What is told of start and end.
     challenge
         The challenge.
+
+    Attributes
+    ----------
+    challenge
+        The challenge.
     """
 
     def __init__(self, runs: Runs, challenge: Any) -> None:
         self._runs = runs
-        self._challenge = challenge
+        self.challenge = challenge
         self._own_times_before = RunTimes.of_challenge(challenge)
         self._start: datetime | None = None
         self._future: Any = None
@@ -70,7 +75,7 @@ class ObservedCall:
     @property
     def name(self) -> str:
         """What ran."""
-        return f"{type(self._challenge).__qualname__}.run"
+        return f"{type(self.challenge).__qualname__}.run"
 
     def follow(self, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call ``run`` and return what it returns, or the like of that, which tells when it has ended."""
@@ -102,7 +107,7 @@ class ObservedCall:
             return _named_like(returned, self._iterate(returned))
         if inspect.isasyncgen(returned):
             return _named_like(returned, stepped_async(returned, self._whole(), self._inside))
-        if returned is self._challenge:
+        if returned is self.challenge:
             return returned
         if callable(getattr(returned, "add_done_callback", None)) and callable(getattr(returned, "done", None)):
             self._future = returned
@@ -123,7 +128,7 @@ class ObservedCall:
     def _inside(self) -> Iterator[None]:
         """Mark the code that runs meanwhile as part of this run."""
         before = _running.get()
-        _running.set(before | {id(self._challenge)})
+        _running.set(before | {id(self.challenge)})
         try:
             yield
         finally:
@@ -144,7 +149,7 @@ class ObservedCall:
 
     def _begin(self) -> None:
         if self._start is None:
-            self._runs.begin(self._challenge, self)
+            self._runs.begin(self.challenge, self)
             self._start = datetime.now(timezone.utc)
             self._clock = time.perf_counter()
 
@@ -164,25 +169,25 @@ class ObservedCall:
         if self._has_ended:
             return
         self._has_ended = True
-        self._runs.finish(self._challenge, self._times(), self)
+        self._runs.finish(self.challenge, self._times(), self)
 
     def _fail(self) -> None:
         self._has_ended = True
-        self._runs.fail(self._challenge, self)
+        self._runs.fail(self.challenge, self)
 
     def _stop(self) -> None:
         """Tell that a generator was closed before its end; what it holds is half a result."""
         self._has_ended = True
         if sys.is_finalizing():
-            self._runs.fail(self._challenge, self)
+            self._runs.fail(self.challenge, self)
         else:
-            self._runs.stop(self._challenge, self._times(), self)
+            self._runs.stop(self.challenge, self._times(), self)
 
     def _times(self) -> RunTimes:
         """Return the times that the challenge measured itself in this run, else those of this call."""
         runtime = time.perf_counter() - self._clock
         observed = RunTimes(self._start, datetime.now(timezone.utc), runtime, "observed")
-        own = RunTimes.of_challenge(self._challenge)
+        own = RunTimes.of_challenge(self.challenge)
         # Those of an earlier run are still there if this one measured nothing.
         return observed if own is None or own == self._own_times_before else own
 

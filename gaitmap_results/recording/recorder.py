@@ -25,27 +25,25 @@ from gaitmap_results.provenance.collecting import (
 )
 from gaitmap_results.recording.awaited_block import claim_block_id
 from gaitmap_results.recording.block_runs import BlockRuns
+from gaitmap_results.recording.ending import publish_in_block, tell_of_published
 from gaitmap_results.recording.failure import describe_failure, is_clean_exit, status_of, tell_with
 from gaitmap_results.recording.observing import observe_again
 from gaitmap_results.recording.signals import HandledSignals, check_signals
 from gaitmap_results.saving.advice import (
     advise_about_created_files,
     advise_about_debug,
-    advise_about_loading,
-    advise_about_unknowns,
     advise_before_start,
 )
 from gaitmap_results.saving.debug_reasons import block_raised, reasons_for_debug
 from gaitmap_results.saving.finished_run import FinishedRun
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.plan import SavePlan, make_plan
-from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publish
+from gaitmap_results.saving.publishing import PublishedRun
 from gaitmap_results.showing import html as _html
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.json_values import encode_custom_metadata, own_copy
 from gaitmap_results.typed_results.scores import Scores
 from gaitmap_results.user_code import open_blocks as _open_blocks
-from gaitmap_results.user_code.announcing import announce
 from gaitmap_results.user_code.caller import Caller
 from gaitmap_results.user_code.user_warnings import PendingWarnings
 
@@ -287,22 +285,9 @@ class Recorder(_html.ShownRecorder):
         return Outcome(reasons, end, self._resources, tuple(self._ending.errors))
 
     def _publish(self, run: FinishedRun, ask_outcome: Callable[[], Outcome], pending: PendingWarnings) -> None:
-        if run.failure is not None:
-            raise run.failure
-        if run.place is None:
-            # What the challenge does now is no part of the run, and it may wait for every process of this program.
-            with contextlib.suppress(Exception):  # told when the run is published
-                ask_outcome()
-            self.runs.keep(run)
-        self.runs.files.bring_to(run)
-        published = publish(run, self._metadata, ask_outcome)
-        self.runs.files.were_given_to(published.path)
-        if run.origin is not None:
-            run.origin.discard()
+        published = publish_in_block(run, self.runs, self._metadata, ask_outcome)
         self._remember(published, run.challenge)
-        announce(describe_saved(published))
-        advise_about_unknowns(published.metadata["collection_errors"][len(self._provenance.errors) :], pending)
-        advise_about_loading(run.challenge, pending)
+        tell_of_published(published, run, self._metadata, pending)
         reasons = ask_outcome().reasons
         if len(reasons) > len(self._known_reasons) + self._plan.setting.debug:
             advise_about_debug(self._plan, reasons, pending)

@@ -88,14 +88,14 @@ class StrayRuns:
         unclear = [run.staging.folder for run in self._unclear if run.staging.folder.is_dir()]
         if unclear:
             return candidates.unclear(entry_name, unclear)
-        in_children = self._kept_by_children(known)
+        in_children = self.kept_by_children(known)
         if in_children:
             return candidates.in_children(entry_name, in_children)
         if self._stopped:
             return candidates.stopped(entry_name, [run.staging.folder for run in self._stopped])
         return None
 
-    def _kept_by_children(self, known: Collection[str]) -> list[Path]:
+    def kept_by_children(self, known: Collection[str]) -> list[Path]:
         """Return the unfinished runs of this block with complete core results, but for those that are known."""
         found = []
         for path in sorted(self._metadata.plan.results_folder.glob(f"{UNFINISHED_DIR}/*/{JOURNAL_FILE}")):

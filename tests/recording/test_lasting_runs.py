@@ -255,6 +255,19 @@ def test_a_run_that_has_not_ended_with_the_block(tmp_path: Path) -> None:
     assert AsGenerator.load_core_results(recovered / "results") == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_a_variable_with_a_run_under_way_is_not_published(named: bool, tmp_path: Path) -> None:
+    """Neither the variables around the block nor the user's naming it makes a whole run of half of one."""
+    with pytest.raises(NoChallengeError, match="had not"):
+        with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+            challenge = AsGenerator()
+            generator = challenge.run()
+            next(generator)
+            if named:
+                recorder.attach(challenge)
+    assert list(tmp_path.glob("*/*/entry/*")) == []
+
+
 def test_a_generator_that_nobody_starts_is_no_run(tmp_path: Path) -> None:
     """Only the call was made; nothing ran, and an earlier run of the object is what it was."""
     with recorded_run("entry", path=tmp_path, use_git=False) as recorder:

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,39 @@ def test_a_run_in_a_forked_child(fork: Callable[[Any], None], tmp_path: Path) ->
     assert metadata["timing_source"] == "challenge"
     assert [reason["code"] for reason in metadata["debug_reasons"]][-1] == "recovered"
     assert json.loads((path / "custom_metadata.json").read_text()) == {"note": "kept"}
+
+
+@HAS_FORK
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.parametrize("fork", [in_fork, in_process, in_pool])
+def test_a_challenge_of_the_parent_that_ran_in_a_child(fork: Callable[[Any], None], tmp_path: Path) -> None:
+    """The parent's object has not run; what it was made with is not published in the place of the child's results."""
+
+    class Filled(ExampleChallenge):
+        def __init__(self) -> None:
+            super().__init__()
+            self.result_ = "nothing"
+
+    with pytest.raises(NoChallengeError, match="forked") as caught, recorded_run("entry", path=tmp_path, use_git=False):
+        challenge = Filled()
+        fork(lambda: challenge.run("in the child"))
+    assert values(caught.value.paths) == ["in the child"]
+    assert stored_runs(tmp_path) == []
+
+
+@HAS_FORK
+def test_a_challenge_that_comes_back_from_a_child(tmp_path: Path) -> None:
+    """An object that a worker gave back with its times is what the variables of the block hold, and is published."""
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            challenge = pool.submit(run_example).result()
+    assert values(recorder.paths_) == [challenge.result_] == ["from a worker"]
+
+
+def run_example() -> ExampleChallenge:
+    """Run a challenge and give it back."""
+    return ExampleChallenge().run("from a worker")
 
 
 @HAS_FORK
