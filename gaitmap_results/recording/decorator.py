@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from types import CodeType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from gaitmap_results.exceptions import InvalidTargetError
 from gaitmap_results.recording.block import block_options, recorded_run
+from gaitmap_results.recording.real_execution import run_in_block
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import check_offset
 from gaitmap_results.store.layout import check_entry_name
-from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.caller import find_caller
 from gaitmap_results.user_code.wrapping import is_wrapped, wrap_function
 
@@ -150,25 +151,10 @@ class RecordedCall:
     ) -> Any:
         # Here, and not in the coroutine or generator: later, no frame tells any more who called.
         offset = check_offset(self.options.get("_caller_file_path_stack_offset", 0))
-        code = getattr(inspect.unwrap(wrapped), "__code__", None)
-        caller = find_caller(offset, entry=code, entry_name=getattr(wrapped, "__qualname__", None))
+        caller = find_caller(offset, entry=_code_of(wrapped), entry_name=getattr(wrapped, "__qualname__", None))
         recorder = Recorder(block_options(self.name, **self.options), caller)
         recorder.offer(instance, *args[:1])
-        if inspect.iscoroutinefunction(wrapped):
-            inspect.signature(wrapped).bind(*args, **kwargs)  # wrong arguments are told here, not when it is awaited
-            return _named_like(wrapped, _await(recorder, wrapped, args, kwargs))
-        if inspect.isasyncgenfunction(wrapped):
-            return _named_like(wrapped, _iterate_async(recorder, wrapped(*args, **kwargs)))
-        if inspect.isgeneratorfunction(wrapped):
-            return _named_like(wrapped, _iterate(recorder, wrapped(*args, **kwargs)))
-        with contextlib.ExitStack() as until_done:
-            until_done.enter_context(recorder)
-            returned = wrapped(*args, **kwargs)
-            if inspect.iscoroutine(returned):  # a plain function around an asynchronous one has only begun
-                _open_blocks.leave(recorder)
-                return _named_like(wrapped, _await_rest(recorder, until_done.pop_all(), returned))
-            recorder.offer(returned=returned)
-        return returned
+        return run_in_block(recorder, wrapped, args, kwargs)
 
 
 def recorded_call(function: Any) -> RecordedCall | None:
@@ -177,78 +163,17 @@ def recorded_call(function: Any) -> RecordedCall | None:
     return call if isinstance(call, RecordedCall) else None
 
 
-def _named_like(function: Any, running: Any) -> Any:
-    """Give a coroutine or generator of ours the name of the user's function, which tracebacks and tasks show."""
-    name = getattr(function, "__name__", None)
-    if isinstance(name, str):
-        running.__name__ = name
-        running.__qualname__ = getattr(function, "__qualname__", name)
-    return running
-
-
-async def _await(
-    recorder: Recorder, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Any:
-    with recorder:
-        # Not before entering: a coroutine that is made and then refused would be told as never awaited.
-        returned = await function(*args, **kwargs)
-        recorder.offer(returned=returned)
-    return returned
-
-
-async def _await_rest(recorder: Recorder, until_done: contextlib.ExitStack, coroutine: Coroutine[Any, Any, Any]) -> Any:
-    with until_done:
-        with _open_blocks.entered(recorder):
-            returned = await coroutine
-        recorder.offer(returned=returned)
-    return returned
-
-
-def _iterate(recorder: Recorder, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-    """Run a generator as its user does, with the block open but seen by the generator's own code only."""
-    closed_with: Any = None
-    try:
-        with recorder:
-            _open_blocks.leave(recorder)
-            step: Callable[..., Any] = generator.send
-            argument: Any = None
-            while True:
-                try:
-                    with _open_blocks.entered(recorder):
-                        item = step(argument)
-                except StopIteration as end:
-                    recorder.offer(returned=end.value)
-                    return end.value
-                try:
-                    argument, step = (yield item), generator.send
-                except GeneratorExit:
-                    with _open_blocks.entered(recorder):
-                        closed_with = generator.close()  # type: ignore[func-returns-value]  # a value since Python 3.13
-                    raise
-                except BaseException as error:  # noqa: BLE001 - what the user throws into the generator is its own
-                    argument, step = error, generator.throw
-    except GeneratorExit:
-        if closed_with is None:
-            raise
-        return closed_with
-
-
-async def _iterate_async(recorder: Recorder, generator: AsyncGenerator[Any, Any]) -> AsyncGenerator[Any, Any]:
-    with recorder:
-        _open_blocks.leave(recorder)
-        step: Callable[..., Any] = generator.asend
-        argument: Any = None
-        while True:
-            try:
-                with _open_blocks.entered(recorder):
-                    item = await step(argument)
-            except StopAsyncIteration:
-                return
-            try:
-                argument, step = (yield item), generator.asend
-            except GeneratorExit:
-                with _open_blocks.entered(recorder):
-                    await generator.aclose()
-                raise
-            except BaseException as error:  # noqa: BLE001 - whatever the user throws into the generator is its own
-                argument, step = error, generator.athrow
+def _code_of(function: Any) -> CodeType | None:
+    """Return the code that a decorated function leads to: below other decorators, partials, methods and callables."""
+    for _ in range(100):  # they may go in a circle
+        inner = inspect.unwrap(function) if hasattr(function, "__wrapped__") else function
+        inner = getattr(inner, "func", inner) if isinstance(inner, partial) else getattr(inner, "__func__", inner)
+        code = getattr(inner, "__code__", None)
+        if isinstance(code, CodeType):
+            return code
+        if inner is function:
+            inner = inspect.getattr_static(type(function), "__call__", None)  # an object that can be called
+        if inner is None or inner is function:
+            return None
+        function = inner
+    return None
