@@ -122,16 +122,24 @@ def _find_runs(instance: Any) -> Runs | None:
     """Return what is to be told of a run that starts now, or ``None`` where nothing is recorded."""
     block = _open_blocks.find_block()
     if block is not None:
+        _open_blocks.note_run(block)
         return block.runs  # type: ignore[no-any-return]
-    possible = _open_blocks.possible_blocks()
-    if len(possible) > 1:
+    suspended = _open_blocks.suspended_blocks()
+    possible = _open_blocks.possible_blocks() or suspended
+    if len(possible) > 1 or suspended:
+        where = (
+            "while a generator that opened a recorder, and ran challenges itself, was suspended"
+            if suspended
+            else "in a thread while several recorders were open side by side"
+        )
         warn_user(
-            f"{type(instance).__qualname__}.run was called in a thread while several recorders were open side by side; "
-            "it is not clear which one it belongs to. Its core results will be kept in .unfinished. To have them "
-            "published, call recorder.attach(challenge) in the right block.",
+            f"{type(instance).__qualname__}.run was called {where}; it is not clear which one it belongs to. Its core "
+            "results will be kept in .unfinished. To have them published, call recorder.attach(challenge) in the right "
+            "block.",
             AmbiguousChallengeWarning,
         )
-    possible = possible or _open_blocks.inherited_blocks()
+        return UnclearRuns([block.runs for block in possible])
+    possible = _open_blocks.inherited_blocks()
     if not possible:
         return None
     return possible[0].runs if len(possible) == 1 else UnclearRuns([block.runs for block in possible])

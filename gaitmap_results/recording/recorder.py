@@ -89,6 +89,7 @@ class Recorder(_html.ShownRecorder):
         self.parent: _open_blocks.OpenBlock | None = None
         self.owner_pid = os.getpid()
         self.paused_in: int | None = None
+        self.generator: _open_blocks.OpeningGenerator | None = None
         self._meter: Any = None
         self._entry_name = options["entry_name"]
         self._options = options

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+import inspect
 import os
+import sys
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from types import AsyncGeneratorType, FrameType
+from typing import Any, Final, Protocol
+
+from gaitmap_results.user_code.installed import is_installed, is_library
 
 __all__ = [
     "OpenBlock",
@@ -17,9 +25,40 @@ __all__ = [
     "entered",
     "find_block",
     "inherited_blocks",
+    "note_run",
     "open_block",
     "possible_blocks",
+    "suspended_blocks",
 ]
+
+_OWN_PACKAGE: Final = __name__.partition(".")[0]
+
+
+@dataclass
+class OpeningGenerator:
+    """The generator that a block was opened in; while it is suspended, other code runs.
+
+    Attributes
+    ----------
+    frame
+        Its frame; kept only while the block is open.
+    asynchronous
+        The asynchronous generator; its frame stops at every ``await``, too.
+    resumed_by_library
+        Whether library code resumes it, as ``@contextmanager`` and fixtures do: for the code in between.
+    ran_itself
+        Whether a challenge ran in the generator itself; then it has no need of those that run in between.
+    """
+
+    frame: FrameType
+    resumed_by_library: bool
+    asynchronous: weakref.ref[Any] | None = None
+    ran_itself: bool = False
+
+    def is_suspended(self) -> bool:
+        """Say whether other code runs now."""
+        generator = None if self.asynchronous is None else self.asynchronous()
+        return self.frame.f_back is None if generator is None else not generator.ag_running
 
 
 class OpenBlock(Protocol):
@@ -35,6 +74,7 @@ class OpenBlock(Protocol):
     parent: OpenBlock | None
     owner_pid: int
     paused_in: int | None
+    generator: OpeningGenerator | None
 
     def core_results_of(self, challenge: Any) -> Path | None:
         """Return the folder with the core results of a challenge's last run, if they are stored already."""
@@ -52,6 +92,7 @@ _lock = threading.Lock()
 
 def open_block(block: OpenBlock) -> None:
     """Make a block known in the whole process."""
+    block.generator = _opening_generator()
     with _lock:
         _process.append(block)
 
@@ -60,6 +101,7 @@ def close_block(block: OpenBlock) -> None:
     """Forget a block, in this context and in the process; one that is not known is fine."""
     with _lock:
         _process[:] = [other for other in _process if other is not block]
+    block.generator = None
     leave(block)
 
 
@@ -97,7 +139,7 @@ def entered(block: OpenBlock) -> Iterator[None]:
 def find_block() -> OpenBlock | None:
     """Return the open block that the running code belongs to.
 
-    It is the innermost one of this context.
+    It is the innermost one of this context, but for those of suspended generators: these come last.
     A thread that knows none belongs to the process' innermost one, if all that are open enclose each other.
     A forked child belongs to none; see :func:`inherited_blocks`.
     """
@@ -109,10 +151,27 @@ def find_block() -> OpenBlock | None:
 
 
 def possible_blocks() -> list[OpenBlock]:
-    """Return the innermost of the blocks that are open in this process, for a thread whose context knows none."""
+    """Return the blocks that may take the run of code that is inside of none.
+
+    In the context of suspended generators these are theirs, otherwise (in a thread) the innermost of the process.
+    """
+    around = _blocks_of_context()
+    if around:
+        return [block for block in around if not _ran_itself(block)]
     with _lock:
         here, pid = threading.get_ident(), os.getpid()
         return _innermost([block for block in _process if block.owner_pid == pid and block.paused_in != here])
+
+
+def suspended_blocks() -> list[OpenBlock]:
+    """Return the blocks of suspended generators that ran challenges themselves, which take no run of other code."""
+    return [block for block in _blocks_of_context() if _ran_itself(block)]
+
+
+def note_run(block: OpenBlock) -> None:
+    """Learn that a challenge starts to run in a block."""
+    if block.generator is not None and not block.generator.is_suspended():
+        block.generator.ran_itself = True
 
 
 def inherited_blocks() -> list[OpenBlock]:
@@ -133,8 +192,47 @@ def enclosing_block() -> OpenBlock | None:
     A thread that knows none may have nothing to do with a block that another thread opened: what it opens is no block
     inside of that one.
     """
-    own = [block for block in _context.get() if block.owner_pid == os.getpid() and is_open(block)]
+    own = [block for block in _blocks_of_context() if not _is_asleep(block)]
     return own[-1] if own else None
+
+
+def _blocks_of_context() -> list[OpenBlock]:
+    return [block for block in _context.get() if block.owner_pid == os.getpid() and is_open(block)]
+
+
+def _is_asleep(block: OpenBlock) -> bool:
+    """Say whether a block belongs to a suspended generator, and the code that runs now does not."""
+    generator = block.generator
+    if generator is None or not generator.is_suspended():
+        return False
+    return generator.ran_itself or not generator.resumed_by_library
+
+
+def _ran_itself(block: OpenBlock) -> bool:
+    return block.generator is not None and block.generator.ran_itself
+
+
+def _opening_generator() -> OpeningGenerator | None:
+    """Return the innermost generator whose code is running, but for this package's own."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        is_ours = str(frame.f_globals.get("__name__", "")).partition(".")[0] == _OWN_PACKAGE
+        if frame.f_code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR) and not is_ours:
+            caller = frame.f_back
+            file = None if caller is None else caller.f_code.co_filename
+            by_library = file is not None and (is_library(file) or is_installed(file))
+            return OpeningGenerator(frame, by_library, _asynchronous_generator(frame))
+        frame = frame.f_back
+    return None
+
+
+def _asynchronous_generator(frame: FrameType) -> weakref.ref[Any] | None:
+    """Return the asynchronous generator that a frame belongs to; nothing but the garbage collector knows it."""
+    if not frame.f_code.co_flags & inspect.CO_ASYNC_GENERATOR:
+        return None
+    found = (each for each in gc.get_objects() if type(each) is AsyncGeneratorType and each.ag_frame is frame)
+    generator = next(found, None)
+    return None if generator is None else weakref.ref(generator)
 
 
 def is_open(block: OpenBlock) -> bool:
