@@ -66,8 +66,11 @@ def tell_foreign_config() -> str | None:
     if not foreign:
         return None
     said = ", ".join(f"{each.name}={each.value}" for each in foreign if each.name in ("results_dir", "debug"))
-    places = " and ".join(dict.fromkeys(each.found_by or each.where for each in foreign))
-    return f"{places} of gaitmap_challenges counts, since there is no config of gaitmap_results: {said or 'no folder'}"
+    places = ", ".join(dict.fromkeys(each.found_by or each.where for each in foreign))
+    return (
+        "What gaitmap_challenges was told counts here, since gaitmap_results has no config: "
+        f"{said or 'no results_dir'} ({places})"
+    )
 
 
 def _resolve_debug(debug: bool | None) -> bool:

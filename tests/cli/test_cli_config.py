@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -27,13 +28,24 @@ def config(tmp_path):
 def test_config_show(config, tmp_path):
     """Each value is shown with where it comes from."""
     lines = {line.split()[0]: line for line in piped("config", "show", **config).out.splitlines() if line}
-    assert set(lines) == {"Name", "results_dir", "cache_dir", "tmp_dir", "n_jobs", "datasets.lab", "debug"}
+    fields = {field.name for field in dataclasses.fields(LocalConfig)} - {"datasets"}
+    assert set(lines) == {"Name", "datasets.lab", "debug", *fields}
     assert str(tmp_path / "results") in lines["results_dir"]
     assert f"{tmp_path / 'my_config.json'} (named by GAITMAP_RESULTS_CONFIG)" in lines["n_jobs"]
     assert lines["cache_dir"].split(None, 1)[1].split("  ")[0] == "not set"
     assert lines["cache_dir"].endswith("default")
     beaten = piped("config", "show", **config, GAITMAP_RESULTS_DEBUG="yes").out
     assert "GAITMAP_RESULTS_DEBUG" in next(line for line in beaten.splitlines() if line.startswith("debug"))
+
+
+def test_the_config_of_gaitmap_challenges_is_told(tmp_path):
+    """What counts although it was given to gaitmap_challenges is shown with its variable, by config and by doctor."""
+    (tmp_path / "old.json").write_text(json.dumps({"gaitmap_challenges": {"results_dir": str(tmp_path / "old")}}))
+    theirs = {"GAITMAP_CHALLENGES_CONFIG": str(tmp_path / "old.json"), "GAITMAP_CHALLENGES_DEBUG": "1"}
+    shown = piped("config", "show", **theirs).out
+    assert f"{tmp_path / 'old.json'} (named by GAITMAP_CHALLENGES_CONFIG)" in shown
+    told = piped("doctor", **theirs).out
+    assert "(GAITMAP_CHALLENGES_CONFIG, GAITMAP_CHALLENGES_DEBUG)" in told
 
 
 def test_config_show_as_json(config, tmp_path):
