@@ -94,9 +94,12 @@ class EntryComparison:
         latest = next(iter(matched.runs.values()))[-1]
         if table is None:
             table = pd.DataFrame(columns=list(COLUMNS))
-        for place, row in table.iterrows():
-            spreads = [_spread_note(matched, name) for name in (row["entry"], row["baseline"])]
-            table.loc[place, "note"] = "; ".join(filter(None, [row["note"], *spreads]))
+        if any(spread is not None for spread in matched.spreads.values()):
+            notes = zip(table["note"], table["entry"], table["baseline"], strict=True)
+            table["note"] = [
+                "; ".join(filter(None, [note, _spread_note(matched, entry), _spread_note(matched, baseline)]))
+                for note, entry, baseline in notes
+            ]
         return cls(
             table=table,
             scores=matched.table,

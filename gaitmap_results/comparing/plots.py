@@ -130,7 +130,7 @@ def plot_differences(comparison: EntryComparison, ax: Axes | None = None) -> Axe
         ax.scatter([each.difference], [row], s=26, color=ACCENT, linewidths=0, zorder=3).set_gid(f"difference-{row}")
         names.append(f"{each.entry} \N{MINUS SIGN} {each.baseline}")
     better = "less is better" if comparison.direction == "minimize" else "more is better"
-    _finish(ax, names, f"difference in {one_line(comparison.score)} ({better})")
+    _finish(ax, names, f"difference in {one_line(comparison.score)}\n({better})")
     return ax
 
 
@@ -194,12 +194,13 @@ def _finish(ax: Axes, names: list[str], label: str) -> None:
     """Write the name of each row above it: beside it, there would be no room for long ones."""
     for row, name in enumerate(names):
         shown = one_line(name)
-        ax.text(
+        text = ax.text(
             *(0, row - 0.27, shown if len(shown) <= _MAX_NAME else f"{shown[: _MAX_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"),
             transform=ax.get_yaxis_transform(),
             va="bottom",
             parse_math=False,
         )
+        text.set_in_layout(False)  # a long name must not make the axes narrow
     ax.set_ylim(len(names) - 0.5, -0.85)
     ax.set_yticks([])
     ax.set_xlabel(label, parse_math=False)

@@ -20,7 +20,7 @@ from gaitmap_results.reading.index import RunSummary, SkippedRun, StoreScan
 from gaitmap_results.store.files import make_folder, replace_file
 from gaitmap_results.store.layout import METADATA_FILE
 
-__all__ = ["only_challenge", "write_report", "write_site"]
+__all__ = ["only_challenge", "write_page", "write_report", "write_site"]
 
 
 def write_report(
@@ -94,7 +94,7 @@ def write_report(
         smallest_effect=smallest_effect,
         alpha=alpha,
     )
-    _write(target, comparison_page(comparison, base=base))
+    write_page(target, comparison_page(comparison, base=base))
     return target
 
 
@@ -136,9 +136,9 @@ def write_site(base_path: str | Path, output: str | Path, *, include_debug: bool
             listed.append({"version": version, "file": "" if page is None else file, "summary": summary})
         challenges.append({"name": name, "pages": listed})
     for path, page in pages.items():
-        _write(path, page)
+        write_page(path, page)
     start = folder / "index.html"
-    _write(start, start_page(challenges))
+    write_page(start, start_page(challenges))
     return start
 
 
@@ -169,7 +169,8 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
         raise InvalidOptionError(f"{target} lies in a run folder, which is never changed. Choose another place.")
 
 
-def _write(target: Path, page: str) -> None:
+def write_page(target: Path, page: str) -> None:
+    """Write a page as a whole, or leave the file that is there as it is."""
     try:
         make_folder(target.parent)
         replace_file(target, target.with_name(f".{target.name}.new"), page.encode("utf-8", "backslashreplace"))

@@ -118,7 +118,7 @@ def method(comparison: EntryComparison) -> str:
     )
     fixed = "the baseline, which has to be fixed before looking" if comparison.baseline else "every other entry"
     return (
-        f"The official run of each entry that started last was compared with {fixed}. Differences are paired by "
+        f"The runs above were compared, each with {fixed}. Differences are paired by "
         f"{'fold' if comparison.units_are_folds else 'participant'} and stay in the unit of the score; {test}. p was "
         f"adjusted for all {len(comparison.table)} comparisons by Holm's method; d_z is the mean difference divided by "
         f"the standard deviation of the differences. Fewer than {MIN_UNITS} units are not tested.{effect}"
