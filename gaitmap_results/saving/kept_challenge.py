@@ -12,6 +12,7 @@ from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.layout import ATTRIBUTES_FILE, CHALLENGE_FILE
 from gaitmap_results.store.rescue import rescue
 from gaitmap_results.store.staging import Staging
+from gaitmap_results.store.umask import open_to_owner
 
 __all__ = ["how_to_load", "keep_challenge", "keep_challenge_of"]
 
@@ -21,6 +22,7 @@ _MAX_TRIED_BYTES: Final = 256_000_000
 _PROGRAMS: Final = ("__main__", "__mp_main__")
 
 
+@open_to_owner()
 def keep_challenge(challenge: Any, folder: Path) -> Path | None:
     """Pickle a challenge into a folder, or every attribute of it that can be pickled; return the file.
 

@@ -193,6 +193,18 @@ def test_the_first_pickle_stays(tmp_path):
     assert pickle.loads(file.read_bytes()).errors_ == [41, 42]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
+def test_the_pickle_is_readable_whatever_umask_the_challenge_left(tmp_path):
+    """A library that forgot its umask does not lock the owner out of what is kept."""
+    challenge = Faulty().run(42)
+    before = os.umask(0o777)
+    try:
+        file = keep_challenge(challenge, tmp_path)
+    finally:
+        os.umask(before)
+    assert file.stat().st_mode & 0o400
+
+
 def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     """The pickle goes to a rescue folder; the error and the list say where."""
     keep = kept_challenge.keep_challenge
