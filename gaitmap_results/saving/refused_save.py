@@ -23,7 +23,7 @@ from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.entry_names import as_entry_name, entry_json
 from gaitmap_results.store.journal import JournalContent
-from gaitmap_results.store.layout import check_challenge_name, check_entry_name, check_version
+from gaitmap_results.store.layout import check_challenge_name, check_entry_name, check_prefix, check_version
 from gaitmap_results.store.rescue import rescue
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.user_code.caller import Caller
@@ -113,6 +113,7 @@ def _open(options: Mapping[str, Any], names: Mapping[str, Any], times: RunTimes)
         core_results="none",
         started=times.start or datetime.now(timezone.utc),
         custom_metadata=custom_metadata,
+        debug_folder_prefix=_accepted(lambda: check_prefix(options["debug_folder_prefix"])),
         **names,
     )
     results_folder = None

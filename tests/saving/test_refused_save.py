@@ -116,6 +116,18 @@ def test_the_commit_is_kept(tmp_path, monkeypatch):
     assert metadata["git_commit_hash"]
 
 
+def test_the_other_options_count(tmp_path):
+    """What was asked for rightly is done when the run is recovered."""
+    challenge = Timed().run("tuned")
+    options = {"git_dirty_ignore": ["notes"], "debug_folder_prefix": "debug_", "stored_filenames_relative_to": tmp_path}
+    with pytest.raises(InvalidOptionError):
+        save_run(challenge, "shin", custom_metadata=CUSTOM, path=tmp_path / "results", debug_run="yes", **options)
+    metadata = check_recovered(tmp_path / "results", challenge)
+    assert metadata["git_dirty_ignore"] == ["notes"]
+    (path,) = (tmp_path / "results").glob("*/1.0.0/shin/*")
+    assert path.name.startswith("debug_")
+
+
 @pytest.mark.parametrize("entry_name", ["a/b", "", 3, (), ("a", "..")])
 def test_a_refused_entry_name_is_asked_for(entry_name, tmp_path):
     """Only what nobody knows has to be named; the error says by which option."""
