@@ -92,11 +92,25 @@ def test_a_repository_that_marks_all(repository: GitRepository) -> None:
     assert "code.py" in str(changes(read_git_state(repository.path)))
 
 
-@pytest.mark.parametrize("mode", ["--cone", "--no-cone"])
+@ON_POSIX
+def test_an_edit_that_keeps_size_and_time(repository: GitRepository) -> None:
+    """Settings that let git compare fewer properties of a file do not hide an edit."""
+    file = repository.path / "code.py"
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+    repository.git("config", "core.trustCtime", "false")
+    repository.git("config", "core.checkStat", "minimal")
+    repository.git("update-index", "--refresh")
+    file.write_text("2\n")
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+    assert repository.git("status", "--porcelain") == ""
+    assert changes(read_git_state(repository.path)) == {"unstaged": ("code.py",)}
+
+
+@pytest.mark.parametrize("mode", ["--cone", "--no-cone", "--sparse-index"])
 def test_a_sparse_checkout_is_clean(repository: GitRepository, mode: str) -> None:
     """A sparse checkout marks what it leaves out, and nothing of that is hidden; what is there all the same counts."""
     repository.git("sparse-checkout", "set", mode, "data")
-    if mode == "--no-cone":
+    if mode == "--no-cone":  # in the others the files at the top stay
         assert not (repository.path / "code.py").exists()
     repository.write("extra/more.csv", "1")
     repository.git("add", "--sparse", "extra")

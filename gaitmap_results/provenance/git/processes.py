@@ -62,6 +62,9 @@ _OWN_SETTINGS = (
     # A monitor of the file system is a hook of the user or a process that stays; neither is needed here.
     *("-c", "core.fsmonitor=false"),
     *("-c", f"core.hooksPath={os.devnull}"),
+    # Else an edit that keeps size and time of a file, as some tools make it, could pass unseen.
+    *("-c", "core.trustCtime=true"),
+    *("-c", "core.checkStat=default"),
 )
 _REFRESH = "GIT_PYTHON_REFRESH"
 _IMPORT_LOCK = threading.Lock()
