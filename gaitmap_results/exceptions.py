@@ -252,7 +252,7 @@ class CreatedFilesWarning(GaitmapResultsWarning):
 
 
 class UntrackedCallerWarning(GaitmapResultsWarning):
-    """The file that started the run is not tracked by the repository whose commit is stored."""
+    """Not issued any more: such a run is a debug run (``code.unidentified``). Kept for filters that name it."""
 
 
 class AmbiguousChallengeWarning(GaitmapResultsWarning):

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import own_tree
 import pytest
 from hypothesis import HealthCheck, settings
 
 import gaitmap_results
+from gaitmap_results.provenance import loaded_code
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -37,6 +39,7 @@ def _hermetic_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             for key, value in _GIT_IDENTITY.items():
                 patch.setenv(f"GIT_{role}_{key}", value)
         _let_children_import_the_same_package(patch)
+        own_tree.take_for_identified(loaded_code)
         yield
 
 
@@ -51,9 +54,10 @@ def _no_ignored_signals() -> None:
 def _let_children_import_the_same_package(patch: pytest.MonkeyPatch) -> None:
     """Put a package that is tested from its source folder on the path of every process that a test starts."""
     source = Path(gaitmap_results.__file__).parents[1]
+    paths = [str(own_tree.FOR_CHILDREN)]
     if (source / "pyproject.toml").is_file():
-        paths = [str(source), *filter(None, [os.environ.get("PYTHONPATH")])]
-        patch.setenv("PYTHONPATH", os.pathsep.join(paths))
+        paths.append(str(source))
+    patch.setenv("PYTHONPATH", os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 
 @pytest.fixture(autouse=True)

@@ -109,15 +109,14 @@ def _git() -> tuple[Verdict, list[str]]:
 
 
 def _official(results: Path | None) -> tuple[Verdict, list[str]]:
-    from gaitmap_results.provenance.collecting import read_git
+    from gaitmap_results.provenance.collecting import collect_provenance
     from gaitmap_results.recording.block import block_options
     from gaitmap_results.saving.debug_reasons import reasons_for_debug
     from gaitmap_results.saving.plan import make_plan
 
     plan = make_plan(block_options("doctor", path=results))
-    reasons = reasons_for_debug(
-        plan.setting, read_git(git_dirty_ignore=plan.git_dirty_ignore, results_folder=plan.results_folder)
-    )
+    known = collect_provenance(None, **plan.of_provenance())
+    reasons = reasons_for_debug(plan.setting, known.git, known.code)
     if not reasons:
         return "good", ["would be official"]
     return "note", ["would be a debug run:", *(f"- {reason.message}" for reason in reasons)]

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gaitmap_results import config
-from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.store.json_values import safe_text
+from gaitmap_results.provenance.collecting_code import collect_code
+from gaitmap_results.provenance.collector import Collector
 from gaitmap_results.store.secrecy import redact_command
 
 if TYPE_CHECKING:
     from gaitmap_results.provenance.git import GitState, GitUnreadableError, PendingStatus
+    from gaitmap_results.provenance.loaded_code import LoadedCode
     from gaitmap_results.provenance.packages import InstalledPackages
     from gaitmap_results.provenance.resources import ResourceMeter
     from gaitmap_results.store.heartbeat import Heart
     from gaitmap_results.user_code.caller import Caller
+    from gaitmap_results.user_code.entry import Entry
 
 __all__ = [
-    "Collector",
     "GitAnswer",
     "GitEnd",
     "GitOptions",
@@ -35,41 +35,6 @@ __all__ = [
     "read_git",
     "start_meter",
 ]
-
-_T = TypeVar("_T")
-
-
-@dataclass
-class Collector:
-    """Runs collectors one by one and keeps what went wrong.
-
-    Attributes
-    ----------
-    errors
-        One ``{"what", "error"}`` for each fact that could not be determined.
-    """
-
-    errors: list[dict[str, str]] = field(default_factory=list)
-
-    def collect(self, what: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T | None:
-        """Return what ``function`` returns, or ``None`` and a note if it raises.
-
-        Raises
-        ------
-        InvalidOptionError
-            If what the user asked for makes no sense; that is no missing fact.
-        """
-        try:
-            return function(*arguments, **options)
-        except InvalidOptionError:
-            raise
-        except Exception as error:  # noqa: BLE001 - provenance never costs a result
-            self.note(what, f"{type(error).__name__}: {error}")
-            return None
-
-    def note(self, what: str, error: str) -> None:
-        """Keep that a fact is missing or incomplete, and why."""
-        self.errors.append({"what": what, "error": safe_text(error)})
 
 
 class GitProblem(NamedTuple):
@@ -135,8 +100,16 @@ class Provenance:
         What git said; ``None`` if it was not asked.
     git_options
         What its answer is judged by; ``None`` if it was not asked.
-    system_info, config, command
+    system_info, config, command, orig_argv
         The values of these keys of metadata.json.
+    cwd
+        The working directory, without links on the way.
+    code
+        What was known of the loaded code; ``None`` if git was not asked.
+    entry
+        The decorated function that is called, if that is what is recorded.
+    editables
+        The folders of editable packages, by name.
     errors
         What could not be determined.
     """
@@ -148,6 +121,11 @@ class Provenance:
     system_info: dict[str, Any]
     config: dict[str, Any] | None
     command: list[str] | None
+    orig_argv: list[str] | None
+    cwd: Path | None
+    code: LoadedCode | None
+    entry: Entry | None
+    editables: Mapping[str, Path]
     errors: tuple[dict[str, str], ...]
 
 
@@ -157,6 +135,7 @@ def collect_provenance(
     use_git: bool,
     git_dirty_ignore: Sequence[str],
     results_folder: Path,
+    entry: Entry | None = None,
     will_be_reread: bool = False,
 ) -> Provenance:
     """Return where a run that starts now comes from.
@@ -171,6 +150,8 @@ def collect_provenance(
         The checked entries of this option: changes that do not count.
     results_folder
         Where runs are stored, absolute.
+    entry
+        The decorated function that is called, if that is what is recorded.
     will_be_reread
         Leave to :class:`PendingEndStatus` what cannot change until then.
     """
@@ -186,9 +167,13 @@ def collect_provenance(
         answer = collector.collect("git", _finish_git, under_way, options) if under_way else None
     if use_git and answer is None:
         answer = GitAnswer(None, GitProblem("git.unavailable", "The state of the repository could not be read."))
+    editables: dict[str, Path] = {}
     if packages is not None:
-        system_info["packages_direct_url"] = _direct_urls(collector, packages, answer)
-    return Provenance(
+        from gaitmap_results.provenance.package_sources import direct_urls, editable_folders
+
+        editables = editable_folders(packages)
+        system_info["packages_direct_url"] = direct_urls(collector, packages, answer)
+    provenance = Provenance(
         moment=moment,
         caller=caller,
         git=answer,
@@ -196,8 +181,15 @@ def collect_provenance(
         system_info=system_info,
         config=found_config,
         command=command,
-        errors=tuple(collector.errors),
+        orig_argv=collector.collect("orig_argv", redact_command, sys.orig_argv),
+        cwd=collector.collect("cwd", lambda: Path.cwd().resolve()),
+        code=None,
+        entry=entry,
+        editables=editables,
+        errors=(),
     )
+    code = collect_code(provenance, collector)
+    return replace(provenance, code=code, errors=tuple(collector.errors))
 
 
 def read_git(*, git_dirty_ignore: Sequence[str], results_folder: Path) -> GitAnswer:
@@ -295,6 +287,7 @@ def _system_info(collector: Collector) -> tuple[dict[str, Any], InstalledPackage
         "packages_info": packages.versions if packages else None,
         "packages_direct_url": None,
         "packages_shadowed": packages.shadowed if packages else None,
+        "python_build": collector.collect("python_build", _system.python_build),
         "cpu": collector.collect("cpu", _system.cpu_info),
         "os": collector.collect("os", _system.os_info),
         "memory": collector.collect("memory", _system.memory_info),
@@ -302,42 +295,6 @@ def _system_info(collector: Collector) -> tuple[dict[str, Any], InstalledPackage
         "slurm": collector.collect("slurm", _system.slurm_info),
     }
     return info, packages
-
-
-def _direct_urls(
-    collector: Collector, packages: InstalledPackages, answer: GitAnswer | None
-) -> dict[str, dict[str, object]]:
-    """Return how packages were installed that are no releases; the version of an editable one says nothing."""
-    described = {}
-    for name, facts in packages.direct_urls.items():
-        folder = _local_folder(facts)
-        if facts.get("editable") and folder is not None:
-            state = collector.collect(f"git state of {name}", _state_of_package, folder, answer)
-            facts = {**facts, "commit": state.commit if state else None, "dirty": state.dirty if state else None}
-        described[name] = facts
-    return described
-
-
-def _state_of_package(folder: Path, answer: GitAnswer | None) -> GitState | None:
-    from gaitmap_results.provenance.git import GitUnreadableError, read_git_state
-
-    state = answer.state if answer else None
-    if state is not None and folder.resolve().is_relative_to(state.base_dir.resolve()):
-        return state
-    try:
-        return read_git_state(folder)
-    except GitUnreadableError as error:
-        # A folder without a repository is a fact, not a failure.
-        if error.code != "git.not_a_repository":
-            raise
-        return None
-
-
-def _local_folder(facts: dict[str, object]) -> Path | None:
-    from urllib.request import url2pathname
-
-    parts = urlsplit(str(facts.get("url", "")))
-    return Path(url2pathname(unquote(parts.path))) if parts.scheme == "file" else None
 
 
 def start_meter(interval_s: float | None = None, heart: Heart | None = None) -> ResourceMeter:

@@ -21,6 +21,7 @@ __all__ = [
     "limits_info",
     "memory_info",
     "os_info",
+    "python_build",
     "python_info",
     "slurm_info",
 ]
@@ -63,6 +64,29 @@ def python_info() -> dict[str, str]:
     ['python_version', 'python_implementation']
     """
     return {"python_version": sys.version, "python_implementation": sys.implementation.name}
+
+
+def python_build() -> dict[str, Any]:
+    """Describe how the interpreter was built.
+
+    Returns
+    -------
+    info
+        ``build`` (number and date), ``compiler``, ``abi``, ``free_threaded`` and ``debug``.
+
+    Examples
+    --------
+    >>> from gaitmap_results.provenance.machine import python_build
+    >>> sorted(python_build())
+    ['abi', 'build', 'compiler', 'debug', 'free_threaded']
+    """
+    return {
+        "build": list(platform.python_build()),
+        "compiler": platform.python_compiler(),
+        "abi": sysconfig.get_config_var("SOABI"),
+        "free_threaded": bool(sysconfig.get_config_var("Py_GIL_DISABLED")),
+        "debug": hasattr(sys, "gettotalrefcount"),
+    }
 
 
 def os_info() -> dict[str, str | None]:

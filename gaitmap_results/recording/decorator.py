@@ -16,6 +16,7 @@ from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import check_offset
 from gaitmap_results.store.layout import check_entry_name
 from gaitmap_results.user_code.caller import find_caller
+from gaitmap_results.user_code.entry import describe_entry
 from gaitmap_results.user_code.wrapping import is_wrapped, wrap_function
 
 __all__ = ["RecordedCall", "record_run", "recorded_call"]
@@ -152,7 +153,8 @@ class RecordedCall:
         # Here, and not in the coroutine or generator: later, no frame tells any more who called.
         offset = check_offset(self.options.get("_caller_file_path_stack_offset", 0))
         caller = find_caller(offset, entry=_code_of(wrapped), entry_name=getattr(wrapped, "__qualname__", None))
-        recorder = Recorder(block_options(self.name, **self.options), caller)
+        entry = describe_entry(wrapped, instance, args, kwargs)
+        recorder = Recorder(block_options(self.name, **self.options), caller, entry)
         recorder.offer(instance, *args[:1])
         return run_in_block(recorder, wrapped, args, kwargs)
 

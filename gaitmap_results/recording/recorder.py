@@ -17,12 +17,13 @@ from typing import Any, Literal, TypeVar
 from gaitmap_results.challenge import RunTimes, check_challenge
 from gaitmap_results.exceptions import AmbiguousChallengeError, NoChallengeError, RecorderStateError, SaveError
 from gaitmap_results.provenance.collecting import (
-    Collector,
     PendingEndStatus,
     Provenance,
     collect_provenance,
     start_meter,
 )
+from gaitmap_results.provenance.collecting_code import collect_code
+from gaitmap_results.provenance.collector import Collector
 from gaitmap_results.recording.awaited_block import claim_block_id
 from gaitmap_results.recording.block_runs import BlockRuns
 from gaitmap_results.recording.ending import publish_in_block, tell_of_published
@@ -45,6 +46,7 @@ from gaitmap_results.store.json_values import encode_custom_metadata, own_copy
 from gaitmap_results.typed_results.scores import Scores
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.caller import Caller
+from gaitmap_results.user_code.entry import Entry
 from gaitmap_results.user_code.user_warnings import PendingWarnings
 
 __all__ = ["Recorder"]
@@ -81,6 +83,7 @@ class Recorder(_html.ShownRecorder):
         self,
         options: Mapping[str, Any],
         caller: Caller,
+        entry: Entry | None = None,
     ) -> None:
         self.custom_metadata = own_copy(options["custom_metadata"])
         self.paths_: list[Path] = []
@@ -94,6 +97,7 @@ class Recorder(_html.ShownRecorder):
         self._entry_name = options["entry_name"]
         self._options = options
         self._caller = caller
+        self._entry = entry
         challenge = options["challenge"]
         self.runs = BlockRuns(self._entry_name, [] if challenge is None else [challenge])
 
@@ -165,7 +169,7 @@ class Recorder(_html.ShownRecorder):
             self._plan.check_paths(*name)
         signals = check_signals(self._options["handle_signals"] or self._plan.handle_signals)
         self._provenance: Provenance = collect_provenance(
-            self._caller, **self._plan.of_provenance(), will_be_reread=True
+            self._caller, **self._plan.of_provenance(), entry=self._entry, will_be_reread=True
         )
         self._known_reasons = advise_before_start(self._plan, self._provenance)
         self._metadata = MetadataBuilder(
@@ -187,7 +191,7 @@ class Recorder(_html.ShownRecorder):
         self.owner_pid = self.runs.owner_pid = os.getpid()
         self.parent = _open_blocks.enclosing_block()
         self._signals.install()
-        self._ending = Collector()
+        self._ending = Collector(known=self._provenance.errors)
         self._meter = self._ending.collect("resources", start_meter, self._plan.sample_resources_s, self.runs)
         self.status_ = "running"
         self._start = datetime.now(timezone.utc)
@@ -280,17 +284,18 @@ class Recorder(_html.ShownRecorder):
 
     def _outcome(self, raised: BaseException | None, git: PendingEndStatus) -> Outcome:
         end = git.finish()
-        reasons = reasons_for_debug(self._plan.setting, self._provenance.git, end)
+        code = collect_code(self._provenance, self._ending)
+        reasons = reasons_for_debug(self._plan.setting, self._provenance.git, code, end)
         if raised is not None:
             reasons.append(block_raised(raised))
-        return Outcome(reasons, end, self._resources, tuple(self._ending.errors))
+        return Outcome(reasons, end, code, self._resources, tuple(self._ending.errors))
 
     def _publish(self, run: FinishedRun, ask_outcome: Callable[[], Outcome], pending: PendingWarnings) -> None:
         published = publish_in_block(run, self.runs, self._metadata, ask_outcome)
         self._remember(published, run.challenge)
         tell_of_published(published, run, self._metadata, pending)
         reasons = ask_outcome().reasons
-        if len(reasons) > len(self._known_reasons) + self._plan.setting.debug:
+        if any(reason not in self._known_reasons for reason in reasons):
             advise_about_debug(self._plan, reasons, pending)
         if published.error is not None:
             raise published.error

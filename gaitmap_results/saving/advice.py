@@ -13,10 +13,9 @@ from gaitmap_results.exceptions import (
     IncompleteProvenanceWarning,
     UnloadableResultsWarning,
     UnmatchedIgnoreWarning,
-    UntrackedCallerWarning,
 )
 from gaitmap_results.provenance.collecting import GitEnd, Provenance
-from gaitmap_results.saving.debug_reasons import DebugReason, describe_reasons, git_reasons, some_paths
+from gaitmap_results.saving.debug_reasons import DebugReason, code_reasons, describe_reasons, git_reasons, some_paths
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.user_code.announcing import announce
 from gaitmap_results.user_code.user_warnings import PendingWarnings
@@ -35,11 +34,11 @@ _told: set[str] = set()
 
 
 def advise_before_start(plan: SavePlan, provenance: Provenance) -> list[DebugReason]:
-    """Warn while the run can still be stopped, and return why its repository makes it a debug run."""
+    """Warn while the run can still be stopped, and return why its repository or its code makes it a debug run."""
     pending = PendingWarnings()
     advise_about_start(plan, provenance, pending)
     advise_about_unknowns(provenance.errors, pending)
-    reasons = git_reasons(provenance.git)
+    reasons = [*git_reasons(provenance.git), *code_reasons(provenance.git, provenance.code)]
     advise_about_debug(plan, reasons, pending, will_be=True)
     pending.show()
     return reasons
@@ -60,15 +59,6 @@ def advise_about_start(plan: SavePlan, provenance: Provenance, pending: PendingW
             f"git_dirty_ignore names {entry!r}, but there is nothing of this name in {state.base_dir}. Check the "
             "spelling; paths are relative to the root of the repository.",
             UnmatchedIgnoreWarning,
-        )
-    file = None if provenance.caller is None else provenance.caller.file
-    # What git lists as untracked makes the run a debug run, which says it already.
-    listed = {state.base_dir / path for path in state.untracked}
-    if state.caller_tracked is False and file is not None and listed.isdisjoint((file, *file.parents)):
-        pending.add(
-            f"{file} is not tracked by the repository {state.base_dir}: the commit that is stored "
-            "says nothing about this code. Add the file to the repository, or run from inside the one it belongs to.",
-            UntrackedCallerWarning,
         )
 
 

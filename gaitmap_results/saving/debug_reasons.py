@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaitmap_results.exceptions import InvalidCustomMetadataError
@@ -14,10 +16,12 @@ from gaitmap_results.store.json_values import safe_text
 
 if TYPE_CHECKING:
     from gaitmap_results.provenance.git import GitState
+    from gaitmap_results.provenance.loaded_code import LoadedCode, Unidentified
 
 __all__ = [
     "DebugReason",
     "block_raised",
+    "code_reasons",
     "custom_metadata_invalid",
     "describe_reasons",
     "git_reasons",
@@ -55,9 +59,47 @@ def describe_reasons(reasons: Sequence[DebugReason]) -> str:
     return "\n".join(f"  - {reason.code}: {reason.message}" for reason in reasons)
 
 
-def reasons_for_debug(setting: DebugSetting, answer: GitAnswer | None, end: GitEnd | None = None) -> list[DebugReason]:
-    """Return why a run is a debug run: by its setting, and by the repository; see :func:`git_reasons`."""
-    return [*_by_setting(setting), *git_reasons(answer, end)]
+def reasons_for_debug(
+    setting: DebugSetting, answer: GitAnswer | None, code: LoadedCode | None, end: GitEnd | None = None
+) -> list[DebugReason]:
+    """Return why a run is a debug run: by its setting, by the repository, and by the code that was loaded."""
+    return [*_by_setting(setting), *git_reasons(answer, end), *code_reasons(answer, code)]
+
+
+def code_reasons(answer: GitAnswer | None, code: LoadedCode | None) -> list[DebugReason]:
+    """Return why the loaded code makes a run a debug run; what git's own reasons name already is not told again."""
+    if code is None:
+        return []
+    told = _told_by_git(answer)
+    files = [each for each in code.unidentified if not told(each)]
+    if not files:
+        return []
+    shown = "; ".join(f"{each.file}: {each.reason}. {each.fix}" for each in files[:5])
+    more = f"; and {len(files) - 5} more" if len(files) > 5 else ""
+    message = f"Nobody else can fetch all the code that was loaded: {shown}{more}"
+    return [DebugReason("code.unidentified", message, {"files": [each._asdict() for each in files]})]
+
+
+def _told_by_git(answer: GitAnswer | None) -> Callable[[Unidentified], bool]:
+    state = None if answer is None else answer.state
+    if state is None:
+        # Without a repository around them, the files of the working directory are in none, and that is told.
+        try:
+            here = os.path.join(os.path.realpath(os.curdir), "")
+        except OSError:  # the folder may have been deleted
+            return lambda _: False
+        return lambda each: os.path.realpath(each.file).startswith(here)
+    changed = {*_changed_paths(state), *state.hidden}
+
+    def is_told(each: Unidentified) -> bool:
+        try:
+            inside = Path(os.path.realpath(each.file)).relative_to(state.base_dir).as_posix()
+        except ValueError:
+            return False
+        # A folder in which nothing is tracked is told as one path with a slash at its end.
+        return inside in changed or any(inside.startswith(path) for path in changed if path.endswith("/"))
+
+    return is_told
 
 
 def git_reasons(answer: GitAnswer | None, end: GitEnd | None = None) -> list[DebugReason]:
@@ -96,8 +138,7 @@ def _no_commit(state: GitState) -> Iterator[DebugReason]:
 
 
 def _dirty(state: GitState) -> Iterator[DebugReason]:
-    changed = (state.conflicted, state.staged, state.unstaged, state.submodules, state.untracked)
-    paths = list(dict.fromkeys(chain.from_iterable(changed)))
+    paths = _changed_paths(state)
     messages = []
     if paths:
         messages.append(
@@ -111,6 +152,11 @@ def _dirty(state: GitState) -> Iterator[DebugReason]:
         )
     if messages:
         yield DebugReason("git.dirty", " ".join(messages), {"paths": list(dict.fromkeys([*paths, *state.hidden]))})
+
+
+def _changed_paths(state: GitState) -> list[str]:
+    changed = (state.conflicted, state.staged, state.unstaged, state.submodules, state.untracked)
+    return list(dict.fromkeys(chain.from_iterable(changed)))
 
 
 def _unavailable(end: GitEnd) -> Iterator[DebugReason]:

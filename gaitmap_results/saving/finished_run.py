@@ -272,8 +272,9 @@ def _write_scores(run: FinishedRun) -> None:
 def draft_metadata(run: FinishedRun, metadata: MetadataBuilder) -> dict[str, Any] | None:
     """Return what `recover` needs to publish a run whose end is not known; if that fails, it does with less."""
     try:
-        reasons = reasons_for_debug(metadata.plan.setting, metadata.provenance.git)
-        return metadata.build(run.facts, run.times, Outcome(reasons), run_id=run.staging.run_id)
+        code = metadata.provenance.code
+        outcome = Outcome(reasons_for_debug(metadata.plan.setting, metadata.provenance.git, code), code=code)
+        return metadata.build(run.facts, run.times, outcome, run_id=run.staging.run_id)
     except Exception as error:  # noqa: BLE001 - the results come first; this only makes them easier to publish
         _logger.warning("What is known of the run %s could not be put together: %s", run.staging.run_id, error)
         return None

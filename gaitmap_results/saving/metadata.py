@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gaitmap_results._version import __version__
@@ -19,7 +20,7 @@ from gaitmap_results.store.privacy import Redactor
 from gaitmap_results.user_code.caller import Caller
 
 if TYPE_CHECKING:
-    pass
+    from gaitmap_results.provenance.loaded_code import LoadedCode
 
 __all__ = ["SCHEMA_VERSION", "MetadataBuilder", "Outcome", "unknown_metadata"]
 
@@ -37,6 +38,8 @@ class Outcome:
         Every reason that makes it a debug run; an official run has none.
     git
         What git said at the end; ``None`` if that is not known yet.
+    code
+        Where the loaded code can be fetched; ``None`` if git was not asked.
     resources
         CPU time and peak memory.
     errors
@@ -45,6 +48,7 @@ class Outcome:
 
     reasons: Sequence[DebugReason] = ()
     git: GitEnd | None = None
+    code: LoadedCode | None = None
     resources: dict[str, Any] | None = None
     errors: Sequence[dict[str, str]] = field(default_factory=tuple)
 
@@ -56,7 +60,7 @@ _KEYS: Final = (
     *("runtime", "timing_source", "system_info", "config", "caller_file_path"),
     *("git_commit_hash", "git_dirty", "git_base_dir", "git_dirty_ignore"),
     *("schema_version", "run_id", "block_id", "recorder_version", "debug_reasons"),
-    *("git", "caller", "command", "parameters", "resources", "collection_errors"),
+    *("git", "code", "caller", "command", "orig_argv", "cwd", "entry", "parameters", "resources", "collection_errors"),
 )
 
 
@@ -115,6 +119,7 @@ class MetadataBuilder:
             {
                 "debug_reasons": [reason.to_json() for reason in outcome.reasons],
                 "git": _git_details(self.provenance.git, outcome.git),
+                "code": None if outcome.code is None else outcome.code.to_json(redactor.path),
                 "resources": outcome.resources,
             },
             redactor,
@@ -177,6 +182,9 @@ class MetadataBuilder:
                 **_git_summary(plan, provenance.git, redactor),
                 "caller": _caller(provenance.caller, redactor),
                 "command": provenance.command,
+                "orig_argv": provenance.orig_argv,
+                "cwd": _inside_repository(provenance.cwd, provenance.git, redactor),
+                "entry": _entry(provenance, redactor),
             },
             redactor,
         )
@@ -265,6 +273,29 @@ def _caller(caller: Caller | None, redactor: Redactor) -> dict[str, Any] | None:
         "line": caller.line,
         "function": caller.function,
         "sha256": caller.sha256,
+    }
+
+
+def _inside_repository(path: Path | None, answer: GitAnswer | None, redactor: Redactor) -> str | None:
+    """Return a path relative to the repository of the working directory, else as other paths are stored."""
+    state = answer.state if answer else None
+    if path is None:
+        return None
+    if state is not None and path.is_relative_to(state.base_dir):
+        return path.relative_to(state.base_dir).as_posix()
+    return redactor.path(path)
+
+
+def _entry(provenance: Provenance, redactor: Redactor) -> dict[str, Any] | None:
+    entry = provenance.entry
+    if entry is None:
+        return None
+    file = None if entry.file is None else entry.file.resolve()
+    return {
+        "file": _inside_repository(file, provenance.git, redactor),
+        "module": entry.module,
+        "name": entry.name,
+        "arguments": entry.arguments,
     }
 
 

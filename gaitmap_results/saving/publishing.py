@@ -129,6 +129,6 @@ def describe_saved(published: PublishedRun) -> str:
     """Return the one line that tells the user what was stored."""
     if not published.metadata["is_debug_run"]:
         kind = run_kind(published.metadata)
-        return f"Saved {'official run' if kind == 'official' else f'run ({kind})'} to {published.path}"
+        return f"Saved official run to {published.path}" + (f" ({kind})" if kind != "official" else "")
     reasons = ", ".join(reason["code"] for reason in published.metadata["debug_reasons"])
     return f"Saved debug run ({reasons}) to {published.path}"

@@ -28,7 +28,6 @@ from gaitmap_results.exceptions import (
     InvalidCustomMetadataError,
     InvalidOptionError,
     UnmatchedIgnoreWarning,
-    UntrackedCallerWarning,
 )
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs the file names and modes of POSIX")
@@ -919,27 +918,28 @@ def test_the_list_of_the_repositorys_own_path_is_refused(project: Project) -> No
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_caller_outside_of_the_repository_is_told(project: Project, tmp_path: Path, way: str) -> None:
-    """The commit says nothing about a file that is not tracked: stored as such, with a warning, still official."""
+def test_a_caller_outside_of_the_repository_makes_a_debug_run(project: Project, tmp_path: Path, way: str) -> None:
+    """The commit says nothing about a file that is in no repository."""
     outside = tmp_path / "elsewhere" / "entry.py"
     outside.parent.mkdir()
     outside.write_text(ENTRY, encoding="utf-8")
     project.entry = outside
     metadata, shown = project.save_quietly(way)
     assert metadata["git"]["caller_tracked"] is False
-    assert [type(warning) for warning in shown] == [UntrackedCallerWarning]
+    assert [reason["code"] for reason in metadata["debug_reasons"]] == ["code.unidentified"]
     assert str(outside) in str(shown[0])
-    assert metadata["is_debug_run"] is False
 
 
-def test_a_caller_that_git_ignores_is_told(project: Project) -> None:
+def test_a_caller_that_git_ignores_makes_a_debug_run(project: Project) -> None:
     """A file that .gitignore hides makes nothing dirty, but is not in the commit either."""
     project.repository.write(".gitignore", "scratch/\n")
     project.repository.commit()
     project.entry = project.repository.write("scratch/entry.py", ENTRY)
-    metadata, shown = project.save_quietly()
-    assert (metadata["git"]["caller_tracked"], metadata["is_debug_run"]) == (False, False)
-    assert [type(warning) for warning in shown] == [UntrackedCallerWarning]
+    metadata, _ = project.save_quietly()
+    assert metadata["git"]["caller_tracked"] is False
+    (unidentified,) = metadata["code"]["unidentified"]
+    assert unidentified["reason"] == "git ignores it"
+    assert [reason["code"] for reason in metadata["debug_reasons"]] == ["code.unidentified"]
 
 
 def test_the_remote_is_stored_without_its_credentials(project: Project) -> None:

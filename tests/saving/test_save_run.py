@@ -224,6 +224,7 @@ def test_one_line_says_where_the_run_went(tmp_path: Path, capsys: Any, debug_run
     assert len(printed.err.splitlines()) == 1
     assert str(path) in printed.err
     assert f"{word} run" in printed.err
+    assert ("(official, code not checked)" in printed.err) is (word == "official")  # git was not asked
 
 
 def test_a_closed_standard_error_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -504,7 +505,7 @@ print(save_run(challenge, "entry", custom_metadata={}, path=results, debug_run=F
     metadata = read(Path(done.stdout.strip()) / "metadata.json")
     assert metadata["is_debug_run"] is True
     assert metadata["git_dirty"] is None
-    assert [reason["code"] for reason in metadata["debug_reasons"]] == ["git.unavailable"]
+    assert [reason["code"] for reason in metadata["debug_reasons"]] == ["git.unavailable", "code.unidentified"]
 
 
 # Warnings turned into errors

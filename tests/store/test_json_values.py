@@ -29,7 +29,7 @@ from gaitmap_results import (
     save_run,
     set_config,
 )
-from gaitmap_results.exceptions import InvalidCustomMetadataError, UntrackedCallerWarning
+from gaitmap_results.exceptions import InvalidCustomMetadataError
 from gaitmap_results.store.json_files import dump_json, parse_json
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently, safe_repr, safe_text
 
@@ -433,8 +433,7 @@ def test_every_key_of_gaitmap_challenges_has_its_name_place_and_type(
     repository.write("algorithm.py", "STEP = 1")
     repository.commit()
     monkeypatch.chdir(repository.path)
-    with pytest.warns(UntrackedCallerWarning):
-        own = _types(_own_record(tmp_path))
+    own = _types(_own_record(tmp_path))
     files = sorted(PUBLISHED_RUNS.rglob("metadata.json"))
     assert len(files) == 17
     for file in files:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from git_repository import git_environment
+from own_tree import FOR_CHILDREN
 
 import gaitmap_results
 
@@ -144,7 +145,8 @@ class Shell:
         inherited = {name: value for name, value in inherited.items() if not name.startswith(foreign)}
         path = os.pathsep.join([programs, str(tools), os.environ["PATH"]])
         # Where the package is tested from its source folder, it is not installed.
-        source = {"PYTHONPATH": str(TOP)} if Path(gaitmap_results.__file__).parents[1] == TOP else {}
+        sources = [str(FOR_CHILDREN), *([str(TOP)] if Path(gaitmap_results.__file__).parents[1] == TOP else [])]
+        source = {"PYTHONPATH": os.pathsep.join(sources)}
         return {
             **inherited,
             **source,

@@ -16,9 +16,7 @@ __all__ = ["INSIDE", "STAGES", "measure"]
 _PROVENANCE = "gaitmap_results.provenance"
 STAGES = {
     "checking names, options and folders": ["gaitmap_results.saving.plan:make_plan"],
-    "git at the start": [
-        f"gaitmap_results.provenance.collecting:{name}" for name in ("read_git", "_start_git", "_finish_git")
-    ],
+    "git at the start": [f"gaitmap_results.provenance.collecting:{name}" for name in ("_start_git", "_finish_git")],
     "installed packages": ["gaitmap_results.provenance.packages:installed_packages"],
     "machine, limits and process": [
         *(

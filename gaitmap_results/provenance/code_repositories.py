@@ -1,0 +1,204 @@
+"""Ask repositories for loaded files, and tell what each repository was there for."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gaitmap_results.provenance.git.tracking import TrackedFiles, track_files
+from gaitmap_results.user_code.caller import Caller
+
+__all__ = ["CodeRepository", "FileInRepository", "Repositories", "roles"]
+
+
+class FileInRepository(NamedTuple):
+    """What a repository says about a file: one of the words of ``track_files``."""
+
+    file: str
+    state: str
+    base_dir: Path
+    commit: str | None
+    remote: str | None
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
+class CodeRepository:
+    """A repository beside that of the working directory, from which files were loaded.
+
+    Attributes
+    ----------
+    role
+        ``caller``: the caller's file is in it; ``editable``: an editable package; ``folder``: a package was installed
+        from it; ``submodule``: of the repository of the working directory; ``path``: a folder on ``sys.path``.
+    base_dir, commit, remote
+        The top folder of its work tree, its commit, and where it comes from.
+    package
+        The package, for ``editable`` and ``folder``.
+    folder
+        The folder in it that is on ``sys.path``, or that the package is in, relative to ``base_dir``.
+    place
+        The place of that folder in ``sys.path``, for ``path``.
+    """
+
+    role: str
+    base_dir: Path
+    commit: str | None
+    remote: str | None
+    package: str | None = None
+    folder: str | None = None
+    place: int | None = None
+
+    def to_json(self, path: Callable[[str | Path], str | None]) -> dict[str, Any]:
+        """Return what is stored; ``path`` makes a path fit for that."""
+        return {
+            "role": self.role,
+            "path": path(self.base_dir),
+            "commit": self.commit,
+            "remote": self.remote,
+            "package": self.package,
+            "folder": self.folder,
+            "place": self.place,
+        }
+
+
+class Repositories:
+    """What repositories said about files, asked again only where a file or a repository moved."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[int, int], FileInRepository, object]] = {}
+
+    def ask(
+        self, files: Mapping[str, tuple[int, int]], base_dir: Path | None, commit: str | None
+    ) -> dict[str, FileInRepository]:
+        """Return what the repositories say about files; a file in no repository is not in the answer.
+
+        Parameters
+        ----------
+        files
+            The files, each with its size and the time of its last change.
+        base_dir, commit
+            The repository of the working directory, and the commit that its files are compared with.
+        """
+        moved: dict[Path, object] = {} if base_dir is None else {base_dir: commit}
+
+        def version(folder: Path) -> object:
+            if folder not in moved:
+                moved[folder] = _head(folder)
+            return moved[folder]
+
+        known = {
+            file: self._known[file][1]
+            for file, key in files.items()
+            if file in self._known
+            and self._known[file][0] == key
+            and self._known[file][2] == version(self._known[file][1].base_dir)
+        }
+        asked = [Path(file) for file in files if file not in known]
+        if not asked:
+            return known
+        commits = {base_dir: commit} if base_dir is not None and commit is not None else {}
+        for repository in track_files(asked, commits=commits):
+            for found in _each(repository):
+                known[found.file] = found
+                if found.state != "unknown":
+                    self._known[found.file] = (files[found.file], found, version(found.base_dir))
+        return known
+
+
+def _each(repository: TrackedFiles) -> Iterator[FileInRepository]:
+    for file, state in repository.states.items():
+        yield FileInRepository(
+            str(file), state, repository.base_dir, repository.commit, repository.remote, repository.problem
+        )
+
+
+def _head(base_dir: Path) -> object:
+    """Return what changes whenever another commit is checked out or made."""
+    git_dir = base_dir / ".git"
+    try:
+        if git_dir.is_file():  # of a submodule or a worktree
+            git_dir = base_dir / git_dir.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
+    except (OSError, ValueError):
+        return object()
+    return tuple(_signature(git_dir / name) for name in ("HEAD", "logs/HEAD", "index"))
+
+
+def _signature(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def roles(
+    used: Mapping[str, FileInRepository],
+    copied: Mapping[str, tuple[str, Path | None]],
+    *,
+    caller: Caller | None,
+    editables: Mapping[str, Path],
+    base_dir: Path | None,
+) -> list[CodeRepository]:
+    """Return each repository with what it was there for; one may have been there for several reasons.
+
+    Parameters
+    ----------
+    used
+        The loaded files that are identified, each with where it is tracked.
+    copied
+        Those that are part of a package that was installed from a folder, with its name and the folder.
+    caller
+        Who asked for the record.
+    editables
+        The folders of editable packages, by name.
+    base_dir
+        The repository of the working directory, which is described elsewhere.
+    """
+    found: dict[CodeRepository, None] = {}
+    for file, source in used.items():
+        if source.base_dir != base_dir:
+            role, package, folder, place = _role(file, source, copied.get(file), caller, editables, base_dir)
+            found[CodeRepository(role, source.base_dir, source.commit, source.remote, package, folder, place)] = None
+    return list(found)
+
+
+def _role(
+    file: str,
+    source: FileInRepository,
+    copied: tuple[str, Path | None] | None,
+    caller: Caller | None,
+    editables: Mapping[str, Path],
+    base_dir: Path | None,
+) -> tuple[str, str | None, str | None, int | None]:
+    if copied is not None:
+        package, project = copied
+        return "folder", package, None if project is None else _inside(str(project), source.base_dir), None
+    if base_dir is not None and source.base_dir.is_relative_to(base_dir) and (source.base_dir / ".git").is_file():
+        return "submodule", None, None, None
+    if caller is not None and caller.file is not None and str(caller.file) == file:
+        return "caller", None, None, None
+    real = os.path.realpath(file)
+    for name, folder in editables.items():
+        if real.startswith(os.path.join(os.path.realpath(folder), "")):
+            return "editable", name, _inside(str(folder), source.base_dir), None
+    entries = [
+        (place, os.path.abspath(entry)) for place, entry in enumerate(sys.path) if file.startswith(_as_folder(entry))
+    ]
+    if not entries:
+        return "path", None, None, None
+    place, entry = max(entries, key=lambda each: len(each[1]))
+    return "path", None, _inside(entry, source.base_dir), place
+
+
+def _as_folder(entry: object) -> str:
+    return os.path.join(os.path.abspath(entry), "") if isinstance(entry, str) else "\0"
+
+
+def _inside(folder: str, base_dir: Path) -> str | None:
+    real = os.path.realpath(folder)
+    return os.path.relpath(real, base_dir).replace(os.sep, "/") if Path(real).is_relative_to(base_dir) else None

@@ -1,0 +1,55 @@
+"""Run the collectors of facts one by one, so that one that fails costs only itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from gaitmap_results.exceptions import InvalidOptionError
+from gaitmap_results.store.json_values import safe_text
+
+__all__ = ["Collector"]
+
+_T = TypeVar("_T")
+
+
+@dataclass
+class Collector:
+    """Runs collectors one by one and keeps what went wrong.
+
+    Attributes
+    ----------
+    errors
+        One ``{"what", "error"}`` for each fact that could not be determined.
+    known
+        What was kept before.
+    """
+
+    errors: list[dict[str, str]] = field(default_factory=list)
+    known: tuple[dict[str, str], ...] = ()
+
+    def collect(self, what: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T | None:
+        """Return what ``function`` returns, or ``None`` and a note if it raises.
+
+        Raises
+        ------
+        InvalidOptionError
+            If what the user asked for makes no sense; that is no missing fact.
+        """
+        try:
+            return function(*arguments, **options)
+        except InvalidOptionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - provenance never costs a result
+            self.note(what, f"{type(error).__name__}: {error}")
+            return None
+
+    def note(self, what: str, error: str) -> None:
+        """Keep that a fact is missing or incomplete, and why."""
+        self.errors.append({"what": what, "error": safe_text(error)})
+
+    def note_once(self, what: str, error: str) -> None:
+        """Keep a fact that may be found at the start and at the end."""
+        if {"what": what, "error": safe_text(error)} not in (*self.known, *self.errors):
+            self.note(what, error)

@@ -1,0 +1,288 @@
+"""Tell who provides a loaded file: Python's library, an installed package, a tool around the run, or nobody known."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import functools
+import os
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from gaitmap_results.provenance.installed_files import InstalledPackage, conda_has, is_out_of_reach, site_folder
+from gaitmap_results.provenance.packages import folder_of_url
+
+__all__ = ["Origin", "file_origin", "is_generated_version_file"]
+
+_INSTALLED = ("site-packages", "dist-packages")
+# What environments and installers themselves put beside the packages.
+_PLUMBING = ("_virtualenv.py", "__editable__", "_editable_impl_", "distutils-precedence")
+_EDITABLE_LOADERS = ("_editable.py", "_editable_loader.py", "_finder.py")
+# Tools that an IDE, a debugger or a notebook brings along.
+_TOOLS = frozenset(
+    {
+        *("debugpy", "pydevd", "_pydevd_bundle", "_pydev_bundle", "_pydevd_frame_eval", "pydevd_plugins"),
+        *("pydevd_file_utils", "pydevd_tracing", "pydevd_concurrency_analyser", "pydev_ipython", "_pydev_runfiles"),
+        *("pydevconsole", "pydev_console", "pycharm_matplotlib_backend", "pycharm_display", "backend_interagg"),
+        *("datalore", "_jb_runner_tools", "_jb_pytest_runner", "_jb_unittest_runner", "_jb_nosetest_runner"),
+        *("teamcity", "spyder", "spyder_kernels", "spydercustomize", "_pytest", "pytest", "pluggy", "xdist"),
+        *("sitecustomize", "usercustomize", "vscode_datascience_helpers", "vscode_pytest", "pytest_runner"),
+    }
+)
+_VERSION_FILES = frozenset({"_version.py", "version.py"})
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who provides a file.
+
+    Attributes
+    ----------
+    kind
+        ``library``, ``package`` (an index, a commit or an archive has it), ``provided`` (out of the user's reach),
+        ``folder`` (a copy of ``counterparts``, one of which has to be looked for in a repository), ``tool`` (unless it
+        lies in a work tree), ``bad`` (see ``reason``), or ``open``: only a repository can tell.
+    package
+        The package, for ``package``, ``provided`` and ``folder``.
+    project, counterparts
+        The folder that the package was installed from, and where in it the file may have been copied from.
+    reason, fix
+        Why nobody else can fetch it, and what to do.
+    """
+
+    kind: Literal["library", "package", "provided", "folder", "tool", "bad", "open"]
+    package: InstalledPackage | None = None
+    project: Path | None = None
+    counterparts: tuple[Path, ...] = ()
+    reason: str = ""
+    fix: str = ""
+
+
+_LIBRARY, _OPEN, _TOOL = Origin("library"), Origin("open"), Origin("tool")
+
+
+def file_origin(file: str, module: str, changed: float) -> Origin:
+    """Tell who provides a file.
+
+    Parameters
+    ----------
+    file
+        The file, absolute, as it was loaded.
+    module
+        The full name of a module that was loaded from it.
+    changed
+        When it was changed last.
+    """
+    in_library = _in_library(file)
+    if in_library and not any(f"{os.sep}{name}{os.sep}" in in_library for name in _INSTALLED):
+        return _of_library(in_library[1:])
+    for place in _places():
+        if file.startswith(place):
+            found = _installed(file, place, changed)
+            if found is not None:
+                return found
+    if os.path.dirname(file) in _folders_of_commands():
+        return _command(file)
+    top = module.partition(".")[0]
+    return _TOOL if top in _TOOLS or Path(file).stem in _TOOLS else _OPEN
+
+
+def _in_library(file: str) -> str | None:
+    """Return the path of a file below the folder of Python's library, with a separator before it."""
+    for folder in _library_folders():
+        if file.startswith(folder):
+            return file[len(folder) - 1 :]
+    return None
+
+
+@functools.lru_cache(maxsize=1)
+def _library_folders() -> tuple[str, ...]:
+    folders = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
+    folders += [os.path.realpath(folder) for folder in folders]
+    zipped = f"python{sys.version_info[0]}{sys.version_info[1]}.zip"
+    folders += [entry for entry in sys.path if os.path.basename(entry) == zipped]
+    return tuple(dict.fromkeys(folder + os.sep for folder in folders))
+
+
+def _of_library(inside: str) -> Origin:
+    top = inside.removeprefix(f"lib-dynload{os.sep}").partition(os.sep)[0].partition(".")[0]
+    if top in sys.stdlib_module_names or top.startswith(("_sysconfigdata", "__")) or inside.endswith(".zip"):
+        return _LIBRARY
+    if top in _TOOLS:
+        return _TOOL
+    return Origin("bad", reason="it is no part of Python's library, but lies in its folder", fix="Move it.")
+
+
+def _places() -> tuple[str, ...]:
+    """Return the folders on the path, those first that lie in others."""
+    entries: list[object] = list(sys.path)  # Python ignores what is not text
+    return _places_of(tuple(entry for entry in entries if isinstance(entry, str)))
+
+
+@functools.lru_cache(maxsize=4)
+def _places_of(path: tuple[str, ...]) -> tuple[str, ...]:
+    absolute = (os.path.join(os.path.abspath(entry), "") for entry in path)
+    return tuple(sorted(dict.fromkeys(absolute), key=len, reverse=True))
+
+
+def _installed(file: str, place: str, changed: float) -> Origin | None:
+    """Tell who provides a file in a folder that packages may be installed in; None if that does not decide."""
+    folder = place.rstrip(os.sep)
+    relative = file[len(place) :].replace(os.sep, "/")
+    is_site = os.path.basename(folder) in _INSTALLED
+    site = site_folder(folder)
+    package = site.owner(relative) if site is not None else None
+    if package is not None and (package.record or is_site):
+        return _of_package(package, relative, file, changed)
+    if not is_site:
+        return None
+    if relative.startswith(_PLUMBING) or ("/" not in relative and relative.endswith(_EDITABLE_LOADERS)):
+        return _LIBRARY
+    if _is_of_conda(file) or is_out_of_reach(file):
+        return _LIBRARY
+    real = os.path.realpath(file)
+    if not real.startswith(os.path.join(os.path.realpath(folder), "")):
+        return _OPEN  # a link to a folder of the user's
+    if relative.partition("/")[0].partition(".")[0] in _TOOLS:
+        return _TOOL
+    return Origin(
+        "bad",
+        reason="it lies among the installed packages, but no RECORD names it",
+        fix="Install the package that it belongs to, or move it into your repository.",
+    )
+
+
+def _of_package(package: InstalledPackage, relative: str, file: str, changed: float) -> Origin:
+    if not package.is_as_installed(relative, file, changed):
+        return Origin(
+            "bad",
+            package,
+            reason=f"it was changed since {package.name} was installed",
+            fix="Install the package again; changes belong in a repository.",
+        )
+    if package.is_of_the_system or _is_of_conda(file):
+        return Origin("package", package)
+    if not package.record:
+        if is_out_of_reach(file):
+            return Origin("provided", package)
+        return Origin(
+            "bad", package, reason=f"{package.name} has no RECORD of its files", fix="Install it again with pip."
+        )
+    return _by_source(package, relative, file)
+
+
+def _by_source(package: InstalledPackage, relative: str, file: str) -> Origin:
+    """Judge a file of an installed package by where the package came from."""
+    source = package.direct_url
+    if source is None or "vcs_info" in source:
+        return Origin("package", package)
+    archive = source.get("archive_info")
+    if isinstance(archive, dict) and (archive.get("hash") or archive.get("hashes")):
+        return Origin("package", package)
+    if is_out_of_reach(file):
+        return Origin("provided", package)
+    folder = folder_of_url(str(source.get("url", "")))
+    if "dir_info" in source and folder is not None:
+        if "/" not in relative and relative.startswith((*_PLUMBING, "_")) and _is_editable(source):
+            return _LIBRARY  # it leads to the package's own folder
+        project = folder / str(source.get("subdirectory") or "")
+        return Origin("folder", package, project, tuple(_counterparts(project, relative)))
+    return Origin(
+        "bad",
+        package,
+        reason=f"{package.name} was installed from an archive whose hash is not known",
+        fix="Install it again from an index or a VCS URL.",
+    )
+
+
+def _is_editable(source: dict[str, object]) -> bool:
+    info = source.get("dir_info")
+    return isinstance(info, dict) and info.get("editable") is True
+
+
+def _counterparts(project: Path, relative: str) -> list[Path]:
+    """Return where in its project a file of a package may be: beside the project's file, or one folder further in."""
+    places = [project, project / "src"]
+    with contextlib.suppress(OSError):
+        places += [each for each in sorted(project.iterdir()) if each.is_dir() and not each.name.startswith(".")]
+    return [place / relative for place in dict.fromkeys(places) if (place / relative).is_file()]
+
+
+def _is_of_conda(file: str) -> bool:
+    prefix = os.path.join(sys.prefix, "")
+    return file.startswith(prefix) and conda_has(sys.prefix, file[len(prefix) :].replace(os.sep, "/"))
+
+
+@functools.lru_cache(maxsize=1)
+def _folders_of_commands() -> frozenset[str]:
+    own = sysconfig.get_path("scripts")
+    return frozenset({own, os.path.realpath(own), os.path.dirname(sys.executable)})
+
+
+def _command(file: str) -> Origin:
+    """Judge what was started as a command of the environment."""
+    name = Path(file).name.removesuffix(".exe").removesuffix("-script.py")
+    for place in _places():
+        site = site_folder(place.rstrip(os.sep))
+        package = site.owner_of_script(name) if site is not None else None
+        if package is not None:
+            return Origin("package", package)  # generated by the installer; what it calls is judged by itself
+    return _OPEN
+
+
+def is_generated_version_file(file: Path) -> bool:
+    """Return whether a file holds a version as build backends write it: only literals are assigned, one is the version.
+
+    setuptools-scm and hatch-vcs also write ``TYPE_CHECKING = False`` and definitions of types under ``if`` of it.
+    """
+    if file.name not in _VERSION_FILES:
+        return False
+    try:
+        body = ast.parse(file.read_bytes()).body
+    except (OSError, ValueError, SyntaxError):
+        return False
+    names: set[str] = set()
+    return all(_only_names_literals(statement, names) for statement in body) and "__version__" in names
+
+
+def _only_names_literals(statement: ast.stmt, names: set[str]) -> bool:
+    if isinstance(statement, ast.Expr):
+        return isinstance(statement.value, ast.Constant)
+    targets: list[ast.expr]
+    value: ast.expr | None
+    if isinstance(statement, ast.AnnAssign):
+        targets, value = [statement.target], statement.value
+    elif isinstance(statement, ast.Assign):
+        targets, value = statement.targets, statement.value
+    elif isinstance(statement, ast.If):
+        return isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING" and _only_types(statement)
+    else:
+        return _is_typing(statement)
+    if not all(isinstance(target, ast.Name) for target in targets):
+        return False
+    names.update(target.id for target in targets if isinstance(target, ast.Name))
+    return value is None or _is_literal(value, names)
+
+
+def _only_types(statement: ast.If) -> bool:
+    return not any(
+        isinstance(each, ast.Call) or (isinstance(each, (ast.Import, ast.ImportFrom)) and not _is_typing(each))
+        for each in ast.walk(statement)
+    )
+
+
+def _is_typing(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.ImportFrom) and statement.module in ("__future__", "typing")
+
+
+def _is_literal(value: ast.expr, names: set[str]) -> bool:
+    if isinstance(value, ast.Name):
+        return value.id in names or value.id in ("object", "str", "int")
+    try:
+        ast.literal_eval(value)
+    except ValueError:
+        return False
+    return True

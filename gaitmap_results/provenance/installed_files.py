@@ -1,0 +1,211 @@
+"""Tell which installed package a file belongs to, and whether it is as it was installed."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import math
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from gaitmap_results.provenance.packages import normalised
+
+__all__ = ["InstalledPackage", "SiteFolder", "conda_has", "is_out_of_reach", "site_folder"]
+
+_PATH = re.compile(rb'^"([^"\n]+)"|^([^,\n]+)', re.MULTILINE)
+_SIMPLE_PATH = re.compile(rb"^[^,\n]+", re.MULTILINE)
+_INFO = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)?.*\.(?:dist|egg)-info", re.IGNORECASE)
+# What put a package there that is not the user: its packages can be had again by name and version.
+_SYSTEM_INSTALLERS = frozenset({"conda", "rpm", "debian", "dpkg", "apt", "apk", "pacman", "portage", "nix", "guix"})
+
+
+@dataclass(frozen=True)
+class InstalledPackage:
+    """One installed package, by its folder of metadata."""
+
+    info: Path
+
+    @property
+    def name(self) -> str:
+        """Its name, as its folder of metadata spells it."""
+        found = _INFO.fullmatch(self.info.name)
+        return found["name"] if found else self.info.stem
+
+    @property
+    def version(self) -> str | None:
+        """Its version, as its folder of metadata spells it."""
+        found = _INFO.fullmatch(self.info.name)
+        return found["version"] if found else None
+
+    @cached_property
+    def record(self) -> bytes:
+        """What its RECORD says, which names every file that was installed; empty where there is none."""
+        return _content(self.info / "RECORD")
+
+    @cached_property
+    def files(self) -> frozenset[str]:
+        """Its files, by their path relative to where it is installed."""
+        if b'"' in self.record:
+            rows: Iterable[bytes] = (quoted or plain for quoted, plain in _PATH.findall(self.record))
+        else:
+            rows = _SIMPLE_PATH.findall(self.record)
+        return frozenset(b"\n".join(rows).decode("utf-8", "replace").split("\n"))
+
+    @cached_property
+    def top_level(self) -> frozenset[str]:
+        """The names of its modules, where it states them."""
+        return frozenset(_content(self.info / "top_level.txt").decode("utf-8", "replace").split())
+
+    @cached_property
+    def direct_url(self) -> dict[str, object] | None:
+        """Where it came from, if that was not an index."""
+        content = _content(self.info / "direct_url.json")
+        try:
+            data = json.loads(content) if content else None
+        except ValueError:
+            data = {}
+        return data if isinstance(data, dict) else None
+
+    @cached_property
+    def is_of_the_system(self) -> bool:
+        """Whether conda or the system's package manager installed it."""
+        installer = _content(self.info / "INSTALLER").decode("utf-8", "replace").strip().lower()
+        return installer in _SYSTEM_INSTALLERS or self.info.as_posix().startswith(_DEBIAN)
+
+    @cached_property
+    def scripts(self) -> frozenset[str]:
+        """The commands that the installer generated for it."""
+        content = _content(self.info / "entry_points.txt").decode("utf-8", "replace")
+        return frozenset(re.findall(r"^\s*([\w.-]+)\s*=", content, re.MULTILINE))
+
+    def is_as_installed(self, relative: str, file: str, changed: float) -> bool:
+        """Return whether a file that is newer than RECORD has the hash in it; without a hash nobody knows better.
+
+        Parameters
+        ----------
+        relative
+            Its path relative to where the package is installed.
+        file
+            The file.
+        changed
+            When it was changed last.
+        """
+        if changed <= self._installed:
+            return True
+        row = re.search(rb'^"?%s"?,sha256=([\w-]+)' % re.escape(relative.encode()), self.record, re.MULTILINE)
+        try:
+            found = hashlib.sha256(Path(file).read_bytes()).digest()
+        except OSError:
+            return True
+        return row is None or base64.urlsafe_b64encode(found).rstrip(b"=") == row[1]
+
+    @cached_property
+    def _installed(self) -> float:
+        try:
+            return (self.info / "RECORD").stat().st_mtime
+        except OSError:
+            return math.inf
+
+
+# Debian's own Python packages lie in a folder that pip never installs to, many of them without a RECORD.
+_DEBIAN = "/usr/lib/python3"
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+class SiteFolder:
+    """A folder that packages are installed in, and which package each file there belongs to."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        names = [name for name in os.listdir(folder) if name.endswith((".dist-info", ".egg-info")) and name[0] != "~"]
+        self._packages = [InstalledPackage(Path(folder, name)) for name in sorted(names)]
+        self._by_name = {normalised(package.name): package for package in self._packages}
+        self._by_top: dict[str, list[InstalledPackage]] = {}
+
+    def owner(self, relative: str) -> InstalledPackage | None:
+        """Return the package that a file belongs to, by its path relative to the folder with ``/`` between the parts.
+
+        Nearly always the package is called like its top folder; only otherwise every RECORD has to be read.
+        """
+        top = relative.partition("/")[0].partition(".")[0]
+        guess = self._by_name.get(normalised(top))
+        candidates = ([] if guess is None else [guess]) + self._by_top.setdefault(top, [])
+        for package in candidates:
+            if relative in package.files or not package.record:
+                return package
+        row = b"\n" + relative.encode()
+        for package in self._packages:
+            if row in b"\n" + package.record and relative in package.files:
+                self._by_top[top].append(package)
+                return package
+        # Packages of the system often have no RECORD.
+        return next((each for each in self._packages if not each.record and top in each.top_level), None)
+
+    def owner_of_script(self, name: str) -> InstalledPackage | None:
+        """Return the package whose command lies in the environment's folder of commands."""
+        return next((package for package in self._packages if name in package.scripts), None)
+
+    def __bool__(self) -> bool:
+        return bool(self._packages)
+
+
+_sites: dict[str, tuple[int, SiteFolder | None]] = {}
+
+
+def site_folder(folder: str) -> SiteFolder | None:
+    """Return what is installed in a folder, or None if nothing is; read again when the folder has changed."""
+    try:
+        changed = os.stat(folder).st_mtime_ns
+        known = _sites.get(folder)
+        if known is None or known[0] != changed:
+            site = SiteFolder(folder)
+            known = _sites[folder] = (changed, site or None)
+    except OSError:
+        return None
+    return known[1]
+
+
+def conda_has(prefix: str, relative: str) -> bool:
+    """Return whether a conda package of this environment holds a file, by its path relative to the environment."""
+    return any(f'"{relative}"'.encode() in content for content in _conda_packages(prefix))
+
+
+@functools.lru_cache(maxsize=4)
+def _conda_packages(prefix: str) -> tuple[bytes, ...]:
+    folder = Path(prefix, "conda-meta")
+    return tuple(_content(file) for file in folder.glob("*.json")) if folder.is_dir() else ()
+
+
+def is_out_of_reach(file: str) -> bool:
+    """Return whether the user may neither write a file, nor any folder on the way to it, nor change that."""
+    if sys.platform == "win32" or os.geteuid() == 0:
+        return False
+    return not _can_change(file) and _folder_is_out_of_reach(os.path.dirname(file))
+
+
+@functools.lru_cache(maxsize=1024)
+def _folder_is_out_of_reach(folder: str) -> bool:
+    parent = os.path.dirname(folder)
+    return not _can_change(folder) and (parent == folder or _folder_is_out_of_reach(parent))
+
+
+def _can_change(path: str) -> bool:
+    if os.access(path, os.W_OK):
+        return True
+    try:
+        return os.stat(path).st_uid == os.geteuid()
+    except OSError:
+        return True

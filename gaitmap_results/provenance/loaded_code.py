@@ -1,0 +1,303 @@
+"""Tell of every file that the process has loaded where somebody else can fetch it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+from gaitmap_results.provenance.code_repositories import CodeRepository, FileInRepository, Repositories, roles
+from gaitmap_results.provenance.file_origin import Origin, file_origin, is_generated_version_file
+from gaitmap_results.provenance.git.ignoring import IgnoreList
+from gaitmap_results.provenance.stale_imports import changed_after_import
+from gaitmap_results.user_code.caller import Caller
+from gaitmap_results.user_code.entry import Entry
+
+__all__ = ["CodeQuestion", "LoadedCode", "Unidentified", "audit_loaded_code", "loaded_files"]
+
+_VOUCH = "or name it in git_dirty_ignore, which vouches for it"
+_TYPED_IN = {
+    "notebook": "code typed into a notebook",
+    "interactive": "code typed into a prompt",
+    "command": "code given with -c",
+    "stdin": "code from the standard input",
+}
+
+
+class Unidentified(NamedTuple):
+    """Code that nobody else can fetch: where it is, why not, and what to do about it."""
+
+    file: str
+    reason: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class LoadedCode:
+    """Where the loaded code can be fetched.
+
+    Attributes
+    ----------
+    repositories
+        Repositories beside that of the working directory from which files were loaded.
+    unidentified
+        What nobody else can fetch.
+    vouched
+        What only the user vouches for, with its SHA-256.
+    tooling
+        Files of tools around the run.
+    provided
+        Packages out of the user's reach, as the modules of a cluster, by name and version.
+    notes
+        What could not be told, in sentences.
+    """
+
+    repositories: tuple[CodeRepository, ...] = ()
+    unidentified: tuple[Unidentified, ...] = ()
+    vouched: tuple[tuple[str, str | None], ...] = ()
+    tooling: tuple[str, ...] = ()
+    provided: Mapping[str, str | None] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_json(self, path: Callable[[str | Path], str | None]) -> dict[str, Any]:
+        """Return what is stored; ``path`` makes a path fit for that."""
+        return {
+            "repositories": [repository.to_json(path) for repository in self.repositories],
+            "unidentified": [
+                {"file": path(each.file), "reason": each.reason, "fix": each.fix} for each in self.unidentified
+            ],
+            "vouched": [{"path": path(file), "sha256": sha256} for file, sha256 in self.vouched],
+            "tooling": [{"path": path(file)} for file in self.tooling],
+            "provided": dict(self.provided),
+        }
+
+
+class CodeQuestion(NamedTuple):
+    """What an audit has to know.
+
+    Attributes
+    ----------
+    base_dir, commit
+        The repository of the working directory, and the commit that is stored; None if there is none.
+    ignore
+        The checked entries of ``git_dirty_ignore``.
+    caller, entry
+        Who asked for the record, and the decorated function, if that was one.
+    editables
+        The folders of editable packages, by name.
+    """
+
+    base_dir: Path | None
+    commit: str | None
+    ignore: Sequence[str]
+    caller: Caller | None
+    entry: Entry | None
+    editables: Mapping[str, Path]
+
+
+# Who provides a file, for each (size, mtime_ns).
+_known: dict[str, tuple[tuple[int, int], Origin]] = {}
+_repositories = Repositories()
+
+
+def loaded_files() -> Iterator[tuple[str, ModuleType]]:
+    """Yield the file of every module that the process has loaded; what is built in or frozen has none."""
+    for module in list(sys.modules.values()):
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if isinstance(file, str) and not file.startswith("<"):
+            yield (file if os.path.isabs(file) else os.path.abspath(file)), module
+
+
+def audit_loaded_code(question: CodeQuestion) -> LoadedCode:
+    """Tell of every loaded file, and of the caller's, where somebody else can fetch it.
+
+    A file is judged once for each size and time of its last change; later only that is looked at.
+    """
+    audit = _Audit(question)
+    files = dict(loaded_files())
+    own = (question.caller and question.caller.file, question.entry and question.entry.file)
+    audit.look_at(files)
+    audit.look_at({str(file): None for file in own if file is not None and str(file) not in files})
+    audit.ask_repositories()
+    audit.judge_what_was_typed_in()
+    return audit.result()
+
+
+class _Audit:
+    """The files of one audit, sorted by who provides them."""
+
+    def __init__(self, question: CodeQuestion) -> None:
+        self._question = question
+        self._open: dict[str, tuple[Origin, tuple[int, int]]] = {}
+        self._bad: dict[str, Unidentified] = {}
+        self._tooling: list[str] = []
+        self._provided: dict[str, str | None] = {}
+        self._notes: list[str] = []
+        self._repositories: tuple[CodeRepository, ...] = ()
+
+    def look_at(self, files: Mapping[str, ModuleType | None]) -> None:
+        """Sort files by what is known without a repository."""
+        for file, module in files.items():
+            try:
+                status = os.stat(file)
+            except (OSError, ValueError):
+                self._look_at_missing(file)
+                continue
+            key = (status.st_size, status.st_mtime_ns)
+            known = _known.get(file)
+            if known is None or known[0] != key:
+                if self._is_stale(file, module, status):
+                    continue
+                known = _known[file] = (key, file_origin(file, getattr(module, "__name__", ""), status.st_mtime))
+            origin = known[1]
+            if origin.kind in ("open", "folder", "tool"):
+                self._open[file] = known[1], key
+            elif origin.kind == "bad":
+                self._bad[file] = Unidentified(file, origin.reason, origin.fix)
+            elif origin.kind == "provided" and origin.package is not None:
+                self._provided[origin.package.name] = origin.package.version
+
+    def _is_stale(self, file: str, module: ModuleType | None, status: os.stat_result) -> bool:
+        changed = None if module is None else changed_after_import(file, module, status)
+        if module is not None and changed is None:
+            self._notes.append(f"Whether {file} is as it was imported is not known; it was changed since Python began.")
+        if changed:
+            _known.pop(file, None)
+            fix = "Restart the process or the kernel, and run again."
+            self._bad[file] = Unidentified(file, "it was changed after it was imported", fix)
+        return bool(changed)
+
+    def _look_at_missing(self, file: str) -> None:
+        """Judge what lies in an archive by the archive; anything else is gone."""
+        archive = next((folder for folder in Path(file).parents if folder.is_file()), None)
+        if archive is not None:
+            self.look_at({str(archive): None})
+        else:
+            fix = f"Run again with the file in its place, {_VOUCH}."
+            self._bad[file] = Unidentified(file, "there is no such file any more", fix)
+
+    def ask_repositories(self) -> None:
+        """Judge by the repositories what has to be in one."""
+        question = self._question
+        wanted = {path: key for file, (origin, key) in self._open.items() for path in _in_a_repository(file, origin)}
+        found = _repositories.ask(wanted, question.base_dir, question.commit)
+        used: dict[str, FileInRepository] = {}
+        for file, (origin, _) in self._open.items():
+            source = _copied_from(file, origin, found) if origin.kind == "folder" else found.get(file)
+            problem = _problem(file, origin, source)
+            if problem is not None:
+                self._bad[file] = problem
+            elif source is None:
+                self._tooling.append(file)
+            else:
+                used[file] = source
+        copied = {
+            file: (origin.package.name, origin.project)
+            for file, (origin, _) in self._open.items()
+            if origin.package is not None
+        }
+        self._repositories = tuple(
+            roles(used, copied, caller=question.caller, editables=question.editables, base_dir=question.base_dir)
+        )
+
+    def judge_what_was_typed_in(self) -> None:
+        """Judge code without a file."""
+        caller, entry = self._question.caller, self._question.entry
+        what = None if caller is None else _TYPED_IN.get(caller.kind)
+        if what is None or caller is None:
+            return
+        file = what if caller.file is None else str(caller.file)
+        if entry is None or entry.file is None:
+            fix = "Put the code into a file of a repository, as a function with @record_run, and call it from there."
+            self._bad[file] = Unidentified(file, f"{what} is in no repository", fix)
+        elif entry.not_plain:
+            names = ", ".join(entry.not_plain)
+            fix = "Pass numbers, texts, and lists and dictionaries of them, and make the objects in the function."
+            self._bad[file] = Unidentified(
+                file,
+                f"{what} may be reached from arguments of {entry.name} that are no plain values: {names}",
+                fix,
+            )
+
+    def result(self) -> LoadedCode:
+        """Return what was found; what the user vouches for is not unidentified."""
+        base_dir = self._question.base_dir
+        # Without a repository around the working directory no run is official, whoever vouches.
+        ignored = None if base_dir is None or not self._bad else IgnoreList.of(self._question.ignore, base_dir)
+        vouched = [file for file in self._bad if ignored is not None and ignored.vouches_for(Path(file))]
+        return LoadedCode(
+            self._repositories,
+            tuple(problem for file, problem in self._bad.items() if file not in vouched),
+            tuple((file, _sha256(file)) for file in vouched),
+            tuple(self._tooling),
+            self._provided,
+            tuple(self._notes),
+        )
+
+
+def _in_a_repository(file: str, origin: Origin) -> Iterable[str]:
+    return map(str, origin.counterparts) if origin.kind == "folder" else (file,)
+
+
+def _copied_from(file: str, origin: Origin, found: Mapping[str, FileInRepository]) -> FileInRepository | None:
+    """Return the tracked file that an installed one is a copy of; else one that says why there is none."""
+    sources = [found[str(path)] for path in origin.counterparts if str(path) in found]
+    same = [each for each in sources if each.state == "unchanged" and _same_content(each.file, file)]
+    return next(iter(same or sources), None)
+
+
+def _same_content(one: str, other: str) -> bool:
+    try:
+        return Path(one).read_bytes() == Path(other).read_bytes()
+    except OSError:
+        return False
+
+
+def _problem(file: str, origin: Origin, source: FileInRepository | None) -> Unidentified | None:
+    """Return why nobody else can fetch a file that has to be in a repository; None if somebody can, or needs not."""
+    if origin.kind == "folder":
+        return _problem_of_copy(file, origin, source)
+    if source is None:
+        if origin.kind == "tool":
+            return None
+        fix = (
+            "Put it into a git repository and commit it, or install the package that it belongs to from an index or a "
+            "VCS URL, or name its absolute path in git_dirty_ignore, which vouches for it."
+        )
+        return Unidentified(file, "it is in no repository", fix)
+    if source.state == "unchanged" or (source.state == "ignored" and is_generated_version_file(Path(file))):
+        return None
+    reason, fix = {
+        "modified": ("it has changes that are not committed", f"Commit it, {_VOUCH}."),
+        "untracked": ("git does not track it", f"Add it to the repository and commit it, {_VOUCH}."),
+        "ignored": ("git ignores it", f"Commit it (`git add --force`), {_VOUCH}."),
+    }.get(source.state, (f"git could not say whether it is committed: {source.problem}", "Fix that, and run again."))
+    return Unidentified(file, reason, fix)
+
+
+def _problem_of_copy(file: str, origin: Origin, source: FileInRepository | None) -> Unidentified | None:
+    name = "its package" if origin.package is None else origin.package.name
+    if source is not None and source.state == "unchanged" and _same_content(source.file, file):
+        return None
+    if is_generated_version_file(Path(file)) and (source is None or source.state == "ignored"):
+        return None
+    if source is None:
+        fix = "Install the package from an index or a VCS URL, or from a folder that is a git repository."
+        return Unidentified(file, f"{name} was installed from a folder in which no repository has this file", fix)
+    if source.state == "unchanged":
+        fix = "Install the package again from its folder."
+        return Unidentified(file, f"it is not what the folder that {name} was installed from holds now", fix)
+    fix = "Commit what is in the folder, and install the package again."
+    return Unidentified(file, f"in the folder that {name} was installed from it is {source.state}", fix)
+
+
+def _sha256(file: str) -> str | None:
+    try:
+        return hashlib.sha256(Path(file).read_bytes()).hexdigest()
+    except OSError:
+        return None

@@ -1,0 +1,70 @@
+"""Find packages of which the process uses another version than the one that is listed."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+
+from gaitmap_results.provenance.installed_files import site_folder
+from gaitmap_results.provenance.packages import normalised
+
+__all__ = ["same_version", "versions_in_use"]
+
+_PRE = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc", "r": "post", "rev": "post"}
+
+
+def versions_in_use(listed: Mapping[str, str | None]) -> Iterator[tuple[str, str, str]]:
+    """Yield name, version in use and listed version of each package that differs.
+
+    What lies where the listed version was installed is not looked at: some packages number their modules differently.
+    """
+    by_name = {normalised(name): (name, version) for name, version in listed.items() if version}
+    for module_name, module in list(sys.modules.items()):
+        names = getattr(module, "__dict__", {})
+        used, file = names.get("__version__"), names.get("__file__")
+        if "." in module_name or not isinstance(used, str) or not isinstance(file, str):
+            continue
+        owner = _owner(file)
+        name, version = by_name.get(normalised(module_name if owner is None else owner[0]), (None, None))
+        if name is None or version is None or (owner is not None and owner[1] == version):
+            continue
+        if not same_version(used, version):
+            yield name, used, version
+
+
+def _owner(file: str) -> tuple[str, str | None] | None:
+    """Return name and version of the installed package that a file of the top level belongs to."""
+    for entry in dict.fromkeys((os.path.dirname(file), os.path.dirname(os.path.dirname(file)))):
+        site = site_folder(entry)
+        package = None if site is None else site.owner(os.path.relpath(file, entry).replace(os.sep, "/"))
+        if package is not None and package.record:
+            return package.name, package.version
+    return None
+
+
+def same_version(one: str, other: str) -> bool:
+    """Return whether two versions are the same release (PEP 440), whatever their local labels say.
+
+    Examples
+    --------
+    >>> from gaitmap_results.provenance.package_versions import same_version
+    >>> same_version("v1.0.0+cu118", "1.0"), same_version("1.0rc1", "1.0")
+    (True, False)
+    """
+    return _canonical(one) == _canonical(other)
+
+
+def _canonical(version: str) -> tuple[object, ...]:
+    public = version.strip().lower().partition("+")[0].removeprefix("v")
+    release = re.match(r"(?:\d+!)?\d+(?:\.\d+)*", public)
+    if release is None:
+        return (public,)
+    numbers = [int(number) for number in re.findall(r"\d+", release[0].rpartition("!")[2])]
+    while len(numbers) > 1 and numbers[-1] == 0:
+        numbers.pop()
+    epoch = release[0].partition("!")[0] if "!" in release[0] else "0"
+    parts = re.findall(r"[a-z]+|\d+", public[release.end() :])
+    rest = [_PRE.get(part, part.lstrip("0") or "0") for part in parts]
+    return (int(epoch), *numbers, *rest)

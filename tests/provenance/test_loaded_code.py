@@ -1,0 +1,587 @@
+"""Where the code can be fetched that a process has loaded."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import sys
+import textwrap
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from git_repository import GitRepository
+from processes import run_python
+
+from gaitmap_results.provenance import installed_files
+from gaitmap_results.provenance.file_origin import file_origin
+
+CHALLENGE = """
+import json
+from gaitmap_results import BaseChallenge
+
+class StrideLength(BaseChallenge):
+    VERSION = "1.0.0"
+
+    def __init__(self, bias=0):
+        self.bias = bias
+
+    def run(self, optimizer=None):
+        return self
+
+    def save_core_results(self, folder_path):
+        (folder_path / "bias.json").write_text(json.dumps(self.bias))
+"""
+RECORD = """
+with recorded_run("entry", path={results!r}, debug_run=False{options}):
+    StrideLength().run()
+"""
+HEAD = "import sys\nfrom gaitmap_results import record_run, recorded_run\nfrom strides import StrideLength\n"
+
+
+@dataclass
+class Study:
+    """A repository with a challenge, a script that records it, and what came out."""
+
+    repository: GitRepository
+    results: Path
+
+    @property
+    def path(self) -> Path:
+        return self.repository.path
+
+    def script(self, before: str, options: str = "", *, record: str | None = None) -> str:
+        lines = HEAD + textwrap.dedent(before) + (record or RECORD.format(results=str(self.results), options=options))
+        self.repository.write("entry.py", lines)
+        return lines
+
+    def run(self, before: str = "", options: str = "", *arguments: object, commit: bool = True, **how) -> dict:
+        """Commit a script that does something and records then; run it, and return its metadata."""
+        self.script(before, options)
+        if commit:
+            self.repository.commit()
+        return self.again("entry.py", *arguments, **how)
+
+    def again(self, *arguments: object, path: tuple[Path, ...] = (), env=None, cwd: Path | None = None, **how) -> dict:
+        known = set(self.results.rglob("metadata.json"))
+        paths = [str(self.path), *map(str, path), *filter(None, [os.environ.get("PYTHONPATH")])]
+        changes = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", **(env or {})}
+        done = run_python(*map(str, arguments), cwd=cwd or self.path, env=changes, **how)
+        (file,) = set(self.results.rglob("metadata.json")) - known
+        return json.loads(file.read_text(encoding="utf-8")) | {"stderr": done.stderr, "stdout": done.stdout}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Study:
+    """Return a repository with a challenge."""
+    repository = GitRepository(tmp_path / "study")
+    repository.write("strides.py", CHALLENGE)
+    repository.write(".gitignore", "__pycache__/\n.venv/\nsettings.py\n*.ignored.py\n")
+    repository.commit()
+    return Study(repository, tmp_path / "results")
+
+
+def codes(metadata: dict) -> list[str]:
+    """Return the codes of the debug reasons."""
+    return [reason["code"] for reason in metadata["debug_reasons"]]
+
+
+def unidentified(metadata: dict) -> dict[str, str]:
+    """Return the reason for each unidentified file, by its name."""
+    return {Path(each["file"]).name: each["reason"] for each in metadata["code"]["unidentified"]}
+
+
+def other_repository(path: Path, **files: str) -> GitRepository:
+    """Return a clean repository with these modules."""
+    repository = GitRepository(path)
+    for name, text in files.items():
+        repository.write(f"{name}.py", text)
+    repository.commit()
+    return repository
+
+
+def install(site: Path, name: str, files: dict[str, str], *, direct_url=None, installer="pip", record=True) -> Path:
+    """Install files as pip does: with their hashes in RECORD, which is written last."""
+    info = site / f"{name}-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    (info / "INSTALLER").write_text(f"{installer}\n")
+    rows = []
+    for file, text in files.items():
+        (site / file).parent.mkdir(parents=True, exist_ok=True)
+        (site / file).write_text(text)
+        digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
+        rows.append(f"{file},sha256={digest},{len(text)}")
+    if direct_url is not None:
+        (info / "direct_url.json").write_text(json.dumps(direct_url))
+    if record:
+        (info / "RECORD").write_text("\n".join([*rows, f"{info.name}/METADATA,,", f"{info.name}/RECORD,,"]) + "\n")
+    return info
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Return a folder like site-packages."""
+    folder = tmp_path / "environment" / "site-packages"
+    folder.mkdir(parents=True)
+    return folder
+
+
+# Official in every honest set-up
+
+
+def test_a_plain_repository_is_official(study):
+    """Code that is committed where the run is recorded is identified, and nothing else is stored."""
+    metadata = study.run()
+    assert (codes(metadata), metadata["is_debug_run"]) == ([], False)
+    code = metadata["code"]
+    assert code == {"repositories": [], "unidentified": [], "vouched": [], "tooling": [], "provided": {}}
+
+
+def test_another_clean_repository_is_stored_with_its_commit(study, tmp_path):
+    """A module from a folder on PYTHONPATH is identified by its repository; what else lies there does not matter."""
+    other = other_repository(tmp_path / "shared", filters="CUTOFF = 12")
+    other.git("remote", "add", "origin", "https://me:secret@example.org/filters.git")
+    other.write("unrelated.py", "not committed")
+    metadata = study.run("import filters", path=(other.path,))
+    assert codes(metadata) == []
+    (repository,) = metadata["code"]["repositories"]
+    assert (repository["role"], repository["folder"], repository["remote"]) == (
+        "path",
+        ".",
+        "https://example.org/filters.git",
+    )
+    assert repository["commit"] == other.git("rev-parse", "HEAD")
+    assert isinstance(repository["place"], int)
+
+
+def test_a_script_of_another_study_is_judged_by_its_own_repository(study, tmp_path):
+    """Where the working directory is the repository of the data, the commit of the script's is stored, too."""
+    data = other_repository(tmp_path / "data", readme="")
+    study.run()
+    metadata = study.again(study.path / "entry.py", cwd=data.path)
+    assert codes(metadata) == []
+    roles = {each["role"]: each["commit"] for each in metadata["code"]["repositories"]}
+    assert roles["caller"] == study.repository.git("rev-parse", "HEAD")
+    assert metadata["cwd"] == "."
+
+
+def test_a_submodule_is_identified(study, tmp_path):
+    """A module of a submodule is identified by the submodule's commit."""
+    other = other_repository(tmp_path / "origin", algorithm="FACTOR = 1")
+    study.repository.git("submodule", "add", "--quiet", str(other.path), "sub")
+    metadata = study.run("from sub.algorithm import FACTOR")
+    assert codes(metadata) == []
+    assert [each["role"] for each in metadata["code"]["repositories"]] == ["submodule"]
+
+
+@pytest.mark.parametrize(
+    "direct_url",
+    [
+        None,
+        {"url": "https://example.org/x.git", "vcs_info": {"vcs": "git", "commit_id": "1" * 40}},
+        {"url": "file:///x-1.0.whl", "archive_info": {"hash": "sha256=12"}},
+        {"url": "https://example.org/x.whl", "archive_info": {"hashes": {"sha256": "12"}}},
+    ],
+    ids=["index", "vcs", "archive", "archive with hashes"],
+)
+def test_packages_that_others_can_fetch(study, site, direct_url):
+    """A file that the RECORD of such a package names is identified."""
+    install(site, "x", {"algo.py": "A = 1\n", "deep/module.py": ""}, direct_url=direct_url)
+    assert codes(study.run("import algo, deep.module", path=(site,))) == []
+
+
+@pytest.mark.parametrize("installer", ["conda", "rpm"])
+def test_packages_of_the_system(study, site, installer):
+    """Conda and the system's manager count as an index, whatever folder a package says it was built in."""
+    direct_url = {"url": "file:///home/conda/feedstock_root/work", "dir_info": {}}
+    install(site, "x", {"algo.py": "A = 1\n"}, direct_url=direct_url, installer=installer)
+    assert codes(study.run("import algo", path=(site,))) == []
+
+
+def test_an_environment_inside_of_the_repository(study):
+    """What lies in a .venv is judged as packages, not as ignored files of the repository."""
+    inside = study.path / ".venv" / "lib" / "site-packages"
+    install(inside, "x", {"algo.py": "A = 1\n"})
+    assert codes(study.run("import algo", path=(inside,))) == []
+
+
+def test_a_clean_editable_package(study, site, tmp_path):
+    """The repository of an editable package is stored with its commit, the package and the folder in it."""
+    project = GitRepository(tmp_path / "algorithm")
+    project.write("src/shin/__init__.py", "GAIN = 1")
+    head = project.commit()
+    url = {"url": project.path.as_uri(), "dir_info": {"editable": True}}
+    install(site, "shin", {"__editable___shin_finder.py": ""}, direct_url=url)
+    metadata = study.run("import __editable___shin_finder, shin", path=(site, project.path / "src"))
+    assert codes(metadata) == []
+    (repository,) = metadata["code"]["repositories"]
+    assert (repository["role"], repository["package"], repository["commit"]) == ("editable", "shin", head)
+
+
+@pytest.mark.parametrize("layout", ["", "src", "python"])
+def test_a_package_from_a_clean_folder(study, site, tmp_path, layout):
+    """A copy of what a folder's commit holds is identified, in each usual layout; the folder's commit is stored."""
+    project = GitRepository(tmp_path / "algorithm")
+    project.write(f"{layout}/shin/core.py" if layout else "shin/core.py", "GAIN = 1\n")
+    head = project.commit()
+    url = {"url": project.path.as_uri(), "dir_info": {}}
+    version = "# generated\n__version__ = version = '1.0'\n__version_tuple__ = (1, 0)\n"
+    install(site, "shin", {"shin/core.py": "GAIN = 1\n", "shin/_version.py": version}, direct_url=url)
+    metadata = study.run("import shin.core, shin._version", path=(site,))
+    assert codes(metadata) == []
+    (repository,) = metadata["code"]["repositories"]
+    assert (repository["role"], repository["package"], repository["commit"]) == ("folder", "shin", head)
+
+
+def test_a_generated_version_file(study):
+    """A version file that the build ignores in git is identified if it only assigns literals, a version among them."""
+    study.repository.write(".gitignore", "__pycache__/\n_version.py\n")
+    study.repository.write("shin/__init__.py", "from shin import _version")
+    study.repository.write("shin/_version.py", "TYPE_CHECKING = False\n__version__ = '1.0'\n")
+    assert codes(study.run("import shin")) == []
+    study.repository.write("shin/_version.py", "__version__ = '1.0'\nimport os\nos.environ['A'] = '1'\n")
+    assert unidentified(study.again("entry.py")) == {"_version.py": "git ignores it"}
+
+
+def test_a_sparse_checkout(study):
+    """Files that a sparse checkout leaves out were not loaded, and what was loaded is committed."""
+    study.repository.write("large/data.py", "")
+    study.script("")
+    study.repository.commit()
+    study.repository.git("sparse-checkout", "set", "--no-cone", "/*", "!/large/")
+    assert not (study.path / "large").exists()
+    assert codes(study.again("entry.py")) == []
+
+
+def test_a_test_of_pytest_is_official(study):
+    """Tests and conftest.py are files of the repository, which pytest rewrites in memory only."""
+    study.repository.write("conftest.py", "import pytest\n")
+    record = RECORD.format(results=str(study.results), options="")
+    study.repository.write(
+        "test_entry.py", HEAD + "def test_it():\n" + textwrap.indent(record, "    ") + "    assert StrideLength\n"
+    )
+    study.repository.commit()
+    metadata = study.again("-m", "pytest", "-q", "-p", "no:cacheprovider", "test_entry.py")
+    assert codes(metadata) == []
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="permissions are asked for where there are users")
+def test_the_modules_of_a_cluster_are_provided(site, monkeypatch):
+    """A package that the user can neither write nor replace is identified, also if it was built in a folder."""
+    install(site, "clusterlib", {"clusterlib.py": ""}, direct_url={"url": "file:///build", "dir_info": {}})
+    monkeypatch.syspath_prepend(str(site))
+    file = str(site / "clusterlib.py")
+    assert file_origin(file, "clusterlib", 0.0).kind == "folder"
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    installed_files._folder_is_out_of_reach.cache_clear()
+    origin = file_origin(file, "clusterlib", 0.0)
+    installed_files._folder_is_out_of_reach.cache_clear()
+    assert (origin.kind, origin.package.version) == ("provided", "1.0")
+
+
+# A debug run for what nobody else can fetch
+
+
+def test_an_ignored_module(study):
+    """A settings module that git ignores is named, with the reason and the fix, in the warning, too."""
+    study.repository.write("settings.py", "BIAS = 41")
+    metadata = study.run("import settings")
+    assert codes(metadata) == ["code.unidentified"]
+    assert unidentified(metadata) == {"settings.py": "git ignores it"}
+    assert "settings.py: git ignores it. Commit it" in metadata["stderr"]
+
+
+def test_a_module_in_no_repository(study, tmp_path):
+    """A shared folder that is no repository is not enough."""
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "filters.py").touch()
+    metadata = study.run("import filters", path=(tmp_path / "lib",))
+    assert codes(metadata) == ["code.unidentified"]
+    assert unidentified(metadata) == {"filters.py": "it is in no repository"}
+
+
+@pytest.mark.parametrize("state", ["modified", "untracked"])
+def test_uncommitted_code_of_another_repository(study, tmp_path, state):
+    """An edit, or a new file, that another repository does not hold makes a debug run."""
+    other = other_repository(tmp_path / "other", algorithm="FACTOR = 1")
+    name = "algorithm" if state == "modified" else "fresh"
+    other.write(f"{name}.py", "FACTOR = 99")
+    metadata = study.run(f"import {name}", path=(other.path,))
+    assert codes(metadata) == ["code.unidentified"]
+    assert list(unidentified(metadata)) == [f"{name}.py"]
+
+
+def test_what_git_names_already_is_not_told_twice(study):
+    """An edited module of the working directory's repository is in git.dirty, and stored as unidentified."""
+    study.repository.write("algorithm.py", "FACTOR = 1")
+    study.run("import algorithm")
+    study.repository.write("algorithm.py", "FACTOR = 2")
+    metadata = study.again("entry.py")
+    assert codes(metadata) == ["git.dirty"]
+    assert unidentified(metadata) == {"algorithm.py": "it has changes that are not committed"}
+
+
+def test_a_file_that_git_was_told_to_overlook(study):
+    """A mark in the index hides an edit from git's status, not from the audit."""
+    study.repository.write("algorithm.py", "FACTOR = 1")
+    study.script("import algorithm")
+    study.repository.commit()
+    study.repository.git("update-index", "--assume-unchanged", "algorithm.py")
+    study.repository.write("algorithm.py", "FACTOR = 2")
+    assert "algorithm.py" in unidentified(study.again("entry.py"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need privileges")
+def test_a_link_out_of_the_repository(study, tmp_path):
+    """Git holds the link, not what it leads to."""
+    (tmp_path / "shared.py").write_text("FACTOR = 1")
+    (study.path / "algorithm.py").symlink_to(tmp_path / "shared.py")
+    metadata = study.run("import algorithm")
+    assert codes(metadata) == ["code.unidentified"]
+    assert list(unidentified(metadata)) == ["algorithm.py"]
+
+
+def test_a_file_among_packages_that_no_record_names(study, site):
+    """A module that was put into site-packages by hand is in no package; what environments bring along is."""
+    install(site, "x", {"algo.py": "A = 1\n"})
+    (site / "byhand.py").touch()
+    (site / "_virtualenv.py").touch()
+    metadata = study.run("import algo, byhand, _virtualenv", path=(site,))
+    assert codes(metadata) == ["code.unidentified"]
+    assert list(unidentified(metadata)) == ["byhand.py"]
+
+
+def test_an_installed_file_that_was_edited(study, site):
+    """A file that is newer than RECORD is held against the hash in it; touched, it is the same."""
+    install(site, "x", {"algo.py": "A = 1\n", "other.py": ""})
+    later = time.time() + 100
+    (site / "algo.py").write_text("A = 2\n")
+    for name in ("algo.py", "other.py"):
+        os.utime(site / name, (later, later))
+    metadata = study.run("import algo, other", path=(site,))
+    assert unidentified(metadata) == {"algo.py": "it was changed since x was installed"}
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ("edited", "in the folder that shin was installed from it is modified"),
+        ("committed", "it is not what the folder that shin was installed from holds now"),
+        ("gone", "shin was installed from a folder in which no repository has this file"),
+    ],
+)
+def test_a_package_from_a_folder_that_went_on(study, site, tmp_path, change, reason):
+    """What ran is the installed copy; where the folder holds something else now, nobody can fetch it."""
+    project = other_repository(tmp_path / "algorithm", shin="GAIN = 1\n")
+    install(site, "shin", {"shin.py": "GAIN = 1\n"}, direct_url={"url": project.path.as_uri(), "dir_info": {}})
+    if change == "gone":
+        (project.path / "shin.py").unlink()
+    else:
+        project.write("shin.py", "GAIN = 9\n")
+    if change == "committed":
+        project.commit()
+    assert unidentified(study.run("import shin", path=(site,))) == {"shin.py": reason}
+
+
+def test_an_archive_without_a_hash(study, site):
+    """Nobody knows what was in it."""
+    install(site, "x", {"algo.py": ""}, direct_url={"url": "file:///x-1.0.whl", "archive_info": {}})
+    assert "algo.py" in unidentified(study.run("import algo", path=(site,)))
+
+
+def test_modules_in_an_archive_on_the_path(study, tmp_path):
+    """A zip import is judged by the archive."""
+    import zipfile
+
+    archive = tmp_path / "lib.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("zipped.py", "A = 1")
+    assert list(unidentified(study.run("import zipped", path=(archive,)))) == ["lib.zip"]
+    study.repository.write("lib.zip", "")
+    (study.path / "lib.zip").write_bytes(archive.read_bytes())
+    assert codes(study.run("import zipped", path=(study.path / "lib.zip",))) == []
+
+
+def test_namespace_packages_and_modules_without_a_file(study):
+    """A folder without __init__ has no code, and a module that was made at run time has no file."""
+    study.repository.write("space/module.py", "")
+    before = "import types, space.module\nsys.modules['made'] = types.ModuleType('made')\n"
+    assert codes(study.run(before)) == []
+
+
+# What was imported
+
+
+@pytest.mark.parametrize("bytecode", ["", "1"], ids=["written", "not written"])
+@pytest.mark.parametrize("first", ["import", "edit"])
+def test_a_module_that_was_edited_in_a_running_session(study, first, bytecode):
+    """Edited and committed after its import, a module is not what runs; edited before it, it is."""
+    study.repository.write("algorithm.py", "FACTOR = 1\n")
+    study.repository.write(
+        "editing.py",
+        "import pathlib, subprocess\n"
+        "def edit():\n"
+        "    pathlib.Path('algorithm.py').write_text('FACTOR = 77\\n')\n"
+        "    subprocess.run(['git', 'commit', '-qam', 'better'], check=True)\n",
+    )
+    steps = ["import algorithm", "edit()"] if first == "import" else ["edit()", "import algorithm"]
+    metadata = study.run("\n".join(["from editing import edit", *steps, ""]), env={"PYTHONDONTWRITEBYTECODE": bytecode})
+    expected = {"algorithm.py": "it was changed after it was imported"} if first == "import" else {}
+    assert unidentified(metadata) == expected
+    assert ("Restart the process" in metadata["stderr"]) is bool(expected)
+
+
+@pytest.mark.parametrize("change", ["touched", "reloaded", "put back"])
+def test_what_is_still_what_was_imported(study, change):
+    """The same content at another time is the same code, and a module that was reloaded is what runs."""
+    study.repository.write("algorithm.py", "FACTOR = 1\n")
+    after = {
+        "touched": "os.utime('algorithm.py', (1, 1))",
+        "reloaded": "importlib.reload(algorithm)",
+        "put back": "open('algorithm.py', 'w').write('FACTOR = 1\\n'); os.utime('algorithm.py', (9, 9))",
+    }[change]
+    before = (
+        "import importlib, os, subprocess, algorithm\n"
+        "if sys.argv[1] != 'touched':\n"
+        "    open('algorithm.py', 'w').write('FACTOR = 2222\\n')\n"
+        "    if sys.argv[1] == 'reloaded': subprocess.run(['git', 'commit', '-qam', 'x'], check=True)\n"
+        f"{after}\n"
+    )
+    metadata = study.run(before, "", change)
+    assert unidentified(metadata) == {}
+
+
+def test_a_module_that_was_imported_before_this_package(study):
+    """Python keeps time and size of what it compiled, which tells of an edit that nobody watched."""
+    study.repository.write("algorithm.py", "FACTOR = 1\n")
+    study.repository.write("entry.py", "")
+    study.repository.commit()
+    early = "import algorithm\nopen('algorithm.py', 'w').write('FACTOR = 22\\n')\n"
+    record = RECORD.format(results=str(study.results), options="")
+    study.repository.write("entry.py", early + HEAD + record)
+    study.repository.commit()
+    metadata = study.again("entry.py", env={"PYTHONDONTWRITEBYTECODE": ""})
+    assert unidentified(metadata) == {"algorithm.py": "it was changed after it was imported"}
+
+
+def test_a_later_block_looks_again(study):
+    """A file that moved, and a repository whose commit moved, are judged anew in the same process."""
+    study.repository.write("algorithm.py", "FACTOR = 1\n")
+    record = (
+        "import subprocess, algorithm\n"
+        f"for entry in ('first', 'second', 'third'):\n"
+        f"    with recorded_run(entry, path={str(study.results)!r}, debug_run=False):\n"
+        "        StrideLength().run()\n"
+        "    if entry == 'first': open('algorithm.py', 'a').write('# edited')\n"
+        "    if entry == 'second': subprocess.run(['git', 'checkout', '-q', 'algorithm.py'], check=True)\n"
+    )
+    study.script("", record=record)
+    study.repository.commit()
+    paths = os.pathsep.join([str(study.path), os.environ["PYTHONPATH"]])
+    run_python("entry.py", cwd=study.path, env={"PYTHONPATH": paths})
+    runs = [json.loads(file.read_text()) for file in study.results.rglob("metadata.json")]
+    found = {run["entry_name"]: unidentified(run) for run in runs}
+    assert found["first"] == found["third"] == {}
+    assert found["second"] == {"algorithm.py": "it was changed after it was imported"}
+
+
+# Code without a file
+
+
+def test_code_given_with_c_makes_a_debug_run(study):
+    """Nobody else has what was typed."""
+    metadata = study.again("-c", HEAD + RECORD.format(results=str(study.results), options=""))
+    assert codes(metadata) == ["code.unidentified"]
+    assert unidentified(metadata) == {"code given with -c": "code given with -c is in no repository"}
+
+
+@pytest.mark.parametrize(
+    ("call", "reasons"),
+    [
+        ("entry(12, 'x', weights=[1.5, None])", []),
+        ("entry(lambda: 1)", ["code.unidentified"]),
+    ],
+)
+def test_a_decorated_function_that_is_imported(study, call, reasons):
+    """What ran is the function's file; an argument that is no plain value may lead to code that was typed in."""
+    record = f"record_run(path={str(study.results)!r}, debug_run=False)"
+    study.repository.write(
+        "entries.py", HEAD + f"@{record}\ndef entry(*values, weights=()):\n    StrideLength().run()\n"
+    )
+    study.repository.commit()
+    metadata = study.again("-c", f"from entries import entry; {call}")
+    assert codes(metadata) == reasons
+    assert metadata["entry"]["module"] == "entries"
+    assert metadata["entry"]["file"] == "entries.py"
+    assert metadata["entry"]["arguments"] == ({"values": [12, "x"], "weights": [1.5, None]} if not reasons else None)
+
+
+# Vouching and tools
+
+
+@pytest.mark.parametrize("entry", ["settings.py", "absolute", "home"])
+def test_the_user_vouches_for_a_file(study, tmp_path, entry):
+    """What only git_dirty_ignore vouches for is stored with its hash, and told wherever the run is told."""
+    study.repository.write("settings.py", "BIAS = 41")
+    named = {"settings.py": "settings.py", "absolute": str(study.path / "settings.py"), "home": "~/study/settings.py"}
+    options = f", git_dirty_ignore=[{named[entry]!r}]"
+    metadata = study.run("import settings", options, env={"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)})
+    assert codes(metadata) == []
+    (vouched,) = metadata["code"]["vouched"]
+    assert vouched["sha256"] == hashlib.sha256(b"BIAS = 41").hexdigest()
+    assert "(official, 1 file vouched for)" in metadata["stderr"]
+
+
+def test_tools_around_the_run_cost_no_grade(study, tmp_path):
+    """A debugger's files are stored, where they lie in no work tree."""
+    helpers = tmp_path / "ide"
+    (helpers / "pydevd_plugins").mkdir(parents=True)
+    (helpers / "pydevd_plugins" / "__init__.py").touch()
+    metadata = study.run("import pydevd_plugins", path=(helpers,))
+    assert codes(metadata) == []
+    assert [Path(each["path"]).parent.name for each in metadata["code"]["tooling"]] == ["pydevd_plugins"]
+    for name in ("sitecustomize", "usercustomize", "debugpy", "backend_interagg"):
+        assert file_origin(str(helpers / f"{name}.py"), name, 0.0).kind == "tool"
+
+
+def test_without_git_the_code_is_not_checked(study):
+    """The record and the line after saving say so."""
+    study.repository.write("settings.py", "BIAS = 41")
+    metadata = study.run("import settings", ", use_git=False")
+    assert (codes(metadata), metadata["code"]) == ([], None)
+    assert "(official, code not checked)" in metadata["stderr"]
+
+
+# The versions
+
+
+@pytest.mark.parametrize(("used", "noted"), [("9.9.1", True), ("1.0+local", False), ("v1.0.0", False)])
+def test_another_version_than_the_listed_one(study, site, used, noted):
+    """A vendored copy that is imported instead of the installed package is noted with both versions."""
+    install(site, "gaitlib", {"gaitlib/__init__.py": "__version__ = '1.0'\n"})
+    study.repository.write("vendor/gaitlib/__init__.py", f"__version__ = '{used}'\n")
+    metadata = study.run("sys.path.insert(0, 'vendor')\nimport gaitlib", path=(site,))
+    errors = [each["error"] for each in metadata["collection_errors"]]
+    assert [f"gaitlib {used}" in error and "1.0 is listed" in error for error in errors] == [True] * noted
+    assert ("gaitlib" in metadata["stderr"]) is noted
+
+
+# The real thing
+
+
+def test_a_real_environment(tmp_path):
+    """Nothing that the environment of the tests has installed is unidentified."""
+    script = (
+        "import json, sys\n"
+        "from gaitmap_results.provenance.loaded_code import CodeQuestion, audit_loaded_code\n"
+        "import click, rich, orjson, psutil, wrapt, git, email.mime.text, xml.dom.minidom\n"
+        "code = audit_loaded_code(CodeQuestion(None, None, (), None, None, {}))\n"
+        "print(json.dumps([each.file for each in code.unidentified]))\n"
+    )
+    done = run_python("-c", script, cwd=tmp_path)
+    assert json.loads(done.stdout) == []
