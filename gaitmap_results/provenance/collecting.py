@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gaitmap_results import config
+from gaitmap_results.provenance.code_question import CodeQuestion
 from gaitmap_results.provenance.collecting_code import collect_code
 from gaitmap_results.provenance.collector import Collector
 from gaitmap_results.store.secrecy import redact_command
@@ -104,12 +105,10 @@ class Provenance:
         The values of these keys of metadata.json.
     cwd
         The working directory, without links on the way.
-    code
-        What was known of the loaded code; ``None`` if git was not asked.
+    code_question, code
+        What is asked about the loaded code, and what was known of it at the start; ``None`` if git was not asked.
     entry
         The decorated function that is called, if that is what is recorded.
-    editables
-        The folders of editable packages, by name.
     errors
         What could not be determined.
     """
@@ -123,9 +122,9 @@ class Provenance:
     command: list[str] | None
     orig_argv: list[str] | None
     cwd: Path | None
+    code_question: CodeQuestion | None
     code: LoadedCode | None
     entry: Entry | None
-    editables: Mapping[str, Path]
     errors: tuple[dict[str, str], ...]
 
 
@@ -172,8 +171,13 @@ def collect_provenance(
         from gaitmap_results.provenance.package_sources import direct_urls, editable_folders
 
         editables = editable_folders(packages)
-        system_info["packages_direct_url"] = direct_urls(collector, packages, answer)
-    provenance = Provenance(
+        system_info["packages_direct_url"] = direct_urls(collector, packages, answer.state if answer else None)
+    state = answer.state if answer else None
+    question = None
+    if options is not None:
+        base_dir, commit = (None, None) if state is None else (state.base_dir, state.commit)
+        question = CodeQuestion(base_dir, commit, options.ignore, caller, entry, editables)
+    return Provenance(
         moment=moment,
         caller=caller,
         git=answer,
@@ -183,13 +187,11 @@ def collect_provenance(
         command=command,
         orig_argv=collector.collect("orig_argv", redact_command, sys.orig_argv),
         cwd=collector.collect("cwd", lambda: Path.cwd().resolve()),
-        code=None,
+        code_question=question,
+        code=collect_code(question, system_info["packages_info"], collector),
         entry=entry,
-        editables=editables,
-        errors=(),
+        errors=tuple(collector.errors),
     )
-    code = collect_code(provenance, collector)
-    return replace(provenance, code=code, errors=tuple(collector.errors))
 
 
 def read_git(*, git_dirty_ignore: Sequence[str], results_folder: Path) -> GitAnswer:

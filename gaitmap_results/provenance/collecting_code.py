@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from gaitmap_results.provenance.code_question import CodeQuestion
 from gaitmap_results.provenance.collector import Collector
 
 if TYPE_CHECKING:
-    from gaitmap_results.provenance.collecting import Provenance
-    from gaitmap_results.provenance.git import GitState
     from gaitmap_results.provenance.loaded_code import LoadedCode
 
 __all__ = ["collect_code"]
 
 
-def collect_code(provenance: Provenance, collector: Collector) -> LoadedCode | None:
-    """Return where the code can be fetched that is loaded now; None if git is not asked."""
-    _note_versions_in_use(provenance, collector)
-    if provenance.git is None or provenance.git_options is None:
-        return None
-    code = collector.collect("code", _audit, provenance.git.state, provenance)
+def collect_code(
+    question: CodeQuestion | None, versions: Mapping[str, str | None] | None, collector: Collector
+) -> LoadedCode | None:
+    """Return where the code can be fetched that is loaded now.
+
+    Parameters
+    ----------
+    question
+        What the audit has to know; with None there is none.
+    versions
+        The packages that are listed, which may not be those that are in use.
+    collector
+        Where it is noted what could not be told.
+    """
+    for name, used, version in collector.collect("packages", _versions_in_use, versions or {}) or ():
+        text = f"This process uses {name} {used}, but version {version} is listed as installed."
+        collector.note_once("packages", f"{text} The copy that was imported first counts for the results.")
+    code = None if question is None else collector.collect("code", _audit, question)
     for note in code.notes if code else ():
         collector.note_once("code", note)
     return code
 
 
-def _audit(state: GitState | None, provenance: Provenance) -> LoadedCode:
-    from gaitmap_results.provenance.loaded_code import CodeQuestion, audit_loaded_code
+def _audit(question: CodeQuestion) -> LoadedCode:
+    from gaitmap_results.provenance.loaded_code import audit_loaded_code
 
-    return audit_loaded_code(
-        CodeQuestion(
-            base_dir=None if state is None else state.base_dir,
-            commit=None if state is None else state.commit,
-            ignore=provenance.git_options.ignore if provenance.git_options else (),
-            caller=provenance.caller,
-            entry=provenance.entry,
-            editables=provenance.editables,
-        )
-    )
+    return audit_loaded_code(question)
 
 
-def _note_versions_in_use(provenance: Provenance, collector: Collector) -> None:
+def _versions_in_use(versions: Mapping[str, str | None]) -> list[tuple[str, str, str]]:
     from gaitmap_results.provenance.package_versions import versions_in_use
 
-    listed = provenance.system_info["packages_info"] or {}
-    for name, used, version in collector.collect("packages", lambda: list(versions_in_use(listed))) or ():
-        text = f"This process uses {name} {used}, but version {version} is listed as installed."
-        collector.note_once("packages", f"{text} The copy that was imported first counts for the results.")
+    return list(versions_in_use(versions))

@@ -5,20 +5,19 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from gaitmap_results.provenance.code_question import CodeQuestion
 from gaitmap_results.provenance.code_repositories import CodeRepository, FileInRepository, Repositories, roles
 from gaitmap_results.provenance.file_origin import Origin, file_origin, is_generated_version_file
 from gaitmap_results.provenance.git.ignoring import IgnoreList
 from gaitmap_results.provenance.stale_imports import changed_after_import
-from gaitmap_results.user_code.caller import Caller
-from gaitmap_results.user_code.entry import Entry
 
-__all__ = ["CodeQuestion", "LoadedCode", "Unidentified", "audit_loaded_code", "loaded_files"]
+__all__ = ["LoadedCode", "Unidentified", "audit_loaded_code", "loaded_files"]
 
 _VOUCH = "or name it in git_dirty_ignore, which vouches for it"
 _TYPED_IN = {
@@ -75,29 +74,6 @@ class LoadedCode:
             "tooling": [{"path": path(file)} for file in self.tooling],
             "provided": dict(self.provided),
         }
-
-
-class CodeQuestion(NamedTuple):
-    """What an audit has to know.
-
-    Attributes
-    ----------
-    base_dir, commit
-        The repository of the working directory, and the commit that is stored; None if there is none.
-    ignore
-        The checked entries of ``git_dirty_ignore``.
-    caller, entry
-        Who asked for the record, and the decorated function, if that was one.
-    editables
-        The folders of editable packages, by name.
-    """
-
-    base_dir: Path | None
-    commit: str | None
-    ignore: Sequence[str]
-    caller: Caller | None
-    entry: Entry | None
-    editables: Mapping[str, Path]
 
 
 # Who provides a file, for each (size, mtime_ns).

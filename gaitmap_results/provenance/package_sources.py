@@ -9,30 +9,28 @@ from gaitmap_results.provenance.collector import Collector
 from gaitmap_results.provenance.packages import InstalledPackages, folder_of_url
 
 if TYPE_CHECKING:
-    from gaitmap_results.provenance.collecting import GitAnswer
     from gaitmap_results.provenance.git import GitState
 
 __all__ = ["direct_urls", "editable_folders"]
 
 
 def direct_urls(
-    collector: Collector, packages: InstalledPackages, answer: GitAnswer | None
+    collector: Collector, packages: InstalledPackages, state: GitState | None
 ) -> dict[str, dict[str, object]]:
     """Return how packages were installed that are no releases; the version of an editable one says nothing."""
     described = {}
     for name, facts in packages.direct_urls.items():
         folder = folder_of_url(str(facts.get("url", "")))
         if facts.get("editable") and folder is not None:
-            state = collector.collect(f"git state of {name}", _state_of_package, folder, answer)
-            facts = {**facts, "commit": state.commit if state else None, "dirty": state.dirty if state else None}
+            own = collector.collect(f"git state of {name}", _state_of_package, folder, state)
+            facts = {**facts, "commit": own.commit if own else None, "dirty": own.dirty if own else None}
         described[name] = facts
     return described
 
 
-def _state_of_package(folder: Path, answer: GitAnswer | None) -> GitState | None:
+def _state_of_package(folder: Path, state: GitState | None) -> GitState | None:
     from gaitmap_results.provenance.git import GitUnreadableError, read_git_state
 
-    state = answer.state if answer else None
     if state is not None and folder.resolve().is_relative_to(state.base_dir.resolve()):
         return state
     try:

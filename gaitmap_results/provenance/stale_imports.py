@@ -42,7 +42,9 @@ def changed_after_import(file: str, module: ModuleType, status: os.stat_result) 
         remember(file, None)
         return True
     remember(file, status)
-    return None if status.st_mtime > _start_of_process() and not _has_evidence(module) else False
+    # The start of a process is known to about a second only.
+    recent = status.st_mtime > _start_of_process() + 2.0
+    return None if recent and not _has_evidence(module) else False
 
 
 def _has_evidence(module: ModuleType) -> bool:

@@ -284,7 +284,8 @@ class Recorder(_html.ShownRecorder):
 
     def _outcome(self, raised: BaseException | None, git: PendingEndStatus) -> Outcome:
         end = git.finish()
-        code = collect_code(self._provenance, self._ending)
+        known = self._provenance
+        code = collect_code(known.code_question, known.system_info["packages_info"], self._ending)
         reasons = reasons_for_debug(self._plan.setting, self._provenance.git, code, end)
         if raised is not None:
             reasons.append(block_raised(raised))

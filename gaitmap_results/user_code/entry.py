@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 __all__ = ["Entry", "describe_entry"]
 
-_PLAIN = (type(None), bool, int, float, complex, str, bytes)
+_MOST_VALUES = 10_000
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Entry:
     name
         Its qualified name.
     arguments
-        The arguments by their names, where all of them are plain values: numbers, texts, None, and lists, tuples and
-        dictionaries of them; else None.
+        The arguments by their names, as they were, where all of them are plain values: numbers, texts, None, and
+        lists, tuples and dictionaries of them; else None.
     not_plain
         The names of the arguments that are something else.
     """
@@ -47,12 +48,17 @@ def describe_entry(function: Callable[..., Any], instance: Any, args: tuple[Any,
     arguments = _arguments(function, args, kwargs)
     if instance is not None and not isinstance(instance, type):
         arguments = {"self": instance, **arguments}
-    not_plain = tuple(name for name, value in arguments.items() if not _is_plain(value))
+    plain: dict[str, Any] = {}
+    room = [_MOST_VALUES]
+    for name, value in arguments.items():
+        with contextlib.suppress(TypeError, RecursionError):
+            plain[name] = _copied(value, room)
+    not_plain = tuple(name for name in arguments if name not in plain)
     return Entry(
         module=module if isinstance(module, str) and module not in ("__main__", "__mp_main__") else None,
         file=_file(code),
         name=str(getattr(function, "__qualname__", None) or getattr(function, "__name__", "")),
-        arguments=None if not_plain else arguments,
+        arguments=None if not_plain else plain,
         not_plain=not_plain,
     )
 
@@ -72,15 +78,28 @@ def _file(code: Any) -> Path | None:
     return file if file.is_file() else None
 
 
-def _is_plain(value: Any, depth: int = 0) -> bool:
-    if type(value) in _PLAIN or isinstance(value, Path):
-        return True
-    if depth > 20:
-        return False
-    if type(value) in (list, tuple, set, frozenset):
-        return all(_is_plain(each, depth + 1) for each in value)
-    if type(value) is dict:
-        return all(_is_plain(each, depth + 1) for pair in value.items() for each in pair)
+def _copied(value: Any, room: list[int]) -> Any:
+    """Return a copy of a plain value as it is now; raise a TypeError if it is none, or too large to be stored.
+
+    Parameters
+    ----------
+    room
+        How many values there is room for, as the only item.
+    """
+    room[0] -= 1
+    kind = type(value)
+    if room[0] < 0:
+        raise TypeError
+    if value is None or kind in (bool, str, float) or isinstance(value, PurePath):
+        return value
+    if kind is int and -(2**63) <= value < 2**64:
+        return value
+    if kind in (list, tuple):
+        return [_copied(each, room) for each in value]
+    if kind is dict and all(type(key) is str for key in value):
+        return {key: _copied(each, room) for key, each in value.items()}
     # Numbers of NumPy; a look at their type imports nothing.
     numpy: Any = sys.modules.get("numpy")
-    return numpy is not None and isinstance(value, numpy.generic) and not isinstance(value, numpy.void | numpy.object_)
+    if numpy is not None and isinstance(value, (numpy.bool_, numpy.integer, numpy.floating)):
+        return value.item()
+    raise TypeError

@@ -34,6 +34,10 @@ class StrideLength(BaseChallenge):
 
     def save_core_results(self, folder_path):
         (folder_path / "bias.json").write_text(json.dumps(self.bias))
+
+    @classmethod
+    def load_core_results(cls, folder_path):
+        return json.loads((folder_path / "bias.json").read_text())
 """
 RECORD = """
 with recorded_run("entry", path={results!r}, debug_run=False{options}):

@@ -162,8 +162,8 @@ def test_a_disagreement_is_told_on_entering(tmp_path: Path, monkeypatch: pytest.
 
 def test_a_setting_that_asks_for_an_official_run_has_no_reason() -> None:
     """The setting of an official run gives no reason for a debug run; every other one names its source and the fix."""
-    assert reasons_for_debug(resolve_debug_setting(False, None), None) == []
+    assert reasons_for_debug(resolve_debug_setting(False, None), None, None) == []
     for argument, config in ((True, None), (None, True), (None, None)):
-        (reason,) = reasons_for_debug(resolve_debug_setting(argument, config), None)
+        (reason,) = reasons_for_debug(resolve_debug_setting(argument, config), None, None)
         assert isinstance(reason, DebugReason)
         assert "debug_run=False" in reason.message or "GAITMAP_RESULTS_DEBUG=false" in reason.message
