@@ -291,9 +291,9 @@ except ResultsFolderError as error:
 """
 
 
-def test_a_disk_with_python_and_the_results_that_is_gone_after_the_run(tmp_path, rescue):
+def test_a_disk_with_python_and_the_results_that_is_gone_after_the_run(rescue):
     """Nothing has to be imported once a run has started, not even to rescue its results."""
-    done = run_python("-c", _PYTHON_GOES_AWAY, rescue, cwd=tmp_path, env={"TMPDIR": str(rescue)})
+    done = run_python("-c", _PYTHON_GOES_AWAY, rescue, cwd=rescue)
     assert done.stdout.split() == ["True"]
 
 

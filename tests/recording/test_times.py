@@ -442,6 +442,7 @@ def test_whole_seconds_of_a_run_that_is_observed(tmp_path: Path) -> None:
         behind_s, timespec = 0, "seconds"
         run = Clocked.run
         save_core_results = Clocked.save_core_results
+        load_core_results = Clocked.load_core_results
 
     with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
         challenge = Whole().run(1)
