@@ -1,4 +1,4 @@
-"""The command ``demo``: records four real entries and shows how they compare."""
+"""The command ``demo``: record four real entries and show how they compare."""
 
 from __future__ import annotations
 

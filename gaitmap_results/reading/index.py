@@ -1,4 +1,4 @@
-"""Finds the runs below a folder, and reads each metadata.json once.
+"""Find the runs below a folder, and read each metadata.json once.
 
 What selecting and listing need of a run is remembered until its file changes, which is looked up each time.
 """

@@ -1,4 +1,4 @@
-"""Renames the keys of a dictionary, for results whose names are to be shown otherwise."""
+"""Rename the keys of a dictionary, for results that are shown under other names."""
 
 from __future__ import annotations
 

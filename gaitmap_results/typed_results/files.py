@@ -1,4 +1,4 @@
-"""Keeps results in pairs of files: plain JSON, and ``.types.json``, which says what plain JSON loses of it."""
+"""Keep results in pairs of files: plain JSON, and ``.types.json`` with the types that plain JSON loses."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def load_typed(path: Path) -> Any:
     FileNotFoundError
         If there is no such file.
     CorruptRunError
-        If the two files do not fit to each other.
+        If the two files do not match.
     """
     plain, types = read_plain(path), read_types(path)
     try:
         return decode(plain, None if types is None else types["note"])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise CorruptRunError(
-            f"{path} does not fit to {_types_file(path).name}: {error!r}.", path=path.parent
+            f"{path} does not match {_types_file(path).name}: {error!r}.", path=path.parent
         ) from error
 
 

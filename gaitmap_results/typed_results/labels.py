@@ -1,4 +1,4 @@
-"""Makes the named tuples that label the data points of a data set."""
+"""Make the named tuples that label the data points of a data set."""
 
 from __future__ import annotations
 

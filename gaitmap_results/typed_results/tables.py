@@ -1,4 +1,4 @@
-"""Splits pandas' tables into plain JSON and a note of what plain JSON loses; see ``_typed_json``."""
+"""Split tables of pandas into plain JSON and a note of what plain JSON loses; see ``values``."""
 
 from __future__ import annotations
 

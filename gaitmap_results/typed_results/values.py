@@ -1,4 +1,4 @@
-"""Splits results into plain JSON, which everybody can read, and a note of what plain JSON loses.
+"""Split results into plain JSON, which everybody can read, and a note of what plain JSON loses.
 
 A note is JSON too: ``None`` where nothing is lost, the name of a number that JSON does not have, or a dictionary whose
 ``kind`` says what the value was.
@@ -13,7 +13,7 @@ from pathlib import PurePath
 from typing import Any, Final
 
 from gaitmap_results.store.json_values import safe_repr, safe_text
-from gaitmap_results.typed_results import tables as _typed_tables
+from gaitmap_results.typed_results import tables
 from gaitmap_results.typed_results.labels import label_type
 
 __all__ = ["Encoder", "decode"]
@@ -55,7 +55,7 @@ class Encoder:
         """
         if value is None or isinstance(value, (str, int, float)):
             return self._scalar(value, place)
-        if (pandas_scalar := _typed_tables.encode_scalar(value)) is not None:
+        if (pandas_scalar := tables.encode_scalar(value)) is not None:
             return pandas_scalar
         if depth > _MAX_DEPTH:
             return self._leave_out(value, place, f"it is nested more than {_MAX_DEPTH} levels deep")
@@ -65,7 +65,7 @@ class Encoder:
             return self._sequence(value, place, depth)
         if type(value).__module__.partition(".")[0] == "numpy" and hasattr(value, "dtype"):
             return self._numpy(value, place, depth)
-        if _typed_tables.is_table(value):
+        if tables.is_table(value):
             return self._table(value, place, depth)
         return self._text(value, place)
 
@@ -146,8 +146,8 @@ class Encoder:
         inner = Encoder()
         reason = "it would not come back as it is"
         try:
-            plain, note = _typed_tables.encode(value, lambda values: inner.encode_items(values, place, depth + 1))
-            if not inner.left_out and _typed_tables.is_same(value, decode(plain, note)):
+            plain, note = tables.encode(value, lambda values: inner.encode_items(values, place, depth + 1))
+            if not inner.left_out and tables.is_same(value, decode(plain, note)):
                 return plain, note
             reason = inner.left_out[0][1] if inner.left_out else reason
         except Exception as error:  # noqa: BLE001 - tables hold foreign objects, which may raise anything
@@ -186,7 +186,7 @@ def decode(plain: Any, note: Any) -> Any:
         return _TEXTS[kind](plain)
     if kind in _CONTAINERS:
         return _CONTAINERS[kind](plain, note)
-    return _typed_tables.decode(plain, note, decode_items)
+    return tables.decode(plain, note, decode_items)
 
 
 def decode_items(plain: Sequence[Any], note: Mapping[str, Any]) -> list[Any]:

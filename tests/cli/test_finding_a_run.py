@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import timedelta
 
 import pytest
@@ -150,3 +151,15 @@ def test_verify_of_a_folder_that_is_not_there(word, tmp_path, monkeypatch):
     done = in_process("verify", word.format(tmp_path))
     assert done.code == 2
     assert "There is no folder" in done.err
+
+
+def test_the_recommended_published_store_reads_without_a_warning(results):
+    """A store that keeps only metadata and manifests is listed, shown and exported in silence."""
+    for run in results.glob("*/*/**/metadata.json"):
+        (run.parent / "custom_metadata.json").unlink()
+        shutil.rmtree(run.parent / "results")
+    for arguments in (("list", "results"), ("show", "shin", "--results", "results"), ("list", "results", "--json")):
+        done = in_process(*arguments)
+        assert (done.code, done.err) == (0, "")
+    done = in_process("export", "results", "--to", "runs.csv")
+    assert (done.code, done.err) == (0, "Wrote 6 runs to runs.csv\n")
