@@ -9,7 +9,6 @@ from typing import Any
 
 from gaitmap_results.provenance.described_values import Description, hash_json, written_by_hand
 from gaitmap_results.store.secrecy import REDACTED, is_secret_name
-from gaitmap_results.typed_results.scores import PARTICIPANT_COLUMNS
 from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = ["dataset_columns", "describe_dataset", "describe_parameters"]
@@ -70,7 +69,7 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
     -------
     described
         ``class`` and ``parameters`` as from :func:`describe_parameters`, and of its index ``columns``,
-        ``n_data_points`` (as the dataset is grouped), ``n_participants`` and ``index_sha256``.
+        ``n_data_points`` (as the dataset is grouped) and ``index_sha256``.
         The hash is another one if a row, a column, or their order is.
         A table is taken for a dataset of its rows; the hash of its content is part of ``value``.
         These are ``None`` for a dataset without an index.
@@ -78,7 +77,7 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
     index: Any = getattr(dataset, "index", None)
     columns = dataset_columns(dataset)
     if columns is None:
-        facts: dict[str, Any] = dict.fromkeys(("columns", "n_data_points", "n_participants", "index_sha256"))
+        facts: dict[str, Any] = {"columns": None, "n_data_points": None, "index_sha256": None}
     else:
         rows = (
             [list(row) if isinstance(row, tuple) else [row] for row in index]
@@ -88,19 +87,8 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
         described = Description(_of_object, limited=False).of_value([columns, rows])
         # Only a dataset of tpcp knows that it is grouped; any other one has as many points as rows.
         n_data_points = len(dataset) if hasattr(type(dataset), "__len__") else len(rows)
-        facts = {
-            "columns": columns,
-            "n_data_points": n_data_points,
-            "n_participants": _n_participants(columns, rows),
-            "index_sha256": hash_json(described),
-        }
+        facts = {"columns": columns, "n_data_points": n_data_points, "index_sha256": hash_json(described)}
     return {**describe_parameters(dataset), **facts}
-
-
-def _n_participants(columns: list[str], rows: list[list[Any]]) -> int | None:
-    """Count the participants by the column that names them; ``None`` if none does."""
-    name = next((each for each in PARTICIPANT_COLUMNS if each in columns), None)
-    return None if name is None else len({str(row[columns.index(name)]) for row in rows})
 
 
 def dataset_columns(dataset: Any) -> list[str] | None:

@@ -206,11 +206,7 @@ def _data(record: dict[str, Any]) -> Iterator[str]:
     written = _POINTS.search(str(record.get("repr_dataset")))
     known = (data.get("n_datapoints"), dataset.get("n_data_points"), int(written[1]) if written else None)
     points = next((each for each in known if _is_count(each)), None)
-    people = next((each["n_participants"] for each in (data, dataset) if _is_count(each.get("n_participants"))), None)
-    counts = [
-        *([] if points is None else [counted(points, "data point")]),
-        *([] if people is None else [counted(people, "participant")]),
-    ]
+    counts = [] if points is None else [counted(points, "data point")]
     described = f": {', '.join(map(str, columns))}" if columns else ""
     yield ", ".join([f"{name or 'unknown data set'}{described}", *counts])
     files = _part(data, "files")

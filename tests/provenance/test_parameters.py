@@ -144,13 +144,6 @@ class TestDataset:
         assert described["n_data_points"] == 3
         assert described["parameters"]["groupby_cols"] in ("person", ["person"])
 
-    @pytest.mark.parametrize("column", ["participant", "subject", "patient_id", "person"])
-    def test_participants_are_counted_by_their_column(self, column):
-        """A column that names participants says how many there are; without one, that is not known."""
-        pandas = pytest.importorskip("pandas")
-        table = pandas.DataFrame({column: ["a", "b", "a"], "trial": [1, 1, 2]})
-        assert describe_dataset(table)["n_participants"] == (None if column == "person" else 2)
-
     def test_hash_follows_the_index(self):
         """Equal indexes have equal hashes, whichever way they came about; other rows and another order do not."""
         hashes = {

@@ -37,7 +37,7 @@ RECORD = {
     "parameters": {
         "challenge": {"class": "gait.Steps", "parameters": {"n_folds": 5}},
         "pipeline": {"class": "gait.Shin", "parameters": {"algo": {"class": "gait.A"}, "algo__axis": "z"}},
-        "dataset": {"class": "gait.Lab", "parameters": {"cohort": "HA"}, "n_participants": 15},
+        "dataset": {"class": "gait.Lab", "parameters": {"cohort": "HA"}},
     },
     "system_info": {"packages_direct_url": {"gait": {"url": "file:///x", "editable": True, "dirty": True}}},
 }
@@ -63,7 +63,7 @@ def told(record=RECORD, **more):
         "gait is installed as an editable package with uncommitted changes",
         "Caller: steps.py, line 7, function main",
         "command: steps.py --fold 2",
-        "Data: Lab: participant, trial, 75 data points, 15 participants",
+        "Data: Lab: participant, trial, 75 data points",
         "3 files, 2 MB",
         "Challenge: n_folds = 5",
         "Pipeline: gait.Shin",
