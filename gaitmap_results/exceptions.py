@@ -32,6 +32,7 @@ __all__ = [
     "NoChallengeError",
     "NoResultsFolderError",
     "NotComparableError",
+    "RecorderNotEnteredWarning",
     "RecorderStateError",
     "ResultsFolderError",
     "RunNotFoundError",
@@ -253,6 +254,10 @@ class CreatedFilesWarning(GaitmapResultsWarning):
 
 class UntrackedCallerWarning(GaitmapResultsWarning):
     """Not issued any more: such a run is a debug run (``code.unidentified``). Kept for filters that name it."""
+
+
+class RecorderNotEnteredWarning(GaitmapResultsWarning):
+    """A recorder was made and dropped without a ``with`` block; nothing was recorded."""
 
 
 class AmbiguousChallengeWarning(GaitmapResultsWarning):

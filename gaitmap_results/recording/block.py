@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from gaitmap_results.recording.never_entered import expect_entering
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import check_offset
 from gaitmap_results.user_code import open_blocks as _open_blocks
@@ -106,7 +107,9 @@ def recorded_run(
     (True, '12')
     """
     options = locals().copy()
-    return Recorder(options, find_caller(check_offset(_caller_file_path_stack_offset)))
+    recorder = Recorder(options, find_caller(check_offset(_caller_file_path_stack_offset)))
+    recorder.not_entered = expect_entering(recorder, entry_name)
+    return recorder
 
 
 _SIGNATURE = inspect.signature(recorded_run)

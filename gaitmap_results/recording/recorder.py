@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -74,9 +75,25 @@ class Recorder(_html.ShownRecorder):
 
     Examples
     --------
-    >>> from gaitmap_results import recorded_run
-    >>> recorded_run("my_entry", path="results")
-    Recorder('my_entry', status_='new')
+    >>> import tempfile
+    >>> from gaitmap_results import BaseChallenge, recorded_run
+    >>> class CountSteps(BaseChallenge):
+    ...     VERSION = "1.0.0"
+    ...
+    ...     def run(self, optimizer):
+    ...         return self
+    ...
+    ...     def save_core_results(self, folder_path):
+    ...         (folder_path / "done.txt").touch()
+    ...
+    ...     @classmethod
+    ...     def load_core_results(cls, folder_path):
+    ...         return (folder_path / "done.txt").exists()
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with recorded_run("constant", path=folder, use_git=False) as r:
+    ...         _ = CountSteps().run(None)
+    ...     r.status_, len(r.paths_)
+    ('published', 1)
     """
 
     def __init__(
@@ -92,6 +109,7 @@ class Recorder(_html.ShownRecorder):
         self.parent: _open_blocks.OpenBlock | None = None
         self.owner_pid = os.getpid()
         self.paused_in: int | None = None
+        self.not_entered: weakref.finalize[Any, Any] | None = None
         self.generator: _open_blocks.OpeningGenerator | None = None
         self._meter: Any = None
         self._entry_name = options["entry_name"]
@@ -153,6 +171,8 @@ class Recorder(_html.ShownRecorder):
         return () if scores is None else scores.lines()
 
     def __enter__(self) -> Recorder:
+        if self.not_entered is not None:
+            self.not_entered.detach()
         self._prepare()
         return self
 

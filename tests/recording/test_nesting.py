@@ -28,6 +28,7 @@ from gaitmap_results.exceptions import (
     InvalidChallengeError,
     InvalidNameError,
     NoChallengeError,
+    RecorderNotEnteredWarning,
     RecorderStateError,
 )
 
@@ -445,8 +446,11 @@ class TestNamingTheChallenge:
 
     def test_attach_needs_an_open_block(self) -> None:
         """Before the block there is nothing to attach to."""
+        recorder = recorded_run("entry")
         with pytest.raises(RecorderStateError, match="new"):
-            recorded_run("entry").attach(ExampleChallenge())
+            recorder.attach(ExampleChallenge())
+        with pytest.warns(RecorderNotEnteredWarning):
+            del recorder
 
     def test_argument(self, results: Path) -> None:
         """`challenge=` names it for the block and for the decorator."""
