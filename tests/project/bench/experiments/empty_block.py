@@ -63,7 +63,7 @@ def git_of_block():
     options = {"results_folder": STORE, "caller_file": Path(__file__)}
     state = read_git_state(Path.cwd(), **options)
     again = reread_git_state(state, **options)
-    assert not again.differs_from(state)
+    assert not again.differences
 
 
 def two_statuses():
