@@ -27,8 +27,10 @@ from gaitmap_results.exceptions import (
 from gaitmap_results.store.layout import METADATA_FILE
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.table import Table
 
+    from gaitmap_results.comparing.comparison import EntryComparison
     from gaitmap_results.demo.comparison import ComparedRun
     from gaitmap_results.demo.data import Report
 
@@ -36,6 +38,7 @@ __all__ = ["demo"]
 
 _DEFAULT_RESULTS = "gaitmap_results_demo"
 _DEMO_CODE = Path(__file__).parents[1] / "demo"
+_PAGE = "demo_report.html"
 _PLAIN_WIDTH = 100  # characters, where the output goes to a file or another program
 
 
@@ -51,16 +54,34 @@ def demo(results: Path | None, cache: Path | None, as_json: bool) -> None:
     or else ./gaitmap_results_demo. It takes about half a minute.
     """
     _check_extra()
+    folder = _results_folder(results)
     with _reported() as report, _third_parties_quiet():
-        runs = _record_all(_results_folder(results), cache, report)
+        runs = _record_all(folder, cache, report)
+        report("Writing the comparison", 0, 0)
+        comparison, page = _compare(runs, folder, cache)
     if as_json:
         click.echo(json.dumps([{**asdict(run), "path": str(run.path)} for run in runs], indent=2))
     else:
-        _show(runs)
+        _show(runs, comparison, page)
+
+
+def _compare(runs: list[ComparedRun], results: Path, cache: Path | None) -> tuple[EntryComparison, Path]:
+    """Compare the runs by the score of each participant, and write the page about it."""
+    from gaitmap_results.comparing.entries import compare_runs
+    from gaitmap_results.comparing.page import comparison_page
+    from gaitmap_results.comparing.report import write_page
+    from gaitmap_results.demo.data import default_cache
+
+    comparison = compare_runs({run.entry_name: run.path for run in runs}, include_debug=True)
+    # In a repository git would take the page for a change that nobody committed.
+    in_repository = any((parent / ".git").exists() for parent in (results, *results.parents))
+    page = ((cache or default_cache()) if in_repository else results) / _PAGE
+    write_page(page.absolute(), comparison_page(comparison, base=results))
+    return comparison, page.absolute()
 
 
 def _check_extra() -> None:
-    missing = [name for name in ("mobgap", "tpcp", "pip") if find_spec(name) is None]
+    missing = [name for name in ("mobgap", "tpcp", "pip", "scipy", "matplotlib", "jinja2") if find_spec(name) is None]
     if missing:
         raise MissingExtraError(
             f"The demo needs {', '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} not installed. "
@@ -130,7 +151,7 @@ def _third_parties_quiet() -> Iterator[None]:
         yield
 
 
-def _show(runs: list[ComparedRun]) -> None:
+def _show(runs: list[ComparedRun], comparison: EntryComparison, page: Path) -> None:
     console = terminal.console()
     if not terminal.at_terminal():
         console.width = int(os.environ.get("COLUMNS") or _PLAIN_WIDTH)
@@ -144,16 +165,30 @@ def _show(runs: list[ComparedRun]) -> None:
             "The code of the demo is not in the git repository here, so that the commit that is stored says nothing "
             "about it. Start runs of your own in the repository that holds their code."
         )
+    _show_comparison(console, comparison, runs)
     version_folder = runs[0].path.parents[1]
     # A path is never broken into lines, so that it can be copied.
     console.print(f"\nStored in {version_folder}", soft_wrap=True)
     for run in runs:
         console.print(f"  {run.path.relative_to(version_folder)}", soft_wrap=True)
+    console.print(f"\nNext: look at the comparison in a browser:\n  {page}", soft_wrap=True)
     console.print(
-        f"\nNext: open {METADATA_FILE} in one of these folders. It says which code, machine and packages made the "
+        f"Then open {METADATA_FILE} in one of the folders above. It says which code, machine and packages made the "
         "scores, and when. The example for a challenge and entries of your own is the code of this demo:"
     )
     console.print(f"  {_DEMO_CODE / 'challenge.py'}\n  {_DEMO_CODE / 'entries.py'}", soft_wrap=True)
+
+
+def _show_comparison(console: Console, comparison: EntryComparison, runs: list[ComparedRun]) -> None:
+    from gaitmap_results.comparing.sentences import power, sentences
+
+    console.print("\nWhich entry is better?", style="bold")
+    if any(run.is_debug_run for run in runs):
+        console.print("Debug runs are compared here, too; elsewhere they are left out unless you ask for them.")
+    for sentence in sentences(comparison):
+        console.print(sentence)
+    console.print(power(comparison))
+    console.print(comparison.scope)
 
 
 def _table(runs: list[ComparedRun]) -> Table:

@@ -34,7 +34,14 @@ needs_demo_extra = pytest.mark.skipif(
     find_spec("mobgap") is None or find_spec("tpcp") is None, reason="the extra 'demo' is not installed"
 )
 # All that the demo says on its error stream where everything goes well.
-OWN_LINES = ("Results folder: ", "Unpacking the recordings", "Loading mobgap", "Running entry ", "Saved ")
+OWN_LINES = (
+    "Results folder: ",
+    "Unpacking the recordings",
+    "Loading mobgap",
+    "Running entry ",
+    "Saved ",
+    "Writing the",
+)
 NOWHERE = "http://127.0.0.1:9/simple"
 COMMAND = (sys.executable, "-c", "from gaitmap_results.cli import main; main(prog_name='gaitmap-results')")
 
@@ -266,6 +273,19 @@ def test_demo_shows_the_four_entries(first_run):
 
 
 @needs_demo_extra
+def test_demo_ends_with_the_comparison_and_its_page(first_run):
+    """The demo says what three participants decide, that debug runs are compared, and where the page about it is."""
+    home, process = first_run
+    said = " ".join(process.stdout.split())
+    assert "6 comparisons were not tested: with 3 units the smallest p is 0.25." in said
+    assert "3 participants cannot decide which entry is better" in said
+    assert "Debug runs are compared here, too" in said
+    page = home / "gaitmap_results_demo" / "demo_report.html"
+    assert f"  {page}\n" in process.stdout
+    assert page.read_text(encoding="utf-8").count("<title>HA 00") == 8
+
+
+@needs_demo_extra
 def test_demo_is_quiet_where_nobody_watches(first_run):
     """Into a pipe go no colours and no progress bars, and no warning of a library is shown."""
     _, process = first_run
@@ -322,6 +342,11 @@ def test_demo_in_a_clean_repository_is_official(first_run, tmp_path):
         assert (run["is_debug_run"], run["debug_reasons"], run["caller_tracked"]) == (False, [], False)
         assert Path(run["path"]).parents[3] == tmp_path / "my results"
         assert not Path(run["path"]).name.startswith("_")
+    # A file of its own would make the next official run a debug run.
+    assert not subprocess.run(
+        ["git", "status", "--porcelain", "--", "*.html"], cwd=tmp_path, check=True, capture_output=True
+    ).stdout
+    assert (home / "caches" / "gaitmap_results" / "demo_report.html").is_file()
 
 
 @needs_demo_extra
