@@ -199,7 +199,8 @@ def _of_constant(value: Any, kind: str) -> Any:
         return text if text != "NaT" else {"class": kind, "repr": text}
     if isinstance(value, (Enum, logging.Logger)):
         return {"class": kind, "name": value.name}
-    if isinstance(value, type):
+    # Python 3.10 takes `list[int]` for a type.
+    if isinstance(value, type) and not hasattr(value, "__origin__"):
         return {"type": full_class_name(value)}
     if inspect.ismodule(value):
         return {"module": value.__name__}

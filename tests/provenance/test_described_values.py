@@ -118,6 +118,7 @@ PAIRS: dict[str, tuple[Any, Any]] = {
     "what looks like a long text": ({"length": 3, "sha256": "x"}, {"length": 3, "sha256": "y"}),
     "what looks like a set": ({"class": "builtins.set", "items": [1]}, {1}),
     "array in an object": (Shown(a=LONG), Shown(a=CHANGED)),
+    "array beside what cannot be pickled": (Shown(a=LONG, f=lambda: 1), Shown(a=CHANGED, f=lambda: 1)),
     "array in slots": (InSlots(LONG), InSlots(CHANGED)),
     "array in a hidden slot": (InSlots(1, LONG), InSlots(1, CHANGED)),
     "array in attrs": (WithAttrs(LONG), WithAttrs(CHANGED)),
