@@ -117,7 +117,7 @@ def recover_run(
     ...     run = unfinished_runs(folder)[0]
     ...     path = recover_run(run.run_id, folder, challenge_version="1.0.0")
     ...     [reason["code"] for reason in load_run_metadata(path)["debug_reasons"]]
-    ['recovered']
+    ['debug_run.default', 'recovered']
     """
     results_folder = find_results_folder(results)
     found = find_unfinished_run(results_folder, run_id)
