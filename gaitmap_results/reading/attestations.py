@@ -11,10 +11,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.run_files import read_run_json
+from gaitmap_results.store.layout import ATTESTATIONS_DIR
 
 __all__ = ["WITHDRAWN_FILE", "attestations_folder", "withdrawals", "withdrawn_reason"]
 
-_ATTESTATIONS: Final = ".attestations"
 #: Says in the folder of a run that it was withdrawn, and why.
 WITHDRAWN_FILE: Final = "withdrawn.json"
 _NO_REASON: Final = "no reason is given"
@@ -24,7 +24,7 @@ def attestations_folder(summary: RunSummary) -> Path | None:
     """Return the folder with what was said about a run; ``None`` if the run lies in no store. It need not exist."""
     store = _store(summary)
     name = _attested_id(summary)
-    return None if store is None or not _is_name(name) else Path(store, _ATTESTATIONS, name)
+    return None if store is None or not _is_name(name) else Path(store, ATTESTATIONS_DIR, name)
 
 
 def _attested_id(summary: RunSummary) -> str:
@@ -49,7 +49,7 @@ def withdrawals() -> Callable[[RunSummary], str | None]:
         if store is None or not (found := ids(store)):
             return None
         name = _attested_id(summary)
-        return _reason(Path(store, _ATTESTATIONS, name)) if name in found else None
+        return _reason(Path(store, ATTESTATIONS_DIR, name)) if name in found else None
 
     return reason
 
@@ -63,7 +63,7 @@ def _store(summary: RunSummary) -> str | None:
 
 def _attested_ids(store: str) -> frozenset[str]:
     try:
-        return frozenset(os.listdir(os.path.join(store, _ATTESTATIONS)))
+        return frozenset(os.listdir(os.path.join(store, ATTESTATIONS_DIR)))
     except OSError:
         return frozenset()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
@@ -102,10 +102,26 @@ def _metadata(path: Path) -> Mapping[str, Any]:
 
 
 def _is_same_call(entry: PlannedEntry, path: Path) -> bool:
+    """Say whether a run was made by the same function with the same arguments; what cannot be told is not the same."""
     recorded = _metadata(path).get("entry")
-    if entry.function is None or not isinstance(recorded, Mapping):
-        return True
-    return bool(recorded.get("name") == entry.function[1])
+    if entry.call is None:
+        return recorded is None
+    if not isinstance(recorded, Mapping) or recorded.get("name") != entry.call.name or entry.call.arguments is None:
+        return False
+    if recorded.get("module") is not None and entry.call.module is not None:
+        same_place = bool(recorded["module"] == entry.call.module)
+    else:
+        file = recorded.get("file")
+        same_place = bool(file and entry.call.file and PurePath(str(file)).name == entry.call.file.name)
+    return same_place and recorded.get("arguments") == _as_stored(entry.call.arguments)
+
+
+def _as_stored(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _as_stored(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_as_stored(each) for each in value]
+    return str(value) if isinstance(value, PurePath) else value
 
 
 @dataclass
@@ -139,6 +155,10 @@ class _Surroundings:
             shown = ", ".join(f"{name} {packages.get(name)} → {installed.get(name)}" for name in changed[:3])
             yield f"packages: {shown}" + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
 
+        code = recorded.get("code")
+        for repository in code.get("repositories") or [] if isinstance(code, Mapping) else []:
+            yield from _repository_differences(repository)
+
     def _git(self, entry: PlannedEntry) -> tuple[str | None, bool | None]:
         key = (entry.plan.git_dirty_ignore, entry.plan.results_folder)
         if key not in self._facts:
@@ -152,6 +172,22 @@ class _Surroundings:
 
             self._packages = installed_packages().versions
         return self._packages
+
+
+def _repository_differences(recorded: Mapping[str, Any]) -> Iterator[str]:
+    """Yield in what another repository differs from what it was when a run was recorded."""
+    from gaitmap_results.provenance.git import GitUnreadableError, read_git_state
+
+    name = recorded.get("path") or recorded.get("remote") or "another repository"
+    try:
+        state = read_git_state(Path(str(recorded.get("path"))).expanduser())
+    except (GitUnreadableError, OSError, RuntimeError):
+        yield f"{name} cannot be found"
+        return
+    if state.dirty:
+        yield f"{name} has uncommitted changes"
+    elif state.commit != recorded.get("commit"):
+        yield f"{name}: {_short(recorded.get('commit'))} → {_short(state.commit)}"
 
 
 def _short(commit: object) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -15,6 +15,8 @@ from gaitmap_results.recording.decorator import recorded_call
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.suites.entry import Entry
 from gaitmap_results.suites.task import Task, make_task
+from gaitmap_results.user_code.entry import Entry as Call
+from gaitmap_results.user_code.entry import describe_entry
 
 __all__ = ["PlannedEntry", "plan_entries"]
 
@@ -29,18 +31,15 @@ class PlannedEntry:
         As it will be stored.
     plan
         What its record will be.
-    function
-        The module and the qualified name of a decorated function; ``None`` for an ``Entry``.
-    arguments
-        The arguments it will be called with, by name.
+    call
+        The call of a decorated function; ``None`` for an ``Entry``.
     task
         The entry on its way.
     """
 
     entry_name: str | tuple[str, ...]
     plan: SavePlan
-    function: tuple[str, str] | None
-    arguments: Mapping[str, Any]
+    call: Call | None
     task: Task
 
 
@@ -61,7 +60,7 @@ def _planned(entry: Any, number: int) -> PlannedEntry:
     block_id = str(uuid4())
     if isinstance(entry, Entry):
         plan = make_plan(block_options(entry.name, **entry.options))
-        return PlannedEntry(plan.entry_name, plan, None, {}, make_task(entry, block_id))
+        return PlannedEntry(plan.entry_name, plan, None, make_task(entry, block_id))
     function, args, keywords = _unwrapped(entry)
     call = recorded_call(function)
     if call is None:
@@ -70,9 +69,9 @@ def _planned(entry: Any, number: int) -> PlannedEntry:
             "partials of them, and Entry(name, challenge, optimizer)."
         )
     plan = make_plan(block_options(call.name, **call.options))
-    arguments = _bound(function, args, keywords)
-    identity = (str(function.__module__), str(function.__qualname__))
-    return PlannedEntry(plan.entry_name, plan, identity, arguments, make_task(entry, block_id))
+    _check_arguments(function, args, keywords)
+    described = describe_entry(function, None, args, keywords)
+    return PlannedEntry(plan.entry_name, plan, described, make_task(entry, block_id))
 
 
 def _unwrapped(entry: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
@@ -85,12 +84,10 @@ def _unwrapped(entry: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
     return entry, args, keywords
 
 
-def _bound(function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> dict[str, Any]:
+def _check_arguments(function: Callable[..., Any], args: tuple[Any, ...], keywords: dict[str, Any]) -> None:
     try:
-        call = inspect.signature(function, follow_wrapped=False).bind(*args, **keywords)
+        inspect.signature(function).bind(*args, **keywords)
     except TypeError as error:
         raise InvalidOptionError(
             f"The entry {function.__qualname__} cannot be called: {error}. Give the arguments with functools.partial."
         ) from error
-    call.apply_defaults()
-    return dict(call.arguments)

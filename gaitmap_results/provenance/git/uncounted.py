@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gaitmap_results.provenance.git.ignoring import IgnoreList, is_in, path_in_repository
-from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE, UNFINISHED_DIR, run_folder_start
+from gaitmap_results.store.layout import (
+    ATTESTATIONS_DIR,
+    MANIFEST_FILE,
+    METADATA_FILE,
+    UNFINISHED_DIR,
+    run_folder_start,
+)
 from gaitmap_results.store.rescue import is_rescue_folder
 
 __all__ = ["Uncounted"]
 
-_OWN_FOLDERS = (UNFINISHED_DIR, ".attestations")
+_OWN_FOLDERS = (UNFINISHED_DIR, ATTESTATIONS_DIR)
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # In a job of Slurm; its log is named so unless the user named it.
 _SLURM_LOG = re.compile(rb"(?:.*/)?slurm-[^/]*\.(?:out|err)", re.DOTALL)
