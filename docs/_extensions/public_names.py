@@ -24,7 +24,8 @@ _GROUPS = {
 }
 # How the package tells a recorder what it observes. No user calls these.
 _NOT_FOR_USERS = {
-    f"Recorder.{name}"
+    f"{owner}.{name}"
+    for owner in ("InsideBlock", "Recorder")
     for name in ("challenge_failed", "challenge_finished", "challenge_starts", "challenge_was_saved", "offer")
 }
 

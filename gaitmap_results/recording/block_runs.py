@@ -36,13 +36,6 @@ _logger = logging.getLogger("gaitmap_results")
 class BlockRuns:
     """The runs of one block and their folders; may be told of runs from any thread.
 
-    Parameters
-    ----------
-    entry_name
-        The name of the entry.
-    given
-        The challenges that the user gave.
-
     Attributes
     ----------
     named

@@ -29,6 +29,7 @@ from gaitmap_results.recording.awaited_block import claim_block_id
 from gaitmap_results.recording.block_runs import BlockRuns
 from gaitmap_results.recording.ending import publish_in_block, tell_of_published
 from gaitmap_results.recording.failure import describe_failure, is_clean_exit, status_of, tell_with
+from gaitmap_results.recording.inside_block import InsideBlock
 from gaitmap_results.recording.observing import observe_again
 from gaitmap_results.recording.signals import HandledSignals, check_signals
 from gaitmap_results.saving.advice import (
@@ -56,7 +57,7 @@ _logger = logging.getLogger("gaitmap_results")
 _C = TypeVar("_C")
 
 
-class Recorder(_html.ShownRecorder):
+class Recorder(InsideBlock, _html.ShownRecorder):
     """Records every challenge that runs while its block is open; made by :func:`gaitmap_results.recorded_run`.
 
     Attributes
@@ -127,44 +128,6 @@ class Recorder(_html.ShownRecorder):
     def __repr__(self) -> str:
         where = f", path_={str(self.path_)!r}" if self.path_ else ""
         return f"Recorder({self._entry_name!r}, status_={self.status_!r}{where})"
-
-    @property
-    def files_dir(self) -> Path:
-        """A folder for your own files, such as figures, fitted models or logs.
-
-        They are published as ``files/`` in the run folder, listed in its manifest, and kept if the run fails.
-        If several challenges run in the block, each run gets all of them.
-        Close the files before the block ends.
-
-        Raises
-        ------
-        RecorderStateError
-            If the block is not open.
-        """
-        if self.status_ != "running":
-            raise RecorderStateError(
-                f"files_dir is there while the block is open; this recorder is {self.status_!r}. "
-                "After the block, the files are in recorder.path_ / 'files'."
-            )
-        return self.runs.files.make_folder()
-
-    def attach(self, challenge: _C) -> _C:
-        """Name a challenge that is to be saved when the block ends, and return it.
-
-        Only needed where its run cannot be observed: in another process, or of a class that is no challenge class.
-
-        Raises
-        ------
-        InvalidChallengeError, InvalidNameError
-            If it is no challenge.
-        RecorderStateError
-            If the block is not open.
-        """
-        if self.status_ != "running":
-            raise RecorderStateError(f"Attach a challenge while the block is open; this recorder is {self.status_!r}.")
-        check_challenge(challenge)
-        self.runs.named.given.append(challenge)
-        return challenge
 
     def _score_lines(self) -> Sequence[str]:
         scores = Scores.stored_in(self.paths_[-1])
@@ -328,33 +291,6 @@ class Recorder(_html.ShownRecorder):
         while isinstance(block, Recorder):
             block.runs.nested_saved.append(challenge)
             block = block.parent
-
-    def core_results_of(self, challenge: Any) -> Path | None:
-        """Return the folder with the core results of a challenge's last run, if they are stored already."""
-        found = self.runs.core_results_of(challenge)
-        if found is None and isinstance(self.parent, Recorder):
-            return self.parent.core_results_of(challenge)
-        return found
-
-    def challenge_was_saved(
-        self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False
-    ) -> None:
-        """Learn that the user saved a challenge with ``save_run``, here or in a block inside of this one.
-
-        It is the challenge's latest run; earlier ones, and one that follows, are other results.
-        """
-        if not nested:
-            self.runs.files.were_given_to(path)
-        if self.runs.was_saved(challenge, nested=nested):
-            self.paths_.append(path)
-            self.metadata_ = metadata
-        if isinstance(self.parent, Recorder):
-            self.parent.challenge_was_saved(challenge, path, metadata, nested=True)
-
-    def offer(self, *objects: Any, returned: Any = None) -> None:
-        """Name objects among which the challenge may be, if none is seen running; what was returned counts first."""
-        self.runs.named.offered.extend(objects)
-        self.runs.named.returned = returned
 
     def _note_signal(self, name: str) -> None:
         self.status_ = "terminated"

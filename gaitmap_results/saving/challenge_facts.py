@@ -8,7 +8,7 @@ from typing import Any
 from gaitmap_results.provenance.collector import Collector
 from gaitmap_results.provenance.parameters import dataset_columns, describe_dataset, describe_parameters
 from gaitmap_results.store.json_values import safe_repr
-from gaitmap_results.typed_results.scores import collect_scores
+from gaitmap_results.typed_results.given_scores import collect_scores
 
 __all__ = ["ChallengeFacts"]
 

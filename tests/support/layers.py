@@ -62,7 +62,7 @@ ALLOWED_UPWARD: Mapping[tuple[str, str], str] = {}
 
 IMPORTING_FUNCTIONS = frozenset({"importlib.import_module", "import_module", "__import__"})
 FORBIDDEN_NAMES = frozenset({"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"})
-MAX_LINES = 400
+MAX_LINES = 350
 MAY_PRINT = frozenset({"cli", "demo"})
 
 

@@ -1,0 +1,89 @@
+"""Say what code inside of a block can ask and tell its recorder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gaitmap_results.challenge import check_challenge
+from gaitmap_results.exceptions import RecorderStateError
+from gaitmap_results.recording.block_runs import BlockRuns
+
+__all__ = ["InsideBlock"]
+
+_C = TypeVar("_C")
+
+
+class InsideBlock:
+    """The side of a recorder that the code in its block sees."""
+
+    status_: str
+    runs: BlockRuns
+    paths_: list[Path]
+    metadata_: dict[str, Any] | None
+    parent: Any
+
+    @property
+    def files_dir(self) -> Path:
+        """A folder for your own files, such as figures, fitted models or logs.
+
+        They are published as ``files/`` in the run folder, listed in its manifest, and kept if the run fails.
+        If several challenges run in the block, each run gets all of them.
+        Close the files before the block ends.
+
+        Raises
+        ------
+        RecorderStateError
+            If the block is not open.
+        """
+        if self.status_ != "running":
+            raise RecorderStateError(
+                f"files_dir is there while the block is open; this recorder is {self.status_!r}. "
+                "After the block, the files are in recorder.path_ / 'files'."
+            )
+        return self.runs.files.make_folder()
+
+    def attach(self, challenge: _C) -> _C:
+        """Name a challenge that is to be saved when the block ends, and return it.
+
+        Only needed where its run cannot be observed: in another process, or of a class that is no challenge class.
+
+        Raises
+        ------
+        InvalidChallengeError, InvalidNameError
+            If it is no challenge.
+        RecorderStateError
+            If the block is not open.
+        """
+        if self.status_ != "running":
+            raise RecorderStateError(f"Attach a challenge while the block is open; this recorder is {self.status_!r}.")
+        check_challenge(challenge)
+        self.runs.named.given.append(challenge)
+        return challenge
+
+    def core_results_of(self, challenge: Any) -> Path | None:
+        """Return the folder with the core results of a challenge's last run, if they are stored already."""
+        found = self.runs.core_results_of(challenge)
+        if found is None and isinstance(self.parent, InsideBlock):
+            return self.parent.core_results_of(challenge)
+        return found
+
+    def challenge_was_saved(
+        self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False
+    ) -> None:
+        """Learn that the user saved a challenge with ``save_run``, here or in a block inside of this one.
+
+        It is the challenge's latest run; earlier ones, and one that follows, are other results.
+        """
+        if not nested:
+            self.runs.files.were_given_to(path)
+        if self.runs.was_saved(challenge, nested=nested):
+            self.paths_.append(path)
+            self.metadata_ = metadata
+        if isinstance(self.parent, InsideBlock):
+            self.parent.challenge_was_saved(challenge, path, metadata, nested=True)
+
+    def offer(self, *objects: Any, returned: Any = None) -> None:
+        """Name objects among which the challenge may be, if none is seen running; what was returned counts first."""
+        self.runs.named.offered.extend(objects)
+        self.runs.named.returned = returned
