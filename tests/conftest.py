@@ -30,7 +30,7 @@ def _hermetic_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     """Hide the machine's git settings, its config of gaitmap_results, and any repository around the tests."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(("GIT_", "GAITMAP_RESULTS_", "SLURM_")):
+            if name.startswith(("GIT_", "GAITMAP_", "SLURM_")) or name in ("NO_COLOR", "FORCE_COLOR"):
                 patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")

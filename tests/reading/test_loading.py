@@ -24,6 +24,7 @@ from gaitmap_results.exceptions import (
     CorruptRunError,
     InvalidChallengeError,
     RunNotFoundError,
+    UnloadableResultsWarning,
     WrongChallengeError,
 )
 
@@ -162,7 +163,8 @@ def test_a_challenge_without_loading_says_what_to_write(tmp_path: Path) -> None:
         def save_core_results(self, folder_path: Path) -> None:
             (folder_path / "x").write_text("x")
 
-    path = save_run(SaveOnly(), "entry", custom_metadata={}, path=tmp_path, use_git=False)
+    with pytest.warns(UnloadableResultsWarning, match="load_core_results"):
+        path = save_run(SaveOnly(), "entry", custom_metadata={}, path=tmp_path, use_git=False)
     with pytest.raises(NotImplementedError, match="load_core_results"):
         load_run(SaveOnly, path)
 

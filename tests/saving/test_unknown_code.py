@@ -55,7 +55,7 @@ def test_code_without_a_file_that_stores_into_its_own_folder(tmp_path):
         "print([reason['code'] for reason in r.metadata_['debug_reasons']])"
     )
     done = run_python("-c", script, cwd=repository.path / "analysis")
-    assert done.stdout.strip() == "['git.dirty']"
+    assert done.stdout.strip() == "['git.dirty', 'code.unidentified']"
 
 
 def test_paths_that_are_keys_are_rewritten(tmp_path):
