@@ -35,7 +35,7 @@ class SchemaTable(SphinxDirective):
         part = schema
         for name in "".join(self.arguments).split("."):
             found = part.get("items") if name == "items" else part.get("properties", {}).get(name)
-            part = _resolved(found or schema["$defs"].get(name, part), schema)
+            part = _resolved(found or schema.get("$defs", {}).get(name, part), schema)
         rows = list(_rows(part, schema, nested="nested" in self.options))
         chosen = " ".join(self.content).split() or [key for key, _, _ in rows]
         missing = set(chosen) - {key for key, _, _ in rows}
