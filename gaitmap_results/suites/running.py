@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, wait
 from pathlib import Path
 from typing import Any, Literal
 
@@ -126,17 +126,27 @@ def _run_in_fresh_processes(
 def _run(waiting: dict[int, PlannedEntry], executor: Executor, tell: Callable[[int, EntryOutcome], None]) -> None:
     started = time.perf_counter()
     running: dict[Future[TaskResult], int] = {}
+    broken: dict[int, BaseException] = {}
     try:
         for number, entry in waiting.items():
             try:
                 running[executor.submit(run_task, entry.task)] = number
             except RuntimeError as error:  # a pool that is broken or closed takes no more
-                tell(number, _without_answer(entry, error, None))
+                broken[number] = error
         while running:
             finished, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 number = running.pop(future)
-                tell(number, _outcome(waiting[number], future, time.perf_counter() - started))
+                raised = None if future.cancelled() else future.exception()
+                if isinstance(raised, BrokenExecutor):
+                    broken[number] = raised
+                else:
+                    tell(number, _outcome(waiting[number], future, time.perf_counter() - started))
+        if broken:
+            # The processes of a pool that breaks are ended, and until then one of them may still store its run.
+            executor.shutdown(wait=True)
+        for number, why in broken.items():
+            tell(number, _without_answer(waiting[number], why, None))
     except BaseException:
         for future in running:
             future.cancel()

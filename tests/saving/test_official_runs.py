@@ -700,9 +700,10 @@ def test_git_has_answered_before_a_challenge_is_asked_for_its_results(project: P
     """A challenge that waits for all processes finds only its own, and what it writes then is no change of the run."""
     challenge = _OfManyProcesses()
     challenge.result_ = 42  # of a run that was not seen
+    others = psutil.Process().children()  # such as pools that earlier tests left behind
     recorder = project.function("enter")(path=project.results, debug_run=False, challenge=challenge)
     recorder.__exit__(None, None, None)
-    assert challenge.processes == []
+    assert [process for process in challenge.processes if process not in others] == []
     assert read(recorder.path_)["is_debug_run"] is False
 
 
