@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,8 +81,18 @@ def test_a_class_of_a_script_has_one_name(tmp_path: Path, way: str, kind: str) -
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content, encoding="utf-8")
     arguments, expected = WAYS[way]
+    if way == "trace":
+        _skip_where_wrapt_cannot_be_traced(tmp_path)
     paths = [str(tmp_path), str(tmp_path / "site-packages"), python_environment()["PYTHONPATH"]]
     run_python(*arguments, cwd=tmp_path, env={"PYTHONPATH": os.pathsep.join(paths)}, stdin="quit\n" * 9)
     found = [json.loads(file.read_text("utf-8")) for file in tmp_path.glob("results/*/*/*/*/metadata.json")]
     names = {each["entry_name"]: each["challenge_name"] for each in found}
     assert names == {"main": expected, "thread": expected}
+
+
+def _skip_where_wrapt_cannot_be_traced(folder: Path) -> None:
+    """Skip where Python 3.10 forgets a class body's variables while it traces the import of wrapt 2."""
+    (folder / "probe.py").write_text("import wrapt\n", encoding="utf-8")
+    command = [sys.executable, "-m", "trace", "--count", "-C", "counts", "probe.py"]
+    if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode:
+        pytest.skip("wrapt cannot be imported while this Python traces")
