@@ -22,7 +22,6 @@ from gaitmap_results.exceptions import (
     GaitmapResultsWarning,
     MissingExtraError,
     NoResultsFolderError,
-    UntrackedCallerWarning,
 )
 from gaitmap_results.store.layout import METADATA_FILE
 
@@ -147,7 +146,6 @@ def _third_parties_quiet() -> Iterator[None]:
         warnings.simplefilter("default", GaitmapResultsWarning)
         # What these say is said once, below the table.
         warnings.simplefilter("ignore", DebugRunWarning)
-        warnings.simplefilter("ignore", UntrackedCallerWarning)
         yield
 
 
