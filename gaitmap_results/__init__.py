@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from gaitmap_results.reading.selecting import filter_results, get_all_result_paths, get_latest_result
     from gaitmap_results.reading.table import generate_overview_table, get_metadata_as_df
     from gaitmap_results.reading.verifying import RunVerification, verify_run
-    from gaitmap_results.suites.dask_tasks import dask_executor
+    from gaitmap_results.suites.dask_executor import dask_executor
     from gaitmap_results.suites.entry import Entry
     from gaitmap_results.suites.outcome import EntryOutcome
-    from gaitmap_results.suites.running import run_entries
+    from gaitmap_results.suites.run_entries import run_entries
     from gaitmap_results.unfinished.listing import UnfinishedRun, unfinished_runs
     from gaitmap_results.unfinished.recovering import discard_run, recover_run
 
@@ -111,8 +111,8 @@ _MODULES = {
     "EntryComparison": "comparing.comparison",
     "Entry": "suites.entry",
     "EntryOutcome": "suites.outcome",
-    "dask_executor": "suites.dask_tasks",
-    "run_entries": "suites.running",
+    "dask_executor": "suites.dask_executor",
+    "run_entries": "suites.run_entries",
     "LoadedRun": "reading.loading",
     "ResultReturn": "reading.loading",
     "RunDiff": "comparing.run_diff",

@@ -15,12 +15,12 @@ from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.showing.text import duration, printable
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.json_files import read_json
-from gaitmap_results.suites.dask_tasks import executor_at
-from gaitmap_results.suites.done import find_unfinished, why_not_done
-from gaitmap_results.suites.finding import find_entries
+from gaitmap_results.suites.dask_executor import executor_at
+from gaitmap_results.suites.discovery import find_entries
 from gaitmap_results.suites.outcome import EntryOutcome
 from gaitmap_results.suites.planning import PlannedEntry, plan_entries
-from gaitmap_results.suites.running import run_entries
+from gaitmap_results.suites.run_entries import run_entries
+from gaitmap_results.suites.skipping import find_unfinished, why_not_done
 
 __all__ = ["run"]
 

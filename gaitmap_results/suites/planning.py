@@ -14,7 +14,7 @@ from gaitmap_results.recording.block import block_options
 from gaitmap_results.recording.decorator import recorded_call
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.suites.entry import Entry
-from gaitmap_results.suites.task import Task, make_task
+from gaitmap_results.suites.sending import Task, make_task
 from gaitmap_results.user_code.entry import Entry as Call
 from gaitmap_results.user_code.entry import describe_entry
 

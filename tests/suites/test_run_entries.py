@@ -149,7 +149,6 @@ def test_what_was_stored_counts_as_recorded(suite, tmp_path):
     script.write_text(
         "import os\n"
         "from suite_entries import Steps, entry\n"
-        "import gaitmap_results.suites.task as task\n"
         "@entry\n"
         "def dying():\n"
         "    Steps().run(5)\n"

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.suites.done import Done, find_done, find_run_of_block
 from gaitmap_results.suites.fresh_processes import FreshProcesses
 from gaitmap_results.suites.outcome import EntryOutcome
 from gaitmap_results.suites.planning import PlannedEntry, plan_entries
-from gaitmap_results.suites.task import TaskResult, run_task
+from gaitmap_results.suites.sending import TaskResult, run_task
+from gaitmap_results.suites.skipping import Done, find_done, find_run_of_block
 
 __all__ = ["run_entries"]
 
