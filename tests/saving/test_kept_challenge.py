@@ -328,10 +328,10 @@ def test_a_method_of_a_mixin_or_of_the_object_counts(tmp_path):
 def test_the_challenge_of_the_readme_survives_numpy(tmp_path):
     """The first challenge that anybody copies saves what gait algorithms return."""
     text = (TOP / "README.md").read_text(encoding="utf-8")
-    code = next(block for block in text.split("```python\n")[1:] if "class StrideLengthChallenge" in block)
-    names: dict[str, Any] = {"load": lambda _: [], "__name__": "readme"}
-    exec(code.split("```")[0], names)
-    challenge = names["StrideLengthChallenge"](None)
+    code = text.partition("```python\n")[2].partition("\nwith recorded_run")[0]
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(code, names)
+    challenge = names["StrideTimeChallenge"]()
     challenge.errors_ = {"a": np.int64(1), "b": np.float32(0.5), "c": np.arange(2), "d": np.bool_(True), "e": 1.5}
     challenge.save_core_results(tmp_path)
     assert challenge.load_core_results(tmp_path) == {"a": 1, "b": 0.5, "c": [0, 1], "d": True, "e": 1.5}

@@ -1,6 +1,7 @@
 """Runs the pages of the documentation: writes their files, types their commands, and compares what is shown.
 
-In a page, a Python block with a caption is a file of that name, and a ``console`` block is what somebody typed after
+In a page, a Python block with a caption is a file of that name, and so is one that begins with a comment of nothing but
+the name (README.md is also read where captions are not understood). A ``console`` block is what somebody typed after
 ``$`` and saw below it.
 Blocks follow each other as a reader would carry them out; what differs from one time to the next (times, hashes, ids,
 the folder that all happens in) is compared in a common form.
@@ -35,6 +36,7 @@ _SHOWN_PACKAGES = f"{SHOWN_HOME}/venv/lib/python3.12/site-packages"
 
 _BLOCK = re.compile(r"^(?P<fence>`{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL)
 _CAPTION = re.compile(r"\A:caption: *(?P<name>\S+)\n(?::[^\n]*\n)*\n?")
+_NAME_IN_FILE = re.compile(r"\A# (?P<name>\S+\.py)\n")
 _INSTALL = re.compile(r"^python -m pip install ")
 _HASH = re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{7,64}\b")
 _WORD_HASH = re.compile(r"[a-f]{7,64}\*?\Z")
@@ -74,8 +76,11 @@ class Page:
         for block in _BLOCK.finditer(self.text):
             language = block["info"].removeprefix("{code-block}").strip()
             caption = _CAPTION.match(block["body"])
+            named = _NAME_IN_FILE.match(block["body"]) if language == "python" else None
             if caption is not None:
                 yield File(caption["name"], block["body"][caption.end() :])
+            elif named is not None:
+                yield File(named["name"], block["body"])
             elif language == "console":
                 yield Session(block.start("body"), block["body"])
 
