@@ -27,13 +27,17 @@ _SECRET_WORDS: Final = (
     | frozenset({"auth", "oauth", "authorization", "bearer", "cookie", "cookies", "credential", "credentials"})
     | frozenset({"apikey", "apikeys", "accesskey", "privatekey"})
 )
-_SECRET_KEYS: Final = frozenset({"api", "access", "private"})
+# `api_key` and `db_pass` are secret, `key_points` and `low_pass` are not.
+_SECRET_KEYS: Final = frozenset({"api", "access", "private", "account", "encryption", "master", "signing"})
+_SECRET_PASSES: Final = frozenset({"admin", "db", "email", "ftp", "mysql", "postgres", "proxy", "root", "smtp", "user"})
 # Written as one word: PGPASSWORD, authtoken.
 _SECRET_ENDINGS: Final = ("password", "passwd", "passphrase", "secret", "token", "apikey")
-# `n_token`, `max_token_length`: how many of them, and no token.
-_COUNTS: Final = frozenset({"n", "num", "number", "max", "min", "count", "length", "len", "limit", "size", "total"})
+# `n_token`, `max_token_length`, `cls_token`: a count or a parameter of a network, and no token.
+_OTHER_TOKENS: Final = frozenset(
+    {"n", "num", "number", "max", "min", "count", "length", "len", "limit", "size", "total", "dim", "type"}
+) | frozenset({"bos", "class", "cls", "eos", "mask", "pad", "per", "sep", "unk"})
 _SECRET_OPTIONS: Final = frozenset({"pass", "pat", "key", "otp", "sas"})
-_SECRET_IN_QUERIES: Final = frozenset({"sig", "signature"})
+_SECRET_IN_QUERIES: Final = frozenset({"sig", "signature", *_SECRET_OPTIONS})
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
 _TOKEN: Final = re.compile(
@@ -42,31 +46,46 @@ _TOKEN: Final = re.compile(
     r"gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|hf_[A-Za-z0-9]{30,}"
     r"|gl(?:pat|dt|rt|rtr|ptt|cbt|soat|ft|imt|agent|wt|oas)-[\w-]{20,}"
     r"|xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])"
+    r"|AIza[\w-]{35}|sk-[A-Za-z0-9]{32,}|sk-(?:admin|ant|or|proj|svcacct)-[\w-]{20,}|[rs]k_live_[A-Za-z0-9]{20,}"
+    r"|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,}|dckr_pat_[\w-]{20,}|hooks\.slack\.com/services/[\w/]{20,}"
     r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)",
     re.DOTALL,
 )
 # What a token needs; most texts have none of it.
-_TOKEN_STARTS: Final = re.compile("-----BEGIN |gh[pousr]_|github_pat_|hf_|gl[a-z]{2,5}-|xox|xapp-|A[A-Z]{3}|eyJ")
-
-# `password=`, `"api_key": `, `'token' => ` and `secret: str = `; one that is part of a comparison is none.
-_NAMED: Final = re.compile(
-    r"""(?<![\w-])(?<!//)([\w-]+)(\\*["']?\s*(?:=>|:=|=(?!=)|:(?![:=/])(?:[ \t]*[\w.\[\]|]+[ \t]*=(?!=))?)\s*)"""
+_TOKEN_STARTS: Final = re.compile(
+    "-----BEGIN |gh[pousr]_|github_pat_|hf_|gl[a-z]{2,5}-|xox|xapp-|A[A-Z]{3}|eyJ"
+    r"|AIza|sk-|k_live_|npm_|pypi-|dckr_pat_|hooks\.slack"
 )
+
+# `password=`, `"api_key": `, `'token' => ` and `environ["TOKEN"] = `; one that is part of a comparison is none.
+_NAMED: Final = re.compile(r"""(?<![\w-])(?<!//)([\w-]+)(\\*["']?\]?\s*(?:=>|:=|=(?!=)|:(?![:=/]))\s*)""")
+# What stands between a name and its value in `secret: str | None = "...`.
+_TYPE: Final = r"[\w.]+(?:\[[\w.,| \[\]]{0,100}\])?"
+_ANNOTATION: Final = re.compile(rf"""(["']?){_TYPE}(?:[ \t]*\|[ \t]*{_TYPE})*\1[ \t]*=(?!=)[ \t]*""")
+# `Token("...`, `("token", "...` as a pair, and `wrong password '...`.
+_CALLED: Final = re.compile(r"""(?<![\w-])([\w-]+)\(\s*(?=[bru]{0,2}["'])""")
+_PAIR: Final = re.compile(r"""(?:\(|\[\s*\[|\],\s*\[)\s*["']([\w-]+)["'],\s*""")
+_SAID: Final = re.compile(r"""(?<![\w-])([\w-]+)[ \t]+(?=(["'])[^\s"']{6,}\2)""")
 _OPTION: Final = re.compile(r"""(?<![\w-])(--?[A-Za-z][\w-]*)(["']?(?:,\s*|[ \t]+|=))(?!--)""")
 _IN_QUERY: Final = re.compile(r"(?:[?&]|&amp;|%3f|%26)([\w.-]+)(?:=|%3d)", re.IGNORECASE)
-_QUOTED: Final = r"""[bru]{0,2}(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_QUOTED: Final = r"""[bruf]{0,2}(?:\'\'\'.*?\'\'\'|\"{3}.*?\"{3}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _VALUE: Final = re.compile(
     # In quotes, in escaped quotes, in quotes that were cut off.
-    rf"""(?P<quoted>{_QUOTED})|(?P<escape>\\+["']).*?(?P=escape)|[bru]{{0,2}}["'][^\n]*"""
-    # The repr of an object or a collection, one level deep.
-    rf"""|[\w.]*[(\[{{](?:[^()\[\]{{}}'"]|{_QUOTED})*[)\]}}]"""
+    rf"""(?P<quoted>{_QUOTED})|(?P<escape>\\+["']).*?(?P=escape)|[bruf]{{0,2}}["'][^\n]*"""
+    # The repr of an object between angles.
+    r"""|<[^<>\n]*>"""
     # A word: up to white space, or to what ends it in a repr, a list or a sentence.
     r"""|(?:[^\s,;&'"()\[\]{}\\]|[(\[{\\]|[,;](?!\s|$|["'\\]*[\w-]+\\*["']?\s*[=:])|[)\]}](?![\s,;.:)\]}'"]|$))+""",
     re.DOTALL,
 )
+# The repr of an object or a collection, and what counts in it.
+_OPENING: Final = re.compile(r"[\w.]*[(\[{]")
+_NESTING: Final = re.compile(rf"""(?P<other>\\.|{_QUOTED})|(?P<opening>[(\[{{])|[)\]}}]""", re.DOTALL)
+_MAX_NESTED: Final = 20
 _IN_URL: Final = re.compile(r"(?:[^\s&#'\"<>%]|%(?!26|23)[0-9A-Fa-f]{2}|<redacted>)+")
 _SCHEME: Final = re.compile(r"(?:Basic|Bearer|Digest|Negotiate|Token|ApiKey)\s+", re.IGNORECASE)
 _COOKIES: Final = re.compile(r"[ \t]*([^\s;='\"]+=[^\s;,'\"]+)(?:;[ \t]*[^\s;=]+=[^\s;,'\"]*)*")
+_COOKIE_SHOWN: Final = re.compile(rf"(<Cookie [^\s=<>]+=)(?:{REDACTED}|[^\s>]+)")
 _BEARER: Final = re.compile(r"(\bbearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
 _USER_IN_URL: Final = re.compile(
     r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
@@ -92,13 +111,14 @@ def is_secret_name(name: str) -> bool:
     """
     words = [word.lower() for word in _WORD.findall(name[:1000])]
     found = [word for word in words if word in _SECRET_WORDS or word.endswith(_SECRET_ENDINGS)]
-    found += [f"{one}{other}" for one, other in pairwise(words) if one in _SECRET_KEYS and other in ("key", "keys")]
-    return bool(found) and not (found == ["token"] and not _COUNTS.isdisjoint(words))
+    found += [one for one, other in pairwise(words) if one in _SECRET_KEYS and other in ("key", "keys")]
+    found += [one for one, other in pairwise(words) if one in _SECRET_PASSES and other == "pass"]
+    return bool(found) and not (found == ["token"] and not _OTHER_TOKENS.isdisjoint(words))
 
 
 def _is_secret_option(name: str) -> bool:
-    """Say whether an option (``--github-pat``) takes a secret."""
-    return name.startswith("-") and (is_secret_name(name) or name.lower().rpartition("-")[2] in _SECRET_OPTIONS)
+    """Say whether an option (``--github-pat``, ``--db.key``) takes a secret."""
+    return name.startswith("-") and (is_secret_name(name) or re.split("[-.]", name.lower())[-1] in _SECRET_OPTIONS)
 
 
 def holds_token(text: str) -> bool:
@@ -128,8 +148,9 @@ def without_secrets(text: str) -> str:
     'Conn(password=<redacted>, low_pass=12), prog --token <redacted> --fold 2'
     """
     text = _USER_IN_URL.sub(rf"\g<scheme>{REDACTED}@", without_tokens(text))
-    for pattern, judge in ((_IN_QUERY, _in_query), (_NAMED, _after_name), (_OPTION, _after_option)):
+    for pattern, judge in _PLACES:
         text = _replaced(text, pattern, judge)
+    text = _COOKIE_SHOWN.sub(rf"\g<1>{REDACTED}", text)
     return _BEARER.sub(rf"\g<1>{REDACTED}", text)
 
 
@@ -158,6 +179,9 @@ def _after_name(named: re.Match[str]) -> _Span | None:
         header = _COOKIES.match(text, text.index(":", named.end(1)) + 1)
         if header is not None:
             return header.start(1), header.end(), REDACTED
+    annotation = _ANNOTATION.match(text, start) if ":" in sign else None
+    if annotation is not None and (value := _value_at(text, annotation.end(), sign)) is not None:
+        return start, value[1], REDACTED
     return _value_at(text, start, sign)
 
 
@@ -165,21 +189,57 @@ def _after_option(option: re.Match[str]) -> _Span | None:
     return _value_at(option.string, option.end(), "") if _is_secret_option(option[1]) else None
 
 
+def _after_word(named: re.Match[str]) -> _Span | None:
+    return _value_at(named.string, named.end(), "") if is_secret_name(named[1]) else None
+
+
+def _in_pair(named: re.Match[str]) -> _Span | None:
+    found = _after_word(named)
+    return found if found is not None and named.string[found[1] :].lstrip()[:1] in (")", "]") else None
+
+
 def _in_query(named: re.Match[str]) -> _Span | None:
-    words = {word.lower() for word in _WORD.findall(named[1])}
-    if not is_secret_name(named[1]) and words.isdisjoint(_SECRET_IN_QUERIES):
+    words = _WORD.findall(named[1].lower()) or [""]
+    if not is_secret_name(named[1]) and words[-1] not in _SECRET_IN_QUERIES:
         return None
     value = _IN_URL.match(named.string, named.end())
     return None if value is None else (*value.span(), REDACTED)
 
 
+_PLACES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], _Span | None]], ...]] = (
+    (_IN_QUERY, _in_query),
+    (_NAMED, _after_name),
+    (_OPTION, _after_option),
+    (_CALLED, _after_word),
+    (_PAIR, _in_pair),
+    (_SAID, _after_word),
+)
+
+
 def _value_at(text: str, start: int, separator: str) -> _Span | None:
     """Return where a value that starts here ends, and what takes its place."""
+    end = _end_of_nested(text, start)
+    if end is not None:
+        return start, end, REDACTED
     value = _VALUE.match(text, start)
     if value is None or not value[0]:
         return None
     quotes = value["quoted"] is not None and not separator.startswith("\\")
     return start, value.end(), f"'{REDACTED}'" if quotes else REDACTED
+
+
+def _end_of_nested(text: str, start: int) -> int | None:
+    """Return where a repr with brackets that starts here ends; ``None`` if there is none, or it is cut off."""
+    opening = _OPENING.match(text, start)
+    depth = 0 if opening is None else 1
+    position = start if opening is None else opening.end()
+    while 0 < depth < _MAX_NESTED and (found := _NESTING.search(text, position)) is not None:
+        position = found.end()
+        if found["other"] is None:
+            depth += 1 if found["opening"] else -1
+            if not depth:
+                return position
+    return None
 
 
 def redact_command(argv: Sequence[str]) -> list[str]:
