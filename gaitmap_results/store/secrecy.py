@@ -88,7 +88,7 @@ _COOKIES: Final = re.compile(r"[ \t]*([^\s;='\"]+=[^\s;,'\"]+)(?:;[ \t]*[^\s;=]+
 _COOKIE_SHOWN: Final = re.compile(rf"(<Cookie [^\s=<>]+=)(?:{REDACTED}|[^\s>]+)")
 _BEARER: Final = re.compile(r"(\bbearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
 _USER_IN_URL: Final = re.compile(
-    r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
+    r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]+:/{1,2})(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
 )
 # Values that say that there is no secret.
 _NOTHING: Final = re.compile(r"(?:None|null|True|False|''|\"\")(?![\w.'\"])", re.IGNORECASE)
