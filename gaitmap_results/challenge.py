@@ -44,9 +44,15 @@ class BaseChallenge:
         The first one is the main score.
         The method ``get_scores()`` then returns them: a DataFrame (its index names the units, mostly participants),
         ``{score: {unit: number}}``, or ``{score: number}``.
+    TOLERANCES
+        Optional: for a score that is less exact than others how far a reproduction may be off, relative to the largest
+        magnitude of the score, for example ``{"f1_score": 1e-3}``.
     FORMER_NAMES
         Optional: the full names (module and class) that the challenge had before.
         Runs that were stored under them count as its own.
+    data_files
+        Optional: a method that returns the files and folders whose content the scores depend on.
+        Their count, size and hash are stored with the results.
     optimizer
         What was given to ``run``; its repr is stored with the results.
     dataset_
@@ -87,6 +93,7 @@ class BaseChallenge:
 
     VERSION: ClassVar[str]
     SCORES: ClassVar[Mapping[str, str]]
+    TOLERANCES: ClassVar[Mapping[str, float]]
     FORMER_NAMES: ClassVar[Sequence[str]]
 
     def __repr__(self) -> str:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gaitmap_results.cli import terminal
-from gaitmap_results.config import find_results_folder
+from gaitmap_results.config import find_cache_folder, find_results_folder
 from gaitmap_results.exceptions import (
     DebugRunWarning,
     GaitmapResultsWarning,
@@ -69,12 +69,11 @@ def _compare(runs: list[ComparedRun], results: Path, cache: Path | None) -> tupl
     from gaitmap_results.comparing.entries import compare_runs
     from gaitmap_results.comparing.page import comparison_page
     from gaitmap_results.comparing.report import write_page
-    from gaitmap_results.demo.data import default_cache
 
     comparison = compare_runs({run.entry_name: run.path for run in runs}, include_debug=True)
     # In a repository git would take the page for a change that nobody committed.
     in_repository = any((parent / ".git").exists() for parent in (results, *results.parents))
-    page = ((cache or default_cache()) if in_repository else results) / _PAGE
+    page = ((cache or find_cache_folder()) if in_repository else results) / _PAGE
     write_page(page.absolute(), comparison_page(comparison, base=results))
     return comparison, page.absolute()
 

@@ -9,9 +9,12 @@ variable ``GAITMAP_RESULTS_CONFIG``, else in ``[tool.gaitmap_results]`` of the n
 from __future__ import annotations
 
 from gaitmap_results.config.asking import (
+    REDIRECT_VARIABLE,
     _resolve_debug,  # noqa: F401 - gaitmap_bench calls it
     explain_config,
+    find_cache_folder,
     find_results_folder,
+    redirected_results_folder,
     tell_foreign_config,
 )
 from gaitmap_results.config.holding import (
@@ -30,17 +33,20 @@ from gaitmap_results.config.template import create_config_template
 config = get_config
 
 __all__ = [
+    "REDIRECT_VARIABLE",
     "ConfigValue",
     "LocalConfig",
     "config",
     "config_for_workers",
     "create_config_template",
     "explain_config",
+    "find_cache_folder",
     "find_config",
     "find_results_folder",
     "get_config",
     "is_config_set",
     "is_debug_run",
+    "redirected_results_folder",
     "reset_config",
     "set_config",
     "tell_foreign_config",

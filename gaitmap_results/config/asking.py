@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Final
 
 from gaitmap_results.config.gaitmap_challenges import debug_of_gaitmap_challenges
 from gaitmap_results.config.holding import find_debug, find_lookup
@@ -12,7 +15,17 @@ from gaitmap_results.config.lookup import debug_of_environment, nothing_found
 from gaitmap_results.config.values import check_folder
 from gaitmap_results.exceptions import NoResultsFolderError
 
-__all__ = ["explain_config", "find_results_folder", "tell_foreign_config"]
+__all__ = [
+    "REDIRECT_VARIABLE",
+    "explain_config",
+    "find_cache_folder",
+    "find_results_folder",
+    "redirected_results_folder",
+    "tell_foreign_config",
+]
+
+#: Where a reproduction wants its runs: every save goes there, whatever folder it names.
+REDIRECT_VARIABLE: Final = "GAITMAP_RESULTS_REDIRECT"
 
 
 def find_results_folder(path: str | Path | None = None) -> Path:
@@ -22,6 +35,7 @@ def find_results_folder(path: str | Path | None = None) -> Path:
     ----------
     path
         The results folder; ``~`` and environment variables in it are replaced as in a config.
+        The folder that the environment variable ``GAITMAP_RESULTS_REDIRECT`` names beats it.
 
     Raises
     ------
@@ -30,8 +44,11 @@ def find_results_folder(path: str | Path | None = None) -> Path:
     ConfigError
         If it is no path, or the config is wrong.
     """
-    if path is not None:
-        return check_folder(path, where="'path'")
+    given = None if path is None else check_folder(path, where="'path'")
+    if (redirected := redirected_results_folder()) is not None:
+        return redirected
+    if given is not None:
+        return given
     lookup = find_lookup()
     if lookup.found is not None and (folder := lookup.found.config.results_dir) is not None:
         return folder
@@ -44,6 +61,40 @@ def find_results_folder(path: str | Path | None = None) -> Path:
         "It is not known where runs are to be stored: no path was given, and no config names a results folder. "
         f"Either give path=..., or set results_dir in a config. {reason}"
     )
+
+
+def redirected_results_folder() -> Path | None:
+    """Return the folder that ``GAITMAP_RESULTS_REDIRECT`` names, which only a reproduction sets; else ``None``.
+
+    Raises
+    ------
+    ConfigError
+        If it is no path.
+    """
+    named = os.environ.get(REDIRECT_VARIABLE)
+    return None if named is None else check_folder(named, where=f"The environment variable {REDIRECT_VARIABLE}")
+
+
+def find_cache_folder() -> Path:
+    """Return the ``cache_dir`` of the config, or else the place that the operating system has for caches.
+
+    Raises
+    ------
+    ConfigError
+        If the config is wrong.
+    """
+    found = find_lookup().found
+    if found is not None and found.config.cache_dir is not None:
+        return found.config.cache_dir
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        # https://specifications.freedesktop.org/basedir-spec: a relative path is to be ignored.
+        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+        base = base if base.is_absolute() else Path.home() / ".cache"
+    return base / "gaitmap_results"
 
 
 def explain_config() -> list[ConfigValue]:

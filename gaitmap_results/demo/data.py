@@ -20,10 +20,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from gaitmap_results.config import explain_config
+from gaitmap_results.config import find_cache_folder
 from gaitmap_results.exceptions import GaitmapResultsError
 
-__all__ = ["ARCHIVE", "RECORDINGS", "RecordingsError", "Report", "default_cache", "fetch_recordings"]
+__all__ = ["ARCHIVE", "RECORDINGS", "RecordingsError", "Report", "fetch_recordings"]
 
 #: Called with what happens now, and how much of it is done: bytes so far and in all, both 0 where that is unknown.
 Report = Callable[[str, int, int], None]
@@ -73,7 +73,7 @@ def fetch_recordings(cache: str | Path | None = None, *, report: Report = lambda
     RecordingsError
         If there are no sound recordings afterwards; the message says what was attempted, where, and how to retry.
     """
-    cache = Path(cache).expanduser().absolute() if cache is not None else default_cache()
+    cache = Path(cache).expanduser().absolute() if cache is not None else find_cache_folder()
     folder = cache / _FOLDER_IN_CACHE
     damaged = _damaged_files(folder)
     if not damaged:
@@ -96,22 +96,6 @@ def fetch_recordings(cache: str | Path | None = None, *, report: Report = lambda
             f"Give a folder that you can write, for example: gaitmap-results demo --cache ./cache"
         ) from error
     return folder
-
-
-def default_cache() -> Path:
-    """Return the ``cache_dir`` of the config, or else the place that the operating system has for caches."""
-    configured = {value.name: value.value for value in explain_config()}["cache_dir"]
-    if configured is not None:
-        return Path(configured)
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    else:
-        # https://specifications.freedesktop.org/basedir-spec: a relative path is to be ignored.
-        base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-        base = base if base.is_absolute() else Path.home() / ".cache"
-    return base / "gaitmap_results"
 
 
 def _damaged_files(folder: Path) -> list[str]:

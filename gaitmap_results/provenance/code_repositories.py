@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from gaitmap_results.provenance.git.tracking import TrackedFiles, track_files
 from gaitmap_results.user_code.caller import Caller
 
-__all__ = ["CodeRepository", "FileInRepository", "Repositories", "roles"]
+__all__ = ["CodeRepository", "FileInRepository", "Repositories", "import_folders", "roles"]
 
 
 class FileInRepository(NamedTuple):
@@ -186,13 +186,24 @@ def _role(
     for name, folder in editables.items():
         if real.startswith(os.path.join(os.path.realpath(folder), "")):
             return "editable", name, _inside(str(folder), source.base_dir), None
+    place, entry = _imported_through(file)
+    return "path", None, None if entry is None else _inside(entry, source.base_dir), place
+
+
+def import_folders(used: Mapping[str, FileInRepository], base_dir: Path | None) -> list[str]:
+    """Return the folders of a repository that loaded files of it were imported through, as ``sys.path`` has them."""
+    places = {_imported_through(file) for file, source in used.items() if source.base_dir == base_dir}
+    found = sorted((place, entry) for place, entry in places if place is not None and entry is not None)
+    folders = [] if base_dir is None else [_inside(entry, base_dir) for _, entry in found]
+    return list(dict.fromkeys(folder for folder in folders if folder is not None))
+
+
+def _imported_through(file: str) -> tuple[int | None, str | None]:
+    """Return the innermost folder of ``sys.path`` that a file is in, after its place there."""
     entries = [
         (place, os.path.abspath(entry)) for place, entry in enumerate(sys.path) if file.startswith(_as_folder(entry))
     ]
-    if not entries:
-        return "path", None, None, None
-    place, entry = max(entries, key=lambda each: len(each[1]))
-    return "path", None, _inside(entry, source.base_dir), place
+    return max(entries, key=lambda each: len(each[1]), default=(None, None))
 
 
 def _as_folder(entry: object) -> str:

@@ -12,7 +12,13 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from gaitmap_results.provenance.code_question import CodeQuestion
-from gaitmap_results.provenance.code_repositories import CodeRepository, FileInRepository, Repositories, roles
+from gaitmap_results.provenance.code_repositories import (
+    CodeRepository,
+    FileInRepository,
+    Repositories,
+    import_folders,
+    roles,
+)
 from gaitmap_results.provenance.file_origin import Origin, file_origin, is_generated_version_file
 from gaitmap_results.provenance.git.ignoring import IgnoreList
 from gaitmap_results.provenance.stale_imports import changed_after_import
@@ -50,6 +56,8 @@ class LoadedCode:
         What only the user vouches for, with its SHA-256.
     tooling
         Files of tools around the run.
+    import_folders
+        Folders of the repository of the working directory that files were imported through, relative to its top.
     provided
         Packages out of the user's reach, as the modules of a cluster, by name and version.
     notes
@@ -60,6 +68,7 @@ class LoadedCode:
     unidentified: tuple[Unidentified, ...] = ()
     vouched: tuple[tuple[str, str | None], ...] = ()
     tooling: tuple[str, ...] = ()
+    import_folders: tuple[str, ...] = ()
     provided: Mapping[str, str | None] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -72,6 +81,7 @@ class LoadedCode:
             ],
             "vouched": [{"path": path(file), "sha256": sha256} for file, sha256 in self.vouched],
             "tooling": [{"path": path(file)} for file in self.tooling],
+            "import_folders": list(self.import_folders),
             "provided": dict(self.provided),
         }
 
@@ -115,6 +125,7 @@ class _Audit:
         self._provided: dict[str, str | None] = {}
         self._notes: list[str] = []
         self._repositories: tuple[CodeRepository, ...] = ()
+        self._import_folders: tuple[str, ...] = ()
 
     def look_at(self, files: Mapping[str, ModuleType | None]) -> None:
         """Sort files by what is known without a repository."""
@@ -181,6 +192,8 @@ class _Audit:
             roles(used, copied, caller=question.caller, editables=question.editables, base_dir=question.base_dir)
         )
 
+        self._import_folders = tuple(import_folders(used, question.base_dir))
+
     def judge_what_was_typed_in(self) -> None:
         """Judge code without a file."""
         caller, entry = self._question.caller, self._question.entry
@@ -211,6 +224,7 @@ class _Audit:
             tuple(problem for file, problem in self._bad.items() if file not in vouched),
             tuple((file, _sha256(file)) for file in vouched),
             tuple(self._tooling),
+            self._import_folders,
             self._provided,
             tuple(self._notes),
         )

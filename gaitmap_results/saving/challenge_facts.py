@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gaitmap_results.provenance.collector import Collector
+from gaitmap_results.provenance.data_identity import identify_data
 from gaitmap_results.provenance.parameters import dataset_columns, describe_dataset, describe_parameters
 from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.typed_results.given_scores import collect_scores
@@ -25,6 +26,7 @@ class ChallengeFacts:
     dataset_name: str | None
     dataset_columns: list[str] | None
     parameters: dict[str, Any] | None
+    data: dict[str, Any] | None
     scores: dict[str, Any] | None
     errors: tuple[dict[str, str], ...]
 
@@ -32,7 +34,7 @@ class ChallengeFacts:
     def not_asked(cls, name: str, version: str) -> ChallengeFacts:
         """Return what is known before a challenge is asked, which may take long, or never end."""
         error = {"what": "repr_challenge", "error": "The run ended before the challenge had described itself."}
-        return cls(name, version, None, None, None, None, None, None, None, (error,))
+        return cls(name, version, None, None, None, None, None, None, None, None, (error,))
 
     @classmethod
     def of(cls, challenge: Any, name: str, version: str) -> ChallengeFacts:
@@ -50,6 +52,7 @@ class ChallengeFacts:
             dataset_name=None if dataset is None else type(dataset).__name__,
             dataset_columns=None if dataset is None else collector.collect("dataset_columns", dataset_columns, dataset),
             parameters=_parameters(collector, challenge, pipeline, dataset),
+            data=identify_data(challenge, dataset, collector),
             scores=scores,
             errors=tuple(collector.errors),
         )

@@ -60,7 +60,8 @@ _KEYS: Final = (
     *("runtime", "timing_source", "system_info", "config", "caller_file_path"),
     *("git_commit_hash", "git_dirty", "git_base_dir", "git_dirty_ignore"),
     *("schema_version", "run_id", "block_id", "recorder_version", "debug_reasons"),
-    *("git", "code", "caller", "command", "orig_argv", "cwd", "entry", "parameters", "resources", "collection_errors"),
+    *("git", "code", "caller", "command", "orig_argv", "cwd", "entry", "parameters", "data"),
+    *("resources", "collection_errors"),
 )
 
 
@@ -213,6 +214,7 @@ def _described(facts: ChallengeFacts, redactor: Redactor) -> _Part:
             "repr_pipeline": facts.repr_pipeline,
             "repr_dataset": facts.repr_dataset,
             "parameters": facts.parameters,
+            "data": facts.data,
         },
         redactor,
     )
@@ -294,6 +296,7 @@ def _entry(provenance: Provenance, redactor: Redactor) -> dict[str, Any] | None:
     return {
         "file": _inside_repository(file, provenance.git, redactor),
         "module": entry.module,
+        "kind": entry.kind,
         "name": entry.name,
         "arguments": entry.arguments,
     }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gaitmap_results.config import REDIRECT_VARIABLE
 from gaitmap_results.exceptions import (
     GaitmapResultsError,
     ResultsFolderError,
@@ -126,9 +128,11 @@ def _was_rescued(run: FinishedRun, path: Path, plan: SavePlan) -> ResultsFolderE
 
 
 def describe_saved(published: PublishedRun) -> str:
-    """Return the one line that tells the user what was stored."""
+    """Return the one line that tells the user what was stored, and a second one where it was sent elsewhere."""
+    redirected = os.environ.get(REDIRECT_VARIABLE)
+    sent = f"\n{REDIRECT_VARIABLE} counts, whatever results folder is named: {redirected}" if redirected else ""
     if not published.metadata["is_debug_run"]:
         kind = run_kind(published.metadata)
-        return f"Saved official run to {published.path}" + (f" ({kind})" if kind != "official" else "")
+        return f"Saved official run to {published.path}" + (f" ({kind})" if kind != "official" else "") + sent
     reasons = ", ".join(reason["code"] for reason in published.metadata["debug_reasons"])
-    return f"Saved debug run ({reasons}) to {published.path}"
+    return f"Saved debug run ({reasons}) to {published.path}{sent}"

@@ -7,8 +7,10 @@ from typing import Any
 from gaitmap_results.recording.block import block_options
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import check_offset
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import check_entry_name
 from gaitmap_results.user_code.caller import find_caller
+from gaitmap_results.user_code.entry import describe_suite_entry
 
 __all__ = ["Entry"]
 
@@ -53,11 +55,12 @@ class Entry:
         self.options = options
         block_options(name, **options)  # an unknown option is told now, not when the entry runs
         self.caller = find_caller(check_offset(options.get("_caller_file_path_stack_offset", 0)))
+        self.source = describe_suite_entry(entry_text(name), self.caller.file)
 
     def __repr__(self) -> str:
         return f"Entry({self.name!r})"
 
     def __call__(self) -> Any:
         """Run the entry and record it."""
-        with Recorder(block_options(self.name, **self.options), self.caller):
+        with Recorder(block_options(self.name, **self.options), self.caller, self.source):
             return self.challenge.run(self.optimizer)

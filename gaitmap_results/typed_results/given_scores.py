@@ -63,7 +63,24 @@ def collect_scores(challenge: Any, note: Note) -> Scores | None:
     rows = tuple(
         ScoreRow(row.unit, row.fold, {name: row.scores.get(name) for name in directions}) for row in scores.rows
     )
-    return Scores(scores.units, directions, rows, scores.folds)
+    tolerances = _declared_tolerances(getattr(challenge, "TOLERANCES", None), directions, note)
+    return Scores(scores.units, directions, rows, scores.folds, tolerances)
+
+
+def _declared_tolerances(declared: Any, names: Iterable[str], note: Note) -> dict[str, float]:
+    if declared is None:
+        return {}
+    good = {
+        name: float(each)
+        for name, each in (declared.items() if isinstance(declared, Mapping) else ())
+        if name in names and isinstance(each, (int, float)) and 0 <= each < math.inf
+    }
+    if not isinstance(declared, Mapping) or len(good) < len(declared):
+        note(
+            f"TOLERANCES is {safe_repr(declared)}; it takes a number for each score that needs one of its own, such as "
+            "{'f1_score': 1e-3}."
+        )
+    return good
 
 
 def _declared_directions(declared: Any, note: Note) -> dict[str, str | None]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,12 +56,16 @@ class Scores:
         One for each unit.
     folds
         The sizes of the folds, where scores are known for each fold only and the data labels tell.
+    tolerances
+        The scores for which a reproduction may be off by more or less than usual, and by how much, relative to the
+        largest magnitude of the score.
     """
 
     units: tuple[str, ...]
     directions: dict[str, str | None]
     rows: tuple[ScoreRow, ...]
     folds: tuple[FoldSize, ...] = ()
+    tolerances: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def main_score(self) -> str | None:
@@ -115,6 +120,7 @@ class Scores:
             "directions": self.directions,
             "rows": rows,
             **({"folds": folds} if folds else {}),
+            **({"tolerances": dict(self.tolerances)} if self.tolerances else {}),
         }
 
     @classmethod
@@ -135,13 +141,14 @@ class Scores:
                 ScoreRow(tuple(row["unit"]), row["fold"], {name: _stored(row["scores"].get(name)) for name in names})
                 for row in content["rows"]
             )
+            tolerances = {str(name): float(each) for name, each in content.get("tolerances", {}).items()}
             folds = tuple(FoldSize(each["fold"], each["n_test"], each["n_train"]) for each in content.get("folds", ()))
         except (AttributeError, KeyError, TypeError) as error:
             raise ValueError(f"it does not have the form of scores: {type(error).__name__}: {error}") from error
         if any(len(row.unit) != len(levels) for row in rows):
             raise ValueError("a unit does not have one value for each of `units`")
         directions = {name: each if each in DIRECTIONS else None for name, each in names.items()}
-        return cls(tuple(levels), directions, rows, folds)
+        return cls(tuple(levels), directions, rows, folds, tolerances)
 
 
 def _stored(value: object) -> float | None:

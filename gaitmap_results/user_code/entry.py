@@ -1,4 +1,4 @@
-"""Describe the decorated function that a run is a call of."""
+"""Describe what was called for a run: a decorated function, or an entry of a suite."""
 
 from __future__ import annotations
 
@@ -10,28 +10,31 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
-__all__ = ["Entry", "describe_entry"]
+__all__ = ["Entry", "describe_entry", "describe_suite_entry"]
 
 _MOST_VALUES = 10_000
+_MAIN = ("__main__", "__mp_main__")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A call of a decorated function.
+    """A call of a decorated function, or a run of an entry of a suite.
 
     Attributes
     ----------
     module
-        The module that the function can be imported from; None for a script, a notebook and the like.
+        The module that it can be imported from; None for a script, a notebook and the like.
     file
         The file of its code, absolute; None if there is none.
     name
-        Its qualified name.
+        The qualified name of the function; the name of the entry of a suite, with slashes.
     arguments
         The arguments by their names, as they were, where all of them are plain values: numbers, texts, None, and
         lists, tuples and dictionaries of them; else None.
     not_plain
         The names of the arguments that are something else.
+    kind
+        ``function`` or ``suite``.
     """
 
     module: str | None
@@ -39,6 +42,7 @@ class Entry:
     name: str
     arguments: Mapping[str, Any] | None
     not_plain: tuple[str, ...]
+    kind: str = "function"
 
 
 def describe_entry(function: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Entry:
@@ -55,12 +59,23 @@ def describe_entry(function: Callable[..., Any], instance: Any, args: tuple[Any,
             plain[name] = _copied(value, room)
     not_plain = tuple(name for name in arguments if name not in plain)
     return Entry(
-        module=module if isinstance(module, str) and module not in ("__main__", "__mp_main__") else None,
+        module=module if isinstance(module, str) and module not in _MAIN else None,
         file=_file(code),
         name=str(getattr(function, "__qualname__", None) or getattr(function, "__name__", "")),
         arguments=None if not_plain else plain,
         not_plain=not_plain,
     )
+
+
+def describe_suite_entry(name: str, file: Path | None) -> Entry:
+    """Describe an entry of a suite by its name and the file that made it."""
+    modules = list(sys.modules.items()) if file is not None else []
+    found = (
+        module
+        for module, loaded in modules
+        if module not in _MAIN and (path := getattr(loaded, "__file__", None)) and Path(path) == file
+    )
+    return Entry(module=next(found, None), file=file, name=name, arguments=None, not_plain=(), kind="suite")
 
 
 def _arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from challenges import stored_entries
 from documents import TOP, Page
 from processes import run_python
 
-from gaitmap_results.config import LocalConfig, set_config
-from gaitmap_results.demo.data import ARCHIVE, RECORDINGS, RecordingsError, default_cache, fetch_recordings
+from gaitmap_results.config import LocalConfig, find_cache_folder, set_config
+from gaitmap_results.demo.data import ARCHIVE, RECORDINGS, RecordingsError, fetch_recordings
 from gaitmap_results.exceptions import GaitmapResultsError
 
 # Some of these tests wait for a download, or for mobgap to be imported and run.
@@ -216,7 +216,7 @@ def test_two_processes_can_fetch_at_the_same_time(cache, no_registry):
 def test_cache_is_where_the_config_says(tmp_path):
     """The cache_dir of the config counts more than the place of the operating system."""
     set_config(LocalConfig(cache_dir=tmp_path / "mine"))
-    assert default_cache() == tmp_path / "mine"
+    assert find_cache_folder() == tmp_path / "mine"
 
 
 @pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="these systems have another place for caches")
@@ -225,7 +225,7 @@ def test_cache_is_where_the_operating_system_says(tmp_path, monkeypatch, relativ
     """Without a config, XDG_CACHE_HOME counts unless it is relative, and then ~/.cache."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", "caches" if relative else str(tmp_path / "caches"))
-    assert default_cache() == tmp_path / (".cache" if relative else "caches") / "gaitmap_results"
+    assert find_cache_folder() == tmp_path / (".cache" if relative else "caches") / "gaitmap_results"
 
 
 # The whole demo, as a user starts it

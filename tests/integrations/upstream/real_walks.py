@@ -20,7 +20,7 @@ from gaitmap_datasets import EgaitSegmentationValidation2014
 from gaitmap_mad.stride_segmentation.dtw import BarthDtw
 from tpcp import Pipeline
 
-from gaitmap_results.demo.data import default_cache
+from gaitmap_results.config import find_cache_folder
 
 __all__ = ["RealWalks", "StrideSegmentation", "unpack_recording"]
 
@@ -45,7 +45,7 @@ def unpack_recording(folder: Path) -> Path:
 
 def fetch_archive() -> Path:
     """Return the archive in the user's cache; download it only if it is not there, or damaged."""
-    path = default_cache() / ARCHIVE
+    path = find_cache_folder() / ARCHIVE
     if path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == ARCHIVE_SHA256:
         return path
     try:
