@@ -223,7 +223,7 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
     name = type(challenge).__qualname__
     if not callable(getattr(challenge, "save_core_results", None)):
         raise InvalidChallengeError(
-            f"An object of type {name} is no challenge: it has no method `save_core_results(folder_path)`."
+            f"An object of type {name} is not a challenge: it has no method `save_core_results(folder_path)`."
         )
     for method in ("save_core_results", *(["load_core_results"] if before_run else [])):
         if not has_written(challenge, method):
@@ -278,7 +278,7 @@ def all_challenge_names(challenge: object) -> tuple[str, ...]:
     name = challenge_name(challenge)
     if isinstance(challenge, str):
         return (name,)
-    # Not those of a base class, whose runs are no runs of this one.
+    # Not those of a base class: its runs are not runs of this one.
     former = vars(challenge if isinstance(challenge, type) else type(challenge)).get("FORMER_NAMES", ())
     former = (former,) if isinstance(former, str) else former
     return tuple(dict.fromkeys([name, *map(str, former)]))

@@ -168,7 +168,7 @@ class NoChallengeError(GaitmapResultsError, LookupError):
     Attributes
     ----------
     paths
-        The folders in ``.unfinished`` that hold core results of runs that may be meant.
+        The folders in ``.unfinished`` that hold core results of runs to choose from.
     """
 
     def __init__(self, message: str = "", *, paths: Sequence[Path] = ()) -> None:
@@ -177,7 +177,7 @@ class NoChallengeError(GaitmapResultsError, LookupError):
 
 
 class AmbiguousChallengeError(NoChallengeError):
-    """Several objects could be the challenge that was meant; the core results of each are kept in ``paths``."""
+    """Several objects could be the challenge to save; the core results of each are kept in ``paths``."""
 
 
 class RecorderStateError(GaitmapResultsError, RuntimeError):

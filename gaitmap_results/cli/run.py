@@ -148,7 +148,7 @@ def _tell_plan(planned: list[PlannedEntry], skip: str | None, as_json: bool) -> 
 
 
 def _survey(entry: PlannedEntry, skip: str | None) -> tuple[str | tuple[str, ...], str, str | None, list[str]]:
-    """Return the name of an entry, what there is of it, where, and why it would run again."""
+    """Return the name of an entry, what became of it, where, and why it would run again."""
     unfinished = find_unfinished(entry)
     if unfinished is not None and unfinished.status == "running":
         return entry.entry_name, "running", str(unfinished.path), [unfinished.evidence]

@@ -127,7 +127,7 @@ def _described(run: UnfinishedRun) -> dict[str, Any]:
 
 
 def _paragraph(run: UnfinishedRun) -> str:
-    """Return what there is to say of a run; lines, since paths and errors fit in no table."""
+    """Return what is known about a run; lines, since paths and errors fit in no table."""
     entry = None if run.entry_name is None else entry_text(run.entry_name)
     started = "unknown" if run.started is None else run.started.astimezone().isoformat(sep=" ", timespec="seconds")
     sure = "" if run.certainty == run.status == "unknown" else f" ({run.certainty})"

@@ -42,7 +42,7 @@ class _Checked:
     A manifest holds the checksum of each file from when the run was saved. Give a RUN, or RESULTS, a folder with any
     number of runs; without either, the config's results folder is used. {HOW_TO_NAME_A_RUN} The exit code is 0 if no
     file is missing, changed or extra, 1 if there is such a file or one that cannot be read, and 2 if there is nothing
-    to check. Runs that gaitmap_challenges saved have no manifest; they are counted, but are no failure.""",
+    to check. Runs that gaitmap_challenges saved have no manifest; they are counted, but do not fail.""",
 )
 @click.argument("run_or_results", nargs=-1)
 @results_option

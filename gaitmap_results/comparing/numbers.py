@@ -40,7 +40,7 @@ class ColumnDifference:
     n_values, n_different
         How many values the column has in either run, and how many of them differ.
     largest
-        The largest difference, relative to the largest magnitude in the column; infinite where values that are no
+        The largest difference, relative to the largest magnitude in the column; infinite where values that are not
         numbers differ, or where only one of the runs has a value.
     row
         Where that is.
@@ -59,7 +59,7 @@ class ColumnDifference:
 
     @property
     def is_measured_time(self) -> bool:
-        """Whether the column holds measured durations, which are no result."""
+        """Whether the column holds measured durations, which are not results."""
         return bool(MEASURED_TIMES.intersection(self.column.split("/")))
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_page", "require_report", "start_page"]
 
-# A drawing of more rows is no help; the table has all.
+# Nobody can read a drawing of more rows; the table has all.
 _MAX_DRAWN: Final = 40
 
 

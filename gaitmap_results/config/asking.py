@@ -42,7 +42,7 @@ def find_results_folder(path: str | Path | None = None) -> Path:
     NoResultsFolderError
         If it is not given, and there is no config or the config has no ``results_dir``.
     ConfigError
-        If it is no path, or the config is wrong.
+        If it is not a path, or the config is wrong.
     """
     given = None if path is None else check_folder(path, where="'path'")
     if (redirected := redirected_results_folder()) is not None:

@@ -45,7 +45,7 @@ def find_config_of_gaitmap_challenges() -> FoundConfig | None:
         values = {**content["gaitmap_challenges"], "datasets": content.get("datasets")}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"The environment variable {_CONFIG_VARIABLE} names {named}, which is no config of gaitmap_challenges: "
+            f"The environment variable {_CONFIG_VARIABLE} names {named}, which is not a config of gaitmap_challenges: "
             f"{type(error).__name__}: {error}. Correct it, or name a config in GAITMAP_RESULTS_CONFIG."
         ) from error
     return _found(values, os.path.abspath(named), _CONFIG_VARIABLE)

@@ -2,7 +2,7 @@
 
 Every function takes a value as somebody wrote it, and ``where`` it was written, and returns it in the type that the
 rest of the package works with.
-Whatever cannot be meant is refused with a :class:`~gaitmap_results.exceptions.ConfigError` that repeats ``where``.
+A value that makes no sense is refused with a :class:`~gaitmap_results.exceptions.ConfigError` that repeats ``where``.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def check_number_of_jobs(value: object, *, where: str, text_allowed: bool = Fals
     # In Python True is also the number 1, which nobody who writes `n_jobs: true` means.
     if not isinstance(number, bool):
         try:
-            jobs = operator.index(number)  # type: ignore[arg-type]  # the except clause handles what is no number
+            jobs = operator.index(number)  # type: ignore[arg-type]  # the except clause handles what is not a number
         except TypeError:
             jobs = 0
         if jobs != 0:
@@ -112,13 +112,13 @@ def check_folder(value: object, *, where: str, base: Path | None = None) -> Path
     Raises
     ------
     ConfigError
-        If it is no path, or a variable is not set.
+        If it is not a path, or a variable is not set.
     """
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     if not isinstance(text, str):
         raise ConfigError(f"{where} is {_shown(value)}, but must be the path of a folder: text or a pathlib.Path.")
     if not text.strip() or "\0" in text:
-        raise ConfigError(f"{where} is {_shown(text)}, which is no path. Write the path of a folder, or leave it out.")
+        raise ConfigError(f"{where} is {_shown(text)}, which is not a path. Write the path of a folder, or leave it out.")
     written = text
     text = _VARIABLE.sub(lambda match: _variable(match, written, where), written)
     if text.startswith("~"):
@@ -156,12 +156,12 @@ def check_signal_names(value: object, *, where: str) -> tuple[str, ...]:
     Raises
     ------
     ConfigError
-        If it is no list, or names something else.
+        If it is not a list, or names something else.
     """
     for name in (names := _texts(value, where, 'such as ["SIGTERM"]')):
         if name not in signal.Signals.__members__ or name in ("SIGKILL", "SIGSTOP"):
             raise ConfigError(
-                f"{where} names {name!r}, which is no signal that a program can handle on this system. "
+                f"{where} names {name!r}, which is not a signal that a program can handle on this system. "
                 'Write names such as "SIGTERM".'
             )
     return names
@@ -173,7 +173,7 @@ def check_ignored(value: object, *, where: str) -> tuple[str, ...]:
     Raises
     ------
     ConfigError
-        If it is no list of texts and paths, or one of them is empty.
+        If it is not a list of texts and paths, or one of them is empty.
     """
     return _texts(value, where, 'such as ["slurm-*.out", "notes"]')
 
@@ -184,7 +184,7 @@ def _texts(value: object, where: str, example: str) -> tuple[str, ...]:
     texts = []
     for each in value:
         if not isinstance(each, (str, PurePath)) or not str(each).strip():
-            raise ConfigError(f"{where} holds {_shown(each)}, which is no text. Write a list {example}.")
+            raise ConfigError(f"{where} holds {_shown(each)}, which is not text. Write a list {example}.")
         texts.append(each.as_posix() if isinstance(each, PurePath) else each)
     return tuple(dict.fromkeys(texts))
 

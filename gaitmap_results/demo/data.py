@@ -47,7 +47,7 @@ RECORDINGS: Final = {
 }
 
 _PIP_DOWNLOAD: Final = ("-m", "pip", "download", "--no-deps", "--no-binary", "mobgap")
-# With --no-input a question for a password becomes an error instead of a demo that waits for ever.
+# With --no-input a question for a password becomes an error instead of a demo that waits indefinitely.
 _PIP_QUIETLY: Final = ("--no-input", "--disable-pip-version-check", "--no-color", "--retries", "2")
 _PIP_PROGRESS: Final = re.compile(r"Progress (\d+) of (\d+)")
 

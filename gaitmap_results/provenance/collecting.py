@@ -75,7 +75,7 @@ class GitEnd:
 
     @property
     def created_paths(self) -> tuple[str, ...]:
-        """The untracked files that the run left behind, which are no code."""
+        """The untracked files that the run left behind and that are not code."""
         return () if self.state is None or self.state.differences is None else self.state.differences.created
 
 

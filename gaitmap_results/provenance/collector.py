@@ -35,7 +35,7 @@ class Collector:
         Raises
         ------
         InvalidOptionError
-            If what the user asked for makes no sense; that is no missing fact.
+            If what the user asked for makes no sense; that is not a missing fact.
         """
         try:
             return function(*arguments, **options)

@@ -25,7 +25,7 @@ def describe_data(value: Any, describe: _Describe) -> Any:
     value
         Any object; nothing is imported to find out what it is.
     describe
-        Describes the values in it that are no numbers.
+        Describes the values in it that are not numbers.
     """
     kind = type(value)
     package = kind.__module__.partition(".")[0]

@@ -227,7 +227,7 @@ def _attributes(value: Any) -> dict[str, Any] | None:
         for slot in [slots] if isinstance(slots, str) else slots:
             hidden = slot.startswith("__")
             name = f"_{kind.__name__.lstrip('_')}{slot}" if hidden and not slot.endswith("__") else slot
-            # What pydantic keeps beside the fields; that it knows which of them were set is no difference.
+            # What pydantic keeps beside the fields; which of them were set makes no difference.
             wanted = not (hidden and slot.endswith("__")) or slot in ("__pydantic_extra__", "__pydantic_private__")
             with contextlib.suppress(Exception):  # an empty slot, or one whose access is foreign code
                 if wanted and (found := getattr(value, name)) is not None:

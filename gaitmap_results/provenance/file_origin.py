@@ -113,7 +113,7 @@ def _of_library(inside: str) -> Origin:
         return _LIBRARY
     if top in _TOOLS:
         return _TOOL
-    return Origin("bad", reason="it is no part of Python's library, but lies in its folder", fix="Move it.")
+    return Origin("bad", reason="it is not part of Python's library, but lies in its folder", fix="Move it.")
 
 
 def _places() -> tuple[str, ...]:

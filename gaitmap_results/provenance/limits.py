@@ -79,7 +79,7 @@ def process_limits() -> dict[str, Any]:
 def environment_variables() -> dict[str, str]:
     """Return those of ``THREAD_VARIABLES`` that are set in this process."""
     values = ((name, os.environ.get(name)) for name in THREAD_VARIABLES)
-    # A byte that is no text would make the whole record impossible to write.
+    # A byte that is not text would make the whole record impossible to write.
     return {name: safe_text(value) for name, value in values if value is not None}
 
 

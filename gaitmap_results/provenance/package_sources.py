@@ -1,4 +1,4 @@
-"""Tell where packages come from that are no releases of an index, with the state of editable ones."""
+"""Tell where packages come from that are not releases of an index, with the state of editable ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["direct_urls", "editable_folders"]
 def direct_urls(
     collector: Collector, packages: InstalledPackages, state: GitState | None
 ) -> dict[str, dict[str, object]]:
-    """Return how packages were installed that are no releases; the version of an editable one says nothing."""
+    """Return how packages were installed that are not releases; the version of an editable one says nothing."""
     described = {}
     for name, facts in packages.direct_urls.items():
         folder = folder_of_url(str(facts.get("url", "")))

@@ -1,4 +1,4 @@
-"""Find packages of which the process uses another version than the one that is listed."""
+"""Find packages that the process uses in another version than the one listed."""
 
 from __future__ import annotations
 

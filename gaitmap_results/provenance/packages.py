@@ -137,7 +137,7 @@ def _distributions_in(entry: str, problems: list[str]) -> Iterator[_Found]:
             yield from _described(distribution, entry, os.path.basename(entry), problems)
         return
     for name in sorted(os.listdir(entry)):
-        # pip renames what it is about to remove: "~umpy" is no package, although its metadata still say numpy.
+        # pip renames what it is about to remove: "~umpy" is not a package, although its metadata still say numpy.
         if name[-9:].lower() not in ("dist-info", ".egg-info") or name[0] in "~-":
             continue
         usual = _usual(f"{entry}/{name}")
@@ -195,7 +195,7 @@ def _text(value: object) -> str | None:
 def _refuse_what_is_no_file(path: str) -> None:
     # importlib.metadata would wait for somebody who writes into a named pipe.
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-        raise OSError("It is no file")
+        raise OSError("It is not a file")
 
 
 def _read_direct_url(

@@ -183,7 +183,7 @@ def read_summary(folder: str) -> RunSummary:
     RunNotFoundError
         If it has no metadata.json.
     CorruptRunError
-        If that file is no record of a run; the message is the reason.
+        If that file is not the record of a run; the message is the reason.
     OSError
         If it cannot be read.
     """

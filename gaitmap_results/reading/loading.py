@@ -198,7 +198,7 @@ def load_run_custom_metadata(folder_path: str | Path) -> Any:
     RunNotFoundError
         If there is no run at ``folder_path``.
     CorruptRunError
-        If the file is no JSON.
+        If the file is not JSON.
 
     Examples
     --------

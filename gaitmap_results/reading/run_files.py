@@ -32,7 +32,7 @@ _FLAGS: Final = os.O_RDONLY | sum(
 _IS_LINK: Final = (errno.ELOOP, errno.EMLINK)  # what O_NOFOLLOW raises, on Linux and on FreeBSD
 _ANNEX: Final = "annex/objects"
 _ANNEX_POINTER: Final = b"/annex/objects/"
-#: Why such a file is not read; it is no damage.
+#: Why such a file is not read; the file is not damaged.
 IN_ANNEX: Final = "git-annex keeps its content elsewhere; run `git annex get` and `git annex unlock` in that folder"
 
 
@@ -44,7 +44,7 @@ def read_run_file(folder: str, name: str) -> tuple[bytes, os.stat_result]:
     OSError
         If there is no such file, or it cannot be opened.
     ValueError
-        If it is no ordinary file, a link out of the run folder, or larger than :data:`MAX_BYTES`.
+        If it is not an ordinary file, a link out of the run folder, or larger than :data:`MAX_BYTES`.
     """
     path = f"{folder}{os.sep}{name}"
     descriptor = _open(path, folder)
@@ -53,7 +53,7 @@ def read_run_file(folder: str, name: str) -> tuple[bytes, os.stat_result]:
         if stat.S_ISDIR(status.st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is no regular file")
+            raise ValueError("it is not a regular file")
         if status.st_size > MAX_BYTES:
             raise ValueError(f"it has {status.st_size:,} bytes; at most {MAX_BYTES:,} are read")
         content = os.read(descriptor, status.st_size + 1)

@@ -176,7 +176,7 @@ def filter_results(
     Warns
     -----
     SkippedRunWarning
-        If one of the folders is no run that can be read any more.
+        If one of the folders cannot be read any more.
 
     Examples
     --------
@@ -219,7 +219,7 @@ def get_latest_result(results: Mapping[tuple[str, ...], Sequence[str | Path]]) -
     Warns
     -----
     SkippedRunWarning
-        If one of the folders is no run that can be read any more.
+        If one of the folders cannot be read any more.
 
     Examples
     --------

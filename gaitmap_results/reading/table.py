@@ -213,7 +213,7 @@ def get_metadata_as_df(
     Warns
     -----
     SkippedRunWarning
-        If one of the folders is no run that can be read.
+        If one of the folders is not a run, or cannot be read.
 
     Examples
     --------

@@ -81,7 +81,7 @@ def recorded_run(
     Warns
     -----
     DebugRunWarning
-        If an official run was asked for and will not be earned; every reason is named, on entering where possible.
+        If you asked for an official run and it will be a debug run; every reason is named, on entering where possible.
 
     Examples
     --------

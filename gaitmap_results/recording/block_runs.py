@@ -39,7 +39,7 @@ class BlockRuns:
     Attributes
     ----------
     named
-        The challenges that can be meant, if none was seen running.
+        The challenges to choose from, if none was seen running.
     failed
         Challenges whose last ``run`` raised: what they hold now is half a result.
     refused
@@ -209,7 +209,7 @@ class BlockRuns:
         Raises
         ------
         AmbiguousChallengeError
-            If several challenges can be meant; the core results of each are kept.
+            If the block could mean several challenges; the core results of each are kept.
         """
         for call in list(self.under_way):
             call.settle()

@@ -88,7 +88,7 @@ class NamedChallenges:
         Parameters
         ----------
         own
-            The challenges that were seen running in the block, or that the user saved himself.
+            The challenges that were seen running in the block, or that the user saved with ``save``.
         nested
             Those that blocks inside of this one saved.
         since
@@ -105,7 +105,7 @@ class NamedChallenges:
 
 
 def ambiguous(found: Iterable[Any], folder: Path, kept: Sequence[Path]) -> AmbiguousChallengeError:
-    """Return the error for several challenges that could be meant, whose core results are kept."""
+    """Return the error for several challenges that could be the one to save, whose core results are kept."""
     names = ", ".join(type(challenge).__qualname__ for challenge in found)
     return AmbiguousChallengeError(
         f"No challenge was seen running, and the code around the block has several: {names}. The core results of each "
@@ -159,7 +159,7 @@ def missing(entry_name: object, failed: Sequence[Any] = (), under_way: Sequence[
         names = ", ".join(dict.fromkeys(type(challenge).__qualname__ for challenge in failed))
         return NoChallengeError(
             f"The block of {entry_name!r} ended, but `run` raised in every challenge that ran in it ({names}); there "
-            "are no results to save."
+            "are not results to save."
         )
     return NoChallengeError(f"The block of {entry_name!r} ended, but no challenge ran in it. {HOW_TO_NAME_A_CHALLENGE}")
 

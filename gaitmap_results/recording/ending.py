@@ -29,7 +29,7 @@ def publish_in_block(
     if run.failure is not None:
         raise run.failure
     if run.place is None:
-        # What the challenge does now is no part of the run, and it may wait for every process of this program.
+        # What the challenge does now is not part of the run, and it may wait for every process of this program.
         with contextlib.suppress(Exception):  # told when the run is published
             ask_outcome()
         runs.keep(run)

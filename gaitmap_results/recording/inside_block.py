@@ -46,12 +46,12 @@ class InsideBlock:
     def attach(self, challenge: _C) -> _C:
         """Name a challenge that is to be saved when the block ends, and return it.
 
-        Only needed where its run cannot be observed: in another process, or of a class that is no challenge class.
+        Only needed where its run cannot be observed: in another process, or of a class that is not a challenge.
 
         Raises
         ------
         InvalidChallengeError, InvalidNameError
-            If it is no challenge.
+            If it is not a challenge.
         RecorderStateError
             If the block is not open.
         """

@@ -45,7 +45,7 @@ def observe_challenges(cls: _C) -> _C:
     Raises
     ------
     InvalidChallengeError
-        If it is no class, or has no ``run``.
+        If it is not a class, or has no ``run``.
 
     Examples
     --------

@@ -34,7 +34,7 @@ def check_signals(names: Sequence[str | int]) -> tuple[int, ...]:
         try:
             number = signal.Signals[name] if isinstance(name, str) else signal.Signals(name)
         except (KeyError, ValueError) as error:
-            raise InvalidOptionError(f"handle_signals names {name!r}, which is no signal on this system.") from error
+            raise InvalidOptionError(f"handle_signals names {name!r}, which is not a signal on this system.") from error
         if number in (getattr(signal, "SIGKILL", None), getattr(signal, "SIGSTOP", None)):
             raise InvalidOptionError(f"handle_signals names {name!r}, which no program can handle.")
         numbers.append(int(number))

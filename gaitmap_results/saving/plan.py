@@ -164,7 +164,7 @@ def _folder(value: object, name: str) -> Path | None:
         raise InvalidOptionError(f"{name} is {value!r}; it takes a path as a string or pathlib.Path.")
     text = os.fspath(value)
     if not text or "\0" in text:
-        raise InvalidOptionError(f"{name} is {text!r}, which is no path.")
+        raise InvalidOptionError(f"{name} is {text!r}, which is not a path.")
     try:
         return Path(os.path.abspath(Path(text).expanduser()))
     except RuntimeError as error:

@@ -108,7 +108,7 @@ def save_run(
     Warns
     -----
     DebugRunWarning
-        If an official run was asked for and not earned; every reason is named.
+        If you asked for an official run and it is a debug run; every reason is named.
 
     Examples
     --------

@@ -15,7 +15,7 @@ EntryName: TypeAlias = "str | tuple[str, ...]"
 
 
 def entry_parts(value: object) -> tuple[object, ...]:
-    """Return the parts of what may be an entry's name, whatever they are; what is no list has one part."""
+    """Return the parts of what may be an entry's name, whatever they are; what is not a list has one part."""
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 

@@ -54,7 +54,7 @@ def read_regular_file(path: Path) -> bytes:
     OSError
         If it cannot be opened.
     ValueError
-        If it is no regular file: a pipe would wait for ever.
+        If it is not a regular file: a pipe would wait indefinitely.
     """
     with open_regular(path) as file:
         return file.read()
@@ -72,7 +72,7 @@ def open_regular(path: Path, *more_flags: str) -> BinaryIO:
     os.close(descriptor)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise ValueError("it is no regular file")
+    raise ValueError("it is not a regular file")
 
 
 @open_to_owner()
@@ -116,12 +116,12 @@ def is_folder(path: Path) -> bool:
 
 
 def is_real_folder(path: Path) -> bool:
-    """Say whether there is a folder that is no link to one."""
+    """Say whether there is a folder, and not a link to one."""
     return is_folder(path) and not path.is_symlink()
 
 
 def is_real_file(path: Path) -> bool:
-    """Say whether there is a file that is no link; one that cannot be looked at counts as none."""
+    """Say whether there is a file, and not a link; one that cannot be looked at counts as none."""
     return os.path.isfile(path) and not path.is_symlink()
 
 

@@ -146,7 +146,7 @@ def read_journal(path: Path) -> JournalContent:
     OSError
         If it cannot be read.
     ValueError
-        If it is no journal: no regular file, too large, or no JSON object.
+        If it is not a journal: not a regular file, too large, or not a JSON object.
     """
     content = read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
     if not isinstance(content, dict):
@@ -208,7 +208,7 @@ class Journal:
         content = self.content.to_json()
         try:
             return dump_json(content)
-        except TypeError:  # a path or the text of an error that is no UTF-8
+        except TypeError:  # a path or the text of an error that is not UTF-8
             return dump_json(encode_leniently(content)[0])
 
     def set_aside(self) -> None:

@@ -35,7 +35,7 @@ def parse_json(content: bytes) -> Any:
     Raises
     ------
     ValueError
-        If the bytes are no JSON.
+        If the bytes are not JSON.
     """
     if _MANY_ZEROS in content.translate(_DIGITS_AS_ZEROS) and _LARGE_INTEGER.search(content):
         return _parse_with_python(content)
@@ -63,14 +63,14 @@ def read_json(path: Path) -> Any:
 
 
 def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
-    """Return what a JSON file says of which nothing is taken for granted.
+    """Return the content of a JSON file that may hold anything.
 
     Raises
     ------
     OSError
         If it cannot be opened.
     ValueError
-        If it is no regular file (a link could lead anywhere, a pipe would wait for ever), has more than ``max_bytes``,
+        If it is not a regular file (a link could lead anywhere, a pipe would wait indefinitely), has more than ``max_bytes``,
         or holds no JSON.
     """
     if path.is_symlink():

@@ -56,7 +56,7 @@ def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
     ------
     InvalidCustomMetadataError
         If a value would not come back from JSON as what it was: integers of more than 64 bit, sets, bytes,
-        keys that are no strings, lone surrogates, an object that contains itself, and any other object.
+        keys that are not strings, lone surrogates, an object that contains itself, and any other object.
 
     Examples
     --------
@@ -193,7 +193,7 @@ class _Encoder:
     def _convert(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
         if value is None or value is True or value is False:
             return value
-        if type(value) not in _PLAIN_CONTAINERS:  # which are most of what is no text
+        if type(value) not in _PLAIN_CONTAINERS:  # which are most of what is not text
             for kind, convert in _SCALARS:
                 if isinstance(value, kind):
                     if self._nulls is not None and isinstance(value, float) and not math.isfinite(float(value)):
@@ -240,7 +240,7 @@ class _Encoder:
             else:
                 text = safe_text(key)
                 if text != key:
-                    self.problems.append((_written(inner), "the key contains a lone surrogate, which is no valid text"))
+                    self.problems.append((_written(inner), "the key contains a lone surrogate, which is not valid text"))
             # Only refused keys can meet another one; neither of the two values may get lost.
             while text in seen:
                 text += "_"
@@ -265,7 +265,7 @@ def _text(value: str) -> str:
         return _text(value.value)
     plain = str.__str__(value)
     if not plain.isascii() and safe_text(plain) != plain:
-        raise _RefusedError("the text contains a lone surrogate, which is no valid text")
+        raise _RefusedError("the text contains a lone surrogate, which is not valid text")
     return plain
 
 

@@ -35,7 +35,7 @@ def manifest_content(folder: Path, *, exclude: Collection[str] = ()) -> bytes:
 
 
 def manifest_line(name: str, content: bytes) -> bytes:
-    """Return the line of a file directly in the run folder, of which the content is known."""
+    """Return the line of a file directly in the run folder, from its content."""
     return _line(hashlib.sha256(content).hexdigest(), name.encode())
 
 
@@ -62,7 +62,7 @@ def parse_manifest(content: bytes) -> Iterator[tuple[str, str]]:
             continue
         match = _LINE.fullmatch(line.removesuffix(b"\r"))
         if match is None:
-            raise ValueError(f"line {number} of the manifest is no line of sha256sum")
+            raise ValueError(f"line {number} of the manifest is not a line of sha256sum")
         name = match["name"]
         if match["escaped"]:
             name = re.sub(rb"\\([\\nr])", lambda found: {b"\\": b"\\", b"n": b"\n", b"r": b"\r"}[found[1]], name)

@@ -280,7 +280,7 @@ def _judged(argv: Sequence[str]) -> Iterator[tuple[str, str | None]]:
 
 def secret_values(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
     """Return the values that the command line and the environment give to secret-looking names, longest first."""
-    # SSH_AUTH_SOCK and the like hold a path; a secret may have slashes in it, too, but is no file.
+    # SSH_AUTH_SOCK and the like hold a path; a secret may have slashes in it, too, but is not a file.
     values = {environment[name] for name in environment if is_secret_name(name)}
     found = {value for value in values if not _is_path(value)}
     found |= {value for _, value in _judged(argv) if value is not None and not os.path.lexists(value)}

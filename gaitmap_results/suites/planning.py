@@ -49,7 +49,7 @@ def plan_entries(entries: Iterable[Any]) -> list[PlannedEntry]:
     Raises
     ------
     InvalidTargetError
-        If one of them is no entry, or cannot be sent to another process.
+        If one of them is not an entry, or cannot be sent to another process.
     GaitmapResultsError
         If the options of one of them, or the config, are wrong.
     """

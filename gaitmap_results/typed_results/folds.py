@@ -32,7 +32,7 @@ def encode_folds(cv_results: pd.DataFrame, encoder: Encoder) -> tuple[dict[str, 
         encode_items = functools.partial(encoder.encode_items, place=name, depth=0)
         values, note = tables.encode_values(series, encode_items)
         if len(encoder.left_out) > n_left_out:
-            # A repr is no period, interval or category; without its type the column can still be loaded.
+            # A repr is not a period, interval or category; without its type the column can still be loaded.
             note["dtype"] = "object"
         plain[name] = dict(zip(rows, values, strict=True))
         notes.append(note)

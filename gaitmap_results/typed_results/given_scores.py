@@ -13,7 +13,7 @@ from gaitmap_results.typed_results.scores import DIRECTIONS, FOLD_UNITS, FoldSiz
 
 __all__ = ["collect_scores"]
 
-# A name starts with one of these in the results of a cross-validation, in this order; what is single is no number.
+# A name starts with one of these in the results of a cross-validation, in this order; a single value is not a number.
 _PREFIXES: Final = ("test__agg__", "test_")
 _NOT_FOR_A_FOLD: Final = ("test__single__", "test_single_")
 
@@ -154,7 +154,7 @@ def _table(
     columns: dict[str, list[float | None]] = {}
     for name, values in cells:
         if not isinstance(name, str) or name in columns:
-            note(f"A score is called {safe_repr(name)}, which is no text or stands there twice; it is left out.")
+            note(f"A score is called {safe_repr(name)}, which is not text or stands there twice; it is left out.")
             continue
         try:
             columns[safe_text(name)] = [_number(value) for value in values]
@@ -178,7 +178,7 @@ def _number(value: Any) -> float | None:
         return None
     value = _plain(value)
     if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
-        raise TypeError(f"{safe_repr(value)} is no number")
+        raise TypeError(f"{safe_repr(value)} is not a number")
     number = float(value)
     return number if math.isfinite(number) else None
 

@@ -130,7 +130,7 @@ class Scores:
         Raises
         ------
         ValueError
-            If it is no such file, or one of a later version.
+            If it is not such a file, or comes from a later version.
         """
         try:
             version = content["schema_version"]
@@ -155,5 +155,5 @@ def _stored(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"the score {value!r} is no number")
+        raise TypeError(f"the score {value!r} is not a number")
     return float(value)

@@ -37,7 +37,7 @@ class Encoder:
     Attributes
     ----------
     left_out
-        One ``(place, reason)`` for each value of which only the repr is stored.
+        One ``(place, reason)`` for each value that is stored as its repr only.
     """
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Encoder:
         if isinstance(value, str):
             text = str.__str__(value)
             if safe_text(text) != text:
-                return self._leave_out(value, place, "the text contains a lone surrogate, which is no valid text")
+                return self._leave_out(value, place, "the text contains a lone surrogate, which is not valid text")
             return text, None
         if isinstance(value, int):
             whole = int(value)

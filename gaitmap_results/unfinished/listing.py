@@ -147,7 +147,7 @@ def unfinished_runs(results: str | Path | None = None) -> list[UnfinishedRun]:
     Warns
     -----
     SkippedRunWarning
-        If something in ``.unfinished`` is no run; it is named and skipped.
+        If something in ``.unfinished`` is not a run; it is named and skipped.
 
     Examples
     --------

@@ -86,7 +86,7 @@ def find_places(results_folder: Path) -> tuple[list[Place], list[str]]:
             # A run that was published since the folder was listed is gone, and nothing to warn about; file servers and
             # file managers keep files that start with a dot everywhere.
             if path.exists() and not path.name.startswith("."):
-                skipped.append(f"{path} was skipped: it is no unfinished run.")
+                skipped.append(f"{path} was skipped: it is not an unfinished run.")
         elif match["journal"] is None:
             folders.setdefault(match["run_id"], []).append(path)
         elif not path.name.endswith(".new"):  # a journal that was being written when its run was killed

@@ -301,7 +301,7 @@ def _complete_core_results(found: UnfinishedRunOnDisk) -> Path:
     what = state.get(run.core_results, "may have only a part of its core results")
     kept = "" if run.challenge_file is None else f"\n{how_to_load(run.challenge_file)}"
     raise SaveError(
-        f"The run {run.run_id} cannot be recovered: it {what}. {run.evidence} What there is, is in {run.path}.{kept}",
+        f"The run {run.run_id} cannot be recovered: it {what}. {run.evidence} What was saved is in {run.path}.{kept}",
         path=run.path,
     )
 

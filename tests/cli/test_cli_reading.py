@@ -643,4 +643,4 @@ def test_a_pipe_in_the_place_of_the_custom_metadata_is_not_waited_for(tmp_path):
     for arguments in (("show", run), ("export", tmp_path, "--to", tmp_path / "runs.csv")):
         done = in_process(*arguments)
         assert done.code == 0
-        assert "it is no regular file" in done.err
+        assert "it is not a regular file" in done.err

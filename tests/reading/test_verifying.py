@@ -199,5 +199,5 @@ def test_a_pipe_is_not_waited_for(run, name):
     (run / "MANIFEST.sha256").unlink()
     (run / name).unlink(missing_ok=True)
     os.mkfifo(run / name)
-    with pytest.raises(CorruptRunError, match="it is no regular file"):
+    with pytest.raises(CorruptRunError, match="it is not a regular file"):
         verify_run(run)

@@ -186,8 +186,8 @@ def test_scores_that_cannot_be_stored_cost_a_warning(tmp_path, returned, problem
 @pytest.mark.parametrize(
     ("returned", "problem", "left"),
     [
-        ({"error": {"P": 1}, "f1": {"P": "good"}}, "The score 'f1' is left out: 'good' is no number", ["error"]),
-        ({"error": {"P": 1}, "f1": {"P": True}}, "The score 'f1' is left out: True is no number", ["error"]),
+        ({"error": {"P": 1}, "f1": {"P": "good"}}, "The score 'f1' is left out: 'good' is not a number", ["error"]),
+        ({"error": {"P": 1}, "f1": {"P": True}}, "The score 'f1' is left out: True is not a number", ["error"]),
         ({"error": {"P": 1}, 3: {"P": 1}, "f1": {"P": 1}}, "A score is called 3", ["error", "f1"]),
         ({"error": {"P": 1}}, "SCORES names f1, which is not among the scores: error", ["error"]),
         (

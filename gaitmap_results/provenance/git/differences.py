@@ -32,7 +32,7 @@ class Differences:
     created
         Untracked files that are new, no code and not loaded: the output of the run.
     other_commit
-        Whether there is another commit of which git could not say in what it differs.
+        Whether there is another commit, and git could not say how it differs.
     """
 
     changed: tuple[str, ...] = ()

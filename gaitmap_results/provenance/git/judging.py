@@ -61,7 +61,7 @@ def _shortened(paths: Iterable[bytes], others: Iterable[bytes], top: bytes) -> s
 
 
 def _folders(path: bytes, top: bytes) -> Iterator[bytes]:
-    """Yield the folders around a path, from the outermost one that is no folder above ``top``."""
+    """Yield the folders around a path, from the outermost one that is not a folder above ``top``."""
     at = path.find(b"/", len(top) - 1)
     while at != -1:
         yield path[: at + 1]

@@ -20,7 +20,7 @@ __all__ = ["GitProcesses", "GitUnreadableError"]
 # repository instead of the one asked for.
 # Of that list GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT are missing here: they are settings like those in a file, and
 # git itself hands them on to submodules.
-# The last six are no part of it: two start or read something else, four change what a path given to git means.
+# The last six do not belong to it: two start or read something else, four change what a path given to git means.
 _REDIRECTING_VARIABLES = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -97,7 +97,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
     ----------
     timeout
         Seconds that all of them may take together, from when the first answer is waited for: what the program does
-        before, while they work, is no fault of theirs.
+        before, while they work, is not their fault.
     ceiling
         A folder in which, and above which, git does not look for a repository.
     """

@@ -24,7 +24,7 @@ __all__ = ["GitState", "PendingStatus", "read_git_state", "reread_git_state"]
 class GitState:
     r"""What git says about a work tree.
 
-    All paths are relative to ``base_dir``, with ``/`` between their parts; bytes that are no UTF-8 are shown as
+    All paths are relative to ``base_dir``, with ``/`` between their parts; bytes that are not UTF-8 are shown as
     ``\xff``.
     A folder in which nothing is tracked is listed as one path that ends with ``/``, a renamed file as two paths.
 

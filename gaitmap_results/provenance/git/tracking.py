@@ -38,8 +38,8 @@ class TrackedFiles:
 
         - ``unchanged``: the commit holds the file with this content.
         - ``modified``: the commit holds it with another content.
-        - ``untracked``: the commit does not hold it.
-        - ``ignored``: the commit does not hold it, and a ``.gitignore`` or another list of git names it.
+        - ``untracked``: it is not in the commit.
+        - ``ignored``: it is not in the commit, and a ``.gitignore`` or another list of git names it.
         - ``unknown``: git could not say; see ``problem``.
     problem
         Why git could not say.
@@ -123,7 +123,7 @@ class _Asked:
         with tempfile.TemporaryFile() as stdin:
             stdin.writelines(paths)
             stdin.seek(0)
-            # A folder .git that is no repository must not make git answer for another one around it.
+            # A folder .git that is not a repository must not make git answer for another one around it.
             return self._processes.start(self._top, *arguments, ceiling=self._top.parent, stdin=stdin)
 
     def answer(self) -> TrackedFiles:

@@ -125,7 +125,7 @@ def _is_own_folder(base_dir: Path, parts: list[str], number: int) -> bool:
     below_a_challenge = any("." in part.strip(".") for part in parts[: max(0, number - _FOLDERS_ABOVE_A_RUN + 1)])
     if not below_a_challenge or run_folder_start(name) is None:
         return False
-    # A run that was deleted is no change of the code, either.
+    # Deleting a run does not change the code, either.
     return not os.path.lexists(place) or any((place / file).is_file() for file in (METADATA_FILE, MANIFEST_FILE))
 
 
