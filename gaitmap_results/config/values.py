@@ -118,7 +118,7 @@ def check_folder(value: object, *, where: str, base: Path | None = None) -> Path
     if not isinstance(text, str):
         raise ConfigError(f"{where} is {_shown(value)}, but must be the path of a folder: text or a pathlib.Path.")
     if not text.strip() or "\0" in text:
-        raise ConfigError(f"{where} is {_shown(text)}, which is not a path. Write the path of a folder, or leave it out.")
+        raise ConfigError(f"{where} is {_shown(text)}, which is not a path. Write a path, or leave it out.")
     written = text
     text = _VARIABLE.sub(lambda match: _variable(match, written, where), written)
     if text.startswith("~"):

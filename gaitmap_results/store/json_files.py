@@ -70,8 +70,8 @@ def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
     OSError
         If it cannot be opened.
     ValueError
-        If it is not a regular file (a link could lead anywhere, a pipe would wait indefinitely), has more than ``max_bytes``,
-        or holds no JSON.
+        If it is not a regular file (a link could lead anywhere, a pipe would wait indefinitely), has more than
+        ``max_bytes``, or holds no JSON.
     """
     if path.is_symlink():
         raise ValueError("it is a symbolic link")

@@ -240,7 +240,7 @@ class _Encoder:
             else:
                 text = safe_text(key)
                 if text != key:
-                    self.problems.append((_written(inner), "the key contains a lone surrogate, which is not valid text"))
+                    self.problems.append((_written(inner), "the key contains a lone surrogate: not valid text"))
             # Only refused keys can meet another one; neither of the two values may get lost.
             while text in seen:
                 text += "_"

@@ -189,8 +189,7 @@ def _innermost(blocks: list[OpenBlock]) -> list[OpenBlock]:
 def enclosing_block() -> OpenBlock | None:
     """Return the innermost open block of this context.
 
-    A thread that knows none may have nothing to do with a block that another thread opened: what it opens is not a block
-    inside of that one.
+    A thread that knows none may have nothing to do with the blocks of other threads: its block is not inside of them.
     """
     own = [block for block in _blocks_of_context() if not _is_asleep(block)]
     return own[-1] if own else None
