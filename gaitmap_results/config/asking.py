@@ -69,7 +69,7 @@ def redirected_results_folder() -> Path | None:
     Raises
     ------
     ConfigError
-        If it is no path.
+        If it is not a path.
     """
     named = os.environ.get(REDIRECT_VARIABLE)
     return None if named is None else check_folder(named, where=f"The environment variable {REDIRECT_VARIABLE}")

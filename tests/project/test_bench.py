@@ -13,7 +13,7 @@ import pytest
 
 TOP = Path(__file__).parents[2]
 BENCH = TOP / "tests" / "project" / "bench"
-PAGE = TOP / "docs" / "explanation" / "speed.md"
+PAGE = TOP / "docs" / "contributing" / "speed.md"
 # What the row of each promise says, and what it must reach.
 PROMISES = {
     "one recorded block, official, empty challenge, repository of # files": "≤ 2 x",
@@ -81,18 +81,32 @@ def test_the_page_has_a_row_for_every_promise():
     assert str(Path.home()) + os.sep not in text
 
 
+def test_the_page_for_users_has_figures_that_were_measured():
+    """Each time on the short page stands among the figures of the long one."""
+    measured = PAGE.read_text(encoding="utf-8")
+    short = (TOP / "docs" / "explanation" / "how_fast.md").read_text(encoding="utf-8")
+    times = re.findall(r"[\d.]+ m?s\b", short)
+    assert len(times) >= 6
+    assert [time for time in times if f"| {time} |" not in measured] == []
+
+
 def test_tables_are_put_between_the_marks_of_a_page(tmp_path, monkeypatch):
-    """A new run replaces the tables of the page and nothing else."""
+    """A new run replaces what was measured before and nothing else; a page has only the promises, a new file all."""
     monkeypatch.syspath_prepend(str(BENCH))
-    from measuring import Table
+    from measuring import COLUMNS, Table
     from running import put_into
 
     page = tmp_path / "page.md"
     page.write_text("Before\n<!-- measured: begin -->\nold\n<!-- measured: end -->\nAfter\n", encoding="utf-8")
-    put_into(page, [Table("New", ("what",), [("a | b",)])])
+    machine = Table("The machine", ("what", "is"), [("cores", "2")])
+    promise = ("a | b", "1 s", "c", "1 s", "1 x", "1 x … 1 x", "≤ 2 x", "yes")
+    noise = ("noise", *promise[1:-2], "-", "-")
+    put_into(page, [machine, Table("New", COLUMNS, [promise, noise]), Table("Stages", ("stage",), [("git",)])])
     text = page.read_text(encoding="utf-8")
-    assert text.startswith("Before\n<!-- measured: begin -->\n\n### New\n")
+    assert text.startswith("Before\n<!-- measured: begin -->\n\n- cores: 2\n\n| what |")
     assert r"| a \| b |" in text
+    assert "noise" not in text
+    assert "Stages" not in text
     assert text.endswith("\n<!-- measured: end -->\nAfter\n")
     assert "old" not in text
     put_into(tmp_path / "new.md", [Table("New", ("what",), [("a",)])])
@@ -100,7 +114,7 @@ def test_tables_are_put_between_the_marks_of_a_page(tmp_path, monkeypatch):
 
 
 def test_the_benchmarks_run_only_when_asked_for():
-    """Measuring takes minutes and needs a quiet machine, so it is no part of what tox runs by itself."""
+    """Measuring takes minutes and needs a quiet machine, so tox does not run it by itself."""
     tox = configparser.ConfigParser(interpolation=None)
     tox.read(TOP / "tox.ini", encoding="utf-8")
     assert "testenv:bench" in tox

@@ -66,9 +66,12 @@ class Table:
 
     def markdown(self) -> str:
         """Return the table under a heading."""
+        return "\n\n".join([f"### {self.title}", self.table(), *self.notes]) + "\n"
+
+    def table(self) -> str:
+        """Return the table alone."""
         lines = [self.columns, ["---"] * len(self.columns), *self.rows]
-        table = "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
-        return "\n\n".join([f"### {self.title}", table, *self.notes]) + "\n"
+        return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines)
 
 
 def in_turn(

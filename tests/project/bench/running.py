@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from machine import describe_machine
-from measuring import Plan, Table
+from measuring import COLUMNS, Plan, Table
 
 __all__ = ["put_into", "run", "run_alone"]
 
@@ -49,14 +49,21 @@ def run_alone(measure: Callable[[Plan], Sequence[Table]]) -> None:
 
 
 def put_into(file: Path, tables: Sequence[Table]) -> None:
-    """Write tables into a file, or between the two marks of one that has them."""
+    """Write tables into a file, or between the two marks of a page only the machine and a row for each promise."""
     text = "\n".join(table.markdown() for table in tables)
     if file.exists():
         before, begin, rest = file.read_text(encoding="utf-8").partition(_BEGIN)
         _, end, after = rest.partition(_END)
         if begin and end:
-            text = f"{before}{begin}\n{text}\n{end}{after}"
+            text = f"{before}{begin}\n{_promises(tables)}\n{end}{after}"
     file.write_text(text, encoding="utf-8")
+
+
+def _promises(tables: Sequence[Table]) -> str:
+    machine, *others = tables
+    rows = [row for table in others if table.columns == COLUMNS for row in table.rows if row[-2] != "-"]
+    lines = "\n".join(f"- {what}: {is_}" for what, is_ in machine.rows)
+    return f"{lines}\n\n{Table('', COLUMNS, rows).table()}\n"
 
 
 def _print(table: Table) -> None:
