@@ -211,7 +211,8 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
     Raises
     ------
     InvalidChallengeError
-        If it is a class, or lacks ``VERSION``, ``save_core_results`` or, before its run, ``load_core_results``.
+        If it is a class, or lacks ``VERSION``, ``save_core_results`` or, before its run, ``load_core_results``; before
+        its run also if its ``save_core_results`` would only return a coroutine or a generator.
     InvalidNameError
         If its name or version cannot be a folder.
     """
@@ -231,6 +232,12 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
                 f"The challenge {name} has no method `{method}(folder_path)` of its own. Write it in the class; "
                 "without it the results of a run could not be " + ("saved." if method.startswith("save") else "loaded.")
             )
+    save = inspect.unwrap(getattr(challenge, "save_core_results"))  # noqa: B009
+    if before_run and (inspect.iscoroutinefunction(save) or inspect.isgeneratorfunction(save)):
+        raise InvalidChallengeError(
+            f"`save_core_results` of the challenge {name} is a coroutine or a generator function, so calling it would "
+            "write nothing. Write it as a plain method, without `async` and `yield`."
+        )
     version = getattr(challenge, "VERSION", None)
     if version is None:
         raise InvalidChallengeError(

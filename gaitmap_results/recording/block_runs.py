@@ -258,13 +258,16 @@ class BlockRuns:
         raise candidates.ambiguous([run.challenge for run in kept], folder, [run.staging.folder for run in kept])
 
     def _keep_all(self, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-        """Put what can be saved on the disk; a challenge that has not run at all has no results, and is left out."""
+        """Put on the disk what can be saved; one that fails stays as a pickle, unless it seems not to have run."""
         kept = []
         for run in runs:
             try:
                 keep_run(run, self._metadata, self._another)
-            except GaitmapResultsError:
-                run.discard()
+            except GaitmapResultsError as error:
+                if isinstance(error.__cause__, AttributeError):  # what `run` would have set is missing
+                    run.discard()
+                else:
+                    _logger.warning("%s", error)
             else:
                 kept.append(run)
         self._runs.extend(kept)

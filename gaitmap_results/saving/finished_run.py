@@ -16,6 +16,7 @@ from gaitmap_results.saving.debug_reasons import reasons_for_debug
 from gaitmap_results.saving.kept_challenge import keep_challenge_of
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome, unknown_metadata
 from gaitmap_results.saving.plan import SavePlan
+from gaitmap_results.store import files
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.entry_names import entry_json
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently
@@ -170,12 +171,11 @@ def _interrupted(run: FinishedRun, error: BaseException) -> CoreResultsError:
     text = f"Saving the core results of {run.facts.name} was interrupted by {type(error).__name__}"
     if run.place is None:
         return CoreResultsError(f"{text}.")
-    is_interrupt = isinstance(error, KeyboardInterrupt)  # of somebody who waits
     run.place.note(
-        status="interrupted" if is_interrupt else "save_failed",
+        status="interrupted" if isinstance(error, KeyboardInterrupt) else "save_failed",
         error={"type": type(error).__name__, "message": f"{text}."},
     )
-    kept = "" if is_interrupt else keep_challenge_of(run.challenge, run.place)
+    kept = keep_challenge_of(run.challenge, run.place)
     return CoreResultsError(f"{text}. What had been written is in {run.place.folder}.{kept}", path=run.place.folder)
 
 
@@ -206,6 +206,9 @@ def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = No
             stage_elsewhere(run, plan, error)
         except Exception as error:
             raise _core_results_error(run, error) from error
+    if not any(True for _ in files.list_files(run.staging.core_results)):
+        text = "save_core_results wrote no file into the folder that it was given."
+        run.notes.append({"what": "core_results", "error": text})
 
 
 def _source(run: FinishedRun) -> Any:

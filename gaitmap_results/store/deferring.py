@@ -12,7 +12,7 @@ from typing import Any, Final
 
 __all__ = ["deferred_signals"]
 
-# What asks a process to end, also where Python has no handler for it. Of the others, the user's handlers may raise.
+# What asks a process to end, also where Python has no handler for it.
 _ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")
 
 
@@ -20,23 +20,29 @@ _ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK
 def deferred_signals() -> Iterator[None]:
     """Hold back each signal that may end a save half way, and deliver it afterwards; its second coming gets through.
 
+    The handler of a timer (and of any other signal that does not ask the process to end) runs at once, as often as it
+    is called; only what it raises waits.
     Python sets handlers in the main thread of the main interpreter only; elsewhere nothing is held back.
     A process that is forked meanwhile, such as a worker of the challenge's own, can be ended as before.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    owner = os.getpid()
-    received: list[int] = []
+    owner, ending = os.getpid(), _ending()
+    received: dict[int, BaseException | None] = {}
     previous: dict[int, Any] = {}
 
     def hold(number: int, frame: FrameType | None) -> None:
-        if os.getpid() == owner and number not in received:
-            received.append(number)
-            return
-        handler = previous[number]
-        if callable(handler):
-            received[:] = [each for each in received if each != number]
+        handler, is_own = previous[number], os.getpid() == owner
+        if is_own and number not in ending:
+            try:
+                handler(number, frame)
+            except BaseException as error:  # noqa: BLE001 - it is raised when the run is saved
+                received.setdefault(number, error)
+        elif is_own and number not in received:
+            received[number] = None
+        elif callable(handler):
+            received.pop(number, None)
             handler(number, frame)
         else:
             signal.signal(number, handler)
@@ -46,7 +52,7 @@ def deferred_signals() -> Iterator[None]:
     with ExitStack() as afterwards:
         afterwards.callback(_deliver, received)
         afterwards.callback(_restore, previous)
-        for number in _disturbing():
+        for number in _disturbing(ending):
             previous[number] = signal.getsignal(number)
             try:
                 signal.signal(number, hold)
@@ -58,9 +64,12 @@ def deferred_signals() -> Iterator[None]:
         yield
 
 
-def _disturbing() -> list[int]:
+def _ending() -> set[int]:
+    return {int(number) for name in _ENDING if (number := getattr(signal, name, None)) is not None}
+
+
+def _disturbing(ending: set[int]) -> list[int]:
     """Return the signals that may raise an exception in Python code, or end the process."""
-    ending = {getattr(signal, name, None) for name in _ENDING}
     # An ignored or a foreign handler (None: not set by Python) does not interrupt Python code; leave it alone.
     return [
         int(number)
@@ -74,7 +83,11 @@ def _restore(previous: dict[int, Any]) -> None:
         signal.signal(number, handler)
 
 
-def _deliver(received: list[int]) -> None:
+def _deliver(received: dict[int, BaseException | None]) -> None:
     with ExitStack() as all_of_them:
-        for number in reversed(dict.fromkeys(received)):
-            all_of_them.callback(signal.raise_signal, number)
+        for number, error in reversed(received.items()):
+            all_of_them.callback(signal.raise_signal, number) if error is None else all_of_them.callback(_raise, error)
+
+
+def _raise(error: BaseException) -> None:
+    raise error

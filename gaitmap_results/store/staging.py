@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import logging
 import shutil
@@ -142,7 +143,7 @@ class Staging:
         files.make_folder(self.core_results)
         try:
             with open_to_owner():
-                challenge.save_core_results(self.core_results)
+                _refuse_unfinished(challenge.save_core_results(self.core_results))
             open_tree_to_owner(self.core_results)
             files.sync_tree(self.core_results)
         except BaseException:
@@ -158,7 +159,7 @@ class Staging:
         """Let a challenge whose run was stopped write what it holds; it is never called complete."""
         self.journal.write(core_results="partial")
         files.make_folder(self.core_results)
-        challenge.save_core_results(self.core_results)
+        _refuse_unfinished(challenge.save_core_results(self.core_results))
         files.sync_tree(self.core_results)
 
     def hash_core_results(self) -> bytes:
@@ -257,6 +258,17 @@ class Staging:
     def is_empty(self) -> bool:
         """Say whether there is nothing but the journal."""
         return all(path.name == JOURNAL_FILE for path in self.folder.iterdir())
+
+
+def _refuse_unfinished(returned: object) -> None:
+    """Refuse what has written nothing yet: a coroutine, or a generator."""
+    if inspect.isawaitable(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned):
+        if inspect.iscoroutine(returned):
+            returned.close()  # else Python warns that it was never awaited
+        raise TypeError(
+            f"save_core_results returned a {type(returned).__name__}, which has not run to its end. "
+            "Write it as a plain method, without `async` and `yield`"
+        )
 
 
 def _names(start: datetime, prefix: str) -> Iterator[str]:

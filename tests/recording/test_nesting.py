@@ -525,6 +525,21 @@ class TestNamingTheChallenge:
         (path,) = results.glob("*/*/*/*/results/result.txt")
         assert path.read_text() == "2"
 
+    def test_one_of_several_that_cannot_be_saved(self, results: Path) -> None:
+        """It may have run: it is kept as a pickle, and the other one is published."""
+
+        class Faulty(Unobserved):
+            def save_core_results(self, folder_path: Path) -> None:
+                raise ValueError("no such format")
+
+        first, second = Faulty(1), Unobserved(2)
+        with recorded_run("entry"):
+            first.run(), second.run()
+        (path,) = results.glob("*/*/*/*/results/result.txt")
+        assert path.read_text() == "2"
+        (kept,) = unfinished(results)
+        assert list(kept.glob("challenge*.pickle"))
+
     def test_none(self, results: Path) -> None:
         """If there is none, the error explains every way to name it."""
         with pytest.raises(NoChallengeError) as caught, recorded_run("my entry") as recorder:

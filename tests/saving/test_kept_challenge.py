@@ -21,6 +21,7 @@ from stores import TwoFiles, runs_of, unfinished_of
 from gaitmap_results import BaseChallenge, recorded_run, recover_run, save_run
 from gaitmap_results.exceptions import (
     CoreResultsError,
+    IncompleteProvenanceWarning,
     InvalidChallengeError,
     SaveError,
     UnloadableResultsWarning,
@@ -335,3 +336,40 @@ def test_the_challenge_of_the_readme_survives_numpy(tmp_path):
     challenge.errors_ = {"a": np.int64(1), "b": np.float32(0.5), "c": np.arange(2), "d": np.bool_(True), "e": 1.5}
     challenge.save_core_results(tmp_path)
     assert challenge.load_core_results(tmp_path) == {"a": 1, "b": 0.5, "c": [0, 1], "d": True, "e": 1.5}
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "generator"])
+def test_a_save_that_would_only_begin(kind, tmp_path):
+    """`async` or `yield` in `save_core_results` is refused before the run, and after it costs no result."""
+
+    class Beginning(ExampleChallenge):
+        if kind == "coroutine":
+
+            async def save_core_results(self, folder_path: Path) -> None:
+                super().save_core_results(folder_path)
+
+        else:
+
+            def save_core_results(self, folder_path: Path):
+                yield super().save_core_results(folder_path)
+
+    with pytest.raises(InvalidChallengeError, match="plain method"), recorded_run("e", path=tmp_path, use_git=False):
+        Beginning().run(pytest.fail)
+    assert not runs_of(tmp_path)
+    challenge = Beginning().run(1)
+    with pytest.raises(CoreResultsError, match="plain method"):
+        save_run(challenge, "e", custom_metadata={}, path=tmp_path, use_git=False)
+    assert any(run.challenge_file for run in unfinished_of(tmp_path))
+    assert not runs_of(tmp_path)
+
+
+def test_a_save_that_writes_nothing_is_told(tmp_path):
+    """A file that was written to the working directory is not in the run; the user hears of it."""
+
+    class Elsewhere(ExampleChallenge):
+        def save_core_results(self, folder_path: Path) -> None:
+            (tmp_path / "result.json").write_text("1")
+
+    with pytest.warns(IncompleteProvenanceWarning, match="wrote no file"):
+        with recorded_run("e", path=tmp_path / "store", use_git=False):
+            Elsewhere().run(1)
