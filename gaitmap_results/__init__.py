@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gaitmap_results.comparing.report import write_report
     from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
     from gaitmap_results.comparing.withdrawing import withdraw_run
+    from gaitmap_results.exporting.bundle import write_bundle
     from gaitmap_results.reading.loading import (
         LoadedRun,
         ResultReturn,
@@ -103,6 +104,7 @@ __all__ = [
     "unfinished_runs",
     "verify_run",
     "withdraw_run",
+    "write_bundle",
     "write_report",
 ]
 
@@ -139,6 +141,7 @@ _MODULES = {
     "unfinished_runs": "unfinished.listing",
     "verify_run": "reading.verifying",
     "withdraw_run": "comparing.withdrawing",
+    "write_bundle": "exporting.bundle",
     "write_report": "comparing.report",
 }
 

@@ -32,12 +32,14 @@ __all__ = [
     "NoChallengeError",
     "NoResultsFolderError",
     "NotComparableError",
+    "PrivateContentError",
     "RecorderNotEnteredWarning",
     "RecorderStateError",
     "ResultsFolderError",
     "RunNotFoundError",
     "SaveError",
     "SaveFailedWarning",
+    "SkippedFileWarning",
     "SkippedRunWarning",
     "UnloadableResultsWarning",
     "UnmatchedIgnoreWarning",
@@ -210,6 +212,20 @@ class NotComparableError(GaitmapResultsError, ValueError):
         self.reasons = tuple(reasons)
 
 
+class PrivateContentError(GaitmapResultsError, ValueError):
+    """Runs were to be handed on in which private paths, user names or secrets stand.
+
+    Attributes
+    ----------
+    findings
+        For each the file, the key or the line in it, and what stands there; secrets themselves are not repeated.
+    """
+
+    def __init__(self, message: str = "", *, findings: Sequence[tuple[str, str, str]] = ()) -> None:
+        super().__init__(message)
+        self.findings = tuple(findings)
+
+
 class MissingExtraError(GaitmapResultsError, ImportError):  # type: ignore[misc]  # ImportError.path is a str
     """A function needs packages that only an extra of gaitmap_results installs.
 
@@ -270,3 +286,7 @@ class SaveFailedWarning(GaitmapResultsWarning):
 
 class SkippedRunWarning(GaitmapResultsWarning):
     """A folder that looks like a run was skipped because it cannot be read."""
+
+
+class SkippedFileWarning(GaitmapResultsWarning):
+    """A file of a run was not handed on, since it is a link or no ordinary file."""

@@ -27,6 +27,7 @@ _COMMANDS = {
     "compare": "gaitmap_results.cli.compare",
     "report": "gaitmap_results.cli.report",
     "site": "gaitmap_results.cli.report",
+    "bundle": "gaitmap_results.cli.bundle",
     "withdraw": "gaitmap_results.cli.withdraw",
     "config": "gaitmap_results.cli.config",
     "doctor": "gaitmap_results.cli.doctor",

@@ -139,7 +139,7 @@ def echo_json(value: Any) -> None:
 
 
 @contextmanager
-def progress(description: str, total: float | None = None) -> Iterator[Callable[..., None]]:
+def progress(description: str, total: float | None = None, *, unit: str = "runs") -> Iterator[Callable[..., None]]:
     """Yield a function that moves a bar on the error stream by so many runs; only a terminal shows it.
 
     Parameters
@@ -148,6 +148,8 @@ def progress(description: str, total: float | None = None) -> Iterator[Callable[
         What takes so long.
     total
         How many there are, if that is known.
+    unit
+        What is counted.
     """
     if sys.stderr is None or not sys.stderr.isatty():
         yield lambda *_: None
@@ -156,7 +158,7 @@ def progress(description: str, total: float | None = None) -> Iterator[Callable[
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
     output = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    counter = TextColumn("{task.completed:.0f} runs")
+    counter = TextColumn(f"{{task.completed:.0f}} {unit}")
     columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeElapsedColumn())
     with Progress(*columns, console=output, transient=True) as bar:
         task = bar.add_task(description, total=total)

@@ -13,7 +13,7 @@ from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.run_files import read_run_json
 from gaitmap_results.store.layout import ATTESTATIONS_DIR
 
-__all__ = ["WITHDRAWN_FILE", "attestations_folder", "withdrawals", "withdrawn_reason"]
+__all__ = ["WITHDRAWN_FILE", "attestations_folder", "attested_id", "withdrawals", "withdrawn_reason"]
 
 #: Says in the folder of a run that it was withdrawn, and why.
 WITHDRAWN_FILE: Final = "withdrawn.json"
@@ -23,11 +23,11 @@ _NO_REASON: Final = "no reason is given"
 def attestations_folder(summary: RunSummary) -> Path | None:
     """Return the folder with what was said about a run; ``None`` if the run lies in no store. It need not exist."""
     store = _store(summary)
-    name = _attested_id(summary)
+    name = attested_id(summary)
     return None if store is None or not _is_name(name) else Path(store, ATTESTATIONS_DIR, name)
 
 
-def _attested_id(summary: RunSummary) -> str:
+def attested_id(summary: RunSummary) -> str:
     """Return the id of a run; one of gaitmap_challenges, which has none, gets one of what tells it apart."""
     if summary.run_id is not None:
         return summary.run_id
@@ -42,13 +42,13 @@ def withdrawn_reason(summary: RunSummary) -> str | None:
 
 def withdrawals() -> Callable[[RunSummary], str | None]:
     """Return :func:`withdrawn_reason` for many runs: it looks into each results folder once."""
-    ids = lru_cache(maxsize=None)(_attested_ids)
+    ids = lru_cache(maxsize=None)(attested_ids)
 
     def reason(summary: RunSummary) -> str | None:
         store = _store(summary)
         if store is None or not (found := ids(store)):
             return None
-        name = _attested_id(summary)
+        name = attested_id(summary)
         return _reason(Path(store, ATTESTATIONS_DIR, name)) if name in found else None
 
     return reason
@@ -61,7 +61,7 @@ def _store(summary: RunSummary) -> str | None:
     return os.sep.join(parts[:-depth]) if len(parts) > depth else None
 
 
-def _attested_ids(store: str) -> frozenset[str]:
+def attested_ids(store: str) -> frozenset[str]:
     try:
         return frozenset(os.listdir(os.path.join(store, ATTESTATIONS_DIR)))
     except OSError:

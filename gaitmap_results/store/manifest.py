@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from gaitmap_results.store import files
 from gaitmap_results.store.layout import MANIFEST_FILE
 
-__all__ = ["manifest_content", "manifest_line", "parse_manifest"]
+__all__ = ["checksum_line", "manifest_content", "manifest_line", "parse_manifest"]
 
 _LINE = re.compile(rb"(?P<escaped>\\)?(?P<digest>[0-9a-f]{64}) [ *](?P<name>.+)", re.DOTALL)
 _ESCAPES = ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r"))
@@ -28,7 +28,7 @@ def manifest_content(folder: Path, *, exclude: Collection[str] = ()) -> bytes:
         Names of files directly in it that do not count.
     """
     return b"".join(
-        _line(files.hash_file(file.path), os.fsencode(file.name))
+        checksum_line(files.hash_file(file.path), file.name)
         for file in files.list_files(folder)
         if file.name != MANIFEST_FILE and file.name not in exclude
     )
@@ -36,11 +36,12 @@ def manifest_content(folder: Path, *, exclude: Collection[str] = ()) -> bytes:
 
 def manifest_line(name: str, content: bytes) -> bytes:
     """Return the line of a file directly in the run folder, from its content."""
-    return _line(hashlib.sha256(content).hexdigest(), name.encode())
+    return checksum_line(hashlib.sha256(content).hexdigest(), name)
 
 
-def _line(digest: str, name: bytes) -> bytes:
-    escaped = name
+def checksum_line(digest: str, file: str) -> bytes:
+    """Return the line of a file whose hash is known."""
+    name = escaped = os.fsencode(file)
     for raw, written in _ESCAPES:
         escaped = escaped.replace(raw, written)
     # https://www.gnu.org/software/coreutils/manual/html_node/md5sum-invocation.html: a backslash at the start of the

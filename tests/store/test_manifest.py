@@ -169,9 +169,9 @@ def test_line_ends_of_windows_are_read() -> None:
 @given(st.lists(st.binary(min_size=1, max_size=8).filter(lambda name: not set(name) & {0, ord("/")}), unique=True))
 def test_every_name_survives_the_manifest(names: list[bytes]) -> None:
     """Whatever bytes a file's name has, it is read as it was written."""
-    from gaitmap_results.store.manifest import _line
+    from gaitmap_results.store.manifest import checksum_line
 
     names = [name for name in names if name not in (b".", b"..")]
-    content = b"".join(_line(DIGEST, name) for name in names)
+    content = b"".join(checksum_line(DIGEST, os.fsdecode(name)) for name in names)
     assert [os.fsencode(name) for name, _ in parse_manifest(content)] == names
     assert content.count(b"\n") == len(names)

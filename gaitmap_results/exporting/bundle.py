@@ -1,0 +1,175 @@
+"""Bundle runs as an archive that describes itself."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from gaitmap_results.exceptions import InvalidOptionError, PrivateContentError, SkippedFileWarning
+from gaitmap_results.exporting.archive import check_names, write_archive
+from gaitmap_results.exporting.crate import CHECKSUMS_FILE, CRATE_FILE, About, crate_metadata
+from gaitmap_results.exporting.handed_on import HandedOnRun, find_runs
+from gaitmap_results.exporting.people import author_entities, license_entity, organization
+from gaitmap_results.exporting.private_content import Finding, find_in_runs, find_in_tree
+from gaitmap_results.reading.attestations import attested_id
+from gaitmap_results.showing.text import counted, one_line
+from gaitmap_results.store.json_files import dump_json
+from gaitmap_results.store.json_values import encode_leniently
+from gaitmap_results.store.layout import METADATA_FILE
+from gaitmap_results.store.manifest import checksum_line
+from gaitmap_results.unfinished.listing import UnfinishedRunOnDisk, read_place
+from gaitmap_results.unfinished.places import find_places
+from gaitmap_results.user_code.user_warnings import warn_user
+
+__all__ = ["write_bundle"]
+
+_MAX_SHOWN: Final = 20
+_STILL_RUNNING: Final = ("running", "unknown")
+
+
+def write_bundle(
+    runs: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    license: str,  # noqa: A002  # its name everywhere else
+    authors: str | Sequence[str],
+    publisher: str | None = None,
+    unfinished: bool = False,
+    allow_private: bool = False,
+    on_file: Callable[[int], object] | None = None,
+) -> Path:
+    """Write runs into a zip archive that describes them as an RO-Crate (Process Run Crate 0.5).
+
+    The runs are in it as they are, with their manifests, in the places that they have in a results folder: an unpacked
+    archive is a results folder.
+    ``sha256sum -c SHA256SUMS`` checks all of its files.
+    The same runs give the same bytes.
+
+    Parameters
+    ----------
+    runs
+        Run folders, or folders with runs below them such as a results folder.
+    output
+        The archive to write.
+    license
+        The licence of the data: a URL, or an SPDX identifier such as ``"CC-BY-4.0"``.
+    authors
+        Who ran this: a name, an ORCID where there is one, and behind a semicolon the affiliation,
+        ``"Ada Lovelace <https://orcid.org/0000-0002-1825-0097>; FAU <https://www.fau.eu>"``.
+    publisher
+        The organization that publishes the archive, ``"Zenodo <https://zenodo.org>"``.
+    unfinished
+        Whether to describe the runs that failed and were never published, too.
+        Their files are never in the archive.
+    allow_private
+        Whether to go on where private paths, user names or secrets stand in the runs.
+    on_file
+        Called after each file with its size in bytes, to show progress.
+
+    Returns
+    -------
+    output
+        The archive that was written.
+
+    Raises
+    ------
+    InvalidOptionError
+        If the archive exists, lies in a run folder, the licence or an author cannot be understood, two runs would get
+        the same place, or a file's name cannot be in an archive.
+    RunNotFoundError
+        If there is no run.
+    CorruptRunError
+        If a run cannot be read, is not as it was saved, or changed meanwhile.
+    PrivateContentError
+        If private paths, user names or secrets stand in the runs; ``findings`` tells where.
+    ResultsFolderError
+        If the archive cannot be written.
+
+    Warns
+    -----
+    SkippedFileWarning
+        If links are left out.
+
+    Examples
+    --------
+    >>> from gaitmap_results import write_bundle
+    >>> def publish(results):
+    ...     return write_bundle(results, "gait_runs.zip", license="CC-BY-4.0", authors="Ada Lovelace")
+    """
+    target = Path(output).expanduser().absolute()
+    _check_target(target)
+    about = _about(license, [authors] if isinstance(authors, str) else list(authors), publisher)
+    paths = [Path(each) for each in ([runs] if isinstance(runs, (str, Path)) else runs)]
+    found = find_runs(paths)
+    _check_ids(found)
+    failed = [each for path in paths for each in _failed_runs(path)] if unfinished else []
+    files = [file for run in found for file in (*run.files, *run.attested)]
+    check_names(file.name for file in files)
+    crate, _ = encode_leniently(crate_metadata(found, failed, about))
+    if not allow_private:
+        _refuse_private([*find_in_runs(found), *(find_in_tree(crate["@graph"], CRATE_FILE) if failed else [])])
+    content = dump_json(crate)
+    lines = [(CRATE_FILE, hashlib.sha256(content).hexdigest()), *((file.name, file.sha256) for file in files)]
+    checksums = b"".join(checksum_line(digest, name) for name, digest in lines)
+    own = [(CRATE_FILE, content), (CHECKSUMS_FILE, checksums)]
+    write_archive(target, [run.place for run in found], own, files, on_file=on_file)
+    left_out = [name for run in found for name in run.left_out]
+    if left_out:
+        shown = "".join(f"\n  {one_line(name)}" for name in left_out[:_MAX_SHOWN])
+        warn_user(f"{counted(len(left_out), 'link or special file', 'links or special files')} left out:{shown}",
+                  SkippedFileWarning)  # fmt: skip
+    return target
+
+
+def _about(license_text: str, authors: Sequence[str], publisher: str | None) -> About:
+    people, organizations = author_entities(authors)
+    return About(
+        license_entity(license_text),
+        people,
+        organizations,
+        None if publisher is None else organization(publisher, "publisher"),
+    )
+
+
+def _check_target(target: Path) -> None:
+    if os.path.lexists(target):
+        raise InvalidOptionError(f"{target} is there already. Choose another name; nothing is overwritten.")
+    if any((folder / METADATA_FILE).exists() for folder in target.parents):
+        raise InvalidOptionError(f"{target} lies in a run folder, which is never changed. Choose another place.")
+
+
+def _check_ids(runs: Sequence[HandedOnRun]) -> None:
+    known: dict[str, HandedOnRun] = {}
+    for run in runs:
+        other = known.setdefault(attested_id(run.summary), run)
+        if other is not run:
+            raise InvalidOptionError(
+                f"Two runs have the same id, so that one is a copy:\n  {other.summary.folder}\n  {run.summary.folder}\n"
+                "Name the runs, without the copy."
+            )
+
+
+def _failed_runs(path: Path) -> Iterator[UnfinishedRunOnDisk]:
+    """Yield the unfinished runs of a results folder that have ended."""
+    folder = path.expanduser().absolute()
+    if (folder / METADATA_FILE).exists():
+        return
+    places, _ = find_places(folder)
+    found = [each for place in places if (each := read_place(folder, place)) is not None and each.published_as is None]
+    yield from (each for each in found if each.run.status not in _STILL_RUNNING)
+
+
+def _refuse_private(findings: Sequence[Finding]) -> None:
+    if not findings:
+        return
+    shown = "".join(f"\n  {one_line(each)}" for each in findings[:_MAX_SHOWN])
+    more = f"\n  and {len(findings) - _MAX_SHOWN} more" if len(findings) > _MAX_SHOWN else ""
+    raise PrivateContentError(
+        f"Nothing is written, since private things stand in {counted(len(findings), 'place')}:{shown}{more}\n"
+        "Record with stored_filenames_relative_to to keep paths and names out. If all of it may be seen by everybody, "
+        "pass allow_private=True (--allow-private).",
+        findings=findings,
+    )

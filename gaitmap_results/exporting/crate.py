@@ -1,0 +1,244 @@
+"""Describe runs as an RO-Crate: Process Run Crate 0.5, https://w3id.org/ro/wfrun/process/0.5."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import Any, Final
+from urllib.parse import quote
+from uuid import UUID
+
+from gaitmap_results.exporting.handed_on import HandedOnFile, HandedOnRun
+from gaitmap_results.exporting.people import Entity, people_of, references_of
+from gaitmap_results.exporting.software import instrument_of
+from gaitmap_results.reading.attestations import attested_id
+from gaitmap_results.showing.text import counted
+from gaitmap_results.store.entry_names import entry_text
+from gaitmap_results.unfinished.listing import UnfinishedRunOnDisk
+
+__all__ = ["CHECKSUMS_FILE", "CRATE_FILE", "About", "crate_metadata"]
+
+#: The file that describes an RO-Crate.
+CRATE_FILE: Final = "ro-crate-metadata.json"
+#: The checksums of all files of a crate, in the format of ``sha256sum``.
+CHECKSUMS_FILE: Final = "SHA256SUMS"
+
+_SPECIFICATION: Final = "https://w3id.org/ro/crate/1.1"
+_PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
+# The one term that the context of RO-Crate 1.1 does not have; https://w3id.org/ro/terms/workflow-run defines it.
+_CONTEXT: Final = (f"{_SPECIFICATION}/context", {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"})
+# The PRONOM registry of the National Archives names formats more precisely than media types do.
+_PRONOM: Final = "https://www.nationalarchives.gov.uk/PRONOM/"
+_FORMATS: Final[Mapping[str, tuple[str, str]]] = {
+    ".json": ("application/json", "fmt/817"),
+    ".csv": ("text/csv", "x-fmt/18"),
+    ".txt": ("text/plain", "x-fmt/111"),
+    ".log": ("text/plain", "x-fmt/111"),
+    ".sha256": ("text/plain", "x-fmt/111"),
+    ".md": ("text/markdown", "fmt/1149"),
+    ".html": ("text/html", "fmt/471"),
+    ".svg": ("image/svg+xml", "fmt/92"),
+    ".png": ("image/png", "fmt/13"),
+    ".pdf": ("application/pdf", "fmt/276"),
+}
+_UNKNOWN_FORMAT: Final = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class About:
+    """What only a person knows about a crate."""
+
+    license: Entity
+    authors: Sequence[Entity]
+    organizations: Sequence[Entity]
+    publisher: Entity | None
+
+
+def crate_metadata(
+    runs: Sequence[HandedOnRun], unfinished: Sequence[UnfinishedRunOnDisk], about: About
+) -> dict[str, Any]:
+    """Return the content of ro-crate-metadata.json: the same for the same runs."""
+    entities: dict[str, Entity] = {}
+
+    def add(entity: Entity) -> Entity:
+        return entities.setdefault(entity["@id"], entity)
+
+    actions, parts = [], []
+    known = {person["name"]: person for person in about.authors}
+    agents = _links(about.authors)
+    for run in runs:
+        actions.append(add(_action(run, agents, add)))
+        parts.append(add(_dataset(run, known, add)))
+        parts += [add(_file(file, file.name, add)) for file in run.attested]
+    actions += [add(_failed_action(each, agents, add)) for each in unfinished]
+    parts.append(add({**_described_file(CHECKSUMS_FILE, ".sha256", add), "name": "Checksums for `sha256sum -c`"}))
+    first = [*_frame(runs, actions, parts, about), about.license, *about.authors, *about.organizations]
+    first += [about.publisher] if about.publisher is not None else []
+    taken = {entity["@id"]: entity for entity in first}
+    rest = [entities[key] for key in sorted(entities) if key not in taken]
+    return {"@context": list(_CONTEXT), "@graph": [_compact(entity) for entity in (*taken.values(), *rest)]}
+
+
+def _frame(
+    runs: Sequence[HandedOnRun], actions: Sequence[Entity], parts: Sequence[Entity], about: About
+) -> Iterator[Entity]:
+    """Yield the entity of the file itself, of the whole crate, and of the profile."""
+    yield {
+        "@id": CRATE_FILE,
+        "@type": "CreativeWork",
+        "conformsTo": {"@id": _SPECIFICATION},
+        "about": {"@id": "./"},
+    }
+    challenges = sorted({f"{run.summary.challenge_name} {run.summary.challenge_version}" for run in runs})
+    official = sum(not run.summary.is_debug_run for run in runs)
+    ends = [end for run in runs if (end := _moment(run.metadata, "run_end_datetime", "run_start_datetime"))]
+    yield {
+        "@id": "./",
+        "@type": "Dataset",
+        "conformsTo": {"@id": _PROFILE},
+        "name": f"{counted(len(runs), 'run')} of {', '.join(challenges)}",
+        "description": (
+            f"Benchmark runs as gaitmap_results stored them, {official} of {len(runs)} official. Each run folder holds "
+            "the record of the run (metadata.json), its results, and the checksums of its files."
+        ),
+        # The day of the newest run: that of this archive would make two archives of the same runs differ.
+        "datePublished": max(ends, key=datetime.timestamp).date().isoformat() if ends else "1970-01-01",
+        "license": {"@id": about.license["@id"]},
+        "author": _links(about.authors),
+        "publisher": None if about.publisher is None else {"@id": about.publisher["@id"]},
+        "hasPart": _links(parts),
+        "mentions": _links(actions),
+    }
+    yield {"@id": _PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
+
+
+def _action(run: HandedOnRun, agents: list[Entity], add: Any) -> Entity:
+    summary, metadata = run.summary, run.metadata
+    entry = entry_text(summary.entry)
+    implementation = run.custom_metadata.get("implementation_url") if isinstance(run.custom_metadata, dict) else None
+    kind = f"{summary.kind} ({', '.join(summary.debug_reasons)})" if summary.debug_reasons else summary.kind
+    said = [f"Entry {entry} of the challenge {summary.challenge_name} {summary.challenge_version}: {kind} run."]
+    said += [f"Withdrawn: {run.withdrawn}."] if run.withdrawn is not None else []
+    said += [f"Command: {command}."] if (command := _command(metadata)) else []
+    return {
+        "@id": _action_id(attested_id(summary)),
+        "@type": "CreateAction",
+        "name": f"Run of {entry} in {summary.challenge_name} {summary.challenge_version}",
+        "description": " ".join(said),
+        **_times(metadata),
+        "instrument": _instrument(metadata, implementation, add),
+        "agent": agents,
+        "result": {"@id": _id(f"{run.place}/")},
+        "actionStatus": "http://schema.org/CompletedActionStatus",
+    }
+
+
+def _failed_action(found: UnfinishedRunOnDisk, agents: list[Entity], add: Any) -> Entity:
+    run, journal = found.run, found.journal
+    entry = entry_text(run.entry_name) if run.entry_name is not None else "an unknown entry"
+    challenge = f" in {run.challenge_name} {run.challenge_version or ''}".rstrip() if run.challenge_name else ""
+    metadata = {**(journal.metadata or {}), "caller_file_path": journal.caller}
+    return {
+        "@id": _action_id(run.run_id),
+        "@type": "CreateAction",
+        "name": f"Run of {entry}{challenge}",
+        "description": f"Not published: {run.status}. {run.evidence}",
+        "startTime": _seconds(run.started),
+        "endTime": _seconds(journal.ended),
+        "instrument": _instrument(metadata, None, add),
+        "agent": agents,
+        "actionStatus": "http://schema.org/FailedActionStatus",
+        "error": run.error or run.status,
+    }
+
+
+def _instrument(metadata: Mapping[str, Any], implementation: object, add: Any) -> Entity:
+    instrument, software = instrument_of(metadata, implementation)
+    for each in (instrument, *software):
+        add(each)
+    return {"@id": instrument["@id"]}
+
+
+def _action_id(run_id: str) -> str:
+    try:
+        return f"urn:uuid:{UUID(run_id)}"
+    except ValueError:  # a run that somebody else wrote
+        return f"#run-{quote(run_id)}"
+
+
+def _dataset(run: HandedOnRun, known: Mapping[str, Entity], add: Any) -> Entity:
+    custom = run.custom_metadata if isinstance(run.custom_metadata, dict) else {}
+    people, others = people_of(custom, known)
+    works, words = references_of(custom)
+    for each in (*people, *works):
+        add(each)
+    descriptions = [custom.get(key) for key in ("short_description", "long_description", "description")]
+    start = len(run.place) + 1
+    return {
+        "@id": _id(f"{run.place}/"),
+        "@type": "Dataset",
+        "name": f"{entry_text(run.summary.entry)}, {run.summary.path.name}",
+        "description": " ".join(each for each in descriptions if isinstance(each, str)) or None,
+        "contributor": [*_links(people), *others],
+        "citation": [*_links(works), *words],
+        "hasPart": _links(add(_file(file, file.name[start:], add)) for file in run.files),
+    }
+
+
+def _file(file: HandedOnFile, name: str, add: Any) -> Entity:
+    described = _described_file(file.name, PurePosixPath(file.name).suffix.lower(), add)
+    return {**described, "name": name, "contentSize": str(file.size), "sha256": file.sha256}
+
+
+def _described_file(name: str, ending: str, add: Any) -> Entity:
+    media_type, pronom = _FORMATS.get(ending, (_UNKNOWN_FORMAT, None))
+    encoding: Any = media_type
+    if pronom is not None:
+        page = add({"@id": f"{_PRONOM}{pronom}", "@type": "WebSite", "name": f"PRONOM {pronom}"})
+        encoding = [media_type, {"@id": page["@id"]}]
+    return {"@id": _id(name), "@type": "File", "encodingFormat": encoding}
+
+
+def _times(metadata: Mapping[str, Any]) -> dict[str, str | None]:
+    return {
+        "startTime": _seconds(_moment(metadata, "run_start_datetime")),
+        "endTime": _seconds(_moment(metadata, "run_end_datetime")),
+    }
+
+
+def _moment(metadata: Mapping[str, Any], *keys: str) -> datetime | None:
+    """Return the first moment that is there, with its offset from UTC."""
+    for key in keys:
+        try:
+            moment = datetime.fromisoformat(metadata.get(key))  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            continue
+        if moment.tzinfo is not None:
+            return moment
+    return None
+
+
+def _seconds(moment: datetime | None) -> str | None:
+    """Return a moment as the profile asks for it: without fractions of a second."""
+    return None if moment is None else moment.isoformat(timespec="seconds")
+
+
+def _command(metadata: Mapping[str, Any]) -> str:
+    command = metadata.get("command")
+    return " ".join(map(str, command)) if isinstance(command, list) else ""
+
+
+def _id(name: str) -> str:
+    return quote(name)
+
+
+def _links(entities: Iterable[Entity]) -> list[Entity]:
+    return [{"@id": entity["@id"]} for entity in entities]
+
+
+def _compact(entity: Entity) -> Entity:
+    """Return an entity without what is unknown; a list of one is that one, as RO-Crate recommends."""
+    kept = {key: value for key, value in entity.items() if value not in (None, [])}
+    return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in kept.items()}

@@ -1,0 +1,203 @@
+"""Find the runs that are to be handed on, each with its files, and refuse what is damaged."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
+from gaitmap_results.reading.attestations import attestations_folder, withdrawn_reason
+from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_metadata, read_summary
+from gaitmap_results.reading.loading import load_run_custom_metadata
+from gaitmap_results.reading.run_files import IN_ANNEX, is_in_annex, read_run_file
+from gaitmap_results.reading.verifying import verify_run
+from gaitmap_results.showing.text import one_line
+from gaitmap_results.store.files import hash_file, walk
+from gaitmap_results.store.layout import ATTESTATIONS_DIR, MANIFEST_FILE, METADATA_FILE, check_folder_name
+from gaitmap_results.store.manifest import parse_manifest
+
+__all__ = ["HandedOnFile", "HandedOnRun", "find_runs", "run_files"]
+
+_MAX_SHOWN: Final = 10
+_MAX_NAME_BYTES: Final = 255
+
+
+@dataclass(frozen=True)
+class HandedOnFile:
+    """A file, its name in what is handed on, and its content's size in bytes and SHA-256."""
+
+    name: str
+    path: Path
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class HandedOnRun:
+    """A run with everything that is handed on of it.
+
+    Attributes
+    ----------
+    summary
+        What is read of a run to find it.
+    metadata, custom_metadata
+        What its two files say.
+    place
+        The run folder, relative to a results folder, with ``/`` in it.
+    files
+        Its files, named relative to the results folder.
+    attested
+        What was said about it later: the files of its folder in ``.attestations``.
+    withdrawn
+        Why it was withdrawn, if it was.
+    left_out
+        Links and special files, which are not handed on.
+    """
+
+    summary: RunSummary
+    metadata: dict[str, Any]
+    custom_metadata: Any
+    place: str
+    files: tuple[HandedOnFile, ...]
+    attested: tuple[HandedOnFile, ...] = ()
+    withdrawn: str | None = None
+    left_out: tuple[str, ...] = ()
+
+
+def find_runs(paths: Sequence[Path]) -> list[HandedOnRun]:
+    """Return the runs that paths lead to: run folders, or folders with runs below them.
+
+    Raises
+    ------
+    RunNotFoundError
+        If a path leads to no run.
+    CorruptRunError
+        If a run cannot be read or is not as it was saved; every such run is named.
+    InvalidOptionError
+        If two runs would get the same place.
+    """
+    summaries: dict[str, tuple[RunSummary, str | None]] = {}
+    problems: list[str] = []
+    for path in paths:
+        for summary, top in _summaries(path, problems):
+            summaries.setdefault(os.path.realpath(summary.folder), (summary, top))
+    runs = []
+    for summary, top in sorted(summaries.values(), key=lambda pair: (_names(pair[0]), by_start(pair[0]))):
+        run = _handed_on(summary, _place(summary, top), problems)
+        if run is not None:
+            runs.append(run)
+    if problems:
+        shown = "".join(f"\n  {one_line(each)}" for each in problems[:_MAX_SHOWN])
+        more = f"\n  and {len(problems) - _MAX_SHOWN} more" if len(problems) > _MAX_SHOWN else ""
+        raise CorruptRunError(
+            f"Nothing is handed on, since these runs are damaged or cannot be read:{shown}{more}\n"
+            "See `gaitmap-results verify`, and name the runs that are intact."
+        )
+    places: dict[str, HandedOnRun] = {}
+    for run in runs:
+        other = places.setdefault(run.place, run)
+        if other is not run:
+            raise InvalidOptionError(
+                f"Two runs would get the same place {run.place}:\n  {other.summary.folder}\n  {run.summary.folder}"
+            )
+    return runs
+
+
+def _summaries(path: Path, problems: list[str]) -> Iterator[tuple[RunSummary, str | None]]:
+    """Yield the runs that a path leads to, with the folder that they were searched in."""
+    folder = os.path.abspath(path.expanduser())
+    if os.path.lexists(os.path.join(folder, METADATA_FILE)):
+        try:
+            yield read_summary(folder), None
+        except (CorruptRunError, OSError) as error:
+            problems.append(f"{folder}: {error}")
+        return
+    if not os.path.isdir(folder):
+        raise RunNotFoundError(f"There is no folder {folder}. Name run folders, or a results folder.")
+    scan = StoreScan(folder)
+    found = list(scan)
+    problems += [f"{each.folder}: {each.reason}" for each in scan.skipped]
+    if not found and not problems:
+        raise RunNotFoundError(f"There is no run in {folder}.")
+    yield from ((summary, folder) for summary in found)
+
+
+def _names(summary: RunSummary) -> tuple[str, ...]:
+    return (summary.challenge_name, summary.challenge_version, *summary.entry)
+
+
+def _place(summary: RunSummary, top: str | None) -> str:
+    """Return where a run lies in a results folder: as below ``top``, else as its record names it."""
+    names = _names(summary)
+    if top is not None:
+        parts = os.path.relpath(summary.folder, top).split(os.sep)
+        if len(parts) > len(names):
+            return "/".join(parts)
+    for name in names:
+        check_folder_name(name, what="name in the record", max_bytes=_MAX_NAME_BYTES)
+    return "/".join((*names, os.path.basename(summary.folder)))
+
+
+def _handed_on(summary: RunSummary, place: str, problems: list[str]) -> HandedOnRun | None:
+    folder = summary.path
+    try:
+        verification = verify_run(folder)
+        if verification.status not in ("intact", "no manifest"):
+            what = [*verification.missing, *verification.changed, *verification.extra]
+            what += [f"{name} ({reason})" for name, reason in verification.skipped]
+            problems.append(f"{folder}: {verification.status}: {', '.join(what[:3])}{' …' if len(what) > 3 else ''}")
+            return None
+        files, left_out = run_files(folder, place)
+        attested_folder = attestations_folder(summary)
+        attested: tuple[HandedOnFile, ...] = ()
+        if attested_folder is not None and attested_folder.is_dir():
+            attested, _ = run_files(attested_folder, f"{ATTESTATIONS_DIR}/{attested_folder.name}")
+        return HandedOnRun(
+            summary,
+            read_metadata(str(folder)),
+            load_run_custom_metadata(folder),
+            place,
+            files,
+            attested,
+            withdrawn_reason(summary),
+            left_out,
+        )
+    except (CorruptRunError, RunNotFoundError, OSError, ValueError) as error:
+        problems.append(f"{folder}: {error}")
+        return None
+
+
+def run_files(folder: Path, place: str) -> tuple[tuple[HandedOnFile, ...], tuple[str, ...]]:
+    """Return the ordinary files of a folder, named below ``place``, and the names of what else is in it.
+
+    Raises
+    ------
+    OSError
+        If something cannot be read.
+    ValueError
+        If git-annex keeps a file elsewhere.
+    """
+    known = _manifest(folder)
+    found: list[HandedOnFile] = []
+    left_out: list[str] = []
+    for name, path, kind in walk(folder):
+        if kind == "folder":
+            continue
+        if name not in known and is_in_annex(str(path)):
+            raise ValueError(f"{name}: {IN_ANNEX}")
+        if kind == "other":
+            left_out.append(f"{place}/{name}")
+        else:
+            digest = known.get(name) or hash_file(path)
+            found.append(HandedOnFile(f"{place}/{name}", path, path.stat().st_size, digest))
+    return tuple(found), tuple(left_out)
+
+
+def _manifest(folder: Path) -> dict[str, str]:
+    try:
+        return dict(parse_manifest(read_run_file(str(folder), MANIFEST_FILE)[0]))
+    except FileNotFoundError:
+        return {}

@@ -1,0 +1,197 @@
+"""Describe people, organizations, licences and references as entities of an RO-Crate; nothing is made up."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import quote
+
+from gaitmap_results.exceptions import InvalidOptionError
+
+__all__ = ["Entity", "author_entities", "license_entity", "organization", "people_of", "references_of"]
+
+#: An entity of an RO-Crate: a JSON object with an ``@id``.
+Entity = dict[str, Any]
+
+# Keys of custom metadata, as gaitmap_challenges' users know them, and the same in other words.
+_PEOPLE_KEYS: Final = ("authors", "author", "code_authors", "algorithm_authors", "contributors", "people")
+_REFERENCE_KEYS: Final = ("references", "reference", "citations", "citation", "publications", "doi")
+
+_ORCID: Final = re.compile(r"(?:https?://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
+_DOI: Final = re.compile(r"(?:doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
+_URL: Final = re.compile(r"https?://[^\s<>\"]+")
+_NAMED: Final = re.compile(r"\s*(?P<name>[^<>;\s][^<>;]*?)\s*(?:<\s*(?P<address>[^<>\s]+)\s*>)?\s*")
+_SPDX: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9.+-]*")
+_PARTICLES: Final = frozenset({"van", "von", "de", "der", "den", "del", "della", "di", "da", "la", "le", "bin", "al"})
+_NO_NAMES: Final = frozenset({"see", "todo", "tbd", "the", "unknown", "none", "various", "lab", "team", "group"})
+_HOW_TO_NAME: Final = (
+    "Give a name, an ORCID where there is one, and behind a semicolon the affiliation: "
+    '"Ada Lovelace <https://orcid.org/0000-0002-1825-0097>; FAU <https://www.fau.eu>".'
+)
+
+
+def license_entity(text: object) -> Entity:
+    """Return the licence that a URL or an SPDX identifier names.
+
+    Raises
+    ------
+    InvalidOptionError
+        If it is neither.
+    """
+    given = text.strip() if isinstance(text, str) else ""
+    if _URL.fullmatch(given):
+        return {"@id": given, "@type": "CreativeWork", "name": given, "description": "The licence of the data"}
+    if _SPDX.fullmatch(given):
+        description = f"The licence of the data, by its SPDX identifier {given}"
+        address = f"https://spdx.org/licenses/{given}"
+        return {"@id": address, "@type": "CreativeWork", "name": given, "description": description}
+    raise InvalidOptionError(
+        f"The licence is {text!r}, which is neither a URL nor an SPDX identifier. Give one, for example CC-BY-4.0 or "
+        "https://creativecommons.org/licenses/by/4.0/; the list is at https://spdx.org/licenses."
+    )
+
+
+def author_entities(texts: Sequence[object]) -> tuple[list[Entity], list[Entity]]:
+    """Return the given authors, and the organizations that they belong to.
+
+    Raises
+    ------
+    InvalidOptionError
+        If there is no author, or one cannot be understood.
+    """
+    if not texts:
+        raise InvalidOptionError(f"No author is given. {_HOW_TO_NAME}")
+    people: dict[str, Entity] = {}
+    organizations: dict[str, Entity] = {}
+    for text in texts:
+        person_text, _, affiliation_text = text.partition(";") if isinstance(text, str) else ("", "", "")
+        name, address = _name_and_address(person_text, "author", text)
+        person: Entity = {"@id": _person_id(name, address), "@type": "Person", "name": name}
+        if address is not None:
+            person["url"] = address
+        if affiliation_text.strip():
+            affiliation = organization(affiliation_text, "affiliation")
+            organizations[affiliation["@id"]] = affiliation
+            person["affiliation"] = {"@id": affiliation["@id"]}
+        people[person["@id"]] = person
+    return list(people.values()), list(organizations.values())
+
+
+def organization(text: object, what: str) -> Entity:
+    """Return an organization from its name and, in angle brackets, its address."""
+    name, address = _name_and_address(text, what, text)
+    entity: Entity = {"@id": address or f"#organization-{_slug(name)}", "@type": "Organization", "name": name}
+    return {**entity, "url": address} if address is not None else entity
+
+
+def _name_and_address(text: object, what: str, given: object) -> tuple[str, str | None]:
+    match = _NAMED.fullmatch(text) if isinstance(text, str) else None
+    if match is None:
+        raise InvalidOptionError(f"The {what} {given!r} cannot be understood. {_HOW_TO_NAME}")
+    name, address = match["name"], match["address"]
+    if address is None:
+        return name, None
+    orcid = _ORCID.fullmatch(address)
+    if orcid is not None:
+        if not _has_right_check_digit(orcid[1]):
+            raise InvalidOptionError(f"The ORCID {address} of {name} has a typing error: its last digit does not fit.")
+        return name, f"https://orcid.org/{orcid[1]}"
+    if _URL.fullmatch(address) is None:
+        raise InvalidOptionError(f"{address!r} of the {what} {name!r} is neither an ORCID nor a URL. {_HOW_TO_NAME}")
+    return name, address
+
+
+def _has_right_check_digit(orcid: str) -> bool:
+    # https://support.orcid.org/hc/en-us/articles/360006897674: ISO 7064 11,2.
+    digits = orcid.replace("-", "")
+    total = 0
+    for digit in digits[:-1]:
+        total = (total + int(digit)) * 2
+    return "0123456789X"[(12 - total % 11) % 11] == digits[-1]
+
+
+def _person_id(name: str, address: str | None) -> str:
+    return address or f"#person-{_slug(name)}"
+
+
+def _slug(name: str) -> str:
+    return quote("-".join(name.split()))
+
+
+def people_of(custom_metadata: Any, known: Mapping[str, Entity]) -> tuple[list[Entity], list[str]]:
+    """Return the people that custom metadata name, and in words who else did something.
+
+    Parameters
+    ----------
+    custom_metadata
+        What the author of an entry stored.
+    known
+        People by their name, who are not described again.
+    """
+    people: dict[str, Entity] = {}
+    others: list[str] = []
+    for value in _values(custom_metadata, _PEOPLE_KEYS):
+        person = _person(value)
+        if person is not None:
+            person = known.get(person["name"], person)
+            people[person["@id"]] = person
+        elif isinstance(value, str):
+            others.append(value)
+    return list(people.values()), list(dict.fromkeys(others))
+
+
+def _person(value: Any) -> Entity | None:
+    """Return the person that a value names: an object with a name, a name with an address, or a plain name."""
+    if isinstance(value, dict) and isinstance(value.get("name"), str) and value["name"].strip():
+        name = value["name"].strip()
+        given = next((value[key] for key in ("orcid", "url") if isinstance(value.get(key), str)), "")
+        address = _address(given)
+    elif isinstance(value, str) and (match := _NAMED.fullmatch(value)) is not None:
+        name, address = match["name"], _address(match["address"] or "")
+        if address is None and (match["address"] or not _is_name(name)):
+            return None
+    else:
+        return None
+    person: Entity = {"@id": _person_id(name, address), "@type": "Person", "name": name}
+    return {**person, "url": address} if address is not None else person
+
+
+def _address(text: str) -> str | None:
+    orcid = _ORCID.fullmatch(text.strip())
+    if orcid is not None:
+        return f"https://orcid.org/{orcid[1]}"
+    return text.strip() if _URL.fullmatch(text.strip()) else None
+
+
+def _is_name(text: str) -> bool:
+    """Say whether a text is a person's name: two to five words with capital letters, no sentence."""
+    words = text.split()
+    if not 2 <= len(words) <= 5 or any(character.isdigit() for character in text):
+        return False
+    return all(word[0].isupper() or word in _PARTICLES for word in words) and _NO_NAMES.isdisjoint(
+        text.casefold().split()
+    )
+
+
+def references_of(custom_metadata: Any) -> tuple[list[Entity], list[str]]:
+    """Return the works that custom metadata refer to by a URL or a DOI, and the references that are words."""
+    works: dict[str, Entity] = {}
+    words: list[str] = []
+    for value in _values(custom_metadata, _REFERENCE_KEYS):
+        text = value.strip() if isinstance(value, str) else ""
+        doi = _DOI.fullmatch(text)
+        address = f"https://doi.org/{doi[1]}" if doi is not None else text if _URL.fullmatch(text) else None
+        if address is not None:
+            works[address] = {"@id": address, "@type": "CreativeWork", "name": text}
+        elif text:
+            words.append(text)
+    return list(works.values()), list(dict.fromkeys(words))
+
+
+def _values(custom_metadata: Any, keys: Sequence[str]) -> Iterator[Any]:
+    if not isinstance(custom_metadata, dict):
+        return
+    for key in keys:
+        value = custom_metadata.get(key)
+        yield from value if isinstance(value, list) else () if value is None else (value,)
