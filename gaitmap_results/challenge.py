@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from gaitmap_results.exceptions import InvalidChallengeError, InvalidOptionError
 from gaitmap_results.store.layout import check_challenge_name, check_version
+from gaitmap_results.store.score_directions import direction_problems
 from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = [
@@ -206,13 +207,15 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
     Parameters
     ----------
     before_run
-        Refuse it, too, if what it saves could not be loaded; once it has run, its results come first.
+        Refuse it, too, if what it saves could not be loaded, or its ``SCORES`` are wrong.
+        Once it has run, its results come first.
 
     Raises
     ------
     InvalidChallengeError
         If it is a class, or lacks ``VERSION``, ``save_core_results`` or, before its run, ``load_core_results``; before
-        its run also if its ``save_core_results`` would only return a coroutine or a generator.
+        its run also if its ``save_core_results`` would only return a coroutine or a generator, or its ``SCORES`` are
+        wrong.
     InvalidNameError
         If its name or version cannot be a folder.
     """
@@ -238,12 +241,27 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
             f"`save_core_results` of the challenge {name} is a coroutine or a generator function, so calling it would "
             "write nothing. Write it as a plain method, without `async` and `yield`."
         )
+    if before_run:
+        _check_directions(challenge)
     version = getattr(challenge, "VERSION", None)
     if version is None:
         raise InvalidChallengeError(
             f"The challenge {name} has no `VERSION`. Set one in the class, for example `VERSION = '1.0.0'`."
         )
     return check_challenge_name(challenge_name(challenge)), check_version(version)
+
+
+def _check_directions(challenge: object) -> None:
+    try:
+        declared = getattr(challenge, "SCORES", None)
+    except Exception:  # noqa: BLE001 - a property may need the results, which come later
+        return
+    problems = [] if declared is None else list(direction_problems(declared))
+    if problems:
+        raise InvalidChallengeError(
+            f"The scores that the challenge {type(challenge).__qualname__} declares cannot be compared. "
+            f"{' '.join(problems)}"
+        )
 
 
 def has_written(challenge: object, method: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from gaitmap_results.cli.comparing import (
     store_options,
 )
 from gaitmap_results.cli.terminal import console, echo_json
-from gaitmap_results.showing.text import printable
+from gaitmap_results.showing.text import counted, printable
 
 __all__ = ["compare", "print_comparison"]
 
@@ -56,8 +57,8 @@ def compare(
         challenge, folder = challenge_and_folder(words, results)
         comparison = compare_entries(challenge, folder, baseline=baseline, version=version, runs=runs, **options)
     else:
-        if version is not None:
-            raise click.UsageError("--version chooses among the runs of a challenge; here the runs are named.")
+        if version is not None or runs != "latest":
+            raise click.UsageError("--version and --runs choose among the runs of a challenge; here runs are named.")
         paths, fixed = labelled_runs(words, results, baseline)
         comparison = compare_runs(paths, baseline=fixed, **options)
     if as_json:
@@ -80,10 +81,10 @@ def print_comparison(comparison: Any) -> None:
     for heading in ("Entry", "Verdict", "Against", "Difference", "Better, worse, tied", "p (Holm)"):
         table.add_column(heading, justify="right" if heading in ("Difference", "p (Holm)") else "left")
     for row in comparison.table.itertuples():
-        interval = f"{row.difference:+.3g}  [{row.low:.3g}, {row.high:.3g}]"
+        interval = f"  [{row.low:.3g}, {row.high:.3g}]" if math.isfinite(row.low) else ""
         counts = f"{row.better}, {row.worse}, {row.tied}"
         verdict = f"{row.verdict}; {row.note}" if row.note else row.verdict
-        cells = (row.entry, verdict, row.baseline, interval, counts, f"{row.p_holm:.3g}")
+        cells = (row.entry, verdict, row.baseline, f"{row.difference:+.3g}{interval}", counts, f"{row.p_holm:.3g}")
         table.add_row(*(printable(str(cell)) for cell in cells))
     output.print(table)
     if comparison.left_out:
@@ -96,6 +97,5 @@ def print_comparison(comparison: Any) -> None:
 
 
 def _counted(comparison: Any) -> str:
-    units = len(comparison.scores)
     levels = ", ".join(str(name) for name in comparison.scores.index.names if name) or "run"
-    return f"{len(comparison.scores.columns)} entries in {units} units ({levels})"
+    return f"{len(comparison.scores.columns)} entries in {counted(len(comparison.scores), 'unit')} ({levels})"

@@ -57,6 +57,8 @@ def store_options(function: Function) -> Function:
 
 def names_a_store(words: Sequence[str]) -> bool:
     """Say whether words name a challenge, a results folder, or both, and not runs."""
+    if len(words) == 1 and _is_run(words[0]):
+        raise click.UsageError(f"{words[0]} is one run. Name another one to compare it with, or a challenge.")
     if len(words) == 2:
         return Path(words[1]).is_dir() and not _is_run(words[1]) and not _is_run(words[0])
     return len(words) < 2
@@ -99,7 +101,7 @@ def labelled_runs(
 ) -> tuple[dict[str, Path], str | None]:
     """Return the runs that words name, by the name of their entry, and the name of the baseline among them.
 
-    Runs of one entry are told apart by the name of their folder.
+    Runs of one entry are told apart by the name of their folder, or by its path.
     """
     found = [find_run([word], results) for word in words]
     if len({each.folder for each in found}) < len(found):
@@ -109,5 +111,7 @@ def labelled_runs(
     labels = [
         entry if times[entry] == 1 else f"{entry} {each.path.name}" for entry, each in zip(entries, found, strict=True)
     ]
+    if len(set(labels)) < len(labels):  # copies in several results folders
+        labels = [each.folder for each in found]
     by_word = dict(zip(words, labels, strict=True))
     return dict(zip(labels, (each.path for each in found), strict=True)), by_word.get(baseline or "", baseline)

@@ -94,7 +94,7 @@ def list_runs(
         echo_json([_described(summary, reason) for summary, reason in zip(runs, withdrawn, strict=True)])
         return
     means = [_mean(summary, score) for summary in runs]
-    if score is not None and not any(means):
+    if score is not None and runs and not any(means):
         raise InvalidOptionError(f"None of the {counted(len(runs), 'run')} has a score {score!r}.")
     if not runs:
         of = f"None of the {counted(len(found), 'run')} in {folder} matches the options" if found else ""

@@ -7,14 +7,16 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from gaitmap_results.comparing.parameters import equal_parameters
+from gaitmap_results.comparing.reprs import parameters_in_repr
 from gaitmap_results.reading import index
 from gaitmap_results.reading.attestations import withdrawals
 from gaitmap_results.reading.index import RunSummary, by_start
 from gaitmap_results.store.entry_names import entry_text
 
-__all__ = ["LeftOut", "choose", "eligible"]
+__all__ = ["SEEDS", "LeftOut", "choose", "eligible"]
 
-_SEEDS: Final = frozenset({"seed", "random_seed", "random_state"})
+#: Parameters that an algorithm depends on by chance only.
+SEEDS: Final = frozenset({"seed", "random_seed", "random_state"})
 
 
 class LeftOut(NamedTuple):
@@ -91,7 +93,7 @@ def _like(latest: RunSummary, runs: Sequence[RunSummary], left_out: list[LeftOut
         elif run.challenge_version != latest.challenge_version:
             reason = f"it is of version {run.challenge_version}; the latest run of its entry is of another one"
             left_out.append(LeftOut(run.path, reason))
-        elif not equal_parameters(parameters, _parameters(index.read_metadata(run.folder)), but_for=_SEEDS):
+        elif not equal_parameters(parameters, _parameters(index.read_metadata(run.folder)), but_for=SEEDS):
             left_out.append(LeftOut(run.path, "its parameters are not those of the latest run of its entry"))
         else:
             alike.append(run)
@@ -99,6 +101,9 @@ def _like(latest: RunSummary, runs: Sequence[RunSummary], left_out: list[LeftOut
 
 
 def _parameters(metadata: Mapping[str, Any]) -> Any:
-    """Return the parameters of the entry; of older records there is only a repr."""
+    """Return the parameters of entry and challenge; of older records there is only a repr."""
     described = metadata.get("parameters")
-    return described.get("pipeline") if isinstance(described, Mapping) else metadata.get("repr_pipeline")
+    if isinstance(described, Mapping):
+        return [described.get("pipeline"), described.get("challenge")]
+    found = parameters_in_repr(str(metadata.get("repr_pipeline")))
+    return {name.replace(".", "__"): value for name, value in found.items()}

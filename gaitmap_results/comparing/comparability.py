@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from gaitmap_results.comparing.parameters import equal_parameters
@@ -18,7 +18,7 @@ __all__ = ["reasons_against"]
 Runs = Mapping[str, list[RunSummary]]
 
 
-def reasons_against(chosen: Runs, *, one_challenge: bool) -> list[str]:
+def reasons_against(chosen: Runs, *, one_challenge: bool, but_for: Collection[str] = ()) -> list[str]:
     """Return why runs cannot be compared, one line for each thing that differs.
 
     Parameters
@@ -27,6 +27,8 @@ def reasons_against(chosen: Runs, *, one_challenge: bool) -> list[str]:
         The runs of each entry.
     one_challenge
         Whether all are known to be of the same challenge, whatever its names.
+    but_for
+        Names of parameters of the challenge that may differ.
     """
     runs = [(name, run) for name, of_entry in chosen.items() for run in of_entry]
     metadata = [index.read_metadata(run.folder) for _, run in runs]
@@ -37,7 +39,7 @@ def reasons_against(chosen: Runs, *, one_challenge: bool) -> list[str]:
     reasons += _differing("data", runs, _data(runs, metadata))
     parameters = [_challenge_parameters(each) for each in metadata]
     known = [each for each in parameters if each is not None]
-    if any(not equal_parameters(known[0], each) for each in known[1:]):
+    if any(not equal_parameters(known[0], each, but_for=but_for) for each in known[1:]):
         texts = [None if each is None else _short_hash(each) for each in parameters]
         reasons += _differing("parameters of the challenge", runs, texts)
     return reasons

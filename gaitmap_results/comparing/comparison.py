@@ -12,6 +12,7 @@ from gaitmap_results._pandas import require_pandas
 from gaitmap_results.comparing.choosing import LeftOut
 from gaitmap_results.comparing.matching import MatchedScores
 from gaitmap_results.comparing.paired import COLUMNS
+from gaitmap_results.showing.text import counted
 from gaitmap_results.typed_results.scores import FOLD_UNITS
 
 if TYPE_CHECKING:
@@ -94,11 +95,12 @@ class EntryComparison:
         latest = next(iter(matched.runs.values()))[-1]
         if table is None:
             table = pd.DataFrame(columns=list(COLUMNS))
-        if any(spread is not None for spread in matched.spreads.values()):
-            notes = zip(table["note"], table["entry"], table["baseline"], strict=True)
+        if len(table):
+            pairs = zip(table["note"], table["entry"], table["baseline"], strict=True)
+            common = f"averaged over {', '.join(matched.averaged_over)} first" if matched.averaged_over else ""
             table["note"] = [
-                "; ".join(filter(None, [note, _spread_note(matched, entry), _spread_note(matched, baseline)]))
-                for note, entry, baseline in notes
+                "; ".join(filter(None, [note, common, _spread_note(matched, entry), _spread_note(matched, baseline)]))
+                for note, entry, baseline in pairs
             ]
         return cls(
             table=table,
@@ -121,16 +123,29 @@ class EntryComparison:
         return tuple(self.scores.index.names) == FOLD_UNITS
 
     @property
+    def kind_of_unit(self) -> str:
+        """What a unit is, in one word."""
+        if not any(self.scores.index.names):
+            return "data set"
+        return "fold" if self.units_are_folds else "participant"
+
+    @property
+    def counted_units(self) -> str:
+        """How many units there are, such as ``7 participants``."""
+        return counted(len(self.scores), self.kind_of_unit)
+
+    @property
     def scope(self) -> str:
         """What every claim is limited to, as a sentence."""
-        n_units = len(self.scores)
-        what = "folds" if self.units_are_folds else "participants" if n_units != 1 else "unit"
-        which = "this" if n_units == 1 else "these"
-        return f"This holds for {which} {n_units} {what}, and for the entries as they were tuned here."
+        which = "this" if len(self.scores) == 1 else "these"
+        return f"This holds for {which} {self.counted_units}, and for the entries as they were tuned here."
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values; a number that is not known is ``None``."""
-        units = [list(unit) if isinstance(unit, tuple) else [unit] for unit in self.scores.index.tolist()]
+        levels = [name for name in self.scores.index.names if name is not None]
+        units = [
+            list(unit) if isinstance(unit, tuple) else [unit][: len(levels)] for unit in self.scores.index.tolist()
+        ]
         return {
             "challenge_name": self.challenge_name,
             "challenge_version": self.challenge_version,
@@ -141,7 +156,7 @@ class EntryComparison:
             "alpha": self.alpha,
             "scope": self.scope,
             "runs": {name: [str(path) for path in paths] for name, paths in self.paths.items()},
-            "units": units,
+            "units": [[_plain(part) for part in unit] for unit in units],
             "scores": {str(name): values for name, values in self.scores.to_dict("list").items()},
             "table": [{key: _plain(value) for key, value in row.items()} for row in self.table.to_dict("records")],
             "left_out": [{"path": str(path), "reason": reason} for path, reason in self.left_out],

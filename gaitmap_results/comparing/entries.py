@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from gaitmap_results._pandas import require_pandas
-from gaitmap_results.comparing.choosing import LeftOut, choose, eligible
+from gaitmap_results.comparing.choosing import SEEDS, LeftOut, choose, eligible
 from gaitmap_results.comparing.comparability import reasons_against
 from gaitmap_results.comparing.comparison import EntryComparison, Options
 from gaitmap_results.comparing.matching import match_scores
@@ -18,6 +18,7 @@ from gaitmap_results.reading.index import RunSummary, read_summary
 from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.reading.selecting import find_runs
 from gaitmap_results.store.entry_names import entry_text
+from gaitmap_results.store.score_directions import direction_problems
 from gaitmap_results.typed_results.scores import Scores
 
 __all__ = ["check_options", "compare_chosen", "compare_entries", "compare_runs"]
@@ -99,13 +100,13 @@ def compare_entries(
     options = check_options(score, direction, smallest_effect, alpha)
     if runs not in ("latest", "mean"):
         raise InvalidOptionError(f"runs is {runs!r}; it takes 'latest' or 'mean'.")
+    declared = _declared(challenge)
     found, skipped = find_runs(challenge, base_path)
     left_out = [LeftOut(Path(each.folder), each.reason) for each in skipped]
     candidates = eligible(found, left_out, include_debug=include_debug, version=version)
     chosen = choose(candidates, runs, left_out)
-    declared = next(iter(getattr(challenge, "SCORES", None) or ()), None)
     fixed = None if baseline is None else entry_text(baseline)
-    return compare_chosen(chosen, left_out, options, baseline=fixed, main_score=declared, one_challenge=True)
+    return compare_chosen(chosen, left_out, options, baseline=fixed, declared=declared, one_challenge=True)
 
 
 def compare_runs(
@@ -147,8 +148,12 @@ def compare_runs(
     ...     return comparison.table.verdict[0]
     """
     options = check_options(score, direction, smallest_effect, alpha)
+    if baseline is not None and not isinstance(baseline, str):
+        raise InvalidOptionError(f"baseline is {baseline!r}; it takes one of the names of the runs.")
     given: Any = runs
-    if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
+    if not isinstance(given, Mapping) or not all(
+        isinstance(name, str) and isinstance(path, (str, Path)) for name, path in given.items()
+    ):
         raise InvalidOptionError(f"runs is {runs!r}; it takes a dictionary such as {{'before': path, 'after': path}}.")
     left_out: list[LeftOut] = []
     chosen: dict[str, list[RunSummary]] = {}
@@ -182,7 +187,7 @@ def compare_chosen(
     options: Options,
     *,
     baseline: str | None = None,
-    main_score: str | None = None,
+    declared: Mapping[str, str] | None = None,
     one_challenge: bool = False,
     may_be_untested: bool = False,
 ) -> EntryComparison:
@@ -198,8 +203,8 @@ def compare_chosen(
         How to compare.
     baseline
         The entry that all others are compared with.
-    main_score
-        The score to compare by if ``options`` names none; without it, the main score of the runs.
+    declared
+        The ``SCORES`` of the challenge, where its class is at hand: they count where the records say nothing.
     one_challenge
         Whether all runs are known to be of one challenge, whatever its names.
     may_be_untested
@@ -209,13 +214,16 @@ def compare_chosen(
     usable = {name: [run for run in runs if run.folder in scores] for name, runs in chosen.items()}
     usable = {name: runs for name, runs in usable.items() if runs}
     _refuse_few(usable, left_out)
-    reasons = reasons_against(usable, one_challenge=one_challenge)
+    # What is averaged over seeds may have them in the challenge, too.
+    averaging = any(len(of_entry) > 1 for of_entry in usable.values())
+    reasons = reasons_against(usable, one_challenge=one_challenge, but_for=SEEDS if averaging else ())
     if reasons:
         raise _not_comparable("These runs differ in more than the entry", reasons)
-    score = options.score or main_score or _main_score(scores, any_will_do=may_be_untested)
+    declared = declared or {}
+    score = options.score or next(iter(declared), None) or _main_score(scores, any_will_do=may_be_untested)
     matched = match_scores(usable, scores, score, left_out)
     _refuse_few(matched.runs, left_out)
-    direction = _direction(matched.runs, scores, score, options.direction)
+    direction = _direction(matched.runs, scores, score, given=options.direction, declared=declared.get(score))
     if direction is None and not may_be_untested:
         raise InvalidOptionError(
             f"The records do not say whether to minimize or to maximize {score}. Give direction='minimize' or "
@@ -236,6 +244,17 @@ def compare_chosen(
     return EntryComparison.of(matched, table, options, score, direction, baseline, left_out)
 
 
+def _declared(challenge: Any) -> Mapping[str, str]:
+    """Return what the class of a challenge says of its scores, if it is at hand."""
+    declared = getattr(challenge, "SCORES", None)
+    if declared is None or isinstance(declared, property):
+        return {}
+    problems = list(direction_problems(declared))
+    if problems:
+        raise InvalidOptionError(" ".join(problems))
+    return cast("Mapping[str, str]", declared)
+
+
 def _scores_of(chosen: Mapping[str, list[RunSummary]], left_out: list[LeftOut]) -> dict[str, Scores]:
     """Return the scores of each run that has any, by its folder."""
     scores = {}
@@ -245,7 +264,7 @@ def _scores_of(chosen: Mapping[str, list[RunSummary]], left_out: list[LeftOut]) 
         except CorruptRunError as error:
             left_out.append(LeftOut(run.path, str(error)))
             continue
-        if found is None:
+        if found is None or not found.rows:
             left_out.append(LeftOut(run.path, "it has no scores"))
         else:
             scores[run.folder] = found
@@ -280,7 +299,12 @@ def _main_score(scores: Mapping[str, Scores], *, any_will_do: bool) -> str:
 
 
 def _direction(
-    runs: Mapping[str, list[RunSummary]], scores: Mapping[str, Scores], score: str, given: str | None
+    runs: Mapping[str, list[RunSummary]],
+    scores: Mapping[str, Scores],
+    score: str,
+    *,
+    given: str | None,
+    declared: str | None,
 ) -> str | None:
     said: dict[str, list[str]] = {}
     for name, of_entry in runs.items():
@@ -292,6 +316,7 @@ def _direction(
         lines = [f"{direction} {score}: {', '.join(names)}" for direction, names in said.items()]
         raise _not_comparable(f"The runs disagree about the direction of {score}", lines)
     recorded = next(iter(said), None)
-    if given is not None and recorded is not None and given != recorded:
-        raise InvalidOptionError(f"direction is {given!r}, but the records say to {recorded} {score}.")
-    return recorded or given
+    for what, said_there in (("direction is", given), (f"SCORES of the challenge says of {score}", declared)):
+        if None not in (said_there, recorded) and said_there != recorded:
+            raise InvalidOptionError(f"{what} {said_there!r}, but the records say to {recorded} {score}.")
+    return recorded or given or declared

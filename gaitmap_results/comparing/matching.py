@@ -42,12 +42,15 @@ class MatchedScores:
     fold_ratios
         ``None`` if units are independent.
         If they are folds, what was tested divided by what was trained with, for each; empty if that is not known.
+    averaged_over
+        The levels, such as trials, that the scores of each participant were averaged over.
     """
 
     table: pd.DataFrame
     runs: dict[str, list[RunSummary]]
     spreads: dict[str, float | None]
     fold_ratios: list[float] | None
+    averaged_over: tuple[str, ...] = ()
 
 
 def match_scores(runs: Runs, scores: Mapping[str, Scores], score: str, left_out: list[LeftOut]) -> MatchedScores:
@@ -64,19 +67,24 @@ def match_scores(runs: Runs, scores: Mapping[str, Scores], score: str, left_out:
         names = list(dict.fromkeys(name for each in scores.values() for name in each.directions))
         raise InvalidOptionError(f"No run has a score {score!r}. The scores are: {', '.join(names)}.")
     values: dict[str, Values] = {}
+    independent = _independent(scores)
     for run in (run for of_entry in runs.values() for run in of_entry):
-        found = _values(scores[run.folder], score)
+        problem = _repeated(scores[run.folder])
+        found = problem or _values(independent[run.folder], score)
         if isinstance(found, str):
             left_out.append(LeftOut(run.path, found))
         else:
             values[run.folder] = found
-    kept = {folder: scores[folder] for folder in values}
+    kept = {folder: independent[folder] for folder in values}
     levels = _common_levels(runs, kept)
     units = list(dict.fromkeys(unit for each in values.values() for unit in each))
     for run in (run for of_entry in runs.values() for run in of_entry):
         missing = [unit for unit in units if unit not in values.get(run.folder, units)]
         if missing:
-            left_out.append(LeftOut(run.path, f"it has no scores for {_listed(missing)}, which other runs have"))
+            reason = (
+                f"it has no scores for {_listed(missing)}, which other runs have{_twin(missing, values[run.folder])}"
+            )
+            left_out.append(LeftOut(run.path, reason))
             del values[run.folder], kept[run.folder]
     used = {name: [run for run in of_entry if run.folder in values] for name, of_entry in runs.items()}
     used = {name: of_entry for name, of_entry in used.items() if of_entry}
@@ -84,21 +92,41 @@ def match_scores(runs: Runs, scores: Mapping[str, Scores], score: str, left_out:
     columns = {name: _mean([values[run.folder] for run in of_entry], units) for name, of_entry in used.items()}
     table = pd.DataFrame(columns, index=unit_index(levels, units), dtype=float)
     spreads = {name: _spread([values[run.folder] for run in of_entry]) for name, of_entry in used.items()}
-    return MatchedScores(table, used, spreads, _fold_ratios(list(kept.values())) if levels == FOLD_UNITS else None)
+    fold_ratios = _fold_ratios(list(kept.values())) if levels == FOLD_UNITS else None
+    before = {scores[folder].units for folder in kept}
+    averaged_over = next(iter(before))[len(levels) :] if len(before) == 1 else ()
+    return MatchedScores(table, used, spreads, fold_ratios, averaged_over)
+
+
+def _independent(scores: Mapping[str, Scores]) -> dict[str, Scores]:
+    """Return scores with one row for each participant: trials of one person resemble each other."""
+    people = {each.units: levels for each in scores.values() if (levels := each.participant_levels) is not None}
+    return {
+        folder: each.averaged(people[each.units]) if each.units in people else each for folder, each in scores.items()
+    }
+
+
+def _repeated(scores: Scores) -> str | None:
+    repeated = [unit for unit, count in Counter(row.unit for row in scores.rows).items() if count > 1]
+    return f"several rows of its scores have the same unit: {_listed(repeated)}" if repeated else None
 
 
 def _values(scores: Scores, name: str) -> Values | str:
     """Return a number for each unit, or why there is not one for each."""
     if name not in scores.directions:
         return f"it has no score {name}"
-    repeated = [unit for unit, count in Counter(row.unit for row in scores.rows).items() if count > 1]
-    if repeated:
-        return f"several rows of its scores have the same unit: {_listed(repeated)}"
     values = {row.unit: row.scores[name] for row in scores.rows}
     missing = [unit for unit, value in values.items() if value is None]
     if missing:
         return f"its {name} is missing for {_listed(missing)}"
     return {unit: value for unit, value in values.items() if value is not None}
+
+
+def _twin(missing: Sequence[tuple[Any, ...]], values: Values) -> str:
+    """Return a remark where a unit is missing only because it is a number in one run and a text in another."""
+    texts = {tuple(map(str, unit)) for unit in values}
+    twin = next((unit for unit in missing if tuple(map(str, unit)) in texts), None)
+    return "" if twin is None else f" ({_listed([twin])} is a number in one of them and a text in the other)"
 
 
 def _listed(units: Sequence[tuple[Any, ...]]) -> str:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gaitmap_results._pandas import require_pandas
 from gaitmap_results.comparing.verdicts import Test, holm, notes_about, verdict_on
 from gaitmap_results.exceptions import InvalidOptionError, MissingExtraError
-from gaitmap_results.typed_results.scores import DIRECTIONS, FOLD_UNITS
+from gaitmap_results.store.score_directions import DIRECTIONS
+from gaitmap_results.typed_results.scores import FOLD_UNITS, ScoreRow, Scores
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ COLUMNS: Final = (
     *("d_z", "p", "p_holm", "verdict", "note"),
 )
 _WHAT: Final = "Comparing entries"
+_LARGEST: Final = 1e150
 
 
 def compare_scores(
@@ -126,6 +128,8 @@ def compare_paired(
     np = _numpy()
     from gaitmap_results.comparing.sign_flips import two_sided_p
 
+    if np.abs(values).max() > _LARGEST:
+        raise InvalidOptionError(f"There are scores beyond {_LARGEST:g}, whose squares are no numbers.")
     pairs = _pairs(list(names), baseline)
     folds = fold_ratios is not None
     differences = np.column_stack([_difference(values[:, one], values[:, other]) for one, other in pairs])
@@ -177,7 +181,9 @@ def check_limits(smallest_effect: object, alpha: object) -> tuple[float | None, 
 
 
 def _is_number(value: object) -> bool:
-    return not isinstance(value, (bool, str)) and hasattr(value, "__float__") and math.isfinite(float(value))
+    if isinstance(value, (bool, str)) or not hasattr(value, "__float__") or getattr(value, "shape", None):
+        return False
+    return math.isfinite(float(value))
 
 
 def _numpy() -> Any:
@@ -203,26 +209,53 @@ def _checked_values(scores: pd.DataFrame) -> Any:
     for what, axis in (("unit", scores.index), ("entry", scores.columns)):
         if axis.has_duplicates:
             raise InvalidOptionError(
-                f"The {what} {axis[axis.duplicated()][0]!r} occurs twice. Each one must occur once."
+                f"The {what} {_shown(axis[axis.duplicated()][0])} occurs twice. Each one must occur once."
             )
     if scores.shape[1] < 2 or scores.shape[0] < 1:
         raise InvalidOptionError(
             f"There is nothing to compare: {scores.shape[1]} entries with {scores.shape[0]} units. Give two or more "
             "entries, one column each, and at least one unit."
         )
-    try:
-        values = scores.to_numpy(dtype=float, na_value=math.nan)
-    except (TypeError, ValueError) as error:
-        raise InvalidOptionError(f"The scores must be numbers: {error}.") from error
+    _refuse_trials(scores.index)
+    for number, name in enumerate(scores.columns):
+        wrong = _no_number(scores.iloc[:, number])
+        if wrong is not None:
+            raise InvalidOptionError(f"The scores must be numbers: the entry {_shown(name)} has {wrong}.")
+    values = scores.to_numpy(dtype=float, na_value=math.nan)
     missing = ~_numpy().isfinite(values)
     if missing.any():
         unit, entry = (int(places[0]) for places in missing.nonzero())
         raise InvalidOptionError(
-            f"The entry {scores.columns[entry]!r} has no score for the unit {scores.index[unit]!r} "
+            f"The entry {_shown(scores.columns[entry])} has no score for the unit {_shown(scores.index[unit])} "
             f"({int(missing.sum())} are missing in all). Leave the entry or the unit out; entries are compared by the "
             "same units."
         )
     return values
+
+
+def _shown(label: Any) -> str:
+    return repr(label.item() if hasattr(label, "item") else label)
+
+
+def _no_number(column: pd.Series) -> str | None:
+    """Return what a column of scores has that is no number; a number that is missing is another matter."""
+    if column.dtype.kind in "iuf":
+        return None
+    if column.dtype.kind != "O":
+        return f"the type {column.dtype}"
+    known = column.dropna()
+    return next((repr(each) for each in known if isinstance(each, (bool, str)) or not hasattr(each, "__float__")), None)
+
+
+def _refuse_trials(units: pd.Index) -> None:
+    """Refuse several rows of one participant, who would count as several."""
+    rows = tuple(ScoreRow(unit if isinstance(unit, tuple) else (unit,), None, {}) for unit in units)
+    levels = Scores(tuple(map(str, units.names)), {}, rows).participant_levels
+    if levels is not None:
+        raise InvalidOptionError(
+            f"There are several rows for one {levels[-1]}, which are not independent. Average them first: "
+            f"scores.groupby(level={list(levels)}).mean()."
+        )
 
 
 def _pairs(names: list[Any], baseline: Any) -> list[tuple[int, int]]:

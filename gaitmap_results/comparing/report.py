@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def write_site(base_path: str | Path, output: str | Path, *, include_debug: bool
     for name in sorted(groups):
         listed = []
         for version in sorted(groups[name]):
-            file = f"{re.sub(r'[^A-Za-z0-9._-]', '-', f'{name}-{version}')}.html"
+            file = _file_name(f"{name}-{version}", [path.name for path in pages])
             summary, page = _site_page(groups[name][version], scan.skipped, base, include_debug=include_debug)
             if page is not None:
                 pages[folder / file] = page
@@ -142,12 +143,20 @@ def write_site(base_path: str | Path, output: str | Path, *, include_debug: bool
     return start
 
 
+def _file_name(title: str, taken: Sequence[str]) -> str:
+    """Return a name that every file system and address takes, and that no other page has there."""
+    stem = re.sub(r"[^A-Za-z0-9._-]", "-", title)
+    folded = {name.casefold() for name in (*taken, "index.html")}
+    names = (f"{stem}{f'-{number}' if number else ''}.html" for number in itertools.count())
+    return next(name for name in names if name.casefold() not in folded)
+
+
 def _site_page(
     runs: list[RunSummary], skipped: list[SkippedRun], base: Path, *, include_debug: bool
 ) -> tuple[str, str | None]:
     """Return what the start page says about one version of a challenge, and its page if there is one."""
-    folder = str(runs[0].path.parents[len(runs[0].entry)])
-    left_out = [LeftOut(Path(each.folder), each.reason) for each in skipped if each.folder.startswith(folder)]
+    folder = runs[0].path.parents[len(runs[0].entry)]
+    left_out = [LeftOut(Path(each.folder), each.reason) for each in skipped if Path(each.folder).is_relative_to(folder)]
     try:
         chosen: Mapping[str, list[RunSummary]] = choose(
             eligible(runs, left_out, include_debug=include_debug), "latest", left_out
@@ -156,7 +165,7 @@ def _site_page(
         comparison = compare_chosen(chosen, left_out, options, one_challenge=True, may_be_untested=True)
     except GaitmapResultsError as error:
         return str(error).partition("\n")[0], None
-    entries = f"{len(comparison.scores.columns)} entries, {len(comparison.scores)} units, {comparison.score}"
+    entries = f"{len(comparison.scores.columns)} entries, {comparison.counted_units}, {comparison.score}"
     return entries, comparison_page(comparison, base=base)
 
 

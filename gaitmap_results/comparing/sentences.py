@@ -6,8 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from gaitmap_results.comparing.sign_flips import smallest_p
+from gaitmap_results.comparing.sign_flips import MAX_EXACT, smallest_p
 from gaitmap_results.comparing.verdicts import MIN_UNITS
+from gaitmap_results.showing.text import counted
 
 if TYPE_CHECKING:
     from gaitmap_results.comparing.comparison import EntryComparison
@@ -41,10 +42,9 @@ def what(comparison: EntryComparison) -> str:
 
 
 def _units(comparison: EntryComparison) -> str:
-    n_units = len(comparison.scores)
     levels = ", ".join(str(name) for name in comparison.scores.index.names if name)
-    kind = "fold" if comparison.units_are_folds else "participant"
-    return f"{n_units} {kind}{'' if n_units == 1 else 's'}{f' ({levels})' if levels and levels != kind else ''}"
+    kind = comparison.kind_of_unit
+    return f"{comparison.counted_units}{f' ({levels})' if levels and levels != kind else ''}"
 
 
 def sentences(comparison: EntryComparison) -> Iterator[str]:
@@ -60,10 +60,11 @@ def sentences(comparison: EntryComparison) -> Iterator[str]:
     for row in tested[:_MAX_SENTENCES]:
         yield _sentence(row, comparison.alpha)
     if len(tested) > _MAX_SENTENCES:
-        yield f"{len(tested) - _MAX_SENTENCES} more comparisons are in the table below."
+        yield f"The table below has {counted(len(tested) - _MAX_SENTENCES, 'more comparison')}."
     if len(tested) < len(rows):
         reason = next(row.verdict for row in rows if row not in tested)
-        yield f"{len(rows) - len(tested)} comparisons were {reason}."
+        untested = len(rows) - len(tested)
+        yield f"{counted(untested, 'comparison')} {'was' if untested == 1 else 'were'} {reason}."
 
 
 def _sentence(row: Any, alpha: float) -> str:
@@ -89,18 +90,20 @@ def power(comparison: EntryComparison) -> str:
     if comparison.units_are_folds:
         return "Folds share most of their training data, so that their tests are approximate."
     if n_units < MIN_UNITS:
+        enough = next((n for n in range(MIN_UNITS, MAX_EXACT + 1) if smallest_p(n) <= alpha), None)
+        more = "" if enough is None else f" With {enough} {comparison.kind_of_unit}s one comparison can be decided."
         return (
-            f"{_units(comparison).capitalize()} cannot decide which entry is better: even if one were better for each "
-            f"of them, p could not be less than {smallest_p(n_units):.4g}. The scores are drawn for a look, not for a "
-            f"claim. With {MIN_UNITS} participants one comparison can be decided."
+            f"{_units(comparison)} cannot decide which entry is better: even if one were better for each of them, p "
+            f"could not be less than {smallest_p(n_units):.4g}. The scores are drawn for a look, not for a claim.{more}"
         )
     most = math.floor(alpha / smallest_p(n_units))
     n_rows = len(comparison.table)
-    few = "" if n_rows <= most else f" Here there are {n_rows}: fix a baseline before you look, or enter fewer."
-    return (
-        f"With {_units(comparison)} the smallest p is {smallest_p(n_units):.2g}, so that up to {most} comparisons can "
-        f"be decided at {alpha:g}.{few}"
-    )
+    decided = f"up to {counted(most, 'comparison')} can be decided at {alpha:g}."
+    if n_rows > most:
+        decided += (
+            f" Here there are {n_rows}, so that none is. Fix a baseline before you look, or compare fewer entries."
+        )
+    return f"With {_units(comparison)} the smallest p is {smallest_p(n_units):.2g}: {decided}"
 
 
 def method(comparison: EntryComparison) -> str:
@@ -109,17 +112,22 @@ def method(comparison: EntryComparison) -> str:
     if comparison.units_are_folds:
         test = "intervals and p are those of the corrected resampled t test over folds (approximate)"
     else:
-        flips = "all flips" if len(comparison.scores) <= 20 else "99,999 random flips with a fixed seed"
+        flips = "all flips" if len(comparison.scores) <= MAX_EXACT else "99,999 random flips with a fixed seed"
         test = f"intervals are {level} t intervals, and p is two-sided from a sign-flip test of the mean ({flips})"
+    if comparison.direction is None:
+        return "The runs above are shown side by side; nothing was tested."
     effect = (
         f" The smallest effect that matters was set to {comparison.smallest_effect:g}."
         if comparison.smallest_effect is not None
         else ""
     )
-    fixed = "the baseline, which has to be fixed before looking" if comparison.baseline else "every other entry"
+    fixed = "every other entry" if comparison.baseline is None else "the baseline, which has to be fixed before looking"
+    n_rows = len(comparison.table)
+    adjusted = (
+        f"p was adjusted for all {n_rows} comparisons by Holm's method" if n_rows > 1 else "there is one comparison"
+    )
     return (
-        f"The runs above were compared, each with {fixed}. Differences are paired by "
-        f"{'fold' if comparison.units_are_folds else 'participant'} and stay in the unit of the score; {test}. p was "
-        f"adjusted for all {len(comparison.table)} comparisons by Holm's method; d_z is the mean difference divided by "
-        f"the standard deviation of the differences. Fewer than {MIN_UNITS} units are not tested.{effect}"
+        f"The runs above were compared, each with {fixed}. Differences are paired by {comparison.kind_of_unit} and "
+        f"stay in the unit of the score; {test}; {adjusted}; d_z is the mean difference divided by the standard "
+        f"deviation of the differences. Fewer than {MIN_UNITS} units are not tested.{effect}"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gaitmap_results.comparing.sign_flips import smallest_p
+from gaitmap_results.showing.text import counted
 
 __all__ = ["MIN_UNITS", "Test", "holm", "notes_about", "verdict_on"]
 
@@ -64,9 +65,9 @@ def verdict_on(
     """
     if n_units < MIN_UNITS:
         if folds:
-            return f"not tested: {n_units} folds are too few, since they share most of their training data"
-        what = "unit" if n_units == 1 else "units"
-        return f"not tested: with {n_units} {what} the smallest p is {smallest_p(n_units):.4g}"
+            few = f"{counted(n_units, 'fold')} {'is' if n_units == 1 else 'are'} too few"
+            return f"not tested: {few}, since folds share most of their training data"
+        return f"not tested: with {counted(n_units, 'unit')} the smallest p is {smallest_p(n_units):.4g}"
     smallest_effect = test.smallest_effect
     is_small = smallest_effect is not None and -smallest_effect < interval[0] and interval[1] < smallest_effect
     if p_holm <= test.alpha:

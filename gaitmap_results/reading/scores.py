@@ -101,7 +101,11 @@ def unit_index(levels: Sequence[str], units: Sequence[tuple[Any, ...]]) -> pd.In
     pd = require_pandas("A table of scores")
     if len(levels) > 1:
         return pd.MultiIndex.from_tuples(units, names=list(levels))
-    return pd.Index([unit[0] for unit in units], name=levels[0]) if levels else pd.RangeIndex(len(units))
+    if not levels:
+        return pd.RangeIndex(len(units))
+    labels = [unit[0] for unit in units]
+    # Beside a label that is missing, pandas would turn whole numbers into others.
+    return pd.Index(labels, name=levels[0], dtype=object if None in labels else None)
 
 
 def read_scores(folder: str | Path) -> Scores | None:

@@ -9,7 +9,8 @@ from itertools import chain
 from typing import Any, Final
 
 from gaitmap_results.store.json_values import safe_repr, safe_text
-from gaitmap_results.typed_results.scores import DIRECTIONS, FOLD_UNITS, FoldSize, ScoreRow, Scores
+from gaitmap_results.store.score_directions import DIRECTIONS, direction_problems
+from gaitmap_results.typed_results.scores import FOLD_UNITS, FoldSize, ScoreRow, Scores
 
 __all__ = ["collect_scores"]
 
@@ -86,12 +87,10 @@ def _declared_tolerances(declared: Any, names: Iterable[str], note: Note) -> dic
 def _declared_directions(declared: Any, note: Note) -> dict[str, str | None]:
     if declared is None:
         return {}
+    for problem in direction_problems(declared):
+        note(problem)
     if not isinstance(declared, Mapping):
-        note(f"SCORES is {safe_repr(declared)}; it takes a dictionary such as {{'f1_score': 'maximize'}}.")
         return {}
-    for name, direction in declared.items():
-        if direction not in DIRECTIONS:
-            note(f"SCORES says {direction!r} of {name}; it takes 'minimize' or 'maximize'.")
     return {str(name): each if each in DIRECTIONS else None for name, each in declared.items()}
 
 

@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from gaitmap_results.store.json_files import read_json
 from gaitmap_results.store.layout import SCORES_FILE
+from gaitmap_results.store.score_directions import DIRECTIONS
 
-__all__ = ["DIRECTIONS", "FOLD_UNITS", "PARTICIPANT_COLUMNS", "FoldSize", "ScoreRow", "Scores"]
+__all__ = ["FOLD_UNITS", "PARTICIPANT_COLUMNS", "FoldSize", "ScoreRow", "Scores"]
 
-#: What SCORES may say of a score.
-DIRECTIONS: Final = ("minimize", "maximize")
 #: The units of scores that are known for each fold only.
 FOLD_UNITS: Final = ("fold",)
 #: Columns of a data set that name its participants; the first one that is there counts.
@@ -84,6 +83,22 @@ class Scores:
         """Return the mean of each score over all units."""
         return {name: self.mean(name) for name in self.directions}
 
+    @property
+    def participant_levels(self) -> tuple[str, ...] | None:
+        """The levels down to the one that names participants, if those below tell several units of one apart."""
+        place = next((self.units.index(name) for name in PARTICIPANT_COLUMNS if name in self.units), len(self.units))
+        people = {row.unit[: place + 1] for row in self.rows}
+        return self.units[: place + 1] if len(people) < len({row.unit for row in self.rows}) else None
+
+    def averaged(self, levels: tuple[str, ...]) -> Scores:
+        """Return the means over all units that these first levels do not tell apart; unknown if one of them is."""
+        groups: dict[tuple[Any, ...], list[ScoreRow]] = {}
+        for row in self.rows:
+            groups.setdefault(row.unit[: len(levels)], []).append(row)
+        parts = {unit: Scores(levels, self.directions, tuple(rows)) for unit, rows in groups.items()}
+        rows = tuple(ScoreRow(unit, part.rows[0].fold, part.means()) for unit, part in parts.items())
+        return Scores(levels, self.directions, rows)
+
     def lines(self) -> tuple[str, ...]:
         """Return a line for each score: its mean, and from where to where it goes."""
         return tuple(self._line(name) for name in self.directions)
@@ -136,19 +151,26 @@ class Scores:
             version = content["schema_version"]
             if version != _SCHEMA_VERSION:
                 raise ValueError(f"its schema_version is {version!r}; this version of gaitmap_results knows 1")
-            names, levels = content["directions"], content["units"]
+            names, levels = content["directions"], tuple(map(_text, content["units"]))
             rows = tuple(
-                ScoreRow(tuple(row["unit"]), row["fold"], {name: _stored(row["scores"].get(name)) for name in names})
+                ScoreRow(
+                    tuple(map(_label, row["unit"])),
+                    None if row["fold"] is None else _count(row["fold"]),
+                    {_text(name): _stored(row["scores"].get(name)) for name in names},
+                )
                 for row in content["rows"]
             )
-            tolerances = {str(name): float(each) for name, each in content.get("tolerances", {}).items()}
-            folds = tuple(FoldSize(each["fold"], each["n_test"], each["n_train"]) for each in content.get("folds", ()))
-        except (AttributeError, KeyError, TypeError) as error:
+            tolerances = {_text(name): float(each) for name, each in content.get("tolerances", {}).items()}
+            folds = tuple(
+                FoldSize(*(_count(each[key]) for key in ("fold", "n_test", "n_train")))
+                for each in content.get("folds", ())
+            )
+            directions = {name: each if each in DIRECTIONS else None for name, each in names.items()}
+        except (AttributeError, KeyError, TypeError, OverflowError) as error:
             raise ValueError(f"it does not have the form of scores: {type(error).__name__}: {error}") from error
         if any(len(row.unit) != len(levels) for row in rows):
             raise ValueError("a unit does not have one value for each of `units`")
-        directions = {name: each if each in DIRECTIONS else None for name, each in names.items()}
-        return cls(tuple(levels), directions, rows, folds, tolerances)
+        return cls(levels, directions, rows, folds, tolerances)
 
 
 def _stored(value: object) -> float | None:
@@ -156,4 +178,22 @@ def _stored(value: object) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"the score {value!r} is not a number")
-    return float(value)
+    return float(value) if math.isfinite(value) else None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"the name {value!r} is not a text")
+    return value
+
+
+def _label(value: object) -> Any:
+    if isinstance(value, (list, dict)):
+        raise TypeError(f"the unit {value!r} is not a single value")
+    return value
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is not a whole number")
+    return value

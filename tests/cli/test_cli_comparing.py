@@ -46,6 +46,17 @@ def test_runs(results):
     done = in_process("compare", new, twice, "--json")
     assert list(json.loads(done.out)["runs"]) == [f"new {new.name}", f"new {twice.name}"]
     assert "named twice" in in_process("compare", new, new).err
+    assert "is one run. Name another one" in in_process("compare", new).err
+    assert "here runs are named" in in_process("compare", old, new, "--runs", "mean").err
+
+
+def test_copies_of_a_run_in_two_results_folders(results, tmp_path):
+    """Runs that have entry and folder in common are told apart by their paths."""
+    old = next(results.glob("*/*/old/*"))
+    copy = write_store(tmp_path / "elsewhere", {"old": NEW})["old"]
+    assert old.name == copy.name
+    found = json.loads(in_process("compare", old, copy, "--json").out)
+    assert found["runs"] == {str(old): [str(old)], str(copy): [str(copy)]}
 
 
 def test_what_people_see(results):

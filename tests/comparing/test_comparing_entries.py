@@ -123,6 +123,67 @@ def test_a_run_that_does_not_fit_is_left_out_with_its_reason(tmp_path, values, c
     assert reason in left_out(comparison)[str(run)]
 
 
+def rows_of(units, values):
+    """Return the rows of a scores.json for these units, whose levels are participant and trial."""
+    rows = [
+        {"unit": list(unit), "fold": None, "scores": {"error": value}}
+        for unit, value in zip(units, values, strict=True)
+    ]
+    return {"units": ["participant", "trial"], "rows": rows}
+
+
+def test_trials_of_a_participant_are_averaged_first(tmp_path):
+    """Several rows of one participant count as one, which is told; a trial without a score costs the participant."""
+    units = [(f"P{number}", trial) for number in range(1, 8) for trial in (1, 2)]
+    for name, values in (("old", OLD), ("new", NEW)):
+        each = [value + shift for value in values for shift in (-0.5, 0.5)]
+        write_scored_run(tmp_path, name, [], more=rows_of(units, each))
+    comparison = compare_entries(CHALLENGE, tmp_path)
+    assert comparison.scores["old"].to_dict() == {f"P{n}": value for n, value in enumerate(OLD, start=1)}
+    assert comparison.scores.index.name == "participant"
+    assert (comparison.table.n[0], comparison.table.note[0]) == (7, "averaged over trial first")
+    gap = write_scored_run(tmp_path, "gap", [], more=rows_of(units, [None, *range(13)]))
+    assert left_out(compare_entries(CHALLENGE, tmp_path)) == {str(gap): "its error is missing for P1"}
+
+
+def test_participants_whose_ids_are_those_of_another_cohort(tmp_path):
+    """An id that is unique only within a cohort, or with every other level, is one participant each."""
+    units = [(cohort, number) for cohort in ("HA", "MS") for number in range(4)]
+    for name, values in (("old", [*OLD, 1]), ("new", [*NEW, 0])):
+        more = {**rows_of(units, values), "units": ["cohort", "participant"]}
+        write_scored_run(tmp_path, name, [], more=more)
+    comparison = compare_entries(CHALLENGE, tmp_path)
+    assert comparison.scores.index.tolist() == units
+    assert comparison.table.note[0] == ""
+
+
+def test_labels_that_differ_in_their_type_only(tmp_path):
+    """Participants called 1 here and "1" there are not the same, and the reason says so."""
+    write_scored_run(tmp_path, "old", [], more={"rows": [{"unit": [1], "fold": None, "scores": {"error": 1}}]})
+    write_scored_run(tmp_path, "new", {"1": 1})
+    reasons = refused(CHALLENGE, tmp_path).reasons
+    assert len(reasons) == 2
+    assert all("(1 is a number in one of them and a text in the other)" in reason for reason in reasons)
+
+
+def test_one_number_for_the_whole_data(tmp_path):
+    """Scores without units are laid side by side, and never called participants."""
+    for name, value in (("old", 2), ("new", 1)):
+        rows = [{"unit": [], "fold": None, "scores": {"error": value}}]
+        write_scored_run(tmp_path, name, [], more={"units": [], "rows": rows})
+    comparison = compare_entries(CHALLENGE, tmp_path)
+    assert comparison.table.verdict[0].startswith("not tested: with 1 unit")
+    assert "this 1 data set" in comparison.scope
+    assert comparison.to_dict()["units"] == [[]]
+    assert json.dumps(comparison.to_dict(), allow_nan=False)
+
+
+def test_no_rows_are_no_scores(tmp_path):
+    """A run whose scores.json has no row is left out like one that has no scores."""
+    write_store(tmp_path, {"old": [], "new": []})
+    assert all(reason.endswith("it has no scores") for reason in refused(CHALLENGE, tmp_path).reasons)
+
+
 def test_a_run_without_scores_and_a_damaged_folder_are_named(tmp_path):
     """Runs without scores and folders that are no runs are named with the others that were left out."""
     write_store(tmp_path, {"old": OLD, "other": OTHER})
@@ -154,6 +215,25 @@ def test_runs_of_an_entry_that_differ_in_a_seed_are_averaged(tmp_path):
     assert comparison.table.note[0] == f"new: mean of 3 runs, SD between them {spread:.3g}"
     assert left_out(comparison) == {str(tuned): "its parameters are not those of the latest run of its entry"}
     assert len(compare_entries(CHALLENGE, tmp_path).paths["new"]) == 1
+
+
+@pytest.mark.parametrize("described", [True, False])
+def test_what_is_averaged_is_told_from_records_of_every_kind(tmp_path, described):
+    """Seeds may stand in the challenge, at any depth, or only in the repr of an older record."""
+
+    def parameters(order, seed):
+        if not described:
+            text = f"Tuned(Shin(order={order}, rng=Random(seed={seed})), at <f object at 0x7f{seed}abcdef>)"
+            return {"parameters": ..., "repr_pipeline": text}
+        challenge = {"class": "C", "parameters": {"cv": {"class": "KFold", "parameters": {"random_state": seed}}}}
+        return {"parameters": {"challenge": challenge, "pipeline": {"class": "A", "parameters": {"order": order}}}}
+
+    write_scored_run(tmp_path, "old", OLD, **parameters(2, 1))
+    for hours, (order, seed) in enumerate([(3, 1), (2, 2), (2, 3)]):
+        write_scored_run(tmp_path, "new", NEW, start=later(hours), **parameters(order, seed))
+    comparison = compare_entries(CHALLENGE, tmp_path, runs="mean")
+    assert len(comparison.paths["new"]) == 2
+    assert list(left_out(comparison).values()) == ["its parameters are not those of the latest run of its entry"]
 
 
 def test_scores_of_folds_use_the_sizes_that_are_stored(tmp_path):
@@ -252,6 +332,8 @@ def test_missing_everywhere(tmp_path):
         ({"alpha": 2}, "alpha is 2"),
         ({"smallest_effect": -1}, "smallest_effect is -1"),
         ({"runs": "best"}, "runs is 'best'"),
+        ({"runs": ["mean"]}, "runs is ['mean']"),
+        ({"baseline": 7}, "The baseline '7' has no run"),
     ],
 )
 def test_options_that_make_no_sense(tmp_path, options, problem):
@@ -275,6 +357,22 @@ def test_scores_without_a_direction(tmp_path):
     with pytest.raises(InvalidOptionError, match="Give direction="):
         compare_entries(CHALLENGE, tmp_path)
     assert compare_entries(CHALLENGE, tmp_path, direction="maximize").table.verdict[0] == "better"
+
+
+def test_what_the_class_says_of_its_scores(tmp_path):
+    """Where records say no direction that of the class counts; where they contradict each other, nothing is guessed."""
+    write_store(tmp_path / "silent", {"old": OLD, "new": NEW}, direction=None)
+    write_store(tmp_path / "told", {"old": OLD, "new": NEW})
+    kind = type("Challenge", (), {"__module__": "gait_lab", "SCORES": {"error": "maximize"}})
+    assert compare_entries(kind, tmp_path / "silent").direction == "maximize"
+    with pytest.raises(InvalidOptionError, match="says of error 'maximize', but the records say to minimize"):
+        compare_entries(kind, tmp_path / "told")
+    for wrong in (7, "error", {"error": "up"}):
+        kind.SCORES = wrong
+        with pytest.raises(InvalidOptionError, match="it takes"):
+            compare_entries(kind, tmp_path / "told")
+    kind.SCORES = property(lambda self: {})
+    assert compare_entries(kind, tmp_path / "told").direction == "minimize"
 
 
 def test_names_full_of_markup(tmp_path):
@@ -315,8 +413,11 @@ def test_runs_that_cannot_be_compared(tmp_path):
     assert refused({"a": official, "b": other}, function=compare_runs).reasons[0].startswith("another challenge: ")
     with pytest.raises(RunNotFoundError):
         compare_runs({"a": official, "b": tmp_path})
-    with pytest.raises(InvalidOptionError, match="it takes a dictionary"):
-        compare_runs([official, debug])
+    for given in ([official, debug], {1: official}, {"a": official, "b": 7}):
+        with pytest.raises(InvalidOptionError, match="it takes a dictionary"):
+            compare_runs(given)
+    with pytest.raises(InvalidOptionError, match="one of the names of the runs"):
+        compare_runs({"a": official, "b": debug}, baseline=["a"])
 
 
 # Withdrawn runs

@@ -47,7 +47,7 @@ def test_the_page_says_what_the_comparison_says(tmp_path):
     assert "it is a debug run" in page
     assert "59a7855b7a" in page
     assert "This holds for these 7 participants, and for the entries as they were tuned here." in page
-    assert "adjusted for all 1 comparisons by Holm" in page
+    assert "there is one comparison" in page
     assert str(tmp_path) not in page
 
 
@@ -55,7 +55,7 @@ def test_few_participants_are_drawn_and_not_tested(tmp_path):
     """Three participants are all drawn, and the page says why they decide nothing."""
     write_store(tmp_path / "results", {"old": OLD[:3], "new": NEW[:3]})
     page = page_of(tmp_path / "results", tmp_path / "report.html")
-    assert "1 comparisons were not tested: with 3 units the smallest p is 0.25." in page
+    assert "1 comparison was not tested: with 3 units the smallest p is 0.25." in page
     assert "3 participants cannot decide which entry is better" in page
     assert page.count("<title>P") == 6
 
@@ -223,6 +223,21 @@ def test_a_site_of_all_challenges(tmp_path):
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     write_site(results, out)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_pages_of_a_site_do_not_replace_each_other(tmp_path):
+    """Versions and names that would share a file get one each, also where case does not count."""
+    results, out = tmp_path / "results", tmp_path / "public"
+    for version in ("1 0", "1-0", "1+0"):
+        write_store(results, {"old": OLD[:3], "new": NEW[:3]}, challenge_version=version)
+    write_store(results, {"old": OLD[:3], "new": NEW[:3]}, challenge_version="1-0", challenge="gait_lab.CHALLENGE")
+    damaged = write_scored_run(results, "old", OLD, challenge_version="1-0-1")
+    (damaged / "metadata.json").write_text("{")
+    start = write_site(results, out).read_text(encoding="utf-8")
+    files = re.findall('href="([^"]+)"', start)
+    assert len({name.casefold() for name in files}) == 4
+    assert all((out / name).exists() for name in files)
+    assert all("1-0-1" not in (out / name).read_text(encoding="utf-8") for name in files)
 
 
 @needs_published

@@ -73,13 +73,16 @@ def test_the_smallest_p(n, p, comparisons):
 
 
 def test_trials_are_no_units():
-    """75 trials of 15 participants, taken as independent, err in one of four comparisons of equals; hence units."""
+    """75 trials of 15 participants, taken as independent, err in .256 of comparisons of equals, not .05; hence units.
+
+    Five trials of each participant that agree as much as different people differ (an intraclass correlation of 0.5).
+    """
     random = np.random.default_rng(0)
-    people = random.normal(size=(1000, 15, 1)) * math.sqrt(0.3)
-    trials = people + random.normal(size=(1000, 15, 5)) * math.sqrt(0.7)
-    as_trials = stats.ttest_1samp(trials.reshape(1000, 75), 0, axis=1).pvalue
-    assert np.mean(as_trials <= 0.05) > 0.15
-    as_units = two_sided_p(trials.mean(axis=2).T)
+    trials = (random.normal(size=(20_000, 15, 1)) + random.normal(size=(20_000, 15, 5))).reshape(20_000, 75)
+    spread = trials.std(axis=1, ddof=1) / math.sqrt(75)
+    as_trials = 2 * stats.t.sf(np.abs(trials.mean(axis=1)) / spread, 74)
+    assert np.mean(as_trials <= 0.05) == pytest.approx(0.256, abs=0.015)
+    as_units = two_sided_p(trials[:1000].reshape(1000, 15, 5).mean(axis=2).T)
     assert np.mean(as_units <= 0.05) == pytest.approx(0.05, abs=0.02)
 
 
@@ -277,10 +280,12 @@ def test_few_folds_are_not_tested():
     """Fewer than six folds are not tested either, with the reason that holds for folds."""
     scores = pd.DataFrame({"old": [0.0] * 5, "new": [1.0, 2, 3, 4, 5]}, index=pd.RangeIndex(5, name="fold"))
     row = compare_scores(scores, direction="maximize").iloc[0]
-    assert row.verdict == "not tested: 5 folds are too few, since they share most of their training data"
+    assert row.verdict == "not tested: 5 folds are too few, since folds share most of their training data"
 
 
 # What is wrong
+
+TRIALS = pd.MultiIndex.from_tuples([(number // 2, number) for number in range(7)], names=["participant", "trial"])
 
 
 def scores(**columns):
@@ -293,7 +298,15 @@ def scores(**columns):
     [
         (scores(b=[1, 2, np.nan, 4, 5, 6, 7]), {}, "The entry 'b' has no score for the unit 'P2'"),
         (scores(b=[1, 2, np.inf, 4, 5, 6, 7]), {}, "The entry 'b' has no score for the unit 'P2'"),
-        (scores(b=["x"] * 7), {}, "must be numbers"),
+        (scores(b=["x"] * 7), {}, "must be numbers: the entry 'b' has 'x'"),
+        (scores(b=["1.5"] * 7), {}, "must be numbers: the entry 'b' has '1.5'"),
+        (scores(b=[True] * 7), {}, "must be numbers: the entry 'b' has the type bool"),
+        (scores(b=pd.Series([True] * 7, dtype=object).to_numpy()), {}, "must be numbers: the entry 'b' has True"),
+        (scores(b=np.arange(7) * 1j), {}, "must be numbers: the entry 'b' has the type complex128"),
+        (scores(b=pd.date_range("2026", periods=7)), {}, "must be numbers: the entry 'b' has the type datetime64"),
+        (scores(b=[1e308] * 7), {}, "beyond 1e"),
+        (scores(b=pd.array([1, None, 3, 4, 5, 6, 7], "Int64")), {}, "The entry 'b' has no score for the unit 'P1'"),
+        (scores().set_axis(TRIALS), {}, r"several rows for one participant, .*groupby\(level=\['participant'\]\)"),
         (scores()[["a"]], {}, "nothing to compare: 1 entries"),
         (scores().iloc[:0], {}, "nothing to compare: 2 entries with 0 units"),
         (scores().set_axis(["P0"] * 7), {}, "The unit 'P0' occurs twice"),
@@ -304,6 +317,7 @@ def scores(**columns):
         (scores(), {"direction": None}, "direction is None"),
         (scores(), {"alpha": 0}, "alpha is 0"),
         (scores(), {"alpha": 1.5}, "alpha is 1.5"),
+        (scores(), {"alpha": np.array([0.05, 0.1])}, "alpha is array"),
         (scores(), {"smallest_effect": 0}, "smallest_effect is 0"),
         (scores(), {"smallest_effect": math.nan}, "smallest_effect is nan"),
         (scores(), {"smallest_effect": "1 cm"}, "smallest_effect is '1 cm'"),

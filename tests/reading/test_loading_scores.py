@@ -62,7 +62,13 @@ def test_a_run_without_scores_says_so(tmp_path):
         scores_json(rows=[{"unit": ["P1"], "fold": None, "scores": {"f1": "1"}}]),
         scores_json(rows=[{"unit": ["P1"], "fold": None, "scores": {"f1": True}}]),
         scores_json(directions=None),
+        scores_json(directions=["f1"]),
         scores_json(rows=7),
+        scores_json(units=[7]),
+        scores_json(rows=[{"unit": [["P1"]], "fold": None, "scores": {"f1": 1}}]),
+        scores_json(rows=[{"unit": ["P1"], "fold": "0", "scores": {"f1": 1}}]),
+        scores_json(rows=[{"unit": ["P1"], "fold": None, "scores": {"f1": 10**400}}]),
+        scores_json(folds=[{"fold": 0, "n_test": "1", "n_train": 2}]),
     ],
 )
 def test_damaged_scores_are_told(tmp_path, content):
@@ -70,6 +76,20 @@ def test_damaged_scores_are_told(tmp_path, content):
     run = write_scores(write_run(tmp_path), content)
     with pytest.raises(CorruptRunError, match=r"scores\.json"):
         load_scores(run)
+
+
+def test_a_number_that_is_not_finite_is_unknown(tmp_path):
+    """What some programs write for infinity is no score, and never a mean."""
+    text = json.dumps(scores_json()).replace("0.5", "Infinity")
+    scores = read_scores(write_scores(write_run(tmp_path), text))
+    assert scores.means() == {"f1": None}
+    assert load_scores(write_scores(write_run(tmp_path), text.replace("Infinity", "1e999")))["f1"].isna().sum() == 1
+
+
+def test_a_unit_without_a_label_leaves_the_others_as_they_are(tmp_path):
+    """Beside a label that is missing, whole numbers stay whole."""
+    rows = [{"unit": [unit], "fold": None, "scores": {"f1": 1}} for unit in (1, None)]
+    assert load_scores(write_scores(write_run(tmp_path), scores_json(rows=rows))).index.tolist() == [1, None]
 
 
 def test_a_link_is_not_followed(tmp_path):

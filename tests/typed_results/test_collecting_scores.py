@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import warnings
 from typing import Any
 
@@ -15,7 +16,7 @@ from challenges import ExampleChallenge
 from documents import TOP
 
 from gaitmap_results import load_run_metadata, load_scores, recorded_run, save_run, verify_run
-from gaitmap_results.exceptions import IncompleteProvenanceWarning
+from gaitmap_results.exceptions import IncompleteProvenanceWarning, InvalidChallengeError
 
 SCHEMA = json.loads((TOP / "docs" / "reference" / "scores.schema.json").read_text(encoding="utf-8"))
 
@@ -209,22 +210,48 @@ def test_scores_that_are_partly_wrong_keep_the_rest(tmp_path, returned, problem,
     assert len(content["rows"]) == len(returned)
 
 
-def test_a_direction_that_is_none(tmp_path):
-    """A direction that is neither of the two is stored as unknown, and told."""
+@pytest.mark.parametrize(
+    ("declared", "problem", "directions"),
+    [
+        ({"error": "min"}, "'min' of 'error'; it takes 'minimize' or 'maximize'", {"error": None}),
+        ({"error": None}, "None of 'error'", {"error": None}),
+        ({3: "minimize"}, "names the score 3", {"error": None}),
+        ({"": "minimize"}, "names the score ''", {"error": None}),
+        ("error", "SCORES is 'error'; it takes a dictionary", {"error": None}),
+        (["error"], "it takes a dictionary", {"error": None}),
+        (7, "SCORES is 7", {"error": None}),
+    ],
+)
+def test_wrong_directions_are_refused_before_the_run_and_cost_nothing_after_it(tmp_path, declared, problem, directions):
+    """Wrong SCORES end a run before it starts; a challenge that has run is stored, with a warning."""
+    kind = type("Wrong", (Scored,), {"SCORES": declared, "__module__": __name__})
+    with (
+        pytest.raises(InvalidChallengeError, match=re.escape(problem)),
+        recorded_run("entry", path=tmp_path, use_git=False),
+    ):
+        kind().run([{"error": 1.0}])
+    challenge = kind()
+    challenge.result_ = [{"error": 1.0}]
+    with pytest.warns(IncompleteProvenanceWarning, match=re.escape(problem)):
+        run = save_run(challenge, "saved", custom_metadata={}, path=tmp_path, use_git=False)
+    assert stored(run)["directions"] == directions
 
-    class Wrong(Scored):
-        SCORES = {"error": "min"}
 
-    with pytest.warns(IncompleteProvenanceWarning, match="'min' of error; it takes 'minimize' or 'maximize'"):
-        run = record(
-            tmp_path, {"error": 1.0}, type("Wrong", (Wrong,), {"run": lambda self, given: run_as(self, given)})
-        )
-    assert stored(run)["directions"] == {"error": None}
+def test_directions_that_only_the_results_tell(tmp_path):
+    """A property that needs the results is no error before the run, and counts after it."""
+
+    class Late(Scored):
+        @property
+        def SCORES(self):
+            return dict.fromkeys(self.result_[0], "minimize")
+
+    assert stored(record(tmp_path, {"error": 1.0}, lambda: _as_scored(Late)))["directions"] == {"error": "minimize"}
 
 
-def run_as(challenge, given):
-    """Run an example challenge whose entry is its scores."""
-    challenge.result_ = [given]
+def _as_scored(kind):
+    challenge = kind()
+    run = challenge.run
+    challenge.run = lambda given: run([given])
     return challenge
 
 
