@@ -23,7 +23,6 @@ from gaitmap_results.recording.decorator import record_run
 from gaitmap_results.recording.observing import observe_challenges
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import save_run
-from gaitmap_results.user_code.imported_sources import watch_imports
 
 if TYPE_CHECKING:
     from gaitmap_results.comparing.comparison import EntryComparison
@@ -158,5 +157,4 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
 
 
-watch_imports()
 _integrations.install()

@@ -1,4 +1,4 @@
-"""Prepares other packages when they are imported."""
+"""Hook into imports: prepare packages of others, and note what each source file was when it was imported."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any
 from gaitmap_results.integrations import tpcp as _tpcp
 from gaitmap_results.integrations import workers as _workers
 from gaitmap_results.recording.observing import observe_challenges
+from gaitmap_results.user_code.imported_sources import watch_imports
 from gaitmap_results.user_code.wrapping import when_imported
 
 __all__ = ["install"]
 
 
 def install() -> None:
-    """Wait for the packages whose users should not have to do anything."""
+    """Install all hooks; nothing else happens when this package is imported."""
+    watch_imports()
     when_imported("gaitmap_challenges.challenge_base", _observe_gaitmap_challenges)
     when_imported("tpcp.parallel", _tpcp.register)
     _workers.prepare_pickle()

@@ -97,7 +97,7 @@ class InstalledPackage:
         changed
             When it was changed last.
         """
-        if changed <= self._installed:
+        if changed <= self.installed:
             return True
         row = re.search(rb'^"?%s"?,sha256=([\w-]+)' % re.escape(relative.encode()), self.record, re.MULTILINE)
         try:
@@ -107,7 +107,8 @@ class InstalledPackage:
         return row is None or base64.urlsafe_b64encode(found).rstrip(b"=") == row[1]
 
     @cached_property
-    def _installed(self) -> float:
+    def installed(self) -> float:
+        """When it was installed."""
         try:
             return (self.info / "RECORD").stat().st_mtime
         except OSError:

@@ -21,7 +21,8 @@ from gaitmap_results.provenance.code_repositories import (
 )
 from gaitmap_results.provenance.file_origin import Origin, file_origin, is_generated_version_file
 from gaitmap_results.provenance.git.ignoring import IgnoreList
-from gaitmap_results.provenance.stale_imports import changed_after_import
+from gaitmap_results.provenance.stale_imports import changed_after_import, reinstalled_after_import
+from gaitmap_results.user_code.imported_sources import imported_files
 
 __all__ = ["LoadedCode", "Unidentified", "audit_loaded_code", "loaded_files"]
 
@@ -105,10 +106,11 @@ def audit_loaded_code(question: CodeQuestion) -> LoadedCode:
     A file is judged once for each size and time of its last change; later only that is looked at.
     """
     audit = _Audit(question)
-    files = dict(loaded_files())
+    files: dict[str, ModuleType | None] = dict(loaded_files())
     own = (question.caller and question.caller.file, question.entry and question.entry.file)
+    for file in (*imported_files(), *(str(file) for file in own if file is not None)):
+        files.setdefault(file, None)
     audit.look_at(files)
-    audit.look_at({str(file): None for file in own if file is not None and str(file) not in files})
     audit.ask_repositories()
     audit.judge_what_was_typed_in()
     return audit.result()
@@ -123,7 +125,7 @@ class _Audit:
         self._bad: dict[str, Unidentified] = {}
         self._tooling: list[str] = []
         self._provided: dict[str, str | None] = {}
-        self._notes: list[str] = []
+        self._unknown: list[str] = []
         self._repositories: tuple[CodeRepository, ...] = ()
         self._import_folders: tuple[str, ...] = ()
 
@@ -138,9 +140,10 @@ class _Audit:
             key = (status.st_size, status.st_mtime_ns)
             known = _known.get(file)
             if known is None or known[0] != key:
-                if self._is_stale(file, module, status):
+                found = file_origin(file, getattr(module, "__name__", ""), status.st_mtime)
+                if self._is_stale(file, module, status, found):
                     continue
-                known = _known[file] = (key, file_origin(file, getattr(module, "__name__", ""), status.st_mtime))
+                known = _known[file] = (key, found)
             origin = known[1]
             if origin.kind in ("open", "folder", "tool"):
                 self._open[file] = known[1], key
@@ -149,11 +152,16 @@ class _Audit:
             elif origin.kind == "provided" and origin.package is not None:
                 self._provided[origin.package.name] = origin.package.version
 
-    def _is_stale(self, file: str, module: ModuleType | None, status: os.stat_result) -> bool:
-        changed = None if module is None else changed_after_import(file, module, status)
-        if module is not None and changed is None:
-            self._notes.append(f"Whether {file} is as it was imported is not known; it was changed since Python began.")
-        if changed:
+    def _is_stale(self, file: str, module: ModuleType | None, status: os.stat_result, origin: Origin) -> bool:
+        if origin.kind == "library":
+            return False
+        if origin.kind in ("package", "provided"):
+            changed: bool | None = reinstalled_after_import(file, status)
+        else:
+            changed = changed_after_import(file, module, status)
+        if changed is None:
+            self._unknown.append(file)
+        elif changed:
             _known.pop(file, None)
             fix = "Restart the process or the kernel, and run again."
             self._bad[file] = Unidentified(file, "it was changed after it was imported", fix)
@@ -226,8 +234,15 @@ class _Audit:
             tuple(self._tooling),
             self._import_folders,
             self._provided,
-            tuple(self._notes),
+            tuple(_unknown(self._unknown)),
         )
+
+
+def _unknown(files: list[str]) -> Iterator[str]:
+    """Say in one sentence of which files nothing tells whether they are what was imported."""
+    if files:
+        others = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        yield f"Whether {files[0]}{others} is as it was imported is not known: changed since Python began."
 
 
 def _in_a_repository(file: str, origin: Origin) -> Iterable[str]:

@@ -7,8 +7,9 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 
-from gaitmap_results.provenance.installed_files import site_folder
+from gaitmap_results.provenance.installed_files import InstalledPackage, site_folder
 from gaitmap_results.provenance.packages import normalised
+from gaitmap_results.provenance.stale_imports import start_of_process
 
 __all__ = ["same_version", "versions_in_use"]
 
@@ -18,7 +19,8 @@ _PRE = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc", "r":
 def versions_in_use(listed: Mapping[str, str | None]) -> Iterator[tuple[str, str, str]]:
     """Yield name, version in use and listed version of each package that differs.
 
-    What lies where the listed version was installed is not looked at: some packages number their modules differently.
+    What lies where the listed version was installed is not looked at, as some packages number their modules
+    differently; unless it was installed since Python began, when another version may have been imported before.
     """
     by_name = {normalised(name): (name, version) for name, version in listed.items() if version}
     for module_name, module in list(sys.modules.items()):
@@ -27,21 +29,25 @@ def versions_in_use(listed: Mapping[str, str | None]) -> Iterator[tuple[str, str
         if "." in module_name or not isinstance(used, str) or not isinstance(file, str):
             continue
         owner = _owner(file)
-        name, version = by_name.get(normalised(module_name if owner is None else owner[0]), (None, None))
-        if name is None or version is None or (owner is not None and owner[1] == version):
+        name, version = by_name.get(normalised(module_name if owner is None else owner.name), (None, None))
+        if name is None or version is None or (owner is not None and owner.version == version and not _is_new(owner)):
             continue
         if not same_version(used, version):
             yield name, used, version
 
 
-def _owner(file: str) -> tuple[str, str | None] | None:
-    """Return name and version of the installed package that a file of the top level belongs to."""
+def _owner(file: str) -> InstalledPackage | None:
+    """Return the installed package that a file of the top level belongs to."""
     for entry in dict.fromkeys((os.path.dirname(file), os.path.dirname(os.path.dirname(file)))):
         site = site_folder(entry)
         package = None if site is None else site.owner(os.path.relpath(file, entry).replace(os.sep, "/"))
         if package is not None and package.record:
-            return package.name, package.version
+            return package
     return None
+
+
+def _is_new(package: InstalledPackage) -> bool:
+    return package.installed > start_of_process() + 2.0
 
 
 def same_version(one: str, other: str) -> bool:

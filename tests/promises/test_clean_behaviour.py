@@ -143,7 +143,6 @@ def observe() -> dict[str, object]:
     return observed
 
 
-@pytest.mark.filterwarnings("ignore::gaitmap_results.exceptions.UntrackedCallerWarning")
 @pytest.mark.parametrize("how", ["published", "failed", "refused", "save failed"])
 def test_nothing_is_left_after_a_block(how, tmp_path):
     """No thread, file, process, handler or change of the surroundings stays, whichever way a block ends."""

@@ -9,6 +9,7 @@ import os
 import sys
 import textwrap
 import time
+import types
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,9 @@ from git_repository import GitRepository
 from processes import run_python
 
 from gaitmap_results.provenance import installed_files
+from gaitmap_results.provenance.code_question import CodeQuestion
 from gaitmap_results.provenance.file_origin import file_origin
+from gaitmap_results.provenance.loaded_code import audit_loaded_code
 
 CHALLENGE = """
 import json
@@ -471,6 +474,95 @@ def test_a_module_that_was_imported_before_this_package(study):
     study.repository.commit()
     metadata = study.again("entry.py", env={"PYTHONDONTWRITEBYTECODE": ""})
     assert unidentified(metadata) == {"algorithm.py": "it was changed after it was imported"}
+
+
+def test_another_process_that_compiles_an_edited_module(study):
+    """What Python compiled is then that of the edit, and only what was seen at the import tells of it."""
+    study.repository.write("algorithm.py", "FACTOR = 1\n")
+    before = (
+        "import subprocess, algorithm\n"
+        "open('algorithm.py', 'w').write('FACTOR = 2\\n')\n"
+        "subprocess.run(['git', 'commit', '-qam', 'better'], check=True)\n"
+        "subprocess.run([sys.executable, '-m', 'compileall', '-q', 'algorithm.py'], check=True)\n"
+    )
+    metadata = study.run(before, env={"PYTHONDONTWRITEBYTECODE": ""})
+    assert unidentified(metadata) == {"algorithm.py": "it was changed after it was imported"}
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_compiled_code_that_python_loads_unchecked(study, edited):
+    """A .pyc that was made so is what runs, whatever its source says now."""
+    study.repository.write("algorithm.py", "FACTOR = 1\n")
+    mode = "py_compile.PycInvalidationMode.UNCHECKED_HASH"
+    compiling = f"import py_compile; py_compile.compile('algorithm.py', invalidation_mode={mode})"
+    run_python("-c", compiling, cwd=study.path)
+    study.repository.write("algorithm.py", f"FACTOR = {2 if edited else 1}\n")
+    metadata = study.run("import algorithm\nassert algorithm.FACTOR == 1\n")
+    assert list(unidentified(metadata)) == ["algorithm.py"] * edited
+
+
+@pytest.mark.parametrize("name", ["settings", "tracked"])
+def test_a_file_that_is_loaded_by_its_path(study, name):
+    """A configuration in Python need not be kept as a module, and is code that ran all the same."""
+    study.repository.write(f"{name}.py", "BIAS = 41")
+    before = (
+        "import importlib.util\n"
+        f"spec = importlib.util.spec_from_file_location('config', '{name}.py')\n"
+        "spec.loader.exec_module(importlib.util.module_from_spec(spec))\n"
+    )
+    expected = {"settings.py": "git ignores it"} if name == "settings" else {}
+    assert unidentified(study.run(before)) == expected
+
+
+def test_a_package_that_is_replaced_after_its_import(study, site):
+    """An update in a running kernel does not change what runs, although RECORD and the .pyc are new then."""
+    install(site, "x", {"algo.py": "A = 1\n", "unseen.py": ""})
+    before = f"""
+        import importlib, pathlib, algo
+        site = pathlib.Path({str(site)!r})
+        new = "A = 2222\\n"
+        (site / "algo.py").write_text(new)
+        import base64, hashlib
+        hashed = base64.urlsafe_b64encode(hashlib.sha256(new.encode()).digest()).rstrip(b"=").decode()
+        (site / "x-1.0.dist-info" / "RECORD").write_text(f"algo.py,sha256={{hashed}},{{len(new)}}\\nunseen.py,,\\n")
+        import unseen
+        """
+    metadata = study.run(before, path=(site,))
+    assert unidentified(metadata) == {"algo.py": "it was changed after it was imported"}
+
+
+def loaded(monkeypatch, *files: Path) -> None:
+    """Have files loaded by a loader of which nothing is known, as compiled modules are."""
+    for file in files:
+        module = types.ModuleType(f"compiled_{file.stem}")
+        module.__file__ = str(file)
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+
+
+def test_what_was_just_installed_is_known_by_its_hash(site, monkeypatch):
+    """After `pip install` in a running process nothing is asked of compiled modules but what RECORD says."""
+    monkeypatch.syspath_prepend(str(site))
+    names = [f"fast{number}.so" for number in range(3)]
+    install(site, "x", dict.fromkeys(names, "compiled"))
+    later = time.time() + 1000
+    for name in names:
+        os.utime(site / name, (later, later))
+    loaded(monkeypatch, *(site / name for name in names))
+    code = audit_loaded_code(CodeQuestion(None, None, (), None, None, {}))
+    assert code.notes == ()
+    assert [each.file for each in code.unidentified if each.file.startswith(str(site))] == []
+
+
+def test_what_is_not_known_is_told_in_one_line(tmp_path, monkeypatch):
+    """However many files nothing tells of, there is one sentence, with one name and the number of the others."""
+    files = [tmp_path / f"built{number}.so" for number in range(3)]
+    later = time.time() + 1000
+    for file in files:
+        file.touch()
+        os.utime(file, (later, later))
+    loaded(monkeypatch, *files)
+    (note,) = audit_loaded_code(CodeQuestion(None, None, (), None, None, {})).notes
+    assert note.startswith(f"Whether {files[0]} and 2 more is as it was imported is not known")
 
 
 def test_a_later_block_looks_again(study):

@@ -43,7 +43,6 @@ def test_debug_run(tmp_path):
     assert "no commit is known" in shown
 
 
-@pytest.mark.filterwarnings("ignore::gaitmap_results.exceptions.UntrackedCallerWarning")
 def test_official_run(tmp_path, monkeypatch):
     """An official run says so, and names its commit; nothing is given as a reason against it."""
     repository = GitRepository(tmp_path / "project")
