@@ -72,7 +72,7 @@ def withdraw_run(path: str | Path, reason: str) -> Path:
     folder = os.path.abspath(Path(path).expanduser())
     try:
         summary = read_summary(folder)
-    except CorruptRunError as error:
+    except (CorruptRunError, OSError) as error:
         raise CorruptRunError(f"The run in {folder} cannot be read: {error}.", path=Path(folder)) from error
     given: object = reason
     if not isinstance(given, str) or not given.strip():

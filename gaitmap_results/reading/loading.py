@@ -243,6 +243,8 @@ def _read(folder: Path, name: str) -> Any:
         ) from error
     except ValueError as error:
         raise CorruptRunError(f"{path} cannot be read as JSON: {error}.", path=folder) from error
+    except OSError as error:
+        raise CorruptRunError(f"{path} cannot be read: {error.strerror or error}.", path=folder) from error
 
 
 def _check_links(folder: Path) -> None:

@@ -11,11 +11,13 @@ from typing import Any, Final
 import orjson
 
 from gaitmap_results.store.files import open_regular, read_regular_file
+from gaitmap_results.store.json_values import safe_text
 
 __all__ = ["dump_json", "parse_json", "parse_json_roughly", "read_foreign_json", "read_json"]
 
 # orjson reads an integer of more than 64 bit as a float, without a word.
 _LARGE_INTEGER: Final = re.compile(rb"(?:\A|[\s:,\[])-?\d{19}")
+_SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 # To look for so many digits in a row first is ten times faster than the pattern, and thousands of records are read.
 _DIGITS_AS_ZEROS: Final = bytes(ord("0") if chr(byte).isascii() and chr(byte).isdigit() else 0 for byte in range(256))
 _MANY_ZEROS: Final = b"0" * 19
@@ -29,8 +31,8 @@ def dump_json(value: Any) -> bytes:
 def parse_json(content: bytes) -> Any:
     """Return what JSON bytes say.
 
-    Files of older writers may hold ``NaN``, a byte order mark or integers of more than 64 bit; Python's own reader
-    takes those.
+    Files of older writers may hold ``NaN``, a byte order mark, half of a character or integers of more than 64 bit;
+    Python's own reader takes those.
 
     Raises
     ------
@@ -52,9 +54,19 @@ def parse_json_roughly(content: bytes) -> Any:
 
 def _parse_with_python(content: bytes) -> Any:
     try:
-        return json.loads(content.decode("utf-8-sig"))
+        value = json.loads(content.decode("utf-8-sig"))
+        return _valid_text(value) if _SURROGATE.search(content) else value
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+
+
+def _valid_text(value: Any) -> Any:
+    """Return a JSON value with lone surrogates written as escapes: no table, file or terminal can hold them."""
+    if isinstance(value, str):
+        return safe_text(value)
+    if isinstance(value, dict):
+        return {safe_text(key): _valid_text(each) for key, each in value.items()}
+    return list(map(_valid_text, value)) if isinstance(value, list) else value
 
 
 def read_json(path: Path) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.store.json_files import read_json
+from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.store.layout import SCORES_FILE
 from gaitmap_results.store.score_directions import DIRECTIONS
 
@@ -20,6 +21,8 @@ FOLD_UNITS: Final = ("fold",)
 PARTICIPANT_COLUMNS: Final = ("participant", "participant_id", "subject", "patient", "patient_id")
 
 _SCHEMA_VERSION: Final = 1
+_MAX_COUNT: Final = 2**63
+_MAX_SHOWN: Final = 200  # bytes
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,12 @@ class Scores:
         """Return the mean of one score over all units; ``None`` if that of any unit is unknown."""
         values = [row.scores.get(name) for row in self.rows]
         known = [value for value in values if value is not None]
-        return math.fsum(known) / len(known) if known and len(known) == len(values) else None
+        if not known or len(known) < len(values):
+            return None
+        try:
+            return math.fsum(known) / len(known)
+        except OverflowError:  # the sum is larger than any float
+            return math.fsum(value / len(known) for value in known)
 
     def means(self) -> dict[str, float | None]:
         """Return the mean of each score over all units."""
@@ -151,49 +159,56 @@ class Scores:
             version = content["schema_version"]
             if version != _SCHEMA_VERSION:
                 raise ValueError(f"its schema_version is {version!r}; this version of gaitmap_results knows 1")
-            names, levels = content["directions"], tuple(map(_text, content["units"]))
-            rows = tuple(
-                ScoreRow(
-                    tuple(map(_label, row["unit"])),
-                    None if row["fold"] is None else _count(row["fold"]),
-                    {_text(name): _stored(row["scores"].get(name)) for name in names},
-                )
-                for row in content["rows"]
-            )
-            tolerances = {_text(name): float(each) for name, each in content.get("tolerances", {}).items()}
-            folds = tuple(
-                FoldSize(*(_count(each[key]) for key in ("fold", "n_test", "n_train")))
-                for each in content.get("folds", ())
-            )
-            directions = {name: each if each in DIRECTIONS else None for name, each in names.items()}
-        except (AttributeError, KeyError, TypeError, OverflowError) as error:
+            levels = tuple(_of_kind(level, str) for level in _of_kind(content["units"], list))
+            given: dict[str, Any] = _of_kind(content["directions"], dict)
+            rows = tuple(_row(row, len(levels), given) for row in _of_kind(content["rows"], list))
+            tolerances = {
+                name: _tolerance(each) for name, each in _of_kind(content.get("tolerances", {}), dict).items()
+            }
+            folds = tuple(map(_fold_size, _of_kind(content.get("folds", []), list)))
+        except (AttributeError, KeyError, OverflowError, TypeError) as error:
             raise ValueError(f"it does not have the form of scores: {type(error).__name__}: {error}") from error
-        if any(len(row.unit) != len(levels) for row in rows):
-            raise ValueError("a unit does not have one value for each of `units`")
+        if len(set(levels)) < len(levels):
+            raise ValueError("two of `units` have the same name")
+        directions = {name: each if each in DIRECTIONS else None for name, each in given.items()}
         return cls(levels, directions, rows, folds, tolerances)
 
 
-def _stored(value: object) -> float | None:
+def _row(row: Any, n_levels: int, names: Iterable[str]) -> ScoreRow:
+    unit = tuple(_of_kind(part, str, int, float, type(None)) for part in _of_kind(row["unit"], list))
+    if len(unit) != n_levels:
+        raise ValueError("a unit does not have one value for each of `units`")
+    fold = None if row["fold"] is None else _count(row["fold"])
+    return ScoreRow(unit, fold, {name: _score(row["scores"].get(name)) for name in names})
+
+
+def _fold_size(stored: Any) -> FoldSize:
+    return FoldSize(_count(stored["fold"]), _count(stored["n_test"]), _count(stored["n_train"]))
+
+
+def _tolerance(value: Any) -> float:
+    number = _score(value)
+    if number is None or number < 0:
+        raise TypeError(f"the tolerance {safe_repr(value, _MAX_SHOWN)} is not a number")
+    return number
+
+
+def _of_kind(value: Any, *kinds: type) -> Any:
+    if not isinstance(value, kinds):
+        raise TypeError(f"{safe_repr(value, _MAX_SHOWN)} stands where something else is expected")
+    return value
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_COUNT:
+        raise TypeError(f"{safe_repr(value, _MAX_SHOWN)} is no number of a fold, or of data points")
+    return value
+
+
+def _score(value: Any) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"the score {value!r} is not a number")
-    return float(value) if math.isfinite(value) else None
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"the name {value!r} is not a text")
-    return value
-
-
-def _label(value: object) -> Any:
-    if isinstance(value, (list, dict)):
-        raise TypeError(f"the unit {value!r} is not a single value")
-    return value
-
-
-def _count(value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{value!r} is not a whole number")
-    return value
+        raise TypeError(f"the score {safe_repr(value, _MAX_SHOWN)} is not a number")
+    number = float(value)
+    return number if math.isfinite(number) else None
