@@ -39,18 +39,27 @@ def describe_data(value: Any, describe: _Describe) -> Any:
         return _of_array(value, describe)
     if package == "scipy" and hasattr(kind, "tocoo"):
         return _of_sparse(value)
-    if package == "pandas" and hasattr(kind, "shape") and hasattr(kind, "tolist" if value.ndim == 1 else "columns"):
+    is_sized = package == "pandas" and hasattr(kind, "shape") and hasattr(kind, "ndim")
+    if is_sized and hasattr(kind, "tolist" if value.ndim == 1 else "columns"):
         return _of_pandas(value, describe)
-    if hasattr(kind, "to_pydict") or hasattr(kind, "to_pylist"):  # pyarrow
-        content = value.to_pydict() if hasattr(kind, "to_pydict") else value.to_pylist()
-        facts = [str(getattr(value, "schema", getattr(value, "type", None))), content]
-        return {**_head(value), "sha256": _hash([describe(facts)])}
-    if hasattr(kind, "get_columns"):  # polars
-        facts = [[each.name, str(each.dtype), each.to_list()] for each in value.get_columns()]
+    if package == "xarray" and hasattr(kind, "dims") and hasattr(kind, "to_dict"):
+        return _of_xarray(value, describe)
+    if (facts := _facts_of_table(value, kind)) is not None:
         return {**_head(value), "sha256": _hash([describe(facts)])}
     if callable(getattr(kind, "__array__", None)) and hasattr(value, "shape") and hasattr(value, "dtype"):
-        described = _of_array(value.__array__(), describe)
+        # A tensor of PyTorch may belong to a graph, or lie on another device.
+        plain = value.detach().cpu() if hasattr(kind, "detach") and hasattr(kind, "cpu") else value
+        described = _of_array(plain.__array__(), describe)
         return {**described, "class": full_class_name(kind)} if isinstance(described, dict) else described
+    return None
+
+
+def _facts_of_table(value: Any, kind: type) -> list[Any] | None:
+    if hasattr(kind, "to_pydict") or hasattr(kind, "to_pylist"):  # pyarrow
+        content = value.to_pydict() if hasattr(kind, "to_pydict") else value.to_pylist()
+        return [str(getattr(value, "schema", getattr(value, "type", None))), content]
+    if hasattr(kind, "get_columns"):  # polars
+        return [[each.name, str(each.dtype), each.to_list()] for each in value.get_columns()]
     return None
 
 
@@ -75,6 +84,14 @@ def _of_array(value: Any, describe: _Describe) -> Any:
     return {**described, "sha256": _hash([value.tobytes()])}
 
 
+def _of_xarray(value: Any, describe: _Describe) -> dict[str, Any]:
+    """Describe what has named dimensions by these, its coordinates, attributes and values."""
+    if getattr(value, "chunks", None):
+        return {"class": full_class_name(type(value)), "not_compared": "not computed yet"}
+    content = value.to_dict(data="array")
+    return {"class": full_class_name(type(value)), "sizes": dict(value.sizes), "sha256": _hash([describe(content)])}
+
+
 def _of_sparse(value: Any) -> dict[str, Any]:
     """Describe a matrix by its values in order, however it keeps them."""
     entries = value.tocoo(copy=True)
@@ -95,6 +112,8 @@ def _of_pandas(value: Any, describe: _Describe) -> dict[str, Any]:
     content: list[Any] = [describe(names)]
     for column in columns:
         content.append(str(column.dtype))
+        if hasattr(column.dtype, "categories"):
+            content.append(describe([column.dtype.categories.tolist(), column.dtype.ordered]))
         is_plain = getattr(column.dtype, "kind", "O") in "biufmM" and hasattr(column.dtype, "byteorder")
         content.append(column.to_numpy().tobytes() if is_plain else describe(column.tolist()))
     return {**_head(value), "sha256": _hash(content)}

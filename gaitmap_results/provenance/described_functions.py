@@ -32,7 +32,10 @@ def describe_function(value: Any, describe: Callable[[Any], Any]) -> Any:
     if not inspect.isroutine(value):
         return None
     owner = getattr(value, "__self__", None)
-    name = f"{value.__module__}.{value.__qualname__}" if value.__module__ else value.__qualname__
+    name = getattr(value, "__qualname__", None)
+    if name is None:  # a method of a class that is not one yet, such as a partialmethod
+        return None
+    name = f"{value.__module__}.{name}" if value.__module__ else name
     if owner is not None and not inspect.ismodule(owner):
         return {"method": name, "of": describe(owner)}
     if "<" not in name:

@@ -10,9 +10,11 @@ import json
 import logging
 import math
 import pickle
+import random
 import re
+import sys
 import warnings
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from enum import Enum
@@ -77,6 +79,8 @@ class Description:
             self._open[id(value)] = len(self._open)
             try:
                 described = self._of_other(value, depth)
+            except Exception:  # noqa: BLE001 - reading it is foreign code, and costs no other value
+                described = self._of_repr(value, full_class_name(type(value)))
             finally:
                 del self._open[id(value)]
             known = self._known[id(value)] = value, described, 1 + self._n_objects - before
@@ -118,6 +122,9 @@ class Description:
         described = None if type(value).__module__ == "builtins" else describe_data(value, self._unlimited().of_value)
         if described is None:
             described = self._of_collection(value, kind, depth)
+            if described is not None and (beside := _kept_beside(value)):
+                named = {str(name): self.of_named(str(name), item, depth + 1) for name, item in beside.items()}
+                described = {"class": kind, "items": described, "attributes": named}
         if described is None:
             described = _of_constant(value, kind)
         if described is None:
@@ -167,7 +174,7 @@ class Description:
         if state is not None:
             return {"class": kind, "state": self.of_value(state, depth + 1)}
         attributes = _attributes(value)
-        if attributes or (attributes is not None and "__repr__" not in written_by_hand(value)):
+        if attributes or (attributes is not None and _tells_all(value)):
             named = {name: self.of_named(name, item, depth + 1) for name, item in attributes.items()}
             return {"class": kind, "attributes": self._shortened(named, len(named))}
         return self._of_repr(value, kind)
@@ -210,8 +217,27 @@ def _of_constant(value: Any, kind: str) -> Any:
     return None
 
 
+def _tells_all(value: Any) -> bool:
+    """Say whether an object without attributes holds nothing; what is written in C may hold what no attribute tells."""
+    made_by: Any = type(value).__new__
+    return made_by is object.__new__ and "__repr__" not in written_by_hand(value)
+
+
+def _kept_beside(value: Any) -> dict[str, Any]:
+    """Return the attributes that a list, a tuple or a dictionary of a class of its own has beside its items."""
+    if type(value).__module__ == "builtins" or not isinstance(value, (list, tuple, dict)):
+        return {}
+    factory = value.default_factory if isinstance(value, defaultdict) else None
+    return {**({} if factory is None else {"default_factory": factory}), **getattr(value, "__dict__", {})}
+
+
 def _state_of_generator(value: Any) -> Any:
-    """Return the state of a random generator of NumPy, of today's kind or the older one; anything else is ``None``."""
+    """Return the state of a random generator of Python or NumPy; anything else is ``None``."""
+    shared = getattr(random, "_inst", None), getattr(sys.modules.get("numpy.random.mtrand"), "_rand", None)
+    if any(value is each for each in shared):
+        return "the one that all of a process share"
+    if isinstance(value, random.Random):
+        return None if isinstance(value, random.SystemRandom) else value.getstate()
     if not type(value).__module__.startswith("numpy.random"):
         return None
     if hasattr(value, "get_state"):

@@ -116,10 +116,23 @@ def _by_parameters(item: Any, description: Description, depth: int) -> dict[str,
     for name, value in parameters.items():
         own_name = name.rpartition("__")[2]
         if _has_parameters(value) and any(other.startswith(f"{name}__") for other in parameters):
-            found[name] = REDACTED if is_secret_name(own_name) else {"class": full_class_name(type(value))}
+            about = {"class": full_class_name(type(value)), **_learned(value, description, depth)}
+            found[name] = REDACTED if is_secret_name(own_name) else about
         else:
             found[name] = description.of_named(own_name, value, depth + 1)
-    return {"class": full_class_name(type(item)), "parameters": found}
+    return {"class": full_class_name(type(item)), "parameters": {**found, **_learned(item, description, depth)}}
+
+
+def _learned(item: Any, description: Description, depth: int) -> dict[str, str]:
+    """Return a hash of what an estimator of scikit-learn has learned; what tpcp's objects computed are results."""
+    kind = type(item)
+    if not callable(getattr(kind, "fit", None)) or callable(getattr(kind, "clone", None)):
+        return {}
+    held = vars(item)
+    if not any(name.endswith("_") and not name.startswith("_") for name in held):
+        return {}
+    learned = {name: value for name, value in held.items() if name not in item.get_params(deep=False)}
+    return {"fitted_sha256": hash_json(description.of_value(learned, depth + 1))}
 
 
 def _has_parameters(value: Any) -> bool:

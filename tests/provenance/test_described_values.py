@@ -11,13 +11,15 @@ import itertools
 import json
 import logging
 import operator
+import random
 import threading
 import typing
-from collections import OrderedDict, deque, namedtuple
+from collections import OrderedDict, defaultdict, deque, namedtuple
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -83,6 +85,29 @@ class WithAttrs:
 
 class Nothing:
     """An object that holds nothing, as a key."""
+
+
+class Breaks:
+    """An object with the methods of a matrix, which fail."""
+
+    shape, dtype = (2,), "float64"
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return "Breaks()"
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise RuntimeError("not today")
+
+
+class Listed(list[Any]):
+    """A list with an attribute."""
+
+    def __init__(self, items: Any, unit: str) -> None:
+        super().__init__(items)
+        self.unit = unit
 
 
 def double(value: int) -> int:
@@ -158,6 +183,15 @@ PAIRS: dict[str, tuple[Any, Any]] = {
     "lambdas by argument": (lambda x, y: (x, y), lambda y, x: (x, y)),
     "functions from text": (eval("lambda x: x + 1"), eval("lambda x: x - 1")),
     "items at the end of many": ([(n, n) for n in range(9000)], [(n, n) for n in range(8999)] + [(8999, 0)]),
+    "attributes of a list": (Listed([1], "m"), Listed([1], "s")),
+    "defaults of a dictionary": (defaultdict(list), defaultdict(int)),
+    "order of categories": (
+        pd.DataFrame({"a": pd.Categorical(["x"], categories=["x", "y"])}),
+        pd.DataFrame({"a": pd.Categorical(["x"], categories=["y", "x"])}),
+    ),
+    "types of categories": (pd.CategoricalDtype(["a"]), pd.CategoricalDtype(["b"])),
+    "partial methods": (functools.partialmethod(double, 1), functools.partialmethod(double, 2)),
+    "text in memory": (io.StringIO("a"), io.StringIO("b")),
     "loggers": (logging.getLogger("a"), logging.getLogger("b")),
 }
 
@@ -242,6 +276,77 @@ def test_tables_of_other_libraries():
     assert described(table) == described(chunks) != described(other)
     assert described(table)["shape"] == [300, 2]
     assert described(arrow.array([1, 2])) != described(arrow.array([1, 3]))
+
+
+def test_named_dimensions():
+    """What xarray labels is described by dimensions, coordinates, attributes and values."""
+    xarray = pytest.importorskip("xarray", reason="xarray is missing")
+    different = [
+        *(xarray.DataArray([1, 2], dims=dims) for dims in ("x", "y")),
+        *(xarray.DataArray([1, 2], dims="x", coords={"x": [1, last]}) for last in (2, 3)),
+        xarray.DataArray([1, 2], dims="x", attrs={"unit": "m"}),
+        *(xarray.Dataset({"a": ("x", [1, 2])}, coords={"x": [1, last]}) for last in (2, 3)),
+        *(xarray.Variable(dims, [1, 2]) for dims in ("x", "y")),
+    ]
+    texts = [json.dumps(described(each)) for each in different]
+    assert len(set(texts)) == len(different)
+    assert texts == [json.dumps(described(each.copy(deep=True))) for each in different]
+
+
+def test_what_an_estimator_has_learned():
+    """An estimator of scikit-learn that was fitted to other data is another one, wherever it stands."""
+    sklearn = pytest.importorskip("sklearn.neighbors", reason="scikit-learn is missing")
+    pipeline = pytest.importorskip("sklearn.pipeline", reason="scikit-learn is missing").make_pipeline
+
+    def fitted(first: float) -> Any:
+        return sklearn.KNeighborsClassifier(1).fit([[first], [1.0]], [0, 1])
+
+    for wrap in (
+        described,
+        describe_parameters,
+        lambda each: describe_parameters(pipeline(each)),
+        lambda each: described(Shown(each=each)),
+    ):
+        assert wrap(fitted(0.0)) == wrap(fitted(0.0)) != wrap(fitted(0.5))
+    assert "fitted_sha256" not in describe_parameters(sklearn.KNeighborsClassifier(1))
+
+
+def test_the_random_numbers_of_the_process_are_not_compared():
+    """The generator that a process shares, which is seeded by chance, is known as such; another one by its state."""
+    for shared in (random.random, np.random.normal, np.random.mtrand._rand):
+        before = described(shared)
+        random.random()
+        np.random.normal()  # noqa: NPY002 - the older interface is what people pass
+        assert described(shared) == before
+    assert described(random.Random(1)) == described(random.Random(1)) != described(random.Random(2))
+
+
+def test_a_value_that_cannot_be_read_costs_no_other():
+    """A value whose own code fails while it is described is told apart by its pickle, and costs no other value."""
+    one, other = described([Breaks(1), 5]), described([Breaks(2), 5])
+    assert one != other == described([Breaks(2), 5])
+    assert one[1] == 5
+
+
+def test_tensors():
+    """A tensor that belongs to a graph is described by its values."""
+
+    class Tensor:
+        shape, dtype = (5000,), "float64"
+
+        def __init__(self, values: Any) -> None:
+            self._values = values
+
+        def detach(self) -> Any:
+            return SimpleNamespace(cpu=lambda: SimpleNamespace(__array__=lambda: self._values))
+
+        def cpu(self) -> Any:
+            raise AssertionError
+
+        def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+            raise RuntimeError("it requires a gradient")
+
+    assert described(Tensor(LONG)) == described(Tensor(LONG.copy())) != described(Tensor(CHANGED))
 
 
 def test_what_only_offers_itself_as_an_array():
