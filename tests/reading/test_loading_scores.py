@@ -14,7 +14,7 @@ from run_folders import PUBLISHED, START, needs_published, write_legacy_run, wri
 
 from gaitmap_results import get_all_result_paths, load_run, load_scores, recorded_run
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError, WrongChallengeError
-from gaitmap_results.reading.scores import read_scores
+from gaitmap_results.reading.scores import known_scores, read_scores
 
 
 def write_scores(run, content):
@@ -69,6 +69,9 @@ def test_a_run_without_scores_says_so(tmp_path):
         scores_json(rows=[{"unit": ["P1"], "fold": "0", "scores": {"f1": 1}}]),
         scores_json(rows=[{"unit": ["P1"], "fold": None, "scores": {"f1": 10**400}}]),
         scores_json(folds=[{"fold": 0, "n_test": "1", "n_train": 2}]),
+        scores_json(units=7),
+        scores_json(units=["a", "a"], rows=[]),
+        scores_json(tolerances={"f1": []}),
     ],
 )
 def test_damaged_scores_are_told(tmp_path, content):
@@ -76,6 +79,15 @@ def test_damaged_scores_are_told(tmp_path, content):
     run = write_scores(write_run(tmp_path), content)
     with pytest.raises(CorruptRunError, match=r"scores\.json"):
         load_scores(run)
+    assert known_scores(run) is None
+
+
+def test_the_mean_of_absurd_scores_is_known(tmp_path):
+    """The sum may be larger than any float; the mean is none the less."""
+    rows = [{"unit": [unit], "fold": None, "scores": {"f1": 1.7e308}} for unit in ("P1", "P2")]
+    scores = read_scores(write_scores(write_run(tmp_path), scores_json(rows=rows)))
+    assert scores is not None
+    assert scores.means() == {"f1": pytest.approx(1.7e308)}
 
 
 def test_a_number_that_is_not_finite_is_unknown(tmp_path):

@@ -13,6 +13,7 @@ from run_folders import CHALLENGE, START, write_run
 
 from gaitmap_results import (
     get_all_result_paths,
+    get_metadata_as_df,
     load_run,
     load_run_custom_metadata,
     load_run_metadata,
@@ -118,6 +119,27 @@ def test_a_number_that_no_float_holds_costs_nothing(tmp_path):
         found = get_all_result_paths(CHALLENGE, tmp_path)
     assert found[("shin",)] == [run]
     assert len(found[("odd",)]) == 4
+
+
+def test_half_a_character_costs_nothing(tmp_path):
+    """A lone surrogate in a record is shown as its escape, and the run is listed, shown and written into tables."""
+    run = write_run(tmp_path, custom={"note": "ok"}, run_start_datetime="\ud800")
+    table = get_metadata_as_df(get_all_result_paths(CHALLENGE, tmp_path))
+    assert load_run_metadata(run)["run_start_datetime"] == "\\ud800" == table["run_start_datetime"][0]
+
+
+def test_files_that_cannot_be_opened_are_told(tmp_path):
+    """A folder or a circle of links in the place of a file is a CorruptRunError that names it."""
+    run = write_run(tmp_path)
+    for name, read in (("metadata.json", load_run_metadata), ("custom_metadata.json", load_run_custom_metadata)):
+        (run / name).unlink()
+        (run / name).mkdir()
+        with pytest.raises(CorruptRunError, match=name):
+            read(run)
+        (run / name).rmdir()
+        (run / name).symlink_to(name)
+        with pytest.raises(CorruptRunError, match=name):
+            read(run)
 
 
 def test_a_folder_that_is_not_there_is_told(tmp_path):
