@@ -43,6 +43,7 @@ __all__ = [
     "SkippedRunWarning",
     "UnloadableResultsWarning",
     "UnmatchedIgnoreWarning",
+    "UntrackedCallerWarning",
     "WrongChallengeError",
 ]
 
@@ -265,6 +266,10 @@ class UnmatchedIgnoreWarning(GaitmapResultsWarning):
 
 class CreatedFilesWarning(GaitmapResultsWarning):
     """An official run left untracked files in the repository, which would make the next run a debug run."""
+
+
+class UntrackedCallerWarning(GaitmapResultsWarning):
+    """Not issued any more: such a run is a debug run (``code.unidentified``). Kept for filters that name it."""
 
 
 class RecorderNotEnteredWarning(GaitmapResultsWarning):
