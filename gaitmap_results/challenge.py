@@ -82,7 +82,8 @@ class BaseChallenge:
     ...         return {"n_steps": self.n_steps_}
     ...
     ...     def save_core_results(self, folder_path):
-    ...         text = json.dumps(self.get_core_results(), default=lambda value: value.tolist())  # NumPy's values
+    ...         results = self.get_core_results()
+    ...         text = json.dumps(results, default=lambda value: value.tolist())
     ...         (folder_path / "steps.json").write_text(text)
     ...
     ...     @classmethod

@@ -76,7 +76,8 @@ def collect_cv_results(cv_results: Mapping[str, Any]) -> pd.DataFrame:
     Examples
     --------
     >>> from gaitmap_results.cross_validation import collect_cv_results
-    >>> table = collect_cv_results({"test__agg__f1": [0.75, 0.5], "test__single__f1": [[1.0, 0.5], [0.5]]})
+    >>> cv_results = {"test__agg__f1": [0.75, 0.5], "test__single__f1": [[1.0, 0.5], [0.5]]}
+    >>> table = collect_cv_results(cv_results)
     >>> table["test__single__f1"].tolist()
     [[1.0, 0.5], [0.5]]
     """
@@ -96,7 +97,8 @@ def collect_cv_metadata(dataset: Any) -> CvMetadata:
     --------
     >>> from types import SimpleNamespace
     >>> from gaitmap_results.cross_validation import collect_cv_metadata
-    >>> collect_cv_metadata(SimpleNamespace(index=SimpleNamespace(columns=["participant", "trial"])))
+    >>> index = SimpleNamespace(columns=["participant", "trial"])
+    >>> collect_cv_metadata(SimpleNamespace(index=index))
     {'dataset_name': 'SimpleNamespace', 'dataset_columns': ['participant', 'trial']}
     """
     return {"dataset_name": type(dataset).__name__, "dataset_columns": [str(each) for each in dataset.index.columns]}
@@ -120,7 +122,8 @@ def collect_opti_results(cv_results: Mapping[str, Any]) -> list[dict[str, Any]] 
     --------
     >>> from types import SimpleNamespace
     >>> from gaitmap_results.cross_validation import collect_opti_results
-    >>> collect_opti_results({"optimizer": [SimpleNamespace(best_params_={"axis": "z"}, best_score_=0.0)]})
+    >>> tuned = SimpleNamespace(best_params_={"axis": "z"}, best_score_=0.0)
+    >>> collect_opti_results({"optimizer": [tuned]})
     [{'best_params': {'axis': 'z'}, 'best_score': 0.0}]
     """
     optimizers = cv_results.get("optimizer")
@@ -173,13 +176,14 @@ def save_cv_results(
 
     Examples
     --------
-    >>> import tempfile
     >>> from pathlib import Path
     >>> from gaitmap_results.cross_validation import collect_cv_results, save_cv_results
     >>> results = collect_cv_results({"test__agg__f1": [0.75, 0.5]})
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_cv_results(results, {"dataset_name": "Lab", "dataset_columns": ["trial"]}, folder)
-    ...     sorted(file.name for file in Path(folder).iterdir())
+    >>> folder = Path("core_results")
+    >>> folder.mkdir()
+    >>> data = {"dataset_name": "Lab", "dataset_columns": ["trial"]}
+    >>> save_cv_results(results, data, folder)
+    >>> sorted(file.name for file in folder.iterdir())
     ['cv_metadata.json', 'cv_results.json', 'cv_results.types.json']
     """
     require_pandas(_WHAT)
@@ -254,10 +258,12 @@ def load_cv_results(
     Examples
     --------
     >>> import tempfile
-    >>> from gaitmap_results.cross_validation import collect_cv_results, load_cv_results, save_cv_results
+    >>> from gaitmap_results.cross_validation import collect_cv_results
+    >>> from gaitmap_results.cross_validation import load_cv_results, save_cv_results
     >>> results = collect_cv_results({"test__agg__f1": [1 / 3, 1.0], "n": [3, 4]})
+    >>> data = {"dataset_name": "Lab", "dataset_columns": ["trial"]}
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     save_cv_results(results, {"dataset_name": "Lab", "dataset_columns": ["trial"]}, folder)
+    ...     save_cv_results(results, data, folder)
     ...     loaded, _ = load_cv_results(folder)
     >>> loaded.to_dict("list")
     {'test__agg__f1': [0.3333333333333333, 1.0], 'n': [3, 4]}

@@ -74,8 +74,10 @@ class GaitmapResultsError(Exception):
     Examples
     --------
     >>> from gaitmap_results.exceptions import GaitmapResultsError, NoChallengeError
-    >>> issubclass(NoChallengeError, GaitmapResultsError), issubclass(NoChallengeError, LookupError)
-    (True, True)
+    >>> issubclass(NoChallengeError, GaitmapResultsError)
+    True
+    >>> issubclass(NoChallengeError, LookupError)
+    True
     """
 
     def __init__(self, message: str = "", *, path: Path | None = None) -> None:

@@ -68,7 +68,8 @@ class EvaluationChallenge(BaseChallenge):
         evaluation
             The evaluation, after its run.
         raw_results
-            As for the class.
+            Whether to store the raw results of the scoring function (``raw__...``): all, none, or those with these
+            names.
 
         Raises
         ------

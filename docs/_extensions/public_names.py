@@ -1,4 +1,4 @@
-"""Decides what the reference shows: all public names, in groups, without what only the package itself calls.
+"""Decide what the reference shows: all public names, in groups, without what only the package itself calls.
 
 The groups are made from ``__all__``, so that the reference is complete without a list kept by hand.
 """
@@ -6,9 +6,13 @@ The groups are made from ``__all__``, so that the reference is complete without 
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 from collections.abc import Iterable
 
 from sphinx.application import Sphinx
+
+from gaitmap_results import recorded_run
 
 # Title -> the folders, or modules of the package's root, whose names it has. Any other name comes under the last title.
 _GROUPS = {
@@ -58,9 +62,24 @@ def _signature(
     return ("", None) if kind == "class" and signature and not explained else None
 
 
+def _explain_options(_app: Sphinx, _kind: str, _name: str, _item: object, _options: object, lines: list[str]) -> None:
+    """Where options are handed on to ``recorded_run``, explain each of them there, too."""
+    if "**options" not in lines:
+        return
+    text = inspect.getdoc(recorded_run) or ""
+    section = text.partition("Parameters\n----------\n")[2].partition("\n\nReturns")[0]
+    explained = re.split(r"\n(?=\S)", section)
+    place = lines.index("**options")
+    own = {line for line in lines[:place] if line and not line.startswith(" ")}
+    end = next(n for n in range(place + 1, len(lines)) if not lines[n].startswith(" "))
+    others = [each for each in explained if each.partition("\n")[0] not in own]
+    lines[place:end] = [line for each in others for line in each.splitlines()]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Let the templates of autosummary call :func:`groups`, and leave out what no user calls."""
     app.config.autosummary_context = {"groups": groups}
     app.connect("autodoc-skip-member", _skip)
     app.connect("autodoc-process-signature", _signature)
+    app.connect("autodoc-process-docstring", _explain_options, priority=400)  # before numpydoc reads it
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -58,12 +58,12 @@ class EntryComparison:
 
     Examples
     --------
-    >>> from gaitmap_results import EntryComparison, compare_entries
-    >>> def show(results) -> None:
-    ...     comparison: EntryComparison = compare_entries("my_project.StrideLength", results)
-    ...     print(comparison.table)
-    ...     for path, reason in comparison.left_out:
-    ...         print(path, reason)
+    >>> from gaitmap_results import compare_entries
+    >>> comparison = compare_entries(StrideTime, "results", baseline="as_published")
+    >>> comparison.scores.loc["P1"].to_dict()
+    {'as_published': 0.055, 'recalibrated': 0.033}
+    >>> comparison.left_out
+    []
     """
 
     table: pd.DataFrame

@@ -93,9 +93,10 @@ def compare_entries(
     Examples
     --------
     >>> from gaitmap_results import compare_entries
-    >>> def compare(results):
-    ...     comparison = compare_entries("my_project.StrideLength", results, baseline="as_published")
-    ...     return comparison.table[["entry", "difference", "verdict"]]
+    >>> comparison = compare_entries(StrideTime, "results", baseline="as_published")
+    >>> comparison.table[["entry", "n", "better", "verdict"]]
+              entry  n  better verdict
+    0  recalibrated  8       8  better
     """
     options = check_options(score, direction, smallest_effect, alpha)
     if runs not in ("latest", "mean"):
@@ -125,27 +126,45 @@ def compare_runs(
     ----------
     runs
         For each name under which a run is shown its run folder: ``{"before": path, "after": path}``.
-    score, baseline, direction, include_debug, smallest_effect, alpha
-        As for :func:`compare_entries`; the baseline is one of the names.
+    score
+        The score to compare by; without it, the main score.
+    baseline
+        The name that all others are compared with, fixed before you looked at the scores.
+        Without it, all pairs are compared, and the tests are adjusted for all of them.
+    direction
+        Whether to ``"minimize"`` or to ``"maximize"`` the score, if the records do not say it.
+    include_debug
+        Whether debug runs count, too.
+    smallest_effect
+        The smallest difference that matters, in the unit of the score.
+    alpha
+        The level of the tests; the intervals cover ``1 - alpha``.
 
     Returns
     -------
     comparison
-        As from :func:`compare_entries`.
+        ``table`` has a row for each comparison, see :func:`compare_scores`; ``scores`` a row for each unit and a column
+        for each name; ``left_out`` names each run that could not be used, with the reason.
 
     Raises
     ------
     RunNotFoundError, CorruptRunError
         If there is no run at one of the paths, or it cannot be read.
-    MissingExtraError, NotComparableError, InvalidOptionError
-        As for :func:`compare_entries`.
+    MissingExtraError
+        If pandas or SciPy is not installed.
+    NotComparableError
+        If fewer than two of the runs can be compared, or they differ in more than the entry; its ``reasons`` name the
+        runs.
+    InvalidOptionError
+        If the score or the baseline is unknown, or another option makes no sense.
 
     Examples
     --------
-    >>> from gaitmap_results import compare_runs
-    >>> def did_it_help(before, after):
-    ...     comparison = compare_runs({"before": before, "after": after}, baseline="before", include_debug=True)
-    ...     return comparison.table.verdict[0]
+    >>> from gaitmap_results import compare_runs, get_all_result_paths, get_latest_result
+    >>> latest = get_latest_result(get_all_result_paths(StrideTime, "results"))
+    >>> runs = {"before": latest["as_published",], "after": latest["recalibrated",]}
+    >>> compare_runs(runs, baseline="before").table.verdict[0]
+    'better'
     """
     options = check_options(score, direction, smallest_effect, alpha)
     if baseline is not None and not isinstance(baseline, str):

@@ -87,7 +87,8 @@ def compare_scores(
     --------
     >>> import pandas as pd
     >>> from gaitmap_results import compare_scores
-    >>> scores = pd.DataFrame({"old": [4.0, 5.0, 6.0, 5.0, 4.0, 6.0], "new": [3.0, 4.5, 5.0, 4.0, 3.5, 5.0]})
+    >>> old, new = [4.0, 5.0, 6.0, 5.0, 4.0, 6.0], [3.0, 4.5, 5.0, 4.0, 3.5, 5.0]
+    >>> scores = pd.DataFrame({"old": old, "new": new})
     >>> table = compare_scores(scores, baseline="old", direction="minimize")
     >>> table[["entry", "better", "p", "verdict"]].to_dict("records")
     [{'entry': 'new', 'better': 6, 'p': 0.03125, 'verdict': 'better'}]
@@ -129,7 +130,7 @@ def compare_paired(
     from gaitmap_results.comparing.sign_flips import two_sided_p
 
     if np.abs(values).max() > _LARGEST:
-        raise InvalidOptionError(f"There are scores beyond {_LARGEST:g}, whose squares are no numbers.")
+        raise InvalidOptionError(f"There are scores beyond {_LARGEST:g}; their squares overflow.")
     pairs = _pairs(list(names), baseline)
     folds = fold_ratios is not None
     differences = np.column_stack([_difference(values[:, one], values[:, other]) for one, other in pairs])
@@ -238,7 +239,7 @@ def _shown(label: Any) -> str:
 
 
 def _no_number(column: pd.Series) -> str | None:
-    """Return what a column of scores has that is no number; a number that is missing is another matter."""
+    """Return what a column of scores has that is not a number; a missing number is another matter."""
     if column.dtype.kind in "iuf":
         return None
     if column.dtype.kind != "O":

@@ -67,10 +67,9 @@ def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
 
     Examples
     --------
-    >>> from gaitmap_results import plot_scores
-    >>> def draw(comparison):
-    ...     ax = plot_scores(comparison)
-    ...     ax.figure.savefig("scores.pdf")
+    >>> from gaitmap_results import compare_entries, plot_scores
+    >>> ax = plot_scores(compare_entries(StrideTime, "results"))
+    >>> ax.figure.savefig("scores.pdf")
     """
     names = best_first(comparison)
     ax = new_axes(len(names)) if ax is None else ax
@@ -97,8 +96,10 @@ def plot_differences(comparison: EntryComparison, ax: Axes | None = None) -> Axe
 
     Parameters
     ----------
-    comparison, ax
-        As for :func:`plot_scores`.
+    comparison
+        What :func:`gaitmap_results.compare_entries` or :func:`gaitmap_results.compare_runs` returned.
+    ax
+        The axes of matplotlib to draw on; without it, a new figure is made.
 
     Returns
     -------
@@ -113,10 +114,10 @@ def plot_differences(comparison: EntryComparison, ax: Axes | None = None) -> Axe
 
     Examples
     --------
-    >>> from gaitmap_results import plot_differences
-    >>> def draw(comparison):
-    ...     ax = plot_differences(comparison)
-    ...     ax.figure.savefig("differences.pdf")
+    >>> from gaitmap_results import compare_entries, plot_differences
+    >>> comparison = compare_entries(StrideTime, "results", baseline="as_published")
+    >>> ax = plot_differences(comparison)
+    >>> ax.figure.savefig("differences.pdf")
     """
     table = comparison.table
     ax = new_axes(len(table)) if ax is None else ax

@@ -52,8 +52,25 @@ def write_report(
         The file to write.
     challenge
         The class of the challenge, or its full name; not needed if there is only one.
-    version, score, baseline, direction, include_debug, runs, smallest_effect, alpha
-        As for :func:`compare_entries`.
+    version
+        The version of the challenge, needed if the latest runs of the entries are of several.
+    score
+        The score to compare by; without it, the main score.
+    baseline
+        The entry that all others are compared with, fixed before you looked at the scores.
+        Without it, all pairs are compared, and the tests are adjusted for all of them.
+    direction
+        Whether to ``"minimize"`` or to ``"maximize"`` the score, if the records do not say it.
+    include_debug
+        Whether debug runs count, too.
+    runs
+        ``"latest"`` takes the latest run of each entry.
+        ``"mean"`` averages, participant by participant, all runs of an entry that differ in a seed only, for algorithms
+        that depend on chance.
+    smallest_effect
+        The smallest difference that matters, in the unit of the score.
+    alpha
+        The level of the tests; the intervals cover ``1 - alpha``.
     overwrite
         Whether to replace the file if it exists.
 
@@ -67,17 +84,20 @@ def write_report(
     MissingExtraError
         If matplotlib, Jinja2, pandas or SciPy is not installed.
     InvalidOptionError
-        If the file exists, lies in a run folder, or there are several challenges; or as from :func:`compare_entries`.
-    RunNotFoundError, NotComparableError
-        As from :func:`compare_entries`.
+        If the file exists, lies in a run folder, or there are several challenges; if the score is unknown, the baseline
+        has no run that can be compared, or another option makes no sense.
+    RunNotFoundError
+        If there is no run of the challenge in ``base_path``.
+    NotComparableError
+        If fewer than two entries have a run that can be compared, or the runs differ in more than the entry.
     ResultsFolderError
         If the file cannot be written.
 
     Examples
     --------
     >>> from gaitmap_results import write_report
-    >>> def report(results):
-    ...     return write_report(results, "report.html", baseline="as_published")
+    >>> write_report("results", "report.html", baseline="as_published").name
+    'report.html'
     """
     require_report()
     target = Path(output).expanduser().absolute()

@@ -51,7 +51,8 @@ class RunDiff:
     Examples
     --------
     >>> from gaitmap_results import RunDiff
-    >>> print(RunDiff("a", "b", {"code": [{"name": "commit", "first": "1f0c", "second": "77aa"}]}, ["data"], None))
+    >>> commits = [{"name": "commit", "first": "1f0c", "second": "77aa"}]
+    >>> print(RunDiff("a", "b", {"code": commits}, ["data"], None))
     code
       commit  1f0c → 77aa
     the same: data
@@ -113,26 +114,11 @@ def diff_runs(first: str | Path, second: str | Path) -> RunDiff:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, diff_runs, recorded_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, n_steps):
-    ...         self.n_steps_ = n_steps
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.json").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return (folder_path / "steps.json").read_text()
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for n_steps in (10, 12):
-    ...         with recorded_run("constant", path=folder, use_git=False) as r:
-    ...             CountSteps().run(n_steps)
-    ...     diff_runs(*sorted(r.path_.parent.iterdir())).sections["results"][0]["n_different"]
-    1
+    >>> from gaitmap_results import diff_runs, get_all_result_paths, get_latest_result
+    >>> latest = get_latest_result(get_all_result_paths(StrideTime, "results"))
+    >>> diff = diff_runs(latest["as_published",], latest["recalibrated",])
+    >>> list(diff.sections)
+    ['challenge', 'parameters', 'scores', 'results']
     """
     paths = Path(first), Path(second)
     records = [load_run_metadata(path) for path in paths]

@@ -49,24 +49,9 @@ def withdraw_run(path: str | Path, reason: str) -> Path:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, recorded_run, withdraw_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         self.n_steps_ = optimizer()
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return int((folder_path / "steps.txt").read_text())
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with recorded_run("constant", path=folder, use_git=False) as r:
-    ...         CountSteps().run(lambda: 12)
-    ...     withdraw_run(r.path_, "the sensor was upside down").name
+    >>> from gaitmap_results import get_all_result_paths, get_latest_result, withdraw_run
+    >>> latest = get_latest_result(get_all_result_paths(StrideTime, "results"))
+    >>> withdraw_run(latest["recalibrated",], "calibrated on the test data").name
     'withdrawn.json'
     """
     folder = os.path.abspath(Path(path).expanduser())

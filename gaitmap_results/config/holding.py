@@ -169,7 +169,7 @@ def reset_config() -> None:
 
     Examples
     --------
-    >>> from gaitmap_results.config import LocalConfig, is_config_set, reset_config, set_config
+    >>> from gaitmap_results import LocalConfig, is_config_set, reset_config, set_config
     >>> _ = set_config(LocalConfig())
     >>> reset_config()
     >>> is_config_set()

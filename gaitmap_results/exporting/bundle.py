@@ -97,7 +97,9 @@ def write_bundle(
     --------
     >>> from gaitmap_results import write_bundle
     >>> def publish(results):
-    ...     return write_bundle(results, "gait_runs.zip", license="CC-BY-4.0", authors="Ada Lovelace")
+    ...     return write_bundle(
+    ...         results, "gait_runs.zip", license="CC-BY-4.0", authors="Ada Lovelace"
+    ...     )
     """
     target = Path(output).expanduser().absolute()
     _check_target(target)

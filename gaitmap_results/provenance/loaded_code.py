@@ -239,7 +239,7 @@ class _Audit:
 
 
 def _unknown(files: list[str]) -> Iterator[str]:
-    """Say in one sentence of which files nothing tells whether they are what was imported."""
+    """Say in one sentence which files may not be what was imported, because nothing tells."""
     if files:
         others = f" and {len(files) - 1} more" if len(files) > 1 else ""
         yield f"Whether {files[0]}{others} is as it was imported is not known: changed since Python began."

@@ -44,7 +44,8 @@ class LoadedRun(_Contents):
     Examples
     --------
     >>> from gaitmap_results import LoadedRun
-    >>> metadata, results, custom_metadata = LoadedRun({"runtime": 1.5}, {"f1_score": 0.8}, {})
+    >>> run = LoadedRun({"runtime": 1.5}, {"f1_score": 0.8}, {})
+    >>> metadata, results, custom_metadata = run
     >>> metadata["runtime"], results["f1_score"]
     (1.5, 0.8)
     """
@@ -88,25 +89,11 @@ def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, load_run, recorded_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         self.n_steps_ = optimizer()
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return {"n_steps": int((folder_path / "steps.txt").read_text())}
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with recorded_run("constant", path=folder, use_git=False) as r:
-    ...         CountSteps().run(lambda: 12)
-    ...     load_run(CountSteps, r.path_).results
-    {'n_steps': 12}
+    >>> from gaitmap_results import get_all_result_paths, get_latest_result, load_run
+    >>> latest = get_latest_result(get_all_result_paths(StrideTime, "results"))
+    >>> run = load_run(StrideTime, latest["as_published",])
+    >>> run.results["P1"], run.custom_metadata
+    (0.055, {'sensor': 'lower back'})
     """
     load = getattr(challenge, "load_core_results", None)
     if isinstance(challenge, str) or not callable(load):
@@ -153,24 +140,10 @@ def load_run_metadata(folder_path: str | Path) -> dict[str, Any]:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, load_run_metadata, recorded_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         self.n_steps_ = optimizer()
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return (folder_path / "steps.txt").read_text()
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with recorded_run("constant", path=folder, use_git=False) as r:
-    ...         CountSteps().run(lambda: 12)
-    ...     load_run_metadata(r.path_)["challenge_version"]
+    >>> from gaitmap_results import get_all_result_paths, get_latest_result
+    >>> from gaitmap_results import load_run_metadata
+    >>> latest = get_latest_result(get_all_result_paths(StrideTime, "results"))
+    >>> load_run_metadata(latest["as_published",])["challenge_version"]
     '1.0.0'
     """
     folder = Path(folder_path)
@@ -202,25 +175,11 @@ def load_run_custom_metadata(folder_path: str | Path) -> Any:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, load_run_custom_metadata, recorded_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         self.n_steps_ = optimizer()
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return (folder_path / "steps.txt").read_text()
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with recorded_run("constant", path=folder, use_git=False, custom_metadata={"sensor": "foot"}) as r:
-    ...         CountSteps().run(lambda: 12)
-    ...     load_run_custom_metadata(r.path_)
-    {'sensor': 'foot'}
+    >>> from gaitmap_results import get_all_result_paths, get_latest_result
+    >>> from gaitmap_results import load_run_custom_metadata
+    >>> latest = get_latest_result(get_all_result_paths(StrideTime, "results"))
+    >>> load_run_custom_metadata(latest["as_published",])
+    {'sensor': 'lower back'}
     """
     folder = Path(folder_path)
     try:

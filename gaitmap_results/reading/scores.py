@@ -51,29 +51,13 @@ def load_scores(path: str | Path) -> pd.DataFrame:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, load_scores, recorded_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...     SCORES = {"abs_error": "minimize"}
-    ...
-    ...     def run(self, optimizer):
-    ...         self.errors_ = {"P1": abs(optimizer() - 12), "P2": abs(optimizer() - 10)}
-    ...
-    ...     def get_scores(self):
-    ...         return {"abs_error": self.errors_}
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "errors.txt").write_text(str(self.errors_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return (folder_path / "errors.txt").read_text()
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with recorded_run("constant", path=folder, use_git=False) as r:
-    ...         CountSteps().run(lambda: 12)
-    ...     load_scores(r.path_)["abs_error"].to_dict()
-    {'P1': 0.0, 'P2': 2.0}
+    >>> from gaitmap_results import get_all_result_paths, get_latest_result, load_scores
+    >>> latest = get_latest_result(get_all_result_paths(StrideTime, "results"))
+    >>> scores = load_scores(latest["as_published",])
+    >>> scores["abs_error_s"].head(2).to_dict()
+    {'P1': 0.055, 'P2': 0.051}
+    >>> scores.attrs["directions"]
+    {'abs_error_s': 'minimize'}
     """
     require_pandas("A table of scores")
     scores = read_scores(path)

@@ -67,25 +67,10 @@ def get_all_result_paths(challenge_class_or_full_name: Any, base_path: str | Pat
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, get_all_result_paths, recorded_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         self.n_steps_ = optimizer()
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return int((folder_path / "steps.txt").read_text())
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with recorded_run("constant", path=folder, use_git=False) as r:
-    ...         CountSteps().run(lambda: 12)
-    ...     list(get_all_result_paths(CountSteps, folder))
-    [('constant',)]
+    >>> from gaitmap_results import get_all_result_paths
+    >>> results = get_all_result_paths(StrideTime, "results")
+    >>> {entry: len(paths) for entry, paths in results.items()}
+    {('as_published',): 1, ('recalibrated',): 1}
     """
     runs, skipped = find_runs(challenge_class_or_full_name, base_path)
     warn_about_skipped(skipped)
@@ -180,8 +165,11 @@ def filter_results(
 
     Examples
     --------
-    >>> from gaitmap_results import filter_results
-    >>> filter_results({}, is_debug_run=False, since="2026-03-01")
+    >>> from gaitmap_results import filter_results, get_all_result_paths
+    >>> results = get_all_result_paths(StrideTime, "results")
+    >>> list(filter_results(results, is_debug_run=False, since="2026-03-01"))
+    [('as_published',), ('recalibrated',)]
+    >>> filter_results(results, predicate=lambda metadata: metadata["runtime"] > 3600)
     {}
     """
     criteria = make_criteria(
@@ -223,9 +211,10 @@ def get_latest_result(results: Mapping[tuple[str, ...], Sequence[str | Path]]) -
 
     Examples
     --------
-    >>> from gaitmap_results import get_latest_result
-    >>> get_latest_result({("shin",): []})
-    {}
+    >>> from gaitmap_results import get_all_result_paths, get_latest_result
+    >>> latest = get_latest_result(get_all_result_paths(StrideTime, "results"))
+    >>> latest["as_published",].parent.name
+    'as_published'
     """
     skipped: list[SkippedRun] = []
     latest = {}

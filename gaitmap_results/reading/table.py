@@ -217,9 +217,12 @@ def get_metadata_as_df(
 
     Examples
     --------
-    >>> from gaitmap_results import get_metadata_as_df
-    >>> list(get_metadata_as_df({}).columns)[:3]
-    ['entry_name', 'run_start_datetime_utc', 'run_start_datetime']
+    >>> from gaitmap_results import get_all_result_paths, get_metadata_as_df
+    >>> table = get_metadata_as_df(get_all_result_paths(StrideTime, "results"))
+    >>> table[["challenge_version", "is_debug_run", "sensor"]]
+      challenge_version  is_debug_run      sensor
+    0             1.0.0         False  lower back
+    1             1.0.0         False  lower back
     """
     pd = require_pandas("A table of runs")
     additional = _checked_keys(include_additional)
@@ -254,7 +257,8 @@ def generate_overview_table(results: Results) -> pd.DataFrame:
     Parameters
     ----------
     results
-        The runs, as for :func:`get_metadata_as_df`.
+        One run folder for each entry, as :func:`gaitmap_results.get_latest_result` returns them, or a list of them, as
+        :func:`gaitmap_results.get_all_result_paths` does.
 
     Returns
     -------
@@ -271,9 +275,12 @@ def generate_overview_table(results: Results) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from gaitmap_results import generate_overview_table
-    >>> list(generate_overview_table({}).columns)
-    ['Entry', 'Datetime', 'Runtime', 'Kind', 'Reasons', 'Commit']
+    >>> from gaitmap_results import generate_overview_table, get_all_result_paths
+    >>> table = generate_overview_table(get_all_result_paths(StrideTime, "results"))
+    >>> table[["Entry", "abs_error_s"]].round(3)
+                 Entry  abs_error_s
+    0  (as_published,)        0.053
+    1  (recalibrated,)        0.032
     """
     table = get_metadata_as_df(results)
     main = [_main_score(path) for path in table["path"]]

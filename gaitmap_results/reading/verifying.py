@@ -43,7 +43,8 @@ class RunVerification:
     --------
     >>> from pathlib import Path
     >>> from gaitmap_results import RunVerification
-    >>> RunVerification(Path("20260102_030405"), has_manifest=True, changed=("results/scores.json",)).status
+    >>> folder = Path("20260102_030405")
+    >>> RunVerification(folder, has_manifest=True, changed=("results/scores.json",)).status
     'changed'
     """
 
@@ -102,27 +103,13 @@ def verify_run(path: str | Path, *, on_file: Callable[[int], object] | None = No
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, recorded_run, verify_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         self.n_steps_ = optimizer()
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return int((folder_path / "steps.txt").read_text())
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with recorded_run("constant", path=folder, use_git=False) as r:
-    ...         CountSteps().run(lambda: 12)
-    ...     before = verify_run(r.path_)
-    ...     _ = (r.path_ / "results" / "steps.txt").write_text("13")
-    ...     verify_run(r.path_).changed, before.status
-    (('results/steps.txt',), 'intact')
+    >>> from gaitmap_results import get_all_result_paths, get_latest_result, verify_run
+    >>> latest = get_latest_result(get_all_result_paths(StrideTime, "results"))
+    >>> verify_run(latest["as_published",]).status
+    'intact'
+    >>> (latest["as_published",] / "results" / "notes.txt").touch()
+    >>> verify_run(latest["as_published",]).extra
+    ('results/notes.txt',)
     """
     folder = Path(path)
     expected = _expected(folder)

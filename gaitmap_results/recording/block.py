@@ -34,11 +34,12 @@ def recorded_run(
 ) -> Recorder:
     """Record every challenge that runs in a ``with`` block.
 
-    When the block begins, before anything is computed, all arguments are checked, and the state of the code, the
-    machine and the packages is recorded.
-    When it ends, each challenge that ran is saved, as by :func:`gaitmap_results.save_run`.
+    When the block begins, before anything is computed, it checks all arguments and records the state of the code, the
+    machine and the packages.
+    When it ends, it saves each challenge that ran.
     If the block raises before a challenge has finished, nothing is published, and the journal in ``.unfinished`` says
-    why; a challenge that had already finished is saved as a debug run.
+    why.
+    A challenge that had already finished is saved as a debug run.
     The exception is raised in both cases.
 
     Parameters
@@ -52,31 +53,49 @@ def recorded_run(
         What the author of the entry wants to store beside the results.
         Can be filled in the block, too: ``r.custom_metadata["note"] = "..."``.
         Files of your own go to ``r.files_dir``.
-    path, debug_run, stored_filenames_relative_to, use_git, git_dirty_ignore, debug_folder_prefix
-        As in :func:`gaitmap_results.save_run`.
+    path
+        The results folder.
+        If not given, the config's is used.
+    debug_run
+        ``False`` asks for an official run, ``True`` for a debug run.
+        If not given, the config's setting is used; if there is none, it is a debug run.
+    stored_filenames_relative_to
+        The folder that stored paths become relative to.
+        The home folder then becomes ``~``, and the name of the user does not appear.
+    use_git
+        Whether to store the state of the repository that the current working directory is in.
+        ``False`` also gives up the check that makes a run with uncommitted changes a debug run.
+    git_dirty_ignore
+        Files and folders, relative to the root of the repository, whose changes do not count, and patterns with
+        ``*``, ``?`` or ``[`` as in ``.gitignore``.
+    debug_folder_prefix
+        What the folder of a debug run starts with.
     handle_signals
-        Names of signals that end the block in order, as an exception would, for example ``("SIGTERM",)`` for the time
-        limit of a Slurm job.
-        Only in the main thread.
+        Names of signals that end the block in order, as an exception would.
+        ``("SIGTERM",)``, for example, is for the time limit of a Slurm job.
+        This works in the main thread only.
     sample_resources_s
-        Look at the memory and the CPU time of the run's processes every so many seconds, for example ``1``, in a thread
-        that needs at most 0.5 % of a processor.
-        ``resources`` in metadata.json then tells also about processes that ended during the run, and the run gives
-        signs of life that can be seen from other computers.
-        By default there is no thread, and processes are looked at on entering and on leaving.
-    _force_local_debug_run_setting, _caller_file_path_stack_offset
-        As in :func:`gaitmap_results.save_run`.
+        How often to look at the memory and the CPU time of the run's processes, in seconds, for example ``1``.
+        A thread does so, which needs at most 0.5 % of a processor.
+        ``resources`` in metadata.json then covers processes that ended during the run, too, and other computers can see
+        that the run is alive.
+        By default there is no thread, and the block looks when it begins and when it ends.
+    _force_local_debug_run_setting
+        If ``True``, the config's setting wins over ``debug_run``.
+    _caller_file_path_stack_offset
+        How many of your own functions stand between the code that should be stored as the caller and this call.
 
     Returns
     -------
     recorder
-        To be used once, with ``with``.
+        Use it once, with ``with``.
 
     Raises
     ------
     GaitmapResultsError
-        On entering, if anything about the arguments, the config or the results folder is wrong; on leaving, if the run
-        could not be stored as it should (``path`` then says where the core results are), or if no challenge was found.
+        When the block begins, if an argument, the config or the results folder is wrong.
+        When it ends, if the run could not be stored as it should (``path`` then says where the core results are), or if
+        no challenge ran.
 
     Warns
     -----
@@ -85,26 +104,12 @@ def recorded_run(
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, recorded_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         self.n_steps_ = optimizer()
-    ...         return self
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return (folder_path / "steps.txt").read_text()
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with recorded_run("constant", path=folder, use_git=False) as r:
-    ...         _ = CountSteps().run(lambda: 12)
-    ...     r.metadata_["is_debug_run"], (r.path_ / "results" / "steps.txt").read_text()
-    (True, '12')
+    >>> from gaitmap_results import recorded_run
+    >>> with recorded_run("shin_tuned", path="results") as r:
+    ...     challenge.run(optimizer)
+    ...     r.custom_metadata["note"] = "first try"
+    >>> r.metadata_["is_debug_run"]
+    True
     """
     options = locals().copy()
     recorder = Recorder(options, find_caller(check_offset(_caller_file_path_stack_offset)))
@@ -133,8 +138,13 @@ def current_recorder() -> Recorder | None:
 
     Examples
     --------
-    >>> from gaitmap_results import current_recorder
-    >>> current_recorder() is None
+    >>> from gaitmap_results import current_recorder, record_run
+    >>> @record_run(path="results")
+    ... def shin_tuned():
+    ...     challenge.run(optimizer)
+    ...     current_recorder().custom_metadata["note"] = "first try"
+    >>> shin_tuned()
+    >>> current_recorder() is None  # outside of every block
     True
     """
     block = _open_blocks.find_block()

@@ -56,11 +56,10 @@ def _with_options_of(
 def record_run(entry_name: Any = None, **options: Any) -> Any:
     """Record every call of a function, as :func:`gaitmap_results.recorded_run` records a block.
 
-    ``@record_run``, ``@record_run("entry")`` and ``@record_run(entry_name=..., path=..., ...)`` all work; without a
-    name, the entry has the function's.
-    Functions, methods, class methods and static methods can be decorated, plain ones, ``async`` ones and generators;
-    they return (or yield) the same as before, and keep name, signature and docstring.
-    Each call is recorded on its own.
+    ``@record_run``, ``@record_run("entry")`` and ``@record_run(entry_name=..., path=..., ...)`` all work.
+    Without a name, the entry gets that of the function.
+    You can decorate functions, methods, class methods and static methods, whether plain, ``async`` or generators.
+    They return (or yield) the same as before, and keep name, signature and docstring.
 
     Parameters
     ----------
@@ -79,7 +78,8 @@ def record_run(entry_name: Any = None, **options: Any) -> Any:
     InvalidTargetError
         At decoration, if this is a class or a property.
     GaitmapResultsError
-        When the function is called, as by :func:`gaitmap_results.recorded_run`.
+        When the function is called: before it runs, if an option, the config or the results folder is wrong; after it,
+        if the run could not be stored as it should, or if no challenge ran.
 
     Notes
     -----
@@ -88,29 +88,13 @@ def record_run(entry_name: Any = None, **options: Any) -> Any:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, load_run_metadata, record_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         self.n_steps_ = optimizer()
-    ...         return self
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return (folder_path / "steps.txt").read_text()
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...
-    ...     @record_run(path=folder, use_git=False)
-    ...     def constant(n_steps):
-    ...         return CountSteps().run(lambda: n_steps)
-    ...
-    ...     constant(12).n_steps_
-    12
+    >>> from gaitmap_results import record_run
+    >>> @record_run(path="results")
+    ... def shin_tuned():
+    ...     challenge.run(optimizer)
+    ...     return challenge.errors_["P1"]
+    >>> shin_tuned()
+    0.022
     """
     # A class method, a property and the like cannot be called themselves, but all tell how to be looked up in a class.
     if callable(entry_name) or hasattr(type(entry_name), "__get__"):

@@ -76,25 +76,11 @@ class Recorder(InsideBlock, _html.ShownRecorder):
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, recorded_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         return self
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         (folder_path / "done.txt").touch()
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return (folder_path / "done.txt").exists()
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     with recorded_run("constant", path=folder, use_git=False) as r:
-    ...         _ = CountSteps().run(None)
-    ...     r.status_, len(r.paths_)
-    ('published', 1)
+    >>> from gaitmap_results import recorded_run
+    >>> with recorded_run("shin_tuned", path="results") as r:
+    ...     challenge.run(optimizer)
+    >>> r.status_, r.path_.parent.name
+    ('published', 'shin_tuned')
     """
 
     def __init__(

@@ -69,10 +69,20 @@ def _scores(collector: Collector, challenge: Any) -> dict[str, Any] | None:
 
 
 def _parameters(collector: Collector, challenge: Any, pipeline: Any, dataset: Any) -> dict[str, Any]:
-    described: dict[str, Any] = {"challenge": collector.collect("parameters", describe_parameters, challenge)}
+    own = collector.collect("parameters", describe_parameters, challenge)
+    described: dict[str, Any] = {"challenge": _without_results(own)}
     for name, item, describe in (
         ("pipeline", pipeline, describe_parameters),
         ("dataset", dataset, describe_dataset),
     ):
         described[name] = None if item is None else collector.collect(f"parameters of the {name}", describe, item)
+    return described
+
+
+def _without_results(described: Any) -> Any:
+    """Leave out what a challenge without parameters holds only after its run: the entry, and names like ``errors_``."""
+    attributes = (described or {}).get("value", {})
+    attributes = attributes.get("attributes", {}) if isinstance(attributes, dict) else {}
+    for name in [name for name in attributes if name.endswith("_") or name == "optimizer"]:
+        del attributes[name]
     return described

@@ -112,27 +112,11 @@ def save_run(
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, save_run
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, optimizer):
-    ...         with self._measure_time():
-    ...             self.n_steps_ = optimizer()
-    ...         return self
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return (folder_path / "steps.txt").read_text()
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     challenge = CountSteps().run(lambda: 12)
-    ...     saved = save_run(challenge, "constant", custom_metadata={}, path=folder, use_git=False)
-    ...     (saved / "results" / "steps.txt").read_text()
-    '12'
+    >>> from gaitmap_results import save_run
+    >>> challenge.run(optimizer)
+    >>> path = save_run(challenge, "shin_tuned", custom_metadata={}, path="results")
+    >>> sorted(file.name for file in path.glob("*.json"))
+    ['custom_metadata.json', 'metadata.json', 'scores.json']
     """
     options = locals().copy()
     caller = None

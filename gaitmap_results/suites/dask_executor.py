@@ -30,7 +30,8 @@ def dask_executor(client: Any) -> Executor:
     --------
     >>> from gaitmap_results import dask_executor, run_entries
     >>> from distributed import Client  # doctest: +SKIP
-    >>> run_entries(entries, executor=dask_executor(Client("tcp://scheduler:8786")))  # doctest: +SKIP
+    >>> client = Client("tcp://scheduler:8786")  # doctest: +SKIP
+    >>> run_entries(entries, executor=dask_executor(client))  # doctest: +SKIP
     """
     return _DaskExecutor(client)
 

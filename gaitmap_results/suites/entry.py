@@ -43,8 +43,8 @@ class Entry:
     Examples
     --------
     >>> from gaitmap_results import Entry
-    >>> Entry(("shin", "norm"), "a challenge", "an algorithm", debug_run=False)
-    Entry(('shin', 'norm'))
+    >>> Entry(("shin", "tuned"), challenge, optimizer, path="results")
+    Entry(('shin', 'tuned'))
     """
 
     def __init__(self, name: str | tuple[str, ...], challenge: Any, optimizer: Any, **options: Any) -> None:

@@ -69,23 +69,11 @@ def run_entries(
     Examples
     --------
     >>> from concurrent.futures import ThreadPoolExecutor
-    >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, Entry, run_entries
-    >>> class CountSteps(BaseChallenge):
-    ...     VERSION = "1.0.0"
-    ...
-    ...     def run(self, n_steps):
-    ...         self.n_steps_ = n_steps
-    ...
-    ...     def save_core_results(self, folder_path):
-    ...         _ = (folder_path / "steps.txt").write_text(str(self.n_steps_))
-    ...
-    ...     @classmethod
-    ...     def load_core_results(cls, folder_path):
-    ...         return int((folder_path / "steps.txt").read_text())
-    >>> with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(1) as threads:
-    ...     entries = [Entry(name, CountSteps(), 12, path=folder, use_git=False) for name in ("a", "b")]
-    ...     [outcome.status for outcome in run_entries(entries, executor=threads)]
+    >>> from gaitmap_results import Entry, run_entries
+    >>> entries = [Entry(name, challenge, optimizer, path="results") for name in ("a", "b")]
+    >>> with ThreadPoolExecutor(2) as threads:
+    ...     outcomes = run_entries(entries, executor=threads)
+    >>> [outcome.status for outcome in outcomes]
     ['recorded', 'recorded']
     """
     if type(max_workers) is not int or max_workers < 1:

@@ -67,17 +67,10 @@ class UnfinishedRun:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import recorded_run, unfinished_runs
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     try:
-    ...         with recorded_run("entry", path=folder, use_git=False):
-    ...             raise ValueError("a mistake")
-    ...     except ValueError:
-    ...         pass
-    ...     run = unfinished_runs(folder)[0]
-    ...     run.entry_name, run.status, run.certainty, run.core_results
-    ('entry', 'failed', 'certain', 'none')
+    >>> from gaitmap_results import unfinished_runs
+    >>> run = unfinished_runs("results")[0]
+    >>> run.entry_name, run.status, run.certainty
+    ('shin', 'failed', 'certain')
     """
 
     run_id: str
@@ -151,16 +144,10 @@ def unfinished_runs(results: str | Path | None = None) -> list[UnfinishedRun]:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import recorded_run, unfinished_runs
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     try:
-    ...         with recorded_run("my_entry", path=folder, use_git=False):
-    ...             raise RuntimeError("no such recording")
-    ...     except RuntimeError:
-    ...         pass
-    ...     [(run.entry_name, run.status, run.core_results) for run in unfinished_runs(folder)]
-    [('my_entry', 'failed', 'none')]
+    >>> from gaitmap_results import unfinished_runs
+    >>> for run in unfinished_runs("results"):
+    ...     print(run.entry_name, run.status, run.core_results)
+    shin failed none
     """
     runs, skipped = list_unfinished(find_results_folder(results))
     if skipped:

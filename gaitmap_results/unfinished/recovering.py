@@ -96,7 +96,8 @@ def recover_run(
     Examples
     --------
     >>> import tempfile
-    >>> from gaitmap_results import BaseChallenge, load_run_metadata, recover_run, save_run, unfinished_runs
+    >>> from gaitmap_results import BaseChallenge, load_run_metadata
+    >>> from gaitmap_results import recover_run, save_run, unfinished_runs
     >>> class CountSteps(BaseChallenge):
     ...     def run(self, optimizer):
     ...         self.n_steps_ = optimizer()
@@ -107,17 +108,17 @@ def recover_run(
     ...     @classmethod
     ...     def load_core_results(cls, folder_path):
     ...         return (folder_path / "steps.txt").read_text()
+    >>> challenge = CountSteps()
+    >>> challenge.run(lambda: 12)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     challenge = CountSteps()
-    ...     challenge.run(lambda: 12)
     ...     try:
-    ...         save_run(challenge, "constant", custom_metadata={}, path=folder, use_git=False)
+    ...         save_run(challenge, "constant", custom_metadata={}, path=folder)
     ...     except TypeError:  # the class has no VERSION
     ...         pass
     ...     run = unfinished_runs(folder)[0]
     ...     path = recover_run(run.run_id, folder, challenge_version="1.0.0")
     ...     [reason["code"] for reason in load_run_metadata(path)["debug_reasons"]]
-    ['debug_run.default', 'recovered']
+    ['debug_run.default', 'git.not_a_repository', 'recovered']
     """
     results_folder = find_results_folder(results)
     found = find_unfinished_run(results_folder, run_id)
@@ -190,16 +191,10 @@ def discard_run(run_id: str, results: str | Path | None = None) -> Path:
 
     Examples
     --------
-    >>> import tempfile
-    >>> from gaitmap_results import discard_run, recorded_run, unfinished_runs
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     try:
-    ...         with recorded_run("my_entry", path=folder, use_git=False):
-    ...             raise RuntimeError("no such recording")
-    ...     except RuntimeError:
-    ...         pass
-    ...     _ = discard_run(unfinished_runs(folder)[0].run_id, folder)
-    ...     unfinished_runs(folder)
+    >>> from gaitmap_results import discard_run, unfinished_runs
+    >>> run = unfinished_runs("results")[0]
+    >>> _ = discard_run(run.run_id, "results")
+    >>> unfinished_runs("results")
     []
     """
     results_folder = find_results_folder(results)

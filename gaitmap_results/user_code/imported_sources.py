@@ -56,7 +56,7 @@ def seen_source(file: str) -> SeenSource | None:
 
 
 def imported_files() -> Iterator[str]:
-    """Yield the user's files that were imported since this package was, also those that are no module any more.
+    """Yield the user's files that were imported since this package was, also those that are not modules any more.
 
     A program that loads a file by its path (``importlib.util.spec_from_file_location``) need not keep it as a module.
     """

@@ -148,6 +148,18 @@ def test_every_public_name_has_an_example():
     assert without == []
 
 
+def test_every_parameter_is_explained_where_it_is_used():
+    """No docstring of a public name sends its reader elsewhere for what a parameter, a result or an error is."""
+    elsewhere = re.compile(r"^ +As (?:in|for|from|by) ", re.MULTILINE)
+    found = [
+        f"{module.__name__}.{name}: {line.strip()}"
+        for module in map(importlib.import_module, PUBLIC)
+        for name in module.__all__
+        for line in elsewhere.findall(inspect.getdoc(getattr(module, name)) or "")
+    ]
+    assert found == []
+
+
 def test_every_debug_reason_is_explained():
     """The page of debug reasons has each code that the source can store, with its fix; and no other."""
     stored = {f"debug_run.{source}" for source in ("argument", "config", "default")}
