@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from gaitmap_results.reading.selecting import filter_results, get_all_result_paths, get_latest_result
     from gaitmap_results.reading.table import generate_overview_table, get_metadata_as_df
     from gaitmap_results.reading.verifying import RunVerification, verify_run
+    from gaitmap_results.reproducing.reproduction import Reproduction, reproduce_run
     from gaitmap_results.suites.dask_executor import dask_executor
     from gaitmap_results.suites.entry import Entry
     from gaitmap_results.suites.outcome import EntryOutcome
@@ -63,6 +64,7 @@ __all__ = [
     "LocalConfig",
     "NotComparableError",
     "Recorder",
+    "Reproduction",
     "ResultReturn",
     "RunDiff",
     "RunVerification",
@@ -95,6 +97,7 @@ __all__ = [
     "recorded_run",
     "recover_run",
     "rename_keys",
+    "reproduce_run",
     "reset_config",
     "resolve_dataset",
     "run_entries",
@@ -115,6 +118,7 @@ _MODULES = {
     "dask_executor": "suites.dask_executor",
     "run_entries": "suites.run_entries",
     "LoadedRun": "reading.loading",
+    "Reproduction": "reproducing.reproduction",
     "ResultReturn": "reading.loading",
     "RunDiff": "comparing.run_diff",
     "RunVerification": "reading.verifying",
@@ -137,6 +141,7 @@ _MODULES = {
     "plot_scores": "comparing.plots",
     "recover_run": "unfinished.recovering",
     "rename_keys": "reading.rename_keys",
+    "reproduce_run": "reproducing.reproduction",
     "unfinished_runs": "unfinished.listing",
     "verify_run": "reading.verifying",
     "withdraw_run": "comparing.withdrawing",

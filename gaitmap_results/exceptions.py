@@ -32,6 +32,7 @@ __all__ = [
     "NoChallengeError",
     "NoResultsFolderError",
     "NotComparableError",
+    "NotReproducibleError",
     "PrivateContentError",
     "RecorderNotEnteredWarning",
     "RecorderStateError",
@@ -226,6 +227,20 @@ class PrivateContentError(GaitmapResultsError, ValueError):
     def __init__(self, message: str = "", *, findings: Sequence[tuple[str, str, str]] = ()) -> None:
         super().__init__(message)
         self.findings = tuple(findings)
+
+
+class NotReproducibleError(GaitmapResultsError, ValueError):
+    """A run is not run again: it is a debug run, had uncommitted changes, or is not what was published.
+
+    Attributes
+    ----------
+    reasons
+        One sentence for each thing that is in the way.
+    """
+
+    def __init__(self, message: str = "", *, reasons: Sequence[str] = (), path: Path | None = None) -> None:
+        super().__init__(message, path=path)
+        self.reasons = tuple(reasons)
 
 
 class MissingExtraError(GaitmapResultsError, ImportError):  # type: ignore[misc]  # ImportError.path is a str

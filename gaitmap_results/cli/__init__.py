@@ -21,6 +21,7 @@ _COMMANDS = {
     "list": "gaitmap_results.cli.list_runs:list_runs",
     "show": "gaitmap_results.cli.show",
     "diff": "gaitmap_results.cli.diff",
+    "reproduce": "gaitmap_results.cli.reproduce:reproduce_command",
     "run": "gaitmap_results.cli.run",
     "verify": "gaitmap_results.cli.verify",
     "export": "gaitmap_results.cli.export",

@@ -142,7 +142,7 @@ def _row(maker: RunRows, summary: RunSummary, folder: Path) -> dict[str, Any]:
         row = maker.row(summary, path)
     except (RunNotFoundError, CorruptRunError, OSError) as error:
         say(f"Incomplete row: {error}", err=True)
-        row = {**summary_columns(summary, None), "path": path}
+        row = {**summary_columns(summary, None, None), "path": path}
     return {**row, "entry_name": entry_text(summary.entry), "debug_reasons": ", ".join(summary.debug_reasons)}
 
 

@@ -11,7 +11,7 @@ import click
 from gaitmap_results.cli.finding import existing_results_folder, named_challenges, results_argument, scan
 from gaitmap_results.cli.terminal import at_terminal, console, echo_json, report_skipped, say
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.reading.attestations import withdrawals
+from gaitmap_results.reading.attestations import verdicts, withdrawals
 from gaitmap_results.reading.criteria import make_criteria
 from gaitmap_results.reading.index import RunSummary, by_start
 from gaitmap_results.reading.scores import known_scores
@@ -90,8 +90,10 @@ def list_runs(
     report_skipped(store.skipped)
     withdrawn_reason = withdrawals()
     withdrawn = [withdrawn_reason(summary) for summary in runs]
+    verdict = verdicts()
+    reproduced = [verdict(summary) for summary in runs]
     if as_json:
-        echo_json([_described(summary, reason) for summary, reason in zip(runs, withdrawn, strict=True)])
+        echo_json([_described(*each) for each in zip(runs, withdrawn, reproduced, strict=True)])
         return
     means = [_mean(summary, score) for summary in runs]
     if score is not None and runs and not any(means):
@@ -100,7 +102,7 @@ def list_runs(
         of = f"None of the {counted(len(found), 'run')} in {folder} matches the options" if found else ""
         say(of or f"There is no run in {folder}", err=True)
     else:
-        _show(runs, folder, withdrawn, means)
+        _show(runs, folder, list(map(_said, runs, withdrawn, reproduced)), means)
     unfinished = _count_unfinished(folder)
     if unfinished:
         say(f"{counted(unfinished, 'unfinished run')}; see gaitmap-results unfinished {folder}")
@@ -115,8 +117,8 @@ def _latest(runs: Sequence[RunSummary]) -> list[RunSummary]:
     return [summary for summary in runs if latest[summary.challenge_name, summary.entry] is summary]
 
 
-def _described(summary: RunSummary, withdrawn: str | None) -> dict[str, Any]:
-    columns = summary_columns(summary, withdrawn)
+def _described(summary: RunSummary, withdrawn: str | None, reproduced: str | None) -> dict[str, Any]:
+    columns = summary_columns(summary, withdrawn, reproduced)
     scores = known_scores(summary.folder)
     lists = {
         "scores": {} if scores is None else scores.means(),
@@ -145,10 +147,16 @@ def _count_unfinished(folder: Path) -> int:
     return len({name.partition(".")[0] for name in names if not name.startswith(".")})
 
 
-def _show(runs: Sequence[RunSummary], folder: Path, withdrawn: Sequence[str | None], means: Sequence[str]) -> None:
+def _said(summary: RunSummary, withdrawn: str | None, reproduced: str | None) -> str:
+    """Return whether a run is official, and what was said about it later."""
+    verdict = "" if reproduced is None else ", differs" if reproduced == "differs" else ", reproduced"
+    return one_line(f"{summary.kind}{verdict}{'' if withdrawn is None else ', withdrawn'}")
+
+
+def _show(runs: Sequence[RunSummary], folder: Path, kinds: Sequence[str], means: Sequence[str]) -> None:
     output = console()
     seconds = _need_seconds(runs)
-    rows = [_row(summary, reason, seconds=seconds) for summary, reason in zip(runs, withdrawn, strict=True)]
+    rows = [_row(summary, kind, seconds=seconds) for summary, kind in zip(runs, kinds, strict=True)]
     headings = _HEADINGS
     if any(means):
         rows = [(*row, mean) for row, mean in zip(rows, means, strict=True)]
@@ -193,13 +201,13 @@ def _fitted(widths: list[int], width: int) -> list[int]:
     return fitted
 
 
-def _row(summary: RunSummary, withdrawn: str | None, *, seconds: bool) -> tuple[str, ...]:
+def _row(summary: RunSummary, kind: str, *, seconds: bool) -> tuple[str, ...]:
     commit = (summary.git_commit_hash or "")[:_COMMIT_LENGTH]
     return (
         one_line(entry_text(summary.entry)),
         local_time(summary.start, seconds=seconds, offset=False),
         duration(summary.runtime),
-        one_line(summary.kind if withdrawn is None else f"{summary.kind}, withdrawn"),
+        kind,
         one_line("".join(_reasons(summary))),
         one_line(f"{commit}*" if summary.git_dirty else commit),
         one_line(_shown_id(summary.run_id) if summary.run_id else summary.path.name),

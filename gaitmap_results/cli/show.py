@@ -12,7 +12,7 @@ import click
 from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, find_run, results_option
 from gaitmap_results.cli.terminal import console, echo_json, print_labelled, say
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
-from gaitmap_results.reading.attestations import withdrawn_reason
+from gaitmap_results.reading.attestations import reproduction_verdict, withdrawn_reason
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_custom_metadata, load_run_metadata
 from gaitmap_results.reading.scores import read_scores
@@ -65,6 +65,7 @@ def _described(summary: RunSummary, metadata: dict[str, Any]) -> dict[str, Any]:
         "path": summary.folder,
         "kind": summary.kind,
         "withdrawn": withdrawn_reason(summary),
+        "reproduced": reproduction_verdict(summary),
         "metadata": metadata,
         "custom_metadata": _custom_metadata(summary.path),
         "scores": None if scores is None else scores.to_json(),
@@ -101,6 +102,7 @@ def _print(summary: RunSummary, metadata: dict[str, Any]) -> None:
         custom,
         files=files_of(summary.path),
         withdrawn=withdrawn_reason(summary),
+        reproduced=reproduction_verdict(summary),
         scores=() if scores is None else scores.lines(),
     )
     print_labelled(output, ((label, "dim", lines) for label, lines in fact_lines(facts)))

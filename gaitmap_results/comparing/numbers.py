@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from gaitmap_results.store.files import hash_file, list_files
 from gaitmap_results.store.json_files import read_foreign_json
+from gaitmap_results.store.layout import RESULTS_DIR, SCORES_FILE
+from gaitmap_results.typed_results.scores import Scores
 
-__all__ = ["MEASURED_TIMES", "ColumnDifference", "ResultsDifference", "compare_results"]
+__all__ = ["MEASURED_TIMES", "ColumnDifference", "ResultsDifference", "compare_results", "compare_runs_by_numbers"]
 
 # Names of columns that hold measured durations, which are other ones in every run.
 # These exact names, never a pattern: `stride_time` is a result.
@@ -21,6 +25,8 @@ MEASURED_TIMES: Final = frozenset(
 )
 _MAX_JSON_BYTES: Final = 256_000_000
 _HUGE: Final = 2**1000
+# What the results of a cross-validation put before the name of a score.
+_PREFIX: Final = re.compile(r"test_(?:_?(?:single|agg)_{1,2})?|(?:single|agg)__")
 
 Column = tuple[str, str]
 """The path of a file in the folder, and the name of a column in it."""
@@ -62,6 +68,11 @@ class ColumnDifference:
         """Whether the column holds measured durations, which are not results."""
         return bool(MEASURED_TIMES.intersection(self.column.split("/")))
 
+    @property
+    def score(self) -> str:
+        """The name that the column has as a score: without the keys that lead to it, and without ``test_``."""
+        return _PREFIX.sub("", self.column.rpartition("/")[2])
+
 
 @dataclass(frozen=True)
 class ResultsDifference:
@@ -87,7 +98,7 @@ class ResultsDifference:
         return tuple(each for each in self.columns if not each.is_measured_time)
 
     def verdict(
-        self, rtol: float = 1e-5
+        self, rtol: float = 1e-5, tolerances: Mapping[str, float] = MappingProxyType({})
     ) -> Literal["bitwise", "equal but for measured times", "within tolerance", "differs"]:
         """Say in one word how far the results agree.
 
@@ -95,12 +106,15 @@ class ResultsDifference:
         ----------
         rtol
             The largest difference that counts as agreement, relative to the largest magnitude of the column.
+        tolerances
+            Other ones for some scores, by their names.
         """
         if self.bitwise:
             return "bitwise"
         if not self.results:
             return "equal but for measured times"
-        return "within tolerance" if self.results[0].largest <= rtol else "differs"
+        agrees = all(each.largest <= tolerances.get(each.score, rtol) for each in self.results)
+        return "within tolerance" if agrees else "differs"
 
 
 def compare_results(first: Path, second: Path) -> ResultsDifference:
@@ -110,7 +124,24 @@ def compare_results(first: Path, second: Path) -> ResultsDifference:
     A table that was stored in pandas' "split" form is compared by the names of its columns and rows.
     Any other file is compared byte by byte.
     """
-    files = {name: (first / name, second / name) for name in sorted({*_files(first), *_files(second)})}
+    names = sorted({*_files(first), *_files(second)})
+    return _compared({name: (first / name, second / name) for name in names})
+
+
+def compare_runs_by_numbers(first: Path, second: Path) -> ResultsDifference:
+    """Compare the core results and the scores of two runs, as :func:`compare_results` does.
+
+    Scores are compared unit by unit, and only if the first run has any.
+    """
+    folders = first / RESULTS_DIR, second / RESULTS_DIR
+    names = sorted({*_files(folders[0]), *_files(folders[1])})
+    files = {f"{RESULTS_DIR}/{name}": (folders[0] / name, folders[1] / name) for name in names}
+    if (first / SCORES_FILE).is_file():
+        files[SCORES_FILE] = (first / SCORES_FILE, second / SCORES_FILE)
+    return _compared(files)
+
+
+def _compared(files: Mapping[str, tuple[Path, Path]]) -> ResultsDifference:
     n_values, bitwise, differences = 0, True, []
     for name, (one, other) in files.items():
         if _digest(one) == _digest(other):
@@ -139,7 +170,9 @@ def _columns(path: Path, name: str) -> dict[str, dict[str, Any]]:
         return {}
     columns: dict[str, dict[str, Any]] = {}
     try:
-        if name.endswith(".json"):
+        if name == SCORES_FILE:
+            _add_scores(columns, path)
+        elif name.endswith(".json"):
             _add_json(columns, read_foreign_json(path, max_bytes=_MAX_JSON_BYTES), "", "")
         elif name.endswith(".csv"):
             _add_csv(columns, path)
@@ -169,6 +202,15 @@ def _add_json(columns: dict[str, dict[str, Any]], value: Any, column: str, row: 
         cells = columns.setdefault(column, {})
         # Labels may repeat, and a key may hold a slash: no value hides another one.
         cells[row if row not in cells else f"{row} (value {len(cells)})"] = value
+
+
+def _add_scores(columns: dict[str, dict[str, Any]], path: Path) -> None:
+    """Add each score, by the names of its units."""
+    for row in Scores.from_json(read_foreign_json(path, max_bytes=_MAX_JSON_BYTES)).rows:
+        for name, value in row.scores.items():
+            cells = columns.setdefault(name, {})
+            unit = _label(list(row.unit))
+            cells[unit if unit not in cells else f"{unit} (value {len(cells)})"] = value
 
 
 def _is_split_table(value: dict[str, Any]) -> bool:

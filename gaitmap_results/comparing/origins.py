@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gaitmap_results.reading import index
+from gaitmap_results.reading.attestations import verdicts
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.showing.text import one_line
 
@@ -33,6 +34,7 @@ class Origin:
 
 def origins_of(runs: Mapping[str, Sequence[RunSummary]]) -> tuple[list[str], list[Origin], str]:
     """Return the packages whose versions differ, where each run comes from, and what the runs have in common."""
+    verdict_of = verdicts()
     listed = [(name, run, index.read_metadata(run.folder)) for name, of_entry in runs.items() for run in of_entry]
     packages = [_part(_part(metadata, "system_info"), "packages_info") for _, _, metadata in listed]
     names = sorted({name for each in packages for name in each}, key=lambda name: (name not in _FIRST, name.casefold()))
@@ -42,7 +44,7 @@ def origins_of(runs: Mapping[str, Sequence[RunSummary]]) -> tuple[list[str], lis
         Origin(
             entry=one_line(name),
             folder=one_line(run.path.name),
-            kind=one_line(run.kind),
+            kind=one_line(run.kind if (verdict := verdict_of(run)) is None else f"{run.kind}; run again: {verdict}"),
             commit=one_line((run.git_commit_hash or "unknown")[:10] + ("*" if run.git_dirty else "")),
             started=one_line(str(run.run_start_datetime or "unknown")[:16].replace("T", " ")),
             python=one_line(str(_part(metadata, "system_info").get("python_version") or "unknown").split(" ")[0]),

@@ -130,9 +130,17 @@ def _parameters(record: Mapping[str, Any]) -> Facts:
             found[name] = described.get("class")
             found |= _flat(described.get("parameters") or {}, name) if described.get("parameters") else {}
             if "value" in described:
-                found[f"{name} (value)"] = described["value"]
+                found[f"{name} (value)"] = _without_results(described["value"])
     # A data set is told by its data, see the section above this one.
     return {name: value for name, value in found.items() if name != "dataset (value)"}
+
+
+def _without_results(value: Any) -> Any:
+    """Return a described object without what its run has left in it: attributes whose names end with an underscore."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("attributes"), Mapping):
+        return value
+    kept = {name: each for name, each in value["attributes"].items() if not name.endswith("_")}
+    return {**value, "attributes": kept}
 
 
 def _parameters_of_reprs(record: Mapping[str, Any]) -> Facts:

@@ -18,7 +18,7 @@ from gaitmap_results.showing.text import duration
 from gaitmap_results.store.layout import RESULTS_DIR
 from gaitmap_results.typed_results.scores import Scores
 
-__all__ = ["RunDiff", "diff_runs"]
+__all__ = ["RunDiff", "diff_runs", "score_line", "worst_line"]
 
 _SECTIONS: Final = (
     *("challenge", "data", "code", "parameters", "packages", "Python", "machine", "config", "scores", "results"),
@@ -79,7 +79,7 @@ class RunDiff:
     def _lines(self) -> Iterator[str]:
         for name, differences in self.sections.items():
             yield name
-            describe = {"scores": _score_line, "results": _results_lines}.get(name, _fact_line)
+            describe = {"scores": score_line, "results": _results_lines}.get(name, _fact_line)
             lines = [line for each in differences for line in describe(each).splitlines()]
             yield from (f"  {line}" for line in lines[:_MAX_LINES])
             if len(lines) > _MAX_LINES:
@@ -220,7 +220,8 @@ def _short(value: Any) -> str:
     return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]} …"
 
 
-def _score_line(score: Mapping[str, Any]) -> str:
+def score_line(score: Mapping[str, Any]) -> str:
+    """Say how one score changed, and for whom most."""
     if score.get("mean_difference") is None:
         return _fact_line(score)
     text = f"{score['name']}  {_number(score['first'])} → {_number(score['second'])}"
@@ -243,10 +244,11 @@ def _results_lines(results: Mapping[str, Any]) -> str:
     agrees = ", within tolerance" if results["verdict"] == "within tolerance" else ""
     if results["largest"] is not None:
         many += f", the largest by {results['largest']:.2g} of its column{agrees}"
-    return "\n".join([many, *(_worst_line(each) for each in results["worst"])])
+    return "\n".join([many, *(worst_line(each) for each in results["worst"])])
 
 
-def _worst_line(column: Mapping[str, Any]) -> str:
+def worst_line(column: Mapping[str, Any]) -> str:
+    """Say where in the results a column differs most, and from what to what."""
     where = f"{column['file']}: {column['column']}" if column["column"] else column["file"]
     row = f" [{column['row']}]" if column["row"] else ""
     return f"{where}{row}  {_short(column['first'])} → {_short(column['second'])}"

@@ -1,4 +1,4 @@
-"""Read what was said about a run after it was published: whether it was withdrawn, and why."""
+"""Read what was said about a run after it was published: whether it was withdrawn, and whether it was reproduced."""
 
 from __future__ import annotations
 
@@ -13,10 +13,25 @@ from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.run_files import read_run_json
 from gaitmap_results.store.layout import ATTESTATIONS_DIR
 
-__all__ = ["WITHDRAWN_FILE", "attestations_folder", "attested_id", "withdrawals", "withdrawn_reason"]
+__all__ = [
+    "FIGURES_FILE",
+    "REPRODUCTION_FILE",
+    "WITHDRAWN_FILE",
+    "attestations_folder",
+    "attested_id",
+    "numbered",
+    "reproduction_verdict",
+    "verdicts",
+    "withdrawals",
+    "withdrawn_reason",
+]
 
 #: Says in the folder of a run that it was withdrawn, and why.
 WITHDRAWN_FILE: Final = "withdrawn.json"
+#: The Statement about a reproduction, and the figures beside it.
+REPRODUCTION_FILE: Final = "reproduction.json"
+FIGURES_FILE: Final = "figures.json"
+_VERDICTS: Final = ("bitwise", "equal but for measured times", "within tolerance", "differs")
 _NO_REASON: Final = "no reason is given"
 
 
@@ -52,6 +67,49 @@ def withdrawals() -> Callable[[RunSummary], str | None]:
         return _reason(Path(store, ATTESTATIONS_DIR, name)) if name in found else None
 
     return reason
+
+
+def numbered(name: str, number: int) -> str:
+    """Return the name of a file of the first reproduction, or of a later one: ``figures.1.json``."""
+    stem, dot, ending = name.rpartition(".")
+    return f"{stem}.{number}{dot}{ending}" if number else name
+
+
+def reproduction_verdict(summary: RunSummary) -> str | None:
+    """Return the verdict of the last reproduction of a run; ``None`` if there was none."""
+    return verdicts()(summary)
+
+
+def verdicts() -> Callable[[RunSummary], str | None]:
+    """Return :func:`reproduction_verdict` for many runs: it looks into each results folder once."""
+    ids = lru_cache(maxsize=None)(_attested_ids)
+
+    def verdict(summary: RunSummary) -> str | None:
+        store = _store(summary)
+        if store is None or not (found := ids(store)):
+            return None
+        name = attested_id(summary)
+        return _last_verdict(Path(store, ATTESTATIONS_DIR, name)) if name in found else None
+
+    return verdict
+
+
+def _last_verdict(folder: Path) -> str | None:
+    """Return the verdict of the reproduction that came last; a file that cannot be read is none."""
+    found: list[tuple[str, str]] = []
+    stem, _, ending = FIGURES_FILE.rpartition(".")
+    try:
+        names = [name for name in os.listdir(folder) if name.startswith(f"{stem}.") and name.endswith(f".{ending}")]
+    except OSError:
+        return None
+    for name in names:
+        try:
+            said = read_run_json(folder, name)
+        except (OSError, ValueError):
+            continue
+        if isinstance(said, dict) and said.get("verdict") in _VERDICTS:
+            found.append((str(said.get("reproduced")), said["verdict"]))
+    return max(found)[1] if found else None
 
 
 def _store(summary: RunSummary) -> str | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gaitmap_results._pandas import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
 from gaitmap_results.reading import index
-from gaitmap_results.reading.attestations import withdrawals
+from gaitmap_results.reading.attestations import verdicts, withdrawals
 from gaitmap_results.reading.columns import exact_column
 from gaitmap_results.reading.index import RunSummary, SkippedRun
 from gaitmap_results.reading.loading import load_run_custom_metadata
@@ -51,7 +51,8 @@ HEADINGS: Final = {
 }
 _OWN_COLUMNS: Final = (
     *("entry_name", "run_start_datetime_utc", "run_start_datetime", "challenge_name", "challenge_version"),
-    *("is_debug_run", "kind", "debug_reasons", "withdrawn", "runtime", "git_commit_hash", "git_dirty", "run_id"),
+    *("is_debug_run", "kind", "debug_reasons", "withdrawn", "reproduced"),
+    *("runtime", "git_commit_hash", "git_dirty", "run_id"),
 )
 _FIRST_IN_OVERVIEW: Final = ("entry_name", "run_start_datetime")
 _LAST_IN_OVERVIEW: Final = ("runtime", "kind", "debug_reasons", "git_commit_hash")
@@ -63,7 +64,7 @@ _MISSING: Final = object()
 Results = Mapping[tuple[str, ...], "str | Path | Sequence[str | Path]"]
 
 
-def summary_columns(summary: RunSummary, withdrawn: str | None) -> dict[str, Any]:
+def summary_columns(summary: RunSummary, withdrawn: str | None, reproduced: str | None) -> dict[str, Any]:
     """Return the columns that every table of runs begins with.
 
     Parameters
@@ -72,6 +73,8 @@ def summary_columns(summary: RunSummary, withdrawn: str | None) -> dict[str, Any
         The run.
     withdrawn
         Why it was withdrawn, if it was.
+    reproduced
+        The verdict of its last reproduction, if there was one.
     """
     return {
         "entry_name": summary.entry,
@@ -83,6 +86,7 @@ def summary_columns(summary: RunSummary, withdrawn: str | None) -> dict[str, Any
         "kind": summary.kind,
         "debug_reasons": summary.debug_reasons,
         "withdrawn": withdrawn,
+        "reproduced": reproduced,
         "runtime": summary.runtime,
         "git_commit_hash": summary.git_commit_hash,
         "git_dirty": summary.git_dirty,
@@ -119,11 +123,12 @@ class RunRows:
         self._bare_keys = bare_keys
         self._scores = scores
         self._withdrawn: Callable[[RunSummary], str | None] = withdrawals()
+        self._verdict: Callable[[RunSummary], str | None] = verdicts()
 
     def row(self, summary: RunSummary, path: object) -> dict[str, Any]:
         """Return the row of a run; a key of ``additional`` that it does not have is left out."""
         custom = self._custom(summary)
-        row = summary_columns(summary, self._withdrawn(summary))
+        row = summary_columns(summary, self._withdrawn(summary), self._verdict(summary))
         row |= {self._custom_column(key): value for key, value in custom.items()}
         row["path"] = path
         wanted = [key for key in self._additional if key not in row]
@@ -198,8 +203,9 @@ def get_metadata_as_df(
     table
         The columns ``entry_name`` (tuples), ``run_start_datetime_utc`` (seconds), ``run_start_datetime``,
         ``challenge_name``, ``challenge_version``, ``is_debug_run``, ``kind`` (``official`` or ``debug`` in words),
-        ``debug_reasons`` (tuples of codes), ``withdrawn`` (the reason), ``runtime`` (seconds), ``git_commit_hash``,
-        ``git_dirty``, ``run_id``, one for each key of the custom metadata, ``path`` and what was asked for.
+        ``debug_reasons`` (tuples of codes), ``withdrawn`` (the reason), ``reproduced`` (the verdict),
+        ``runtime`` (seconds), ``git_commit_hash``, ``git_dirty``, ``run_id``, one for each key of the custom metadata,
+        ``path`` and what was asked for.
         A key of the custom metadata with the name of another column is called ``custom.{key}``.
         Without any run the table is empty.
 

@@ -63,6 +63,7 @@ def run_facts(
     *,
     files: Sequence[tuple[str, int]] = (),
     withdrawn: str | None = None,
+    reproduced: str | None = None,
     scores: Sequence[str] = (),
 ) -> list[Fact]:
     """Return what is known about a run, the most important first; what is not known is left out.
@@ -77,6 +78,8 @@ def run_facts(
         The name and the size in bytes of each file of the run.
     withdrawn
         Why the run was withdrawn, if it was.
+    reproduced
+        The verdict of its last reproduction, if there was one.
     scores
         A line for each of its scores.
     """
@@ -84,6 +87,7 @@ def run_facts(
     facts = [
         Fact("Withdrawn", () if withdrawn is None else (withdrawn,)),
         Fact("Kind", tuple(_kind(record))),
+        Fact("Reproduced", () if reproduced is None else (reproduced,)),
         Fact("When", tuple(_when(record))),
         Fact("Scores", tuple(scores), is_detail=len(scores) > _MAX_SCORES),
         Fact("Code", tuple(_code(record))),

@@ -178,8 +178,8 @@ def test_every_key_of_the_config_is_explained():
     """The page of the config has each key, each default that is one, and each variable."""
     text = (DOCS / "reference" / "config.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE))
-    lookup = (PACKAGE / "config" / "lookup.py").read_text(encoding="utf-8")
-    variables = re.findall(r'_VARIABLE = "(\w+)"', lookup)
+    modules = [(PACKAGE / "config" / f"{name}.py").read_text(encoding="utf-8") for name in ("lookup", "asking")]
+    variables = re.findall(r'_VARIABLE(?:: Final)? = "(\w+)"', "\n".join(modules))
     assert sorted(rows) == sorted([*LocalConfig.__dataclass_fields__, "debug", *variables])
     assert rows["n_jobs"].endswith(f"| {LocalConfig().n_jobs}")
 

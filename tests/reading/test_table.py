@@ -34,6 +34,7 @@ OWN = [
     "kind",
     "debug_reasons",
     "withdrawn",
+    "reproduced",
     "runtime",
     "git_commit_hash",
     "git_dirty",

@@ -55,6 +55,7 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "markupsafe": frozenset({"comparing"}),
     "pandas": frozenset({"_pandas", "comparing", "cross_validation", "reading", "typed_results", "demo"}),
     "sklearn": frozenset({"demo"}),
+    "uv": frozenset({"reproducing"}),
 }
 
 # (importer, imported): why this import may go up.

@@ -1,0 +1,208 @@
+"""Run a planned reproduction in temporary folders, of which nothing is left behind."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gaitmap_results.config import REDIRECT_VARIABLE
+from gaitmap_results.provenance.git.processes import GitUnreadableError
+from gaitmap_results.provenance.limits import THREAD_VARIABLES
+from gaitmap_results.reproducing import call_entry
+from gaitmap_results.reproducing.children import Finished, run_child
+from gaitmap_results.reproducing.entry_call import Call, import_root
+from gaitmap_results.reproducing.environment import EnvironmentBuilder, EnvironmentFailedError
+from gaitmap_results.reproducing.packages import PackagePlan, plan_packages
+from gaitmap_results.reproducing.places import Places
+from gaitmap_results.reproducing.planning import Plan
+from gaitmap_results.reproducing.pythons import find_uv
+from gaitmap_results.reproducing.record import RecordedRun, expanded
+from gaitmap_results.reproducing.repositories import WorkTrees
+from gaitmap_results.showing.text import counted
+from gaitmap_results.store.deferring import deferred_signals
+
+__all__ = ["Report", "Workspace", "check_packages", "open_workspace", "run_again"]
+
+#: Called with what happens now.
+Report = Callable[[str], object]
+
+# What leads a Python into other code than the recorded one.
+_LEADING: Final = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONSAFEPATH")
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The temporary folders of one reproduction."""
+
+    folder: Path
+    trees: WorkTrees
+
+    @property
+    def store(self) -> Path:
+        """Where the runs of the reproduction are stored."""
+        return self.folder / "results"
+
+
+@contextlib.contextmanager
+def open_workspace(*, keep: bool = False) -> Iterator[Workspace]:
+    """Yield temporary folders; in the end all of it is removed, whatever happened, unless it is to be kept."""
+    folder = Path(tempfile.mkdtemp(prefix="gaitmap_results_reproduce_")).resolve()
+    workspace = Workspace(folder, WorkTrees(folder / "code"))
+    try:
+        (folder / "code").mkdir()
+        yield workspace
+    finally:
+        if not keep:
+            with deferred_signals():
+                workspace.trees.remove()
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_packages(plan: Plan, workspace: Workspace, report: Report) -> tuple[PackagePlan, EnvironmentBuilder] | None:
+    """Ask the index for the packages of a plan, and note those that it does not have.
+
+    ``None`` if the plan needs no environment.
+    """
+    if plan.environment == "current" or plan.python is None or not plan.repositories:
+        return None
+    packages = plan_packages(plan.record, plan.places(workspace.trees))
+    plan.notes += packages.notes
+    builder = EnvironmentBuilder(plan.python.path, workspace.folder, find_uv())
+    how = "uv" if builder.uv is not None else "pip"
+    report(f"Asking the index for {counted(len(packages.requirements), 'package')} ({how})")
+    try:
+        lock = builder.find(packages)
+    except EnvironmentFailedError as error:
+        plan.problems.append(str(error))
+        return packages, builder
+    plan.problems += [f"No index has {requirement}." for requirement in lock.missing]
+    if lock.problem is not None:
+        plan.problems.append(f"The index could not tell which packages it has:\n{lock.problem}")
+    return packages, builder
+
+
+def run_again(
+    plan: Plan, workspace: Workspace, environment: tuple[PackagePlan, EnvironmentBuilder] | None, report: Report
+) -> Finished:
+    """Check out the code, make the environment and call the entry.
+
+    Raises
+    ------
+    GitUnreadableError
+        If a commit cannot be checked out.
+    EnvironmentFailedError
+        If a package cannot be installed.
+    """
+    places = plan.places(workspace.trees)
+    for repository, target in sorted(places.targets.items(), key=lambda each: len(each[1].parts)):
+        report(f"Checking out {repository.commit[:10]} of {repository.top}")
+        workspace.trees.make(repository.top, repository.commit, target)
+    _bring_vouched(plan, places)
+    if environment is None:
+        python = Path(sys.executable)
+    else:
+        packages, builder = environment
+        report(f"Installing {counted(packages.count, 'package')}")
+        python = builder.make(packages)
+    if plan.call is None:
+        raise GitUnreadableError("git.unavailable", "There is nothing to call.")
+    cwd = places.cwd(plan.record)
+    cwd.mkdir(parents=True, exist_ok=True)
+    command, folders = _command(plan.call, plan.record, places, python, workspace)
+    report("Running the recorded code")
+    env = _environment(plan.record, workspace.store, folders)
+    return run_child(command, cwd=cwd, env=env, log=workspace.folder / "run")
+
+
+def _bring_vouched(plan: Plan, places: Places) -> None:
+    """Copy the files that no commit holds, and that are still what they were."""
+    for path, _ in plan.record.vouched:
+        recorded = expanded(path)
+        for repository, target in places.targets.items():
+            source = recorded if recorded.is_absolute() else repository.top / recorded
+            inside = places.of(source) if recorded.is_absolute() else target / recorded
+            if inside is not None and source.is_file() and not inside.exists():
+                inside.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, inside)
+                break
+
+
+def _environment(record: RecordedRun, store: Path, folders: list[str]) -> Mapping[str, str]:
+    """Return this process' environment, with the recorded threads and seeds, and no way into other code."""
+    left_out = {*_LEADING, *THREAD_VARIABLES}
+    env = {name: value for name, value in os.environ.items() if name not in left_out}
+    env |= record.variables
+    env |= {REDIRECT_VARIABLE: str(store), "PYTHONDONTWRITEBYTECODE": "1"}
+    if folders:
+        env["PYTHONPATH"] = os.pathsep.join(folders)
+    return env
+
+
+def _command(
+    call: Call, record: RecordedRun, places: Places, python: Path, workspace: Workspace
+) -> tuple[list[str | Path], list[str]]:
+    """Return the command, and the folders that Python has to import from beside its own."""
+    roles = [
+        (each.recorded.place or 0, str(target / (each.recorded.folder or ".")))
+        for each, target in places.targets.items()
+        if each.recorded.role == "path"
+    ]
+    own = [str(places.top / folder) for folder in record.import_folders]
+    if call.entry is not None:
+        specification = workspace.folder / "entry.json"
+        specification.write_text(json.dumps(_specification(call, record, places, roles, own)), encoding="utf-8")
+        # As a text and not as a file, which would be one more loaded file that no commit holds.
+        program = Path(str(call_entry.__file__)).read_text(encoding="utf-8")
+        return [python, *call.options, "-c", program, specification], []
+    arguments = [places.in_text(word) for word in call.arguments]
+    folders = [folder for _, folder in sorted(roles)] + own
+    if call.module is not None:
+        return [python, *call.options, "-m", call.module, *arguments], folders
+    if call.console_script is not None and places.of(str(call.script)) is None:
+        return [python, *call.options, python.parent / call.console_script, *arguments], folders
+    return [python, *call.options, places.in_text(str(call.script)), *arguments], folders
+
+
+def _specification(
+    call: Call, record: RecordedRun, places: Places, roles: list[tuple[int, str]], own: list[str]
+) -> dict[str, Any]:
+    """Return what ``call_entry`` needs."""
+    entry = call.entry
+    if entry is None:
+        raise TypeError("There is no entry to be called alone.")
+    file = None if entry.file is None else places.of(entry.file) or _in_main(entry.file, places)
+    script = None if call.script is None else places.in_text(call.script)
+    first = str(places.cwd(record) if script is None else (places.cwd(record) / script).parent)
+    root = import_root(entry)
+    front = [*([] if root is None else [str(places.top / root)]), first, *own]
+    return {
+        "kind": entry.kind,
+        # A script that was started with -m has a name as a module.
+        "module": entry.module or (call.module if _is_file_of(call.module, entry.file) else None),
+        "file": None if file is None else str(file),
+        "name": entry.name,
+        "arguments": places.in_value(dict(entry.arguments or {})),
+        "entry_name": record.metadata.get("entry_name"),
+        "argv": [script or str(file), *(places.in_text(word) for word in call.arguments)],
+        "paths": [*((0, folder) for folder in reversed(list(dict.fromkeys(front)))), *sorted(roles)],
+    }
+
+
+def _in_main(file: str, places: Places) -> Path:
+    path = expanded(file)
+    return path if path.is_absolute() else places.top / path
+
+
+def _is_file_of(module: str | None, file: str | None) -> bool:
+    if module is None or file is None:
+        return False
+    stem = module.replace(".", "/")
+    return Path(file).as_posix().endswith((f"{stem}.py", f"{stem}/__main__.py"))

@@ -1,0 +1,127 @@
+"""Make an environment from a record, with uv where it is there, else with venv and pip."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from gaitmap_results.exceptions import GaitmapResultsError
+from gaitmap_results.reproducing.children import Finished, run_child
+from gaitmap_results.reproducing.locking import Lock, lock_local, lock_with_pip, lock_with_uv
+from gaitmap_results.reproducing.packages import PackagePlan
+
+__all__ = ["EnvironmentBuilder", "EnvironmentFailedError", "python_of"]
+
+# What leads a Python, pip or uv into another environment.
+_LEADING: Final = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "UV_PROJECT_ENVIRONMENT")
+
+_BROUGHT_BY_VENV: Final = ("setuptools", "pip")
+
+
+class EnvironmentFailedError(GaitmapResultsError, RuntimeError):
+    """An environment could not be made; the message holds what the installer said."""
+
+
+def python_of(environment: Path) -> Path:
+    """Return the Python of an environment."""
+    return environment / "Scripts" / "python.exe" if sys.platform == "win32" else environment / "bin" / "python"
+
+
+@dataclass
+class EnvironmentBuilder:
+    """Makes one environment.
+
+    Attributes
+    ----------
+    python
+        The Python to make it with.
+    folder
+        Where it is made.
+    uv
+        The program uv; ``None`` for venv and pip.
+    """
+
+    python: Path
+    folder: Path
+    uv: str | None
+    lock: Lock | None = None
+
+    @property
+    def interpreter(self) -> Path:
+        """The Python of the environment."""
+        return python_of(self.folder / "environment")
+
+    def find(self, plan: PackagePlan) -> Lock:
+        """Ask the index for the packages of a plan; nothing is installed yet."""
+        if self.lock is None:
+            if not plan.requirements:
+                self.lock = lock_local(plan)
+            elif self.uv is not None:
+                self.lock = lock_with_uv(self.uv, plan, self.python, self.folder, _own_environment())
+            else:
+                self._make_empty()
+                self.lock = lock_with_pip(plan, self.interpreter, self.folder, _own_environment())
+        return self.lock
+
+    def make(self, plan: PackagePlan) -> Path:
+        """Install what was found, and return the Python of the environment.
+
+        Raises
+        ------
+        EnvironmentFailedError
+            If something cannot be installed.
+        """
+        lock = self.find(plan)
+        self._make_empty()
+        if self.uv is not None and plan.requirements:
+            (self.folder / "pylock.toml").write_text(lock.of_index, encoding="utf-8")
+            self._run(self._installer("sync"), self.folder / "pylock.toml")
+        else:
+            for lines, options in ((lock.requirements, ["--require-hashes"]), (lock.without_hash, [])):
+                self._install_lines(lines, options)
+        local: list[str | Path] = [each.file for each in plan.archives]
+        for project in plan.projects:
+            local += ["--editable", project.folder] if project.editable else [project.folder]
+        if local:
+            self._run(self._installer("install", "--no-deps"), *local)
+        not_recorded = [name for name in _BROUGHT_BY_VENV if name not in plan.names] if self.uv is None else []
+        if not_recorded:
+            self._run(self._installer("uninstall", "--yes"), *not_recorded)
+        return self.interpreter
+
+    def _make_empty(self) -> None:
+        target = self.folder / "environment"
+        if target.exists():
+            return
+        if self.uv is not None:
+            self._run([self.uv, "venv", "--quiet", "--no-project", "--python", self.python], target)
+        else:
+            self._run([self.python, "-m", "venv"], target)
+
+    def _install_lines(self, lines: Sequence[str], options: Sequence[str]) -> None:
+        if lines:
+            file = self.folder / "requirements.txt"
+            file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+            self._run(self._installer("install", "--no-deps"), *options, "--requirement", file)
+
+    def _installer(self, command: str, *options: str) -> list[str | Path]:
+        if self.uv is not None:
+            return [self.uv, "pip", command, "--quiet", "--python", self.interpreter, *options]
+        return [self.interpreter, "-m", "pip", command, "--quiet", "--no-input", *options]
+
+    def _run(self, command: Sequence[str | Path], *more: str | Path) -> Finished:
+        done = run_child(
+            [*command, *more], cwd=self.folder, env=_own_environment(), log=self.folder / "environment_log"
+        )
+        if done.code != 0:
+            said = "\n".join((done.errors or done.output).splitlines()[-12:])
+            raise EnvironmentFailedError(f"The recorded environment could not be made:\n{said}")
+        return done
+
+
+def _own_environment() -> Mapping[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in _LEADING}

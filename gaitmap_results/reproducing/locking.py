@@ -1,0 +1,189 @@
+"""Ask the index for the recorded packages, and write what it has as a pylock.toml (PEP 751)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from gaitmap_results.reproducing.children import run_child
+from gaitmap_results.reproducing.packages import LocalArchive, PackagePlan, Project
+from gaitmap_results.store.json_files import parse_json
+
+__all__ = ["Lock", "lock_local", "lock_with_pip", "lock_with_uv"]
+
+_MISSING: Final = (
+    re.compile(r"No matching distribution found for ([A-Za-z0-9][\w.-]*)"),
+    re.compile(r"(?:Because|and) ([A-Za-z0-9][\w.-]*) was not found in the package registry"),
+    re.compile(r"there (?:is|are) no versions? of ([A-Za-z0-9][\w.-]*?)(?:\[[^\]]*\])?(?:==|\s)"),
+    re.compile(r"(?:Because|and) ([A-Za-z0-9][\w.-]*)==\S+ (?:has no wheels|has no usable|depends on)"),
+)
+
+_HEAD: Final = ('lock-version = "1.0"', 'created-by = "gaitmap_results"')
+
+
+@dataclass(frozen=True)
+class Lock:
+    """What an index has of the recorded packages.
+
+    Attributes
+    ----------
+    text
+        The content of the pylock.toml.
+    of_index
+        The part of it that came from the index.
+    requirements
+        Lines with hashes, for pip.
+    without_hash
+        Lines that pip takes without a hash: a commit is one already.
+    missing
+        The packages that no index has, with their versions.
+    problem
+        Why the index could not be asked; ``None`` if it could.
+    """
+
+    text: str
+    of_index: str = ""
+    requirements: tuple[str, ...] = ()
+    without_hash: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+def lock_with_uv(uv: str, plan: PackagePlan, python: Path, folder: Path, env: Mapping[str, str]) -> Lock:
+    """Lock with uv, which downloads no package for that."""
+    command = [
+        uv,
+        "pip",
+        "compile",
+        "--no-deps",
+        "--generate-hashes",
+        "--no-header",
+        "--quiet",
+        "--python",
+        str(python),
+    ]
+    found, wanted = folder / "pylock.toml", folder / "requirements.in"
+    missing: list[str] = []
+    for lines in _without_missing(plan, missing):
+        wanted.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        done = run_child([*command, "-o", found, wanted], cwd=folder, env=env, log=folder / "lock")
+        if done.code == 0:
+            text = found.read_text(encoding="utf-8")
+            whole = "\n".join([text.rstrip("\n"), *_local_packages(plan), ""])
+            return Lock(whole, text, missing=tuple(missing))
+        if not _note_missing(done.errors, plan, missing):
+            return Lock("", missing=tuple(missing), problem=_last_lines(done.errors))
+    return Lock("", missing=tuple(missing))
+
+
+def lock_local(plan: PackagePlan) -> Lock:
+    """Lock packages of which none comes from an index."""
+    return Lock("\n".join([*_HEAD, *_local_packages(plan), ""]))
+
+
+def lock_with_pip(plan: PackagePlan, python: Path, folder: Path, env: Mapping[str, str]) -> Lock:
+    """Lock with the pip of an environment."""
+    report, wanted = folder / "report.json", folder / "requirements.in"
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--dry-run",
+        "--ignore-installed",
+        "--no-deps",
+        "--quiet",
+        "--no-input",
+    ]
+    missing: list[str] = []
+    for lines in _without_missing(plan, missing):
+        wanted.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        asked = [*command, "--report", report, "--requirement", wanted]
+        done = run_child(asked, cwd=folder, env=env, log=folder / "lock")
+        if done.code == 0:
+            return _lock_of_report(parse_json(report.read_bytes())["install"], plan, missing)
+        if not _note_missing(done.errors, plan, missing):
+            return Lock("", missing=tuple(missing), problem=_last_lines(done.errors))
+    return Lock("", missing=tuple(missing))
+
+
+def _without_missing(plan: PackagePlan, missing: list[str]) -> Iterator[list[str]]:
+    """Yield what to ask for, again and again with less, until the missing packages are known."""
+    known = -1
+    while len(missing) > known:
+        known = len(missing)
+        yield [line for line in plan.requirements.values() if line not in missing]
+
+
+def _note_missing(said: str, plan: PackagePlan, missing: list[str]) -> bool:
+    """Note each package that an installer did not find; return whether there was one."""
+    text = " ".join(said.split())
+    names = {_normal(found) for pattern in _MISSING for found in pattern.findall(text)}
+    new = [line for name, line in plan.requirements.items() if _normal(name) in names and line not in missing]
+    missing += new
+    return bool(new)
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _last_lines(text: str) -> str:
+    return "\n".join(text.splitlines()[-6:])
+
+
+def _lock_of_report(installed: Sequence[Mapping[str, Any]], plan: PackagePlan, missing: list[str]) -> Lock:
+    """Write the lock of what pip would install."""
+    blocks = list(_HEAD)
+    requirements, without_hash = [], []
+    for each in installed:
+        name, version = str(each["metadata"]["name"]), str(each["metadata"]["version"])
+        info = each["download_info"]
+        url, digest = str(info["url"]), info.get("archive_info", {}).get("hashes", {}).get("sha256")
+        if digest is None:
+            commit = info.get("vcs_info", {}).get("commit_id", "")
+            without_hash.append(plan.requirements.get(name, f"{name} @ git+{url}@{commit}"))
+            source = _table("vcs", type="git", url=url, **{"commit-id": commit})
+        else:
+            requirements.append(f"{name} @ {url} --hash=sha256:{digest}")
+            kind = "wheels" if url.partition("#")[0].endswith(".whl") else "sdist"
+            source = _file(kind, url, digest)
+        blocks.append("\n".join(["", "[[packages]]", f"name = {_text(name)}", f"version = {_text(version)}", source]))
+    text = "\n".join([*blocks, *_local_packages(plan), ""])
+    return Lock(text, "", tuple(requirements), tuple(without_hash), tuple(missing))
+
+
+def _local_packages(plan: PackagePlan) -> Iterator[str]:
+    """Yield a block for each package that no index was asked for."""
+    local: list[Project | LocalArchive] = [*plan.projects, *plan.archives]
+    for package in local:
+        version = [] if package.version is None else [f"version = {_text(package.version)}"]
+        yield "\n".join(["", "[[packages]]", f"name = {_text(package.name)}", *version, _local_source(package)])
+
+
+def _local_source(package: Project | LocalArchive) -> str:
+    if isinstance(package, LocalArchive):
+        return f"archive = {{ path = {_text(package.file.name)}, hashes = {{ sha256 = {_text(package.sha256)} }} }}"
+    recorded = package.repository.recorded
+    where = {"url": recorded.remote} if recorded.remote else {"path": recorded.path or "unknown"}
+    inside = {} if package.subdirectory == "." else {"subdirectory": package.subdirectory}
+    return _table("vcs", type="git", **where, **{"commit-id": package.repository.commit}, **inside)
+
+
+def _file(kind: str, url: str, digest: str) -> str:
+    # The path of a file of this machine says nothing to others.
+    where = f"path = {_text(url.rpartition('/')[2])}" if url.startswith("file:") else f"url = {_text(url)}"
+    file = f"{{ {where}, hashes = {{ sha256 = {_text(digest)} }} }}"
+    return f"{kind} = [{file}]" if kind == "wheels" else f"{kind} = {file}"
+
+
+def _table(key: str, **values: str) -> str:
+    return f"{key} = {{ {', '.join(f'{name} = {_text(value)}' for name, value in values.items())} }}"
+
+
+def _text(value: str) -> str:
+    return json.dumps(value)  # a string of JSON is one of TOML
