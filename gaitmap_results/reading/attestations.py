@@ -82,7 +82,7 @@ def reproduction_verdict(summary: RunSummary) -> str | None:
 
 def verdicts() -> Callable[[RunSummary], str | None]:
     """Return :func:`reproduction_verdict` for many runs: it looks into each results folder once."""
-    ids = lru_cache(maxsize=None)(_attested_ids)
+    ids = lru_cache(maxsize=None)(attested_ids)
 
     def verdict(summary: RunSummary) -> str | None:
         store = _store(summary)
