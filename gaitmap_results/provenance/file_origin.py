@@ -21,15 +21,15 @@ _INSTALLED = ("site-packages", "dist-packages")
 # What environments and installers themselves put beside the packages.
 _PLUMBING = ("_virtualenv.py", "__editable__", "_editable_impl_", "distutils-precedence")
 _EDITABLE_LOADERS = ("_editable.py", "_editable_loader.py", "_finder.py")
-# Tools that an IDE, a debugger or a notebook brings along.
+# What an IDE or a debugger brings along, and no installer put there; pytest, spyder-kernels and the like are packages.
 _TOOLS = frozenset(
     {
         *("debugpy", "pydevd", "_pydevd_bundle", "_pydev_bundle", "_pydevd_frame_eval", "pydevd_plugins"),
         *("pydevd_file_utils", "pydevd_tracing", "pydevd_concurrency_analyser", "pydev_ipython", "_pydev_runfiles"),
         *("pydevconsole", "pydev_console", "pycharm_matplotlib_backend", "pycharm_display", "backend_interagg"),
         *("datalore", "_jb_runner_tools", "_jb_pytest_runner", "_jb_unittest_runner", "_jb_nosetest_runner"),
-        *("teamcity", "spyder", "spyder_kernels", "spydercustomize", "_pytest", "pytest", "pluggy", "xdist"),
-        *("sitecustomize", "usercustomize", "vscode_datascience_helpers", "vscode_pytest", "pytest_runner"),
+        *("teamcity", "spyder_kernels", "spydercustomize", "vscode_datascience_helpers", "vscode_pytest"),
+        *("sitecustomize", "usercustomize"),
     }
 )
 _VERSION_FILES = frozenset({"_version.py", "version.py"})
@@ -86,8 +86,12 @@ def file_origin(file: str, module: str, changed: float) -> Origin:
                 return found
     if os.path.dirname(file) in _folders_of_commands():
         return _command(file)
-    top = module.partition(".")[0]
-    return _TOOL if top in _TOOLS or Path(file).stem in _TOOLS else _OPEN
+    return _TOOL if _top(file, module) in _TOOLS else _OPEN
+
+
+def _top(file: str, module: str) -> str:
+    """Return the name by which a file is imported, also where it was started as a program or is no module any more."""
+    return Path(file).stem if module in ("", "__main__", "__mp_main__") else module.partition(".")[0]
 
 
 def _in_library(file: str) -> str | None:

@@ -471,7 +471,7 @@ def test_no_commit_cannot_be_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "entry", ["", ".", "./", "/", "./.", "..", "../x", "a/../b", "a/..", "a\0b", 1, None, b"a", ["a"]]
+    "entry", ["", ".", "./", "/", "./.", "..", "../x", "a/../b", "a/..", "a\0b", "!*.csv", "!a", 1, None, b"a", ["a"]]
 )
 def test_refused_entries(entry: object) -> None:
     """Entries that would ignore everything, leave the repository or are no path are refused, with a reason."""

@@ -69,6 +69,16 @@ def test_folders_end_with_a_slash() -> None:
     assert not compile_pattern("/log*").match("deep/logs/")
 
 
+def test_an_absolute_pattern_of_the_repository(tmp_path: Path) -> None:
+    """A pattern that begins with the folder of the repository, as scripts build them, matches there only."""
+    base_dir = Path(os.path.realpath(tmp_path)) / "study"
+    base_dir.mkdir()
+    ignored = IgnoreList.of(check_git_dirty_ignore([f"{base_dir}/out/*.csv"]), base_dir)
+    assert ignored.covers(b"out/table.csv")
+    assert not ignored.covers(b"deep/out/table.csv")
+    assert not ignored.covers(b"out/table.txt")
+
+
 @pytest.mark.parametrize("place", ["literal", "pattern", "home", "inside", "link"])
 def test_what_is_vouched_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
     """Entries vouch for files of the repository, and absolute ones and those with ~ for files outside."""

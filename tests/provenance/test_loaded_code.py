@@ -643,6 +643,10 @@ def test_tools_around_the_run_cost_no_grade(study, tmp_path):
     assert [Path(each["path"]).parent.name for each in metadata["code"]["tooling"]] == ["pydevd_plugins"]
     for name in ("sitecustomize", "usercustomize", "debugpy", "backend_interagg"):
         assert file_origin(str(helpers / f"{name}.py"), name, 0.0).kind == "tool"
+    assert file_origin(str(helpers / "pydevd.py"), "__main__", 0.0).kind == "tool"
+    # A file of the user's that is called like one, or like a package that is installed as any other.
+    assert file_origin(str(helpers / "filters" / "debugpy.py"), "filters.debugpy", 0.0).kind == "open"
+    assert file_origin(str(helpers / "xdist.py"), "xdist", 0.0).kind == "open"
 
 
 def test_without_git_the_code_is_not_checked(study):

@@ -532,13 +532,20 @@ def _commit_nothing(project: Project) -> None:
     project.repository.commit("an empty commit")
 
 
+def _commit_new_figures(project: Project) -> None:
+    project.repository.write("figures/gait.svg", "<svg/>")
+    project.repository.commit()
+
+
 def _commit_another_run(project: Project) -> None:
     project.results = project.path / "stored"
     project.save()
     project.repository.commit()
 
 
-@pytest.mark.parametrize("change", [_commit_what_does_not_count, _commit_nothing, _commit_another_run])
+@pytest.mark.parametrize(
+    "change", [_commit_what_does_not_count, _commit_nothing, _commit_new_figures, _commit_another_run]
+)
 def test_a_commit_that_changes_no_code_is_no_change(project: Project, change: Callable[[Project], None]) -> None:
     """Results that are committed while a run goes on cost it nothing; the commit of its start is stored."""
     project.repository.write("notes/today.txt", "1")

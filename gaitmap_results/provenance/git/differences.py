@@ -94,15 +94,17 @@ def _sorted_out(processes: GitProcesses, base_dir: Path, new: list[Change]) -> t
     loaded = _loaded_files() if new else set()
     for change in new:
         files = files_in(processes, base_dir, change) if change.path.endswith(b"/") else {change.path}
-        inner = {path for path in files if _is_code(path) or os.path.realpath(base_dir / os.fsdecode(path)) in loaded}
+        inner = {path for path in files if _may_have_run(base_dir, path, loaded)}
         code |= inner
         output |= files - inner if inner else {change.path}
     return output, code
 
 
-def _is_code(path: bytes) -> bool:
+def _may_have_run(base_dir: Path, path: bytes, loaded: set[str]) -> bool:
+    name = os.fsdecode(path)
     # What git could not look into is unknown.
-    return path.endswith(b"/") or PurePosixPath(os.fsdecode(path)).suffix.lower() in _CODE
+    is_code = name.endswith("/") or PurePosixPath(name).suffix.lower() in _CODE
+    return is_code or os.path.realpath(base_dir / name) in loaded
 
 
 def _loaded_files() -> set[str]:
@@ -114,7 +116,10 @@ def _loaded_files() -> set[str]:
 def _changed_by_commits(
     processes: GitProcesses, base_dir: Path, start: str | None, end: str | None, uncounted: Uncounted
 ) -> list[bytes] | None:
-    """Return the paths in which one commit differs from another and that count; None if git could not say."""
+    """Return the paths in which one commit differs from another and that count; None if git could not say.
+
+    A file that was added was untracked before: it does not count where an untracked one would be output of the run.
+    """
     if start is None or end is None:
         return None
     options = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", "--ignore-submodules=none")
@@ -122,9 +127,9 @@ def _changed_by_commits(
         output, _ = processes.answer(processes.start(base_dir, *options, start, end, "--"))
     except GitUnreadableError:
         return None
+    loaded = _loaded_files()
     return [
-        each["path"]
-        for each in _RAW.finditer(output)
-        # A file that was added was untracked before.
-        if not uncounted.covers(each["path"], untracked=each["what"] == b"A")
+        path
+        for path, is_new in ((each["path"], each["what"] == b"A") for each in _RAW.finditer(output))
+        if not uncounted.covers(path, untracked=is_new) and (not is_new or _may_have_run(base_dir, path, loaded))
     ]

@@ -52,6 +52,8 @@ def _checked(entry: object) -> str:
     path = PurePath(entry)
     if not str(entry) or path == PurePath(path.anchor) or path.parts == ("~",):
         raise _refused(entry, "it stands for everything, so no change would count")
+    if str(entry).startswith("!"):
+        raise _refused(entry, "it starts with '!', and there are no exceptions here")
     if ".." in path.parts:
         raise _refused(entry, "it contains '..'")
     if path.anchor and not path.is_absolute():
@@ -114,6 +116,8 @@ class IgnoreList:
             real = os.path.realpath(absolute)
             if place is not None:
                 places[entry] = place
+                if entry in patterns:
+                    patterns[entry] = compile_pattern(f"/{os.fsdecode(place)}{'/' * entry.endswith('/')}")
             elif real == str(base_dir) or path_in_repository(base_dir, Path(real)) is not None:
                 raise _refused(entry, f"it contains the repository {base_dir}, so no change would count")
             else:
