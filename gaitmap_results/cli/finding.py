@@ -121,35 +121,60 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     InvalidOptionError
         If there are several.
     """
-    if len(words) == 1 and not os.path.lexists(words[0]) and len(words[0].split()) == 2:
-        words = words[0].split()
     if not 1 <= len(words) <= 2:
         raise InvalidOptionError("Name one run: its path, its id, an entry, a challenge and an entry, or @latest.")
-    if len(words) == 1 and (os.path.lexists(Path(words[0], METADATA_FILE)) or _can_only_be_a_path(words[0])):
-        return _run_at(Path(words[0]).expanduser())
+    if len(words) == 1 and (folder_of_run := _folder_of_run(words[0])) is not None:
+        return _run_at(folder_of_run)
     try:
         folder = existing_results_folder(results)
     except (NoResultsFolderError, RunNotFoundError) as error:
         raise type(error)(f"{_no_such_path(words)}{error}") from error
     runs, _ = scan(folder)
+    words = _split(words, runs)
     challenge, word = words if len(words) == 2 else (None, words[0])
     of_challenge = named_challenges(runs, challenge)
-    if challenge is None and (found := _by_id(runs, word)):
+    if challenge is None and not _is_entry(word, runs) and (found := _by_id(runs, word)):
         return _only(found, word)
     if runs and not of_challenge:
         known = sorted({each.challenge_name for each in runs})
         raise RunNotFoundError(f"No challenge matches {challenge!r} in {folder}. Challenges there:{_listed(known)}")
     matching = of_challenge if word == _LATEST else _by_entry(of_challenge, word, folder)
     if not matching:
-        known = sorted({entry_text(each.entry) for each in of_challenge})
-        what = f"Entries there:{_listed(known)}" if known else "There is no run in it."
-        raise RunNotFoundError(f"{_no_such_path(words)}No run matches {' '.join(words)!r} in {folder}. {what}")
+        said = f"{_no_such_path(words)}No run matches {' '.join(words)!r} in {folder}."
+        raise RunNotFoundError(f"{said} {_what_is_there(word, of_challenge, runs)}")
     return max(matching, key=by_start)
 
 
-def _can_only_be_a_path(word: str) -> bool:
+def _folder_of_run(word: str) -> Path | None:
+    """Return the folder that a word names, if it is a run's, its metadata.json is named, or it can only be a path."""
+    path = Path(word).expanduser()
+    if path.name == METADATA_FILE and os.path.lexists(path):
+        return path.parent
     # No entry's name begins with a dot.
-    return Path(word).is_absolute() or word.startswith((".", "~"))
+    is_path = os.path.lexists(path / METADATA_FILE) or path.is_absolute() or word.startswith((".", "~"))
+    return path if is_path else None
+
+
+def _split(words: Sequence[str], runs: Sequence[RunSummary]) -> Sequence[str]:
+    """Return a challenge and an entry that stand in one word; the name of an entry may have a blank in it, too."""
+    parts = words[0].split() if len(words) == 1 else []
+    return parts if len(parts) == 2 and not _by_name(runs, words[0]) else words
+
+
+def _is_entry(word: str, runs: Sequence[RunSummary]) -> bool:
+    return any(entry_text(each.entry) == word for each in runs)
+
+
+def _what_is_there(word: str, of_challenge: Sequence[RunSummary], runs: Sequence[RunSummary]) -> str:
+    """Return what could be named instead of a word that matches no run."""
+    inside = [each for each in runs if Path(word).is_dir() and each.path.is_relative_to(Path(word).resolve())]
+    if inside and len(inside) < len(runs):
+        return f"Runs in the folder {word}:{_listed([each.folder for each in inside])}"
+    if named := named_challenges(runs, word):
+        names = sorted({f"{each.challenge_name} {entry_text(each.entry)}" for each in named})
+        return f"It is the name of a challenge; name an entry, too:{_listed(names)}"
+    known = sorted({entry_text(each.entry) for each in of_challenge})
+    return f"Entries there:{_listed(known)}" if known else "There is no run in it."
 
 
 def _no_such_path(words: Sequence[str]) -> str:
@@ -196,11 +221,15 @@ def _only(found: Sequence[RunSummary], word: str) -> RunSummary:
     return found[0]
 
 
-def _by_entry(runs: Sequence[RunSummary], word: str, folder: Path) -> list[RunSummary]:
-    """Return the runs of the one entry with this name, else of the one whose name it is a part of."""
+def _by_name(runs: Sequence[RunSummary], word: str) -> list[RunSummary]:
     name = word.strip("/")
     exact = [each for each in runs if entry_text(each.entry) == name]
-    matching = exact or [each for each in runs if name.casefold() in entry_text(each.entry).casefold()]
+    return exact or [each for each in runs if name.casefold() in entry_text(each.entry).casefold()]
+
+
+def _by_entry(runs: Sequence[RunSummary], word: str, folder: Path) -> list[RunSummary]:
+    """Return the runs of the one entry with this name, else of the one whose name it is a part of."""
+    matching = _by_name(runs, word)
     entries = sorted({f"{each.challenge_name} {entry_text(each.entry)}" for each in matching})
     if len(entries) > 1:
         raise InvalidOptionError(

@@ -101,6 +101,24 @@ def test_no_match_names_what_is_there(words, said, results):
         assert "Entries there:\n  gaitmap/ionescu" in done.err
 
 
+def test_names_with_a_blank_and_names_that_look_like_ids(results):
+    """The name of an entry may have a blank in it, or be the beginning of a run's id; it is found all the same."""
+    write_run(results, "gait madgwick", run_id="99990000-0000")
+    write_run(results, "aaaa", run_id="88880000-0000")
+    assert found("gait madgwick") == found("t mad") == found("gait_lab.Challenge", "gait madgwick") == "99990000"
+    assert found("aaaa") == "88880000"
+
+
+def test_what_names_no_run_says_what_to_name(results):
+    """A challenge, or a folder with runs in it, is answered with the entries or the runs; metadata.json is a run's."""
+    (path,) = results.glob("*/*/gaitmap/ionescu/*")
+    for word, said in (("Challenge", "name an entry, too"), (str(path.parent.relative_to(results.parent)), str(path))):
+        done = in_process("show", word, "--results", "results")
+        assert done.code == 1
+        assert said in done.err
+    assert found(str(path / "metadata.json")) == "bbbb0000"
+
+
 def test_a_folder_of_the_same_name_hides_no_entry(results, tmp_path):
     """A folder that is no run does not stand in the way of an entry with its name."""
     (tmp_path / "shin").mkdir()
