@@ -26,10 +26,10 @@ _ID_LENGTH = 8
 _COMMIT_LENGTH = 7
 _COLUMNS = ("entry_name", "run_start_datetime", "runtime", "kind", "debug_reasons", "git_commit_hash", "run_id")
 _HEADINGS = tuple(HEADINGS[name] for name in _COLUMNS)
-_RUNTIME, _REASONS = _COLUMNS.index("runtime"), _COLUMNS.index("debug_reasons")
+_RUNTIME, _REASONS, _COMMIT = (_COLUMNS.index(name) for name in ("runtime", "debug_reasons", "git_commit_hash"))
 _GAP = 2
 _MIN_ENTRY = 20
-_MIN_REASONS = 12
+_MIN_REASONS = 9
 
 
 @click.command(
@@ -182,6 +182,8 @@ def _show(runs: Sequence[RunSummary], folder: Path, kinds: Sequence[str], means:
     if at_terminal():
         entries = len({(summary.challenge_name, summary.entry) for summary in runs})
         total = f"{counted(len(runs), 'run')} of {counted(entries, 'entry', 'entries')} in {folder}"
+        if hidden := [heading for heading, width in zip(headings, widths, strict=True) if not width]:
+            output.print(f"\nA wider terminal also shows {', '.join(hidden)}", style="dim", soft_wrap=True)
         output.print(f"\n{one_line(total)}", style="dim", soft_wrap=True)
 
 
@@ -192,12 +194,19 @@ def _need_seconds(runs: Sequence[RunSummary]) -> bool:
 
 
 def _fitted(widths: list[int], width: int) -> list[int]:
-    """Return the widths of the columns at a terminal: reasons are cut first, then entries get lines of their own."""
+    """Return the widths of the columns at a terminal.
+
+    Entries get lines of their own and reasons are cut, before columns are left out, which then have no width.
+    """
     too_wide = sum(widths) + _GAP * (len(widths) - 1) - width
     fitted = list(widths)
     for column, least in ((0, _MIN_ENTRY), (_REASONS, _MIN_REASONS)):
         fitted[column] = max(min(fitted[column], least), fitted[column] - max(too_wide, 0))
         too_wide -= widths[column] - fitted[column]
+    for column in (_COMMIT, _RUNTIME, len(_COLUMNS)):
+        if too_wide > 0 and column < len(fitted):
+            too_wide -= fitted[column] + _GAP
+            fitted[column] = 0
     return fitted
 
 
@@ -230,6 +239,7 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     padded = [
         _cut(cell, width).rjust(width) if column == _RUNTIME else _cut(cell, width).ljust(width)
         for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        if width
     ]
     return (" " * _GAP).join(padded).rstrip()
 

@@ -61,6 +61,16 @@ def test_reasons_have_a_column(results):
     assert "git.change" in narrow.out
 
 
+def test_a_narrow_terminal_leaves_columns_out(results):
+    """What does not fit into the width of a usual terminal is left out, the least important first, and named."""
+    narrow = at_terminal("list", results, columns=80)
+    wide = [line for line in narrow.lines[:-1] if len(line) > 80 and "aaaa" not in line]
+    assert wide == []
+    assert "59a7855" not in narrow.out
+    assert "A wider terminal also shows Commit" in narrow.out
+    assert "A wider terminal" not in at_terminal("list", results, columns=160).out + piped("list", results).out
+
+
 def test_ids_are_complete_in_a_pipe(results):
     """A script that searches for an id finds it; a terminal shows the beginning, which is enough for every command."""
     listed = json.loads(piped("list", results, "--json").out)
