@@ -159,7 +159,7 @@ def missing(entry_name: object, failed: Sequence[Any] = (), under_way: Sequence[
         names = ", ".join(dict.fromkeys(type(challenge).__qualname__ for challenge in failed))
         return NoChallengeError(
             f"The block of {entry_name!r} ended, but `run` raised in every challenge that ran in it ({names}); there "
-            "are not results to save."
+            "are no results to save."
         )
     return NoChallengeError(f"The block of {entry_name!r} ended, but no challenge ran in it. {HOW_TO_NAME_A_CHALLENGE}")
 

@@ -174,6 +174,26 @@ def test_every_debug_reason_is_explained():
     assert [name for name, text in explained.items() if "**Fix:**" not in text] == []
 
 
+@pytest.mark.parametrize("page", ["debug_reasons", "errors"])
+def test_messages_can_be_searched_for(page):
+    """The pages of reasons and errors quote what a user sees, as the source says it; each reason has a quote."""
+    sources = [ast.parse(file.read_text(encoding="utf-8")) for file in PACKAGE.rglob("*.py")]
+    nodes = [node for tree in sources for node in ast.walk(tree)]
+    said = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    for node in nodes:
+        if isinstance(node, ast.JoinedStr):
+            said.append("".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values))
+    text = "\n".join(said)
+    quotes = {
+        name: re.findall(r"“(.+?)”", " ".join(match[1].split()))
+        for name, section in sections(f"reference/{page}.md").items()
+        if (match := re.search(r"\*\*You see:\*\*(.+?)(?:\n\n|\Z)", section, re.DOTALL))
+    }
+    unknown = [quote for found in quotes.values() for quote in found if quote.strip("… ") not in text]
+    assert unknown == []
+    assert len(quotes) >= (12 if page == "debug_reasons" else 20)
+
+
 def test_every_key_of_the_config_is_explained():
     """The page of the config has each key, each default that is one, and each variable."""
     text = (DOCS / "reference" / "config.md").read_text(encoding="utf-8")
