@@ -90,7 +90,7 @@ def file_origin(file: str, module: str, changed: float) -> Origin:
 
 
 def _top(file: str, module: str) -> str:
-    """Return the name by which a file is imported, also where it was started as a program or is no module any more."""
+    """Return the name by which a file is imported, also where it was started as a program or is no longer a module."""
     return Path(file).stem if module in ("", "__main__", "__mp_main__") else module.partition(".")[0]
 
 

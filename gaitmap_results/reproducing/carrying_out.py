@@ -1,4 +1,4 @@
-"""Run a planned reproduction in temporary folders, of which nothing is left behind."""
+"""Run a planned reproduction in temporary folders, and leave nothing behind."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def lock_with_uv(uv: str, plan: PackagePlan, python: Path, folder: Path, env: Ma
 
 
 def lock_local(plan: PackagePlan) -> Lock:
-    """Lock packages of which none comes from an index."""
+    """Lock packages, none of them from an index."""
     return Lock("\n".join([*_HEAD, *_local_packages(plan), ""]))
 
 

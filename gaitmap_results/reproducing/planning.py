@@ -102,7 +102,7 @@ def _refusals(summary: RunSummary) -> Iterator[str]:
         codes = ", ".join(summary.debug_reasons) or "no reason is stored"
         yield f"It is a debug run ({codes}): nobody can tell which code made it. Record an official run."
     elif summary.git_dirty:
-        yield "There were uncommitted changes, which the commit does not hold. Commit, and record it again."
+        yield "There were uncommitted changes. Commit them, and record it again."
     verified = verify_run(summary.path)
     if verified.status not in ("intact", "no manifest"):
         yield f"Its files are not what was published ({verified.status}). See gaitmap-results verify."
@@ -175,7 +175,7 @@ def _find_python(plan: Plan, given: str | Path | None) -> None:
     if given is not None:
         plan.python = look_at(given)
         if plan.python is None:
-            plan.problems.append(f"{given} is no Python that can be run.")
+            plan.problems.append(f"{given} is not a Python that can be run.")
     else:
         plan.python = find_python(record.python, record.implementation)
         if plan.python is None:

@@ -161,7 +161,7 @@ class RecordedRun:
 
     @property
     def sources(self) -> Mapping[str, Mapping[str, Any]]:
-        """Where packages came from that are no releases of an index."""
+        """Where packages came from that are not releases of an index."""
         found = self._part("system_info").get("packages_direct_url")
         items = found.items() if isinstance(found, dict) else ()
         return {str(name): each for name, each in items if isinstance(each, dict)}

@@ -201,7 +201,7 @@ def _of_kind(value: Any, *kinds: type) -> Any:
 
 def _count(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_COUNT:
-        raise TypeError(f"{safe_repr(value, _MAX_SHOWN)} is no number of a fold, or of data points")
+        raise TypeError(f"{safe_repr(value, _MAX_SHOWN)} is not the number of a fold, or of data points")
     return value
 
 
