@@ -15,17 +15,15 @@ from gaitmap_results.challenge import RunTimes, check_challenge
 from gaitmap_results.exceptions import GaitmapResultsError, NoChallengeError, SaveFailedWarning
 from gaitmap_results.recording import candidates
 from gaitmap_results.recording.author_files import AuthorFiles
+from gaitmap_results.recording.block_folders import BlockFolders
 from gaitmap_results.recording.failure import describe_failure, status_of
 from gaitmap_results.recording.observed_call import ObservedCall
 from gaitmap_results.recording.stray_runs import StrayRuns
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.finished_run import FinishedRun, keep_run
 from gaitmap_results.saving.metadata import MetadataBuilder
-from gaitmap_results.saving.opening import open_staging, open_staging_somewhere
 from gaitmap_results.saving.refused_save import keep_refused
-from gaitmap_results.store.heartbeat import beat
 from gaitmap_results.store.layout import UNFINISHED_DIR
-from gaitmap_results.store.staging import Staging
 from gaitmap_results.user_code.user_warnings import warn_user
 
 __all__ = ["BlockRuns"]
@@ -48,6 +46,8 @@ class BlockRuns:
         Challenges that the user saved with ``save_run``.
     nested_saved
         Challenges that blocks inside of this one saved.
+    folders
+        Their folders in ``.unfinished``.
     files
         The author's own files.
     strays
@@ -68,8 +68,6 @@ class BlockRuns:
         self.under_way: list[ObservedCall] = []
         self.entry_name = entry_name
         self._runs: list[FinishedRun] = []
-        self._stagings: list[Staging] = []
-        self._first: Staging | None = None
         self._is_closed = False
         self._lock = threading.RLock()
 
@@ -89,14 +87,9 @@ class BlockRuns:
             If the results folder cannot be written.
         """
         self._metadata = metadata
-        self.strays = StrayRuns(metadata, self._open_another)
-        self._first = open_staging(
-            metadata.plan, metadata.provenance, block_id=metadata.block_id, custom_metadata=custom_metadata
-        )
-        # A kill inside of `run` then leaves a journal that says which code ran, and where.
-        self._first.note(durable=False, metadata=metadata.build_start(self._first.run_id))
-        self._stagings.append(self._first)
-        self.files = AuthorFiles(self._first, self._another)
+        self.folders = BlockFolders(metadata, custom_metadata)
+        self.strays = StrayRuns(metadata, self.folders.open_another)
+        self.files = AuthorFiles(self.folders.first, self.folders.another)
         self.named.open()
 
     def begin(self, challenge: Any, call: ObservedCall) -> None:
@@ -111,8 +104,7 @@ class BlockRuns:
         self._metadata.plan.check_paths(name, version)
         if self._is_own_process():
             with self._lock:
-                if self._first is not None:
-                    self._first.note(durable=False, challenge_name=name, challenge_version=version)
+                self.folders.note_challenge(name, version)
                 self.under_way.append(call)
                 for run in self._of(challenge):
                     run.was_superseded = True
@@ -120,9 +112,8 @@ class BlockRuns:
     def fail(self, challenge: Any, call: ObservedCall) -> None:
         """Learn that the ``run`` of a challenge raised: what it holds is not saved, even if the block goes on."""
         if self._is_own_process():
-            with self._lock:
-                self._forget(call)
-                self.failed.append(challenge)
+            self._forget(call)
+            self.failed.append(challenge)
 
     def stop(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:
         """Learn that a ``run`` was stopped before its end, as a generator can be: keep what it holds."""
@@ -137,12 +128,17 @@ class BlockRuns:
         if not self._is_own_process():  # its locks may have been held by another thread at the fork
             self.strays.keep(challenge, times, f"{call.name} was called in a process forked from that of its block")
             return
+        try:
+            self._keep_finished(challenge, times, call)
+        finally:
+            self._forget(call)  # not before: a block that ends meanwhile waits for what is under way
+
+    def _keep_finished(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:
         name = self._check(challenge)
+        if name is None:
+            return
+        run = FinishedRun(challenge, ChallengeFacts.not_asked(*name), times)
         with self._lock:
-            self._forget(call)
-            if name is None:
-                return
-            run = FinishedRun(challenge, ChallengeFacts.not_asked(*name), times)
             is_late = self._is_closed
             if not is_late:
                 self.failed = candidates.without(self.failed, [challenge])
@@ -163,7 +159,8 @@ class BlockRuns:
         return os.getpid() == self.owner_pid
 
     def _forget(self, call: ObservedCall) -> None:
-        self.under_way = [other for other in self.under_way if other is not call]
+        with self._lock:
+            self.under_way = [other for other in self.under_way if other is not call]
 
     def keep(self, run: FinishedRun) -> None:
         """Write the core results of a run, into the folder that was opened with the block or another one.
@@ -173,7 +170,7 @@ class BlockRuns:
         SaveError
             If that fails.
         """
-        keep_run(run, self._metadata, self._take)
+        keep_run(run, self._metadata, self.folders.take)
 
     def core_results_of(self, challenge: Any) -> Path | None:
         """Return the folder with the core results of a challenge's last run, if this block has stored them."""
@@ -213,6 +210,8 @@ class BlockRuns:
         """
         for call in list(self.under_way):
             call.settle()
+            if call.stands_still:
+                self.strays.keep_half(call.challenge, call.times(), f"{call.name} had not ended with its block")
         with self._lock:
             self._is_closed = True
             observed = list(self._runs)
@@ -240,14 +239,11 @@ class BlockRuns:
         if found or own or self.nested_saved:
             return self._as_runs(found, times)
         in_frame = self.named.in_calling_frame(since)
-        if in_frame and self.strays.kept_by_children(self._run_ids()):
+        if in_frame and self.strays.kept_by_children(self.folders.run_ids()):
             # Where a child ran the challenge, the parent's object has not run, and holds what it was made with.
             in_frame = self.named.with_new_times(in_frame)
         around = self._as_runs(in_frame, times)
         return around if len(around) < 2 else self._the_only_one(around)
-
-    def _run_ids(self) -> set[str]:
-        return {staging.run_id for staging in self._stagings}
 
     def _the_only_one(self, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
         """Return the only challenge that has results to save, or keep those of all and ask for its name."""
@@ -262,7 +258,7 @@ class BlockRuns:
         kept = []
         for run in runs:
             try:
-                keep_run(run, self._metadata, self._another)
+                keep_run(run, self._metadata, self.folders.another)
             except GaitmapResultsError as error:
                 if isinstance(error.__cause__, AttributeError):  # what `run` would have set is missing
                     run.discard()
@@ -306,45 +302,19 @@ class BlockRuns:
 
     def missing(self) -> NoChallengeError:
         """Return the error for a block without a run to save; it names whatever is kept."""
-        kept = self.strays.error(self.entry_name, self._run_ids())
-        return kept or candidates.missing(self.entry_name, self.failed, [call.name for call in self.under_way])
+        under_way = [call.name for call in self.under_way]
+        kept = self.strays.error(self.entry_name, self.folders.run_ids(), under_way)
+        return kept or candidates.missing(self.entry_name, self.failed, under_way)
+
+    def any_seen(self) -> bool:
+        """Say whether any challenge was seen running."""
+        return bool(self._runs or self.under_way or self.failed or self.refused)
 
     def any_kept(self) -> bool:
         """Say whether the results of any run are on the disk."""
         return any(run.is_kept for run in self._runs)
 
-    def _take(self) -> Staging:
-        """Return the folder that was opened with the block, or another one if that is taken."""
-        with self._lock:
-            first, self._first = self._first, None
-        return first if first is not None else self._another()
-
-    def _another(self) -> Staging:
-        staging = self._open_another()
-        self._stagings.append(staging)
-        return staging
-
-    def _open_another(self) -> Staging:
-        """Return a new folder; where the results folder cannot be written any more, in a rescue folder."""
-        metadata = self._metadata
-        return open_staging_somewhere(metadata.plan, metadata.provenance, block_id=metadata.block_id)
-
     def withdraw_first(self) -> None:
         """Delete the folder that was opened with the block, if no challenge has used it and it holds no files."""
-        first = self._first
-        try:
-            if first is not None and not self.files.are_left_over() and first.is_empty():
-                first.discard()
-                self._first = None
-        except OSError as error:
-            _logger.warning("The folder %s is not needed, but could not be removed: %s", first and first.folder, error)
-
-    def beat(self) -> None:
-        """Give a sign of life of all of them; their journals may be moved or deleted meanwhile."""
-        for staging in list(self._stagings):
-            beat(staging.journal.path)
-
-    def note(self, **changes: Any) -> None:
-        """Change what the journals say of the runs that are neither published nor deleted."""
-        for staging in list(self._stagings):
-            staging.note(**changes)
+        if not self.folders.first_is_taken() and not self.files.are_left_over():
+            self.folders.withdraw_first()

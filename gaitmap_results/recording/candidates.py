@@ -134,11 +134,12 @@ def in_children(entry_name: object, kept: Sequence[Path]) -> NoChallengeError:
     )
 
 
-def stopped(entry_name: object, kept: Sequence[Path]) -> NoChallengeError:
-    """Return the error for a block whose challenges were stopped before their end."""
+def stopped(entry_name: object, kept: Sequence[Path], under_way: Sequence[str] = ()) -> NoChallengeError:
+    """Return the error for a block whose challenges were stopped, or left alone, before their end."""
+    what = f"while {', '.join(under_way)} had not" if under_way else "but every run in it was stopped before its end"
     return NoChallengeError(
-        f"The block of {entry_name!r} ended, but every run of a challenge in it was stopped before its end. What they "
-        f"held by then is kept in {_listed(kept)}. Take all items of a `run` that is a generator.",
+        f"The block of {entry_name!r} ended {what}. What the challenges held by then is kept in {_listed(kept)}. Take "
+        "all items of a `run` that is a generator or another iterator inside of the block.",
         paths=kept,
     )
 

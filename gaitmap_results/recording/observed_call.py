@@ -7,16 +7,23 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timezone
-from types import GeneratorType
 from typing import Any, Protocol
 
 from gaitmap_results.challenge import RunTimes
+from gaitmap_results.user_code.remaining_work import (
+    error_of_work,
+    follow_work,
+    is_done,
+    is_suspended,
+    kind_of_work,
+    replace_work_in,
+)
 from gaitmap_results.user_code.stepping import stepped, stepped_async
-from gaitmap_results.user_code.wrapping import wrap_awaitable
+from gaitmap_results.user_code.wrapping import wrap_awaitable, wrap_iterator
 
 __all__ = ["ObservedCall", "Runs", "is_running"]
 
@@ -68,7 +75,10 @@ class ObservedCall:
         self.challenge = challenge
         self._own_times_before = RunTimes.of_challenge(challenge)
         self._start: datetime | None = None
-        self._future: Any = None
+        # What has not ended: the call itself, then the parts of what it gave back that have work to do.
+        self._n_open = 1
+        self._goes_on: list[Any] = []
+        self._has_steps = False
         self._has_ended = False
         self._lock = threading.RLock()
 
@@ -79,50 +89,57 @@ class ObservedCall:
 
     def follow(self, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call ``run`` and return what it returns, or the like of that, which tells when it has ended."""
-        if inspect.iscoroutinefunction(run) or inspect.isgeneratorfunction(run) or inspect.isasyncgenfunction(run):
-            return self._follow_returned(run(*args, **kwargs))  # nothing of it has run yet
-        self._begin()
+        if not (
+            inspect.iscoroutinefunction(run) or inspect.isgeneratorfunction(run) or inspect.isasyncgenfunction(run)
+        ):
+            self._begin()
         try:
             with self._inside():
                 returned = run(*args, **kwargs)
         except BaseException:
-            self._fail()
+            if self._start is not None:
+                self._fail()
             raise
-        followed = self._follow_returned(returned)
-        if followed is returned and self._future is None:
-            self._finish()
-        return followed
+        if returned is not self.challenge:
+            kind = kind_of_work(returned)
+            follow = self._follow_part
+            returned = replace_work_in(returned, follow) if kind is None else follow(returned, kind)
+        self._end_part()
+        return returned
 
     def settle(self) -> None:
-        """End the run if its future is done; that may be told by a thread which has not been awake since."""
-        future = self._future
-        if future is not None and future.done():
-            self._settle(future)
+        """End the run if what goes on by itself is done; that may be told by a thread that has not been awake since."""
+        with self._lock:  # which that thread holds until the results are on the disk
+            for work in list(self._goes_on):
+                self._settle(work)
 
-    def _follow_returned(self, returned: Any) -> Any:
-        """Return what stands for the rest of a run: the same kind of object, which does the same."""
-        if inspect.iscoroutine(returned):
-            return _named_like(returned, self._await(returned))
-        if isinstance(returned, GeneratorType) and not returned.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE:
-            return _named_like(returned, self._iterate(returned))
-        if inspect.isasyncgen(returned):
-            return _named_like(returned, stepped_async(returned, self._whole(), self._inside))
-        if returned is self.challenge:
-            return returned
-        if callable(getattr(returned, "add_done_callback", None)) and callable(getattr(returned, "done", None)):
-            self._future = returned
-            returned.add_done_callback(self._settle)
-        elif inspect.isawaitable(returned):
-            return wrap_awaitable(returned, self._await)
-        return returned
+    @property
+    def stands_still(self) -> bool:
+        """Whether it has begun and waits for its next step; it may go on later, or never."""
+        return self._has_steps and not self._has_ended and self._start is not None
+
+    def _follow_part(self, part: Any, kind: str) -> Any:
+        """Return what stands for work that is left to do: the same kind of object, which does the same."""
+        with self._lock:
+            self._n_open += 1
+            self._has_steps = self._has_steps or is_suspended(kind)
+        if kind == "coroutine":
+            return _named_like(part, self._await(part))
+        if kind == "awaitable":
+            return wrap_awaitable(part, self._await)
+        if kind == "generator":
+            return _named_like(part, stepped(part, self._whole(), self._inside))
+        if kind == "async generator":
+            return _named_like(part, stepped_async(part, self._whole(), self._inside))
+        if kind == "iterator":
+            return wrap_iterator(part, lambda items: stepped(items, self._whole(), self._inside))
+        self._goes_on.append(part)
+        follow_work(part, self._settle, self._end_work)
+        return part
 
     async def _await(self, awaitable: Any) -> Any:
         with self._whole(), self._inside():
             return await awaitable
-
-    def _iterate(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        with self._whole():
-            return (yield from stepped(generator, self._inside))
 
     @contextmanager
     def _inside(self) -> Iterator[None]:
@@ -145,7 +162,7 @@ class ObservedCall:
         except BaseException:
             self._fail()
             raise
-        self._finish()
+        self._end_part()
 
     def _begin(self) -> None:
         if self._start is None:
@@ -153,37 +170,46 @@ class ObservedCall:
             self._start = datetime.now(timezone.utc)
             self._clock = time.perf_counter()
 
-    def _settle(self, future: Any) -> None:
-        with self._lock:  # whoever comes second waits until the results are on the disk
-            if self._has_ended:
-                return
-            error = None if future.cancelled() else future.exception()
-            if error is not None:
-                _logger.info("%s ended with %s: %s", self.name, type(error).__name__, error)
-            if error is not None or future.cancelled():
-                self._fail()
-            else:
-                self._finish()
+    def _settle(self, work: Any) -> None:
+        if is_done(work):  # who waits may have given up
+            self._end_work(work, error_of_work(work))
 
-    def _finish(self) -> None:
-        if self._has_ended:
-            return
-        self._has_ended = True
-        self._runs.finish(self.challenge, self._times(), self)
+    def _end_work(self, work: Any, error: BaseException | None = None) -> None:
+        with self._lock:
+            if not any(other is work for other in self._goes_on):
+                return
+            self._goes_on = [other for other in self._goes_on if other is not work]
+            if error is None:
+                self._end_part()
+            else:
+                _logger.info("%s ended with %s: %s", self.name, type(error).__name__, error)
+                self._fail()
+
+    def _end_part(self) -> None:
+        with self._lock:
+            self._n_open -= 1
+            if self._n_open or self._has_ended:
+                return
+            self._begin()  # unless a decorator has turned a generator function into a plain one
+            self._has_ended = True
+            self._runs.finish(self.challenge, self.times(), self)
 
     def _fail(self) -> None:
-        self._has_ended = True
-        self._runs.fail(self.challenge, self)
+        if not self._has_ended:
+            self._has_ended = True
+            self._runs.fail(self.challenge, self)
 
     def _stop(self) -> None:
         """Tell that a generator was closed before its end; what it holds is half a result."""
+        if self._has_ended:
+            return
         self._has_ended = True
         if sys.is_finalizing():
             self._runs.fail(self.challenge, self)
         else:
-            self._runs.stop(self.challenge, self._times(), self)
+            self._runs.stop(self.challenge, self.times(), self)
 
-    def _times(self) -> RunTimes:
+    def times(self) -> RunTimes:
         """Return the times that the challenge measured itself in this run, else those of this call."""
         runtime = time.perf_counter() - self._clock
         observed = RunTimes(self._start, datetime.now(timezone.utc), runtime, "observed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -15,6 +14,7 @@ from gaitmap_results.recording.observed_call import ObservedCall, Runs, is_runni
 from gaitmap_results.recording.stray_runs import UnclearRuns
 from gaitmap_results.saving.seen_times import remember_times
 from gaitmap_results.user_code import open_blocks as _open_blocks
+from gaitmap_results.user_code.remaining_work import kind_of_work
 from gaitmap_results.user_code.user_warnings import warn_user
 from gaitmap_results.user_code.wrapping import wrap_method
 
@@ -112,7 +112,7 @@ def _run_unrecorded(wrapped: Callable[..., Any], instance: Any, args: tuple[Any,
     """Run a challenge outside of every block; ``save_run`` may follow and needs to know when that was."""
     start, clock = datetime.now(timezone.utc), time.perf_counter()
     returned = wrapped(*args, **kwargs)
-    if not (inspect.isawaitable(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned)):
+    if returned is instance or kind_of_work(returned) is None:
         runtime = time.perf_counter() - clock
         remember_times(instance, RunTimes(start, datetime.now(timezone.utc), runtime, "observed"))
     return returned

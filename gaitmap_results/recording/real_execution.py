@@ -9,13 +9,14 @@ import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from types import FunctionType, GeneratorType, MethodType
-from typing import Any
+from types import FunctionType, MethodType
+from typing import Any, Final
 
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.user_code import open_blocks as _open_blocks
-from gaitmap_results.user_code.stepping import stepped_async
-from gaitmap_results.user_code.wrapping import wrap_awaitable
+from gaitmap_results.user_code.remaining_work import kind_of_work
+from gaitmap_results.user_code.stepping import stepped, stepped_async
+from gaitmap_results.user_code.wrapping import wrap_awaitable, wrap_iterator
 
 __all__ = ["run_in_block"]
 
@@ -53,28 +54,16 @@ def _refuse_wrong_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[s
 
 def _rest_of(recorder: Recorder, block: ExitStack, function: Any, returned: Any) -> Any:
     """Return what stands for the rest of a plain function around others, or ``None`` if nothing is left to do."""
-    is_future = callable(getattr(returned, "add_done_callback", None)) and callable(getattr(returned, "done", None))
-    if is_future and not isinstance(returned, type):
-        _open_blocks.leave(recorder)
-        recorder.paused_in = threading.get_ident()
-        kept = block.pop_all()
-        returned.add_done_callback(lambda future: _settle(recorder, kept, future))
-        return returned
-    follow: Callable[[Recorder, AbstractContextManager[Any], Any], Any]
-    if inspect.iscoroutine(returned):
-        follow = _await_rest
-    elif isinstance(returned, GeneratorType) and not returned.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE:
-        follow = _iterate
-    elif inspect.isasyncgen(returned):
-        follow = _iterate_async
-    elif inspect.isawaitable(returned):
-        follow = _await_other
-    else:
+    kind = kind_of_work(returned)
+    if kind is None or kind == "background" or (kind == "iterator" and recorder.runs.any_seen()):
         return None
     _open_blocks.leave(recorder)
     recorder.paused_in = threading.get_ident()
     kept = block.pop_all()
-    rest = _named_like(function, follow(recorder, kept, returned))
+    if kind == "future":
+        returned.add_done_callback(lambda future: _settle(recorder, kept, future))
+        return returned
+    rest = _named_like(function, _FOLLOW[kind](recorder, kept, returned))
     weakref.finalize(rest, _abandon, recorder, kept)
     return rest
 
@@ -126,37 +115,31 @@ def _between_steps(recorder: Recorder, block: AbstractContextManager[Any]) -> It
 def _iterate(
     recorder: Recorder, block: AbstractContextManager[Any], generator: Generator[Any, Any, Any]
 ) -> Generator[Any, Any, Any]:
-    """Run a generator as its user does."""
-    closed_with: Any = None
-    try:
-        with _between_steps(recorder, block):
-            step: Callable[..., Any] = generator.send
-            argument: Any = None
-            while True:
-                try:
-                    with _open_blocks.entered(recorder):
-                        item = step(argument)
-                except StopIteration as end:
-                    recorder.offer(returned=end.value)
-                    return end.value
-                try:
-                    argument, step = (yield item), generator.send
-                except GeneratorExit:
-                    with _open_blocks.entered(recorder):
-                        closed_with = generator.close()  # type: ignore[func-returns-value]  # a value since Python 3.13
-                    raise
-                except BaseException as error:  # noqa: BLE001 - what the user throws into the generator is its own
-                    argument, step = error, generator.throw
-    except GeneratorExit:
-        if closed_with is None:
-            raise
-        return closed_with
+    return stepped(
+        generator,
+        _between_steps(recorder, block),
+        lambda: _open_blocks.entered(recorder),
+        lambda value: recorder.offer(returned=value),
+    )
 
 
 def _iterate_async(
     recorder: Recorder, block: AbstractContextManager[Any], generator: AsyncGenerator[Any, Any]
 ) -> AsyncGenerator[Any, Any]:
     return stepped_async(generator, _between_steps(recorder, block), lambda: _open_blocks.entered(recorder))
+
+
+def _iterate_other(recorder: Recorder, block: AbstractContextManager[Any], iterator: Any) -> Any:
+    return wrap_iterator(iterator, lambda items: _iterate(recorder, block, items))
+
+
+_FOLLOW: Final[dict[str, Callable[[Recorder, AbstractContextManager[Any], Any], Any]]] = {
+    "coroutine": _await_rest,
+    "awaitable": _await_other,
+    "generator": _iterate,
+    "async generator": _iterate_async,
+    "iterator": _iterate_other,
+}
 
 
 def _named_like(function: Any, running: Any) -> Any:

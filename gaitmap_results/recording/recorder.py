@@ -161,7 +161,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
         self.parent = _open_blocks.enclosing_block()
         self._signals.install()
         self._ending = Collector(known=self._provenance.errors)
-        self._meter = self._ending.collect("resources", start_meter, self._plan.sample_resources_s, self.runs)
+        self._meter = self._ending.collect("resources", start_meter, self._plan.sample_resources_s, self.runs.folders)
         self.status_ = "running"
         self._start = datetime.now(timezone.utc)
         self._clock = time.perf_counter()
@@ -280,7 +280,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
 
     def _note_signal(self, name: str) -> None:
         self.status_ = "terminated"
-        self.runs.note(status="terminated", signal=name)
+        self.runs.folders.note(status="terminated", signal=name)
 
     def _note_failure(self, error: BaseException | None) -> None:
         """Keep in the journal why nothing was published."""
@@ -288,7 +288,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
             self.status_ = status_of(error)
         if self.runs.any_kept() or (isinstance(error, NoChallengeError) and error.paths):
             self.runs.withdraw_first()  # the others hold more than it does
-        self.runs.note(
+        self.runs.folders.note(
             status=self.status_,
             error=None if error is None else describe_failure(error, self._plan.relative_to),
             ended=self._block_times.end,

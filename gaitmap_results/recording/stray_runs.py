@@ -83,7 +83,9 @@ class StrayRuns:
         """Return the runs of a challenge that may belong to this block, and that no other one has published."""
         return [run for run in self._unclear if run.challenge is challenge and run.staging.core_results.is_dir()]
 
-    def error(self, entry_name: object, known: Collection[str]) -> NoChallengeError | None:
+    def error(
+        self, entry_name: object, known: Collection[str], under_way: Sequence[str] = ()
+    ) -> NoChallengeError | None:
         """Return the error that names what is kept, if there is anything and the block has no other run."""
         unclear = [run.staging.folder for run in self._unclear if run.staging.folder.is_dir()]
         if unclear:
@@ -92,7 +94,7 @@ class StrayRuns:
         if in_children:
             return candidates.in_children(entry_name, in_children)
         if self._stopped:
-            return candidates.stopped(entry_name, [run.staging.folder for run in self._stopped])
+            return candidates.stopped(entry_name, [run.staging.folder for run in self._stopped], under_way)
         return None
 
     def kept_by_children(self, known: Collection[str]) -> list[Path]:

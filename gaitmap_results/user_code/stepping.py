@@ -12,30 +12,55 @@ __all__ = ["stepped", "stepped_async"]
 Contexts = Callable[[], AbstractContextManager[Any]]
 
 
-def stepped(generator: Generator[Any, Any, Any], inside: Contexts) -> Generator[Any, Any, Any]:
-    """Yield, take, raise and return what a generator does; only its own code runs in the contexts."""
+def stepped(
+    generator: Generator[Any, Any, Any],
+    around: AbstractContextManager[Any],
+    inside: Contexts,
+    tell: Callable[[Any], None] = lambda _: None,
+) -> Generator[Any, Any, Any]:
+    """Yield, take, raise and return what a generator does; only its own code runs in the contexts.
+
+    Parameters
+    ----------
+    generator
+        The generator.
+    around
+        One context for all of it.
+    inside
+        Makes a context for each step.
+    tell
+        Called with what the generator returns, before the context around it is left.
+    """
+    closed_with: Any = None
     step: Callable[..., Any] = generator.send
     argument: Any = None
-    while True:
-        try:
-            with inside():
-                item = step(argument)
-        except StopIteration as end:
-            return end.value
-        try:
-            argument, step = (yield item), generator.send
-        except GeneratorExit:
-            with inside():
-                generator.close()
+    try:
+        with around:
+            while True:
+                try:
+                    with inside():
+                        item = step(argument)
+                except StopIteration as end:
+                    tell(end.value)
+                    return end.value
+                try:
+                    argument, step = (yield item), generator.send
+                except GeneratorExit:
+                    with inside():
+                        closed_with = generator.close()  # type: ignore[func-returns-value]  # a value since Python 3.13
+                    raise
+                except BaseException as error:  # noqa: BLE001 - what the user throws into the generator is its own
+                    argument, step = error, generator.throw
+    except GeneratorExit:
+        if closed_with is None:
             raise
-        except BaseException as error:  # noqa: BLE001 - what the user throws into the generator is its own
-            argument, step = error, generator.throw
+        return closed_with
 
 
 async def stepped_async(
     generator: AsyncGenerator[Any, Any], around: AbstractContextManager[Any], inside: Contexts
 ) -> AsyncGenerator[Any, Any]:
-    """Do the same with an asynchronous generator, all of it in one more context: it cannot be delegated to."""
+    """Do the same with an asynchronous generator."""
     with around:
         step: Callable[..., Any] = generator.asend
         argument: Any = None

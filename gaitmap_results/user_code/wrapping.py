@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator
 from typing import Any, TypeAlias
 
 import wrapt
@@ -99,6 +99,29 @@ class _WrappedAwaitable(wrapt.ObjectProxy):  # type: ignore[type-arg]  # no gene
 def wrap_awaitable(awaitable: Any, follow: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
     """Return ``awaitable`` such that to await it is to await what ``follow`` makes of it."""
     return _WrappedAwaitable(awaitable, follow)
+
+
+class _WrappedIterator(wrapt.ObjectProxy):  # type: ignore[type-arg]  # no generic at run time
+    """An iterator whose items come from a generator, and that is in all else what it was."""
+
+    def __init__(self, iterator: Any, steps: Generator[Any, Any, Any]) -> None:
+        super().__init__(iterator)
+        self._self_steps = steps
+
+    def __iter__(self) -> Any:
+        return self
+
+    def __next__(self) -> Any:
+        return next(self._self_steps)
+
+
+def wrap_iterator(iterator: Any, follow: Callable[[Generator[Any, Any, Any]], Generator[Any, Any, Any]]) -> Any:
+    """Return ``iterator`` such that its items are those of what ``follow`` makes of a generator that yields them."""
+
+    def items() -> Generator[Any, Any, Any]:
+        yield from iterator
+
+    return _WrappedIterator(iterator, follow(items()))
 
 
 def is_wrapped(function: Any) -> bool:

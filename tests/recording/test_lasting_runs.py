@@ -1,14 +1,19 @@
-"""A `run` that is a generator, coroutine, task or future lasts until it has ended; half of it is never complete."""
+"""A `run` that gives back a generator, task, lazy iterator or the like lasts until it has ended, half is half."""
 
 from __future__ import annotations
 
 import asyncio
+import csv
 import inspect
+import io
+import itertools
 import json
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +116,102 @@ class AsFuture(Folds):
         return pool.submit(lambda: [self.fold(number) for number in range(4)])  # type: ignore[no-any-return]
 
 
+class AsMap(Folds):
+    """Returns an iterator that calls a method at each step."""
+
+    def run(self, optimizer: Any = None) -> Iterator[int]:
+        return map(self.fold, range(4))
+
+
+class AsChain(AsGenerator):
+    """Returns an iterator around generators, as ``enumerate``, ``zip`` and ``islice`` are."""
+
+    def run(self, optimizer: Any = None) -> Iterator[int]:
+        return itertools.chain(filter(self.is_new, range(2)), (self.fold(number) for number in (2, 3)))
+
+    def is_new(self, number: int) -> bool:
+        self.fold(number)
+        return True
+
+
+class ByHand:
+    """An iterator class of the user's."""
+
+    def __init__(self, challenge: Folds) -> None:
+        self.challenge = challenge
+        self.done = 0
+
+    def __iter__(self) -> ByHand:
+        return self
+
+    def __next__(self) -> int:
+        if self.done == 4:
+            raise StopIteration
+        self.done += 1
+        return self.challenge.fold(self.done - 1)
+
+
+class AsIterator(Folds):
+    def run(self, optimizer: Any = None) -> ByHand:
+        return ByHand(self)
+
+
+class Progress:
+    """Shows how far an iterable is, as tqdm does."""
+
+    def __init__(self, iterable: Any) -> None:
+        self.iterable = iterable
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self.iterable
+
+
+class AsProgress(Folds):
+    def run(self, optimizer: Any = None) -> Progress:
+        return Progress(self.fold(number) for number in range(4))
+
+
+class AsContext(Folds):
+    """Does the last fold when its ``with`` block is left."""
+
+    @contextmanager
+    def run(self, optimizer: Any = None) -> Iterator[Any]:
+        self.fold(0)
+        yield self
+        self.fold(3)
+
+
+class AsTuple(Folds):
+    def run(self, optimizer: Any = None) -> tuple[Any, Any]:
+        return self, map(self.fold, range(4))
+
+
+class AsCoroutines(Folds):
+    def run(self, optimizer: Any = None) -> list[Any]:
+        return [self.work(number) for number in range(4)]
+
+    async def work(self, number: int) -> int:
+        await asyncio.sleep(FOLD_S * number)
+        return self.fold(number)
+
+
+class AsFutures(Folds):
+    def run(self, pool: Any) -> list[Any]:
+        return [pool.submit(self.fold, number) for number in range(4)]
+
+
+class AsPoolResult(Folds):
+    def run(self, pool: Any) -> Any:
+        return pool.map_async(self.fold, range(4), chunksize=4)
+
+
+class AsThread(Folds):
+    def run(self, optimizer: Any = None) -> threading.Thread:
+        thread = threading.Thread(target=lambda: [self.fold(number) for number in range(4)])
+        thread.start()
+        return thread
+
+
 def iterate(challenge: Any) -> None:
     """Take all items of a run that is a generator."""
     assert list(challenge.run()) == [0, 1, 2, 3]
@@ -140,6 +241,48 @@ def wait_for_future(challenge: Any) -> None:
         future = challenge.run(pool)
         assert isinstance(future, Future)
         assert future.result() == [0, 1, 2, 3]
+        challenge.folds_.clear()
+
+
+def enter(challenge: Any) -> None:
+    """Run a challenge around what the user does."""
+    with challenge.run() as entered:
+        assert entered is challenge
+        challenge.fold(1), challenge.fold(2)
+
+
+def iterate_second(challenge: Any) -> None:
+    """Take all items of the second of two things that a run gives back."""
+    first, items = challenge.run()
+    assert first is challenge
+    assert list(items) == [0, 1, 2, 3]
+
+
+def gather(challenge: Any) -> None:
+    """Await all coroutines of a list."""
+
+    async def main() -> None:
+        assert await asyncio.gather(*challenge.run()) == [0, 1, 2, 3]
+
+    asyncio.run(main())
+
+
+def wait_for_futures(challenge: Any) -> None:
+    """Wait for all futures of a list."""
+    with ThreadPoolExecutor(1) as pool:
+        assert [future.result() for future in challenge.run(pool)] == [0, 1, 2, 3]
+
+
+def wait_for_pool(challenge: Any) -> None:
+    """Wait for the result of a pool of threads."""
+    with ThreadPool(1) as pool:
+        assert challenge.run(pool).get() == [0, 1, 2, 3]
+        challenge.folds_.clear()
+
+
+def join(challenge: Any) -> None:
+    """Wait for the end of a thread."""
+    challenge.run().join()
 
 
 WAYS = {
@@ -151,6 +294,16 @@ WAYS = {
     AsTask: wait_for,
     AsAwaitable: wait_for,
     AsFuture: wait_for_future,
+    AsMap: iterate,
+    AsChain: iterate,
+    AsIterator: iterate,
+    AsProgress: iterate,
+    AsContext: enter,
+    AsTuple: iterate_second,
+    AsCoroutines: gather,
+    AsFutures: wait_for_futures,
+    AsPoolResult: wait_for_pool,
+    AsThread: join,
 }
 
 
@@ -247,12 +400,51 @@ def test_a_run_that_has_not_ended_with_the_block(tmp_path: Path) -> None:
         with recorded_run("entry", path=tmp_path, use_git=False):
             generator = AsGenerator().run()
             next(generator)
-    assert caught.value.paths == ()
+    (half,) = [run for run in unfinished_runs(tmp_path) if run.core_results == "partial"]
+    assert caught.value.paths == (half.path,)
     assert list(generator) == [1, 2, 3]
     complete = [run for run in unfinished_runs(tmp_path) if run.core_results == "complete"]
     assert [AsGenerator.load_core_results(run.path / "results") for run in complete] == [[0, 1, 2, 3]]
     recovered = recover_run(complete[0].run_id, tmp_path)
     assert AsGenerator.load_core_results(recovered / "results") == [0, 1, 2, 3]
+
+
+class Complete(Folds):
+    """Has all of its results when `run` returns, and gives back what shows them."""
+
+    def run(self, show: Callable[[list[int]], Any]) -> Any:
+        for number in range(4):
+            self.fold(number)
+        return show(self.folds_)
+
+
+SHOWN: dict[str, Callable[[list[int]], Any]] = {
+    "iter": iter,
+    "zip": lambda folds: zip("abcd", folds, strict=True),
+    "reversed": lambda folds: enumerate(reversed(folds)),
+    "map": lambda folds: map(str, folds),
+    "csv": lambda folds: csv.DictReader(io.StringIO("fold\n" + "\n".join(map(str, folds)))),
+    "list": lambda folds: [*folds, str, print],
+}
+
+
+@pytest.mark.parametrize("show", SHOWN.values(), ids=list(SHOWN))
+def test_an_iterator_over_what_is_there_is_no_work(show: Any, tmp_path: Path) -> None:
+    """Results that are complete when `run` returns are stored then, whether or not anybody reads what it gave back."""
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        challenge = Complete()
+        challenge.run(show)
+        challenge.folds_.clear()
+    assert Complete.load_core_results(recorder.paths_[0] / "results") == [0, 1, 2, 3]
+
+
+def test_an_iterator_that_nobody_reads(tmp_path: Path) -> None:
+    """What the challenge holds is kept as a part of its results, and the error names it."""
+    with pytest.raises(NoChallengeError, match=r"AsMap\.run had not.*another iterator") as caught:
+        with recorded_run("entry", path=tmp_path, use_git=False):
+            AsMap().run()
+    (run,) = unfinished_runs(tmp_path)
+    assert (run.core_results, caught.value.paths) == ("partial", (run.path,))
 
 
 @pytest.mark.parametrize("named", [False, True])

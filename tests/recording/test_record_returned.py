@@ -79,6 +79,16 @@ def test_a_returned_generator(tmp_path: Path, record: Any) -> None:
     assert len(stored(tmp_path)) == 1
 
 
+def test_a_returned_iterator(tmp_path: Path, record: Any) -> None:
+    """An iterator that will run challenges is recorded while it is read."""
+    items = record(lambda: map(ExampleChallenge().run, [1, 2]))()
+    assert isinstance(items, map)
+    assert len(list(items)) == 2
+    assert len(stored(tmp_path)) == 2
+    assert record(lambda: map(str, [ExampleChallenge().run(3).result_]))() is not None
+    assert len(stored(tmp_path)) == 3, "what had run is stored at once"
+
+
 def test_a_returned_async_generator(tmp_path: Path, record: Any) -> None:
     """It is recorded while it is read."""
 

@@ -295,3 +295,23 @@ def test_a_late_run_beside_one_in_time(tmp_path: Path) -> None:
     thread.join()
     assert values(recorder.paths_) == ["in time"]
     assert values([run.path for run in unfinished_runs(tmp_path)]) == ["late"]
+
+
+def test_a_block_that_ends_while_a_thread_saves(tmp_path: Path) -> None:
+    """It waits for the results of a run that has ended, and publishes all of them."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow(ExampleChallenge):
+        def save_core_results(self, folder_path: Path) -> None:
+            begun.set()
+            go_on.wait(20)
+            super().save_core_results(folder_path)
+
+    threading.Timer(0.2, go_on.set).start()
+    with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        thread = threading.Thread(target=lambda: Slow().run("whole"))
+        thread.start()
+        assert begun.wait(20)
+    thread.join()
+    assert values(recorder.paths_) == ["whole"]
+    assert unfinished_runs(tmp_path) == []

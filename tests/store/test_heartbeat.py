@@ -275,7 +275,7 @@ def test_hearts_that_beat_while_runs_are_published(often, tmp_path):
             def always(recorder=recorder, stop=stop):
                 while not stop.is_set():
                     try:
-                        recorder.runs.beat()
+                        recorder.runs.folders.beat()
                     except Exception as error:
                         problems.append(error)
 

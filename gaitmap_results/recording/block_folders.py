@@ -1,0 +1,98 @@
+"""Hold the folders of one block in `.unfinished`."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Any
+
+from gaitmap_results.saving.metadata import MetadataBuilder
+from gaitmap_results.saving.opening import open_staging, open_staging_somewhere
+from gaitmap_results.store.heartbeat import beat
+from gaitmap_results.store.staging import Staging
+
+__all__ = ["BlockFolders"]
+
+_logger = logging.getLogger("gaitmap_results")
+
+
+class BlockFolders:
+    """The folders of a block: one that is there before the user's code runs, and one for each further run.
+
+    Parameters
+    ----------
+    metadata
+        Says what metadata.json will hold.
+    custom_metadata
+        What is to be stored beside the results as far as it is known now, encoded.
+
+    Attributes
+    ----------
+    first
+        The folder that was opened with the block.
+
+    Raises
+    ------
+    ResultsFolderError
+        If the results folder cannot be written.
+    """
+
+    def __init__(self, metadata: MetadataBuilder, custom_metadata: Any) -> None:
+        self._metadata = metadata
+        self.first = open_staging(
+            metadata.plan, metadata.provenance, block_id=metadata.block_id, custom_metadata=custom_metadata
+        )
+        # A kill inside of `run` then leaves a journal that says which code ran, and where.
+        self.first.note(durable=False, metadata=metadata.build_start(self.first.run_id))
+        self._all = [self.first]
+        self._first_is_free = True
+        self._lock = threading.Lock()
+
+    def run_ids(self) -> set[str]:
+        """Return the identifiers of all of them."""
+        return {staging.run_id for staging in self._all}
+
+    def take(self) -> Staging:
+        """Return the first one, or another one if that is taken."""
+        with self._lock:
+            is_free, self._first_is_free = self._first_is_free, False
+        return self.first if is_free else self.another()
+
+    def another(self) -> Staging:
+        """Open one more, and count it as the block's."""
+        staging = self.open_another()
+        self._all.append(staging)
+        return staging
+
+    def open_another(self) -> Staging:
+        """Open one more; where the results folder cannot be written any more, in a rescue folder."""
+        metadata = self._metadata
+        return open_staging_somewhere(metadata.plan, metadata.provenance, block_id=metadata.block_id)
+
+    def first_is_taken(self) -> bool:
+        """Say whether a run has the first one, or it was withdrawn."""
+        return not self._first_is_free
+
+    def withdraw_first(self) -> None:
+        """Delete the first one, if it holds nothing but its journal."""
+        try:
+            if self.first.is_empty():
+                self.first.discard()
+                self._first_is_free = False
+        except OSError as error:
+            _logger.warning("The folder %s is not needed, but could not be removed: %s", self.first.folder, error)
+
+    def note_challenge(self, name: str, version: str) -> None:
+        """Say in the first journal which challenge runs, as long as no run has it."""
+        if self._first_is_free:
+            self.first.note(durable=False, challenge_name=name, challenge_version=version)
+
+    def beat(self) -> None:
+        """Give a sign of life of all of them; their journals may be moved or deleted meanwhile."""
+        for staging in list(self._all):
+            beat(staging.journal.path)
+
+    def note(self, **changes: Any) -> None:
+        """Change what the journals say of the runs that are neither published nor deleted."""
+        for staging in list(self._all):
+            staging.note(**changes)

@@ -1,0 +1,195 @@
+"""Tell what of a returned value still has work to do: coroutines, generators, futures, lazy iterators, threads."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import io
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
+from functools import partial
+from types import FunctionType, GeneratorType, MethodType
+from typing import Any, Final
+
+from gaitmap_results.user_code.installed import is_library
+
+__all__ = ["error_of_work", "follow_work", "is_done", "is_suspended", "kind_of_work", "replace_work_in"]
+
+# How many iterators may lie in each other: enumerate(zip(map(...))).
+_DEPTH: Final = 5
+
+
+def kind_of_work(returned: Any) -> str | None:
+    """Return how a value that a function gave back goes on with its work; ``None`` if it is just a value.
+
+    Returns
+    -------
+    kind
+        ``coroutine``, ``generator``, ``async generator``, ``awaitable`` and ``iterator`` go on when somebody asks them
+        to, a ``future`` and ``background`` work (a thread, a result of a pool) by themselves.
+    """
+    if isinstance(returned, type):
+        return None
+    if inspect.iscoroutine(returned):
+        return "coroutine"
+    if isinstance(returned, GeneratorType) and not returned.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE:
+        return "generator"
+    if inspect.isasyncgen(returned):
+        return "async generator"
+    if _is_future(returned):
+        return "future"
+    if inspect.isawaitable(returned):
+        return "awaitable"
+    if isinstance(returned, (threading.Thread, *_pool_results())):
+        return "background"
+    return "iterator" if _is_lazy_iterator(returned, _DEPTH) else None
+
+
+def replace_work_in(returned: Any, replace: Callable[[Any, str], Any]) -> Any:
+    """Replace what has work to do in a list, tuple or dictionary, or in an object that is iterated or entered.
+
+    Progress bars hold the generator that they show, and so do context managers that are made of one.
+
+    Parameters
+    ----------
+    returned
+        The value; all but tuples are changed in place.
+    replace
+        Called with each part that has work to do, and its kind.
+    """
+    if type(returned) is tuple:
+        found = _work_among(enumerate(returned))
+        return tuple(replace(part, found[i]) if i in found else part for i, part in enumerate(returned))
+    if type(returned) in (list, dict):
+        for key, kind in _work_among(returned.items() if type(returned) is dict else enumerate(returned)).items():
+            returned[key] = replace(returned[key], kind)
+    elif any(hasattr(type(returned), name) for name in ("__iter__", "__aiter__", "__enter__", "__aenter__")):
+        held: Any = getattr(returned, "__dict__", None)
+        for name, kind in _work_among(held.items() if type(held) is dict else ()).items():
+            if is_suspended(kind):
+                held[name] = replace(held[name], kind)
+    return returned
+
+
+def is_suspended(kind: str) -> bool:
+    """Say whether work of this kind stands still until somebody asks for its next step."""
+    return kind in ("generator", "async generator", "iterator")
+
+
+def follow_work(work: Any, settle: Callable[[Any], None], ended: Callable[[Any], None]) -> None:
+    """Have told that a future or background work is done, if possible before anybody learns of it who waits for it.
+
+    Parameters
+    ----------
+    work
+        The work.
+    settle
+        Called with it when it is done, once or several times, in any thread.
+    ended
+        Called with it when it is about to be done, without an error.
+    """
+    if _is_future(work):
+        work.add_done_callback(settle)
+        if isinstance(work, Future):  # it wakes who waits before it calls back
+            setattr(work, "set_result", _before(work.set_result, partial(ended, work)))  # noqa: B010
+        return
+    name = "join" if isinstance(work, threading.Thread) else "wait"
+    wait = getattr(work, name)
+    setattr(work, name, _after(wait, partial(settle, work)))
+    threading.Thread(target=getattr(work, name), daemon=True).start()
+
+
+def _before(function: Callable[..., Any], do: Callable[[], None]) -> Callable[..., Any]:
+    def both(*args: Any, **kwargs: Any) -> Any:
+        try:
+            do()
+        finally:
+            function(*args, **kwargs)
+
+    return both
+
+
+def _after(wait: Callable[..., Any], do: Callable[[], None]) -> Callable[..., Any]:
+    def both(*args: Any, **kwargs: Any) -> None:
+        wait(*args, **kwargs)
+        do()
+
+    return both
+
+
+def is_done(work: Any) -> bool:
+    """Say whether a future or background work has ended."""
+    if isinstance(work, threading.Thread):
+        return not work.is_alive()
+    return bool(work.ready() if isinstance(work, _pool_results()) else work.done())
+
+
+def error_of_work(work: Any) -> BaseException | None:
+    """Return what ended a future or background work before its time; nobody knows what ended a thread."""
+    if isinstance(work, threading.Thread):
+        return None
+    if isinstance(work, _pool_results()):
+        # Its `get`, which would raise it, is what the user waits in.
+        return None if work.successful() else RuntimeError("the work of a pool failed")
+    if work.cancelled():
+        return CancelledError()
+    return work.exception()  # type: ignore[no-any-return]
+
+
+def _is_future(candidate: Any) -> bool:
+    return callable(getattr(candidate, "add_done_callback", None)) and callable(getattr(candidate, "done", None))
+
+
+def _pool_results() -> tuple[Any, ...]:
+    """Return the class of what pools give back, if any pool can have been made; else nothing is an instance of it."""
+    pool = sys.modules.get("multiprocessing.pool")
+    return () if pool is None else (pool.AsyncResult,)
+
+
+def _work_among(items: Any) -> dict[Any, str]:
+    """Return the kind of each item that has work to do, by its key."""
+    found = {}
+    for key, item in items:
+        # Most items are numbers, texts or tables, of which there may be millions.
+        if type(item).__module__ != "builtins" or hasattr(type(item), "__next__") or inspect.iscoroutine(item):
+            kind = kind_of_work(item)
+            if kind is not None:
+                found[key] = kind
+    return found
+
+
+def _is_lazy_iterator(candidate: Any, depth: int) -> bool:
+    """Say whether the steps of an iterator run the user's code, as those of ``map`` over a method do.
+
+    What an iterator over a list, a table or a file yields is there already.
+    """
+    kind = type(candidate)
+    if not (hasattr(kind, "__next__") and hasattr(kind, "__iter__")) or isinstance(candidate, io.IOBase):
+        return False
+    held = getattr(candidate, "__dict__", None)
+    if type(held) is dict:
+        return _is_written(inspect.getattr_static(kind, "__next__")) or any(_runs_code(x, depth) for x in held.values())
+    # Of those that are written in C nothing but the garbage collector knows what they hold.
+    return any(_runs_code(x, depth) or _is_written(x) for x in _flat(gc.get_referents(candidate)))
+
+
+def _runs_code(held: Any, depth: int) -> bool:
+    if isinstance(held, GeneratorType):
+        return held.gi_frame is not None
+    return depth > 0 and _is_lazy_iterator(held, depth - 1)
+
+
+def _flat(held: list[Any]) -> Iterator[Any]:
+    for item in held:
+        yield from item if type(item) is tuple else (item,)
+
+
+def _is_written(function: Any) -> bool:
+    """Say whether somebody wrote a function in Python outside of Python's own library."""
+    while isinstance(function, (partial, MethodType)):
+        function = function.func if isinstance(function, partial) else function.__func__
+    if not isinstance(function, FunctionType):
+        return False
+    return not is_library(function.__code__.co_filename)
