@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
     from gaitmap_results.comparing.withdrawing import withdraw_run
     from gaitmap_results.exporting.bundle import write_bundle
+    from gaitmap_results.exporting.mlflow_sending import SentRuns, send_to_mlflow
     from gaitmap_results.reading.loading import (
         LoadedRun,
         ResultReturn,
@@ -68,6 +69,7 @@ __all__ = [
     "ResultReturn",
     "RunDiff",
     "RunVerification",
+    "SentRuns",
     "UnfinishedRun",
     "__version__",
     "compare_entries",
@@ -102,6 +104,7 @@ __all__ = [
     "resolve_dataset",
     "run_entries",
     "save_run",
+    "send_to_mlflow",
     "set_config",
     "unfinished_runs",
     "verify_run",
@@ -145,6 +148,8 @@ _MODULES = {
     "unfinished_runs": "unfinished.listing",
     "verify_run": "reading.verifying",
     "withdraw_run": "comparing.withdrawing",
+    "SentRuns": "exporting.mlflow_sending",
+    "send_to_mlflow": "exporting.mlflow_sending",
     "write_bundle": "exporting.bundle",
     "write_report": "comparing.report",
 }

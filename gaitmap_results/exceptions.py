@@ -42,6 +42,7 @@ __all__ = [
     "SaveFailedWarning",
     "SkippedFileWarning",
     "SkippedRunWarning",
+    "TrackingServerError",
     "UnloadableResultsWarning",
     "UnmatchedIgnoreWarning",
     "UntrackedCallerWarning",
@@ -241,6 +242,20 @@ class NotReproducibleError(GaitmapResultsError, ValueError):
     def __init__(self, message: str = "", *, reasons: Sequence[str] = (), path: Path | None = None) -> None:
         super().__init__(message, path=path)
         self.reasons = tuple(reasons)
+
+
+class TrackingServerError(GaitmapResultsError, OSError):
+    """A tracking server cannot be reached, or refuses what is sent.
+
+    Attributes
+    ----------
+    sent
+        How many runs were sent before.
+    """
+
+    def __init__(self, message: str = "", *, sent: int = 0) -> None:
+        super().__init__(message)
+        self.sent = sent
 
 
 class MissingExtraError(GaitmapResultsError, ImportError):  # type: ignore[misc]  # ImportError.path is a str

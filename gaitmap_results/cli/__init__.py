@@ -29,6 +29,7 @@ _COMMANDS = {
     "report": "gaitmap_results.cli.report",
     "site": "gaitmap_results.cli.report",
     "bundle": "gaitmap_results.cli.bundle",
+    "mlflow": "gaitmap_results.cli.mlflow",
     "withdraw": "gaitmap_results.cli.withdraw",
     "config": "gaitmap_results.cli.config",
     "doctor": "gaitmap_results.cli.doctor",

@@ -19,7 +19,7 @@ from gaitmap_results.store.files import hash_file, walk
 from gaitmap_results.store.layout import ATTESTATIONS_DIR, MANIFEST_FILE, METADATA_FILE, check_folder_name
 from gaitmap_results.store.manifest import parse_manifest
 
-__all__ = ["HandedOnFile", "HandedOnRun", "find_runs", "run_files"]
+__all__ = ["HandedOnFile", "HandedOnRun", "find_runs", "hand_on"]
 
 _MAX_SHOWN: Final = 10
 _MAX_NAME_BYTES: Final = 255
@@ -86,7 +86,7 @@ def find_runs(paths: Sequence[Path]) -> list[HandedOnRun]:
             summaries.setdefault(os.path.realpath(summary.folder), (summary, top))
     runs = []
     for summary, top in sorted(summaries.values(), key=lambda pair: (_names(pair[0]), by_start(pair[0]))):
-        run = _handed_on(summary, _place(summary, top), problems)
+        run = hand_on(summary, _place(summary, top), problems)
         if run is not None:
             runs.append(run)
     if problems:
@@ -141,7 +141,18 @@ def _place(summary: RunSummary, top: str | None) -> str:
     return "/".join((*names, os.path.basename(summary.folder)))
 
 
-def _handed_on(summary: RunSummary, place: str, problems: list[str]) -> HandedOnRun | None:
+def hand_on(summary: RunSummary, place: str, problems: list[str]) -> HandedOnRun | None:
+    """Return a run with its files; where it is damaged, say so in ``problems``.
+
+    Parameters
+    ----------
+    summary
+        The run.
+    place
+        The folder that the names of its files begin with; empty for none.
+    problems
+        Where the reason is added.
+    """
     folder = summary.path
     try:
         verification = verify_run(folder)
@@ -150,11 +161,11 @@ def _handed_on(summary: RunSummary, place: str, problems: list[str]) -> HandedOn
             what += [f"{name} ({reason})" for name, reason in verification.skipped]
             problems.append(f"{folder}: {verification.status}: {', '.join(what[:3])}{' …' if len(what) > 3 else ''}")
             return None
-        files, left_out = run_files(folder, place)
+        files, left_out = _run_files(folder, f"{place}/" if place else "")
         attested_folder = attestations_folder(summary)
         attested: tuple[HandedOnFile, ...] = ()
         if attested_folder is not None and attested_folder.is_dir():
-            attested, _ = run_files(attested_folder, f"{ATTESTATIONS_DIR}/{attested_folder.name}")
+            attested, _ = _run_files(attested_folder, f"{ATTESTATIONS_DIR}/{attested_folder.name}/")
         return HandedOnRun(
             summary,
             read_metadata(str(folder)),
@@ -170,8 +181,8 @@ def _handed_on(summary: RunSummary, place: str, problems: list[str]) -> HandedOn
         return None
 
 
-def run_files(folder: Path, place: str) -> tuple[tuple[HandedOnFile, ...], tuple[str, ...]]:
-    """Return the ordinary files of a folder, named below ``place``, and the names of what else is in it.
+def _run_files(folder: Path, prefix: str) -> tuple[tuple[HandedOnFile, ...], tuple[str, ...]]:
+    """Return the ordinary files of a folder, named with a prefix, and the names of what else is in it.
 
     Raises
     ------
@@ -189,10 +200,10 @@ def run_files(folder: Path, place: str) -> tuple[tuple[HandedOnFile, ...], tuple
         if name not in known and is_in_annex(str(path)):
             raise ValueError(f"{name}: {IN_ANNEX}")
         if kind == "other":
-            left_out.append(f"{place}/{name}")
+            left_out.append(f"{prefix}{name}")
         else:
             digest = known.get(name) or hash_file(path)
-            found.append(HandedOnFile(f"{place}/{name}", path, path.stat().st_size, digest))
+            found.append(HandedOnFile(f"{prefix}{name}", path, path.stat().st_size, digest))
     return tuple(found), tuple(left_out)
 
 

@@ -44,6 +44,7 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "tomli": frozenset({"config"}),
     "cloudpickle": frozenset({"suites"}),
     "distributed": frozenset({"suites"}),
+    "mlflow": frozenset({"exporting"}),
     "click": frozenset({"cli"}),
     "rich": frozenset({"cli"}),
     "tpcp": frozenset({"integrations", "demo"}),

@@ -1,0 +1,66 @@
+"""Change names that MLflow refuses so that they can be changed back."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import posixpath
+import re
+from typing import Final
+
+__all__ = ["MAX_NAME", "mlflow_name", "original_name"]
+
+#: MLflow takes no longer names.
+MAX_NAME: Final = 250
+
+# What MLflow refuses; Windows does not have colons in names of files.
+_REFUSED: Final = re.compile(r"[^\w/.\- ]" if os.name == "nt" else r"[^\w/.\- :]")
+# `_x0025_` is how Office Open XML writes characters that it cannot hold (ECMA-376, part 1, 22.4.2.4).
+_ESCAPED: Final = re.compile(r"_x(?:([0-9A-F]{4,6})?)_")
+_LIKE_AN_ESCAPE: Final = re.compile(r"_(?=x(?:[0-9A-F]{4}|_))")
+_EMPTY: Final = "_x_"
+_KEPT: Final = 200
+_HASH: Final = 16
+
+
+def mlflow_name(name: str) -> str:
+    """Return a name under which MLflow takes something; :func:`original_name` changes it back.
+
+    A name that is too long keeps its beginning, and ends in a hash; it cannot be changed back.
+
+    Examples
+    --------
+    >>> from gaitmap_results.exporting.mlflow_names import mlflow_name
+    >>> mlflow_name("f1_score"), mlflow_name("f1 (%)")
+    ('f1_score', 'f1 _x0028__x0025__x0029_')
+    """
+    changed = _REFUSED.sub(_escape, _LIKE_AN_ESCAPE.sub(_escape, name))
+    if _is_another_path(changed):
+        changed = changed.replace("/", "_x002F_")
+    if _is_another_path(changed):
+        changed = f"_x002E_{changed[1:]}" if changed else _EMPTY
+    if len(changed) > MAX_NAME:
+        return f"{changed[:_KEPT]}...{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:_HASH]}"
+    return changed
+
+
+def original_name(name: str) -> str:
+    """Return the name that :func:`mlflow_name` has changed.
+
+    Examples
+    --------
+    >>> from gaitmap_results.exporting.mlflow_names import original_name
+    >>> original_name("f1 _x0028__x0025__x0029_")
+    'f1 (%)'
+    """
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "", name)
+
+
+def _escape(found: re.Match[str]) -> str:
+    return f"_x{ord(found[0]):04X}_"
+
+
+def _is_another_path(name: str) -> bool:
+    """Say whether a file of this name would have another one, as MLflow sees it."""
+    path = posixpath.normpath(name)
+    return path != name or path == "." or path.startswith(("..", "/"))

@@ -1,0 +1,292 @@
+"""Send runs to an MLflow tracking server, each once."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Final
+
+from gaitmap_results.exceptions import InvalidOptionError, MissingExtraError, RunNotFoundError, TrackingServerError
+from gaitmap_results.exporting.handed_on import HandedOnRun, hand_on
+from gaitmap_results.exporting.mlflow_content import COMPLETE, RUN_ID, WITHDRAWN, MlflowRun, mlflow_run, tracked_id
+from gaitmap_results.reading.attestations import withdrawals
+from gaitmap_results.reading.index import RunSummary, StoreScan, by_start
+from gaitmap_results.store.privacy import redact_url
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+__all__ = ["SentRuns", "send_to_mlflow"]
+
+_DEFAULT_STORE: Final = "sqlite:///mlflow.db"
+# Else MLflow waits for minutes until it says that a server is gone, and prints two lines for each run.
+_SETTINGS: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
+# MLflow takes 100 parameters and a megabyte at once.
+_PARAMS_AT_ONCE: Final = 20
+_METRICS_AT_ONCE: Final = 500
+_PAGE: Final = 1000
+# What the tag says that is set last.
+_WITH_FILES: Final = "with files"
+_WITHOUT_FILES: Final = "without files"
+
+
+@dataclass(frozen=True)
+class SentRuns:
+    """What became of the runs that were sent to MLflow.
+
+    Attributes
+    ----------
+    sent
+        The run folders that were sent now.
+    already_there
+        Those that MLflow had already.
+    left_out
+        Folders that were not sent, each with the reason.
+
+    Examples
+    --------
+    >>> from gaitmap_results import SentRuns
+    >>> SentRuns().sent
+    ()
+    """
+
+    sent: tuple[Path, ...] = ()
+    already_there: tuple[Path, ...] = ()
+    left_out: tuple[tuple[Path, str], ...] = ()
+
+
+def send_to_mlflow(
+    results: str | Path,
+    *,
+    tracking_uri: str | None = None,
+    experiment: str | None = None,
+    files: bool = True,
+    on_run: Callable[[], object] | None = None,
+) -> SentRuns:
+    """Send the runs below a folder to MLflow: times, parameters, scores, tags and files.
+
+    A run that is there already is not sent again; one that is half there, because the server or the program ended in
+    between, is sent anew.
+
+    Parameters
+    ----------
+    results
+        The results folder, or a run folder.
+    tracking_uri
+        The tracking server or the database.
+        Without it, what MLflow is set to in this process or by ``MLFLOW_TRACKING_URI`` counts, else the database
+        ``mlflow.db`` in the working directory.
+    experiment
+        The name of the experiment in MLflow, which is made if there is none.
+        Without it, each challenge has one, with its full name.
+    files
+        Whether to send all files of a run, too.
+    on_run
+        Called after each run, to show progress.
+
+    Returns
+    -------
+    sent
+        Which runs were sent, which were there already, and which were left out and why.
+
+    Raises
+    ------
+    MissingExtraError
+        If MLflow is not installed.
+    RunNotFoundError
+        If there is no run.
+    InvalidOptionError
+        If the experiment was deleted.
+    TrackingServerError
+        If MLflow cannot be reached, or refuses something. What has arrived stays; sending again goes on.
+
+    Examples
+    --------
+    >>> from gaitmap_results import send_to_mlflow
+    >>> def import_all(results):
+    ...     return send_to_mlflow(results, tracking_uri="http://localhost:5000", experiment="gait")
+    """
+    client_class, errors = _require_mlflow()
+    folder = Path(results).expanduser().absolute()
+    if not folder.is_dir():
+        raise RunNotFoundError(f"There is no folder {folder}. Name the results folder.")
+    scan = StoreScan(str(folder))
+    runs = sorted(scan, key=by_start)
+    if not runs and not scan.skipped:
+        raise RunNotFoundError(f"There is no run in {folder}.")
+    left_out = [(Path(each.folder), each.reason) for each in scan.skipped]
+    sent: list[Path] = []
+    there: list[Path] = []
+    with _settings():
+        try:
+            sender = _Sender(client_class(tracking_uri or _default_uri()), experiment, files)
+            for summary in runs:
+                reason = sender.send(summary)
+                if isinstance(reason, str):
+                    left_out.append((summary.path, reason))
+                else:
+                    (sent if reason else there).append(summary.path)
+                if on_run is not None:
+                    on_run()
+        except errors as error:
+            where = redact_url(tracking_uri) if tracking_uri else "MLflow"
+            raise TrackingServerError(
+                f"{where} cannot be reached, or refuses something, after {len(sent) + len(there)} of {len(runs)} runs: "
+                f"{error}\nWhat has arrived stays. Send the runs again to go on from there.",
+                sent=len(sent),
+            ) from error
+    return SentRuns(tuple(sent), tuple(there), tuple(left_out))
+
+
+def _require_mlflow() -> tuple[Any, tuple[type[Exception], ...]]:
+    """Return MLflow's client, and the errors with which it says that something did not work."""
+    try:
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+    except ImportError as error:
+        raise MissingExtraError(
+            f'Sending runs to MLflow needs mlflow, which cannot be imported ({error}). Install the extra "mlflow":\n'
+            '  pip install "gaitmap_results[mlflow]"',
+            extra="mlflow",
+        ) from error
+    return MlflowClient, (MlflowException, OSError)
+
+
+def _default_uri() -> str | None:
+    from mlflow.tracking import is_tracking_uri_set
+
+    return None if is_tracking_uri_set() else _DEFAULT_STORE
+
+
+@contextlib.contextmanager
+def _settings() -> Iterator[None]:
+    """Let MLflow tell soon that a server is gone, and print nothing, unless the user has set it otherwise."""
+    ours = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+class _Sender:
+    """Sends runs one after the other, and knows what is there already.
+
+    Parameters
+    ----------
+    client
+        MLflow's client.
+    experiment
+        The name of the experiment; ``None`` takes that of the challenge.
+    files
+        Whether to send files.
+    """
+
+    def __init__(self, client: MlflowClient, experiment: str | None, files: bool) -> None:
+        self._client = client
+        self._experiment = experiment
+        self._files = files
+        self._withdrawn = withdrawals()
+        # Experiment -> id of a run -> the runs of MLflow that are about it.
+        self._known: dict[str, dict[str, list[Any]]] = {}
+        self._ids: dict[str, str] = {}
+        self._folders: dict[tuple[str, str], str] = {}
+
+    def send(self, summary: RunSummary) -> bool | str:
+        """Return whether a run had to be sent, or why it was left out."""
+        experiment = self._experiment_id(self._experiment or summary.challenge_name)
+        run_id = tracked_id(summary)
+        other = self._folders.setdefault((experiment, run_id), summary.folder)
+        if other != summary.folder:
+            return f"it has the same id as {other}, so that one is a copy"
+        complete = [each for each in self._known[experiment].get(run_id, ()) if COMPLETE in each.data.tags]
+        lacks_files = bool(complete) and self._files and complete[0].data.tags[COMPLETE] != _WITH_FILES
+        if complete and not lacks_files:
+            self._tell_withdrawal(complete[0], summary)
+            return False
+        problems: list[str] = []
+        run = hand_on(summary, "", problems)
+        if run is None:
+            return problems[0].removeprefix(f"{summary.folder}: ")
+        try:
+            content = mlflow_run(run)
+        except ValueError as error:
+            return f"nothing of it is sent, since {error}"
+        if complete:
+            self._tell_withdrawal(complete[0], summary)
+            self._send_files(complete[0].info.run_id, run)
+        else:
+            for half in self._known[experiment].get(run_id, ()):
+                self._client.delete_run(half.info.run_id)
+            self._create(experiment, run, content)
+        return True
+
+    def _experiment_id(self, name: str) -> str:
+        if name not in self._ids:
+            found = self._client.get_experiment_by_name(name)
+            if found is not None and found.lifecycle_stage == "deleted":
+                raise InvalidOptionError(
+                    f"The experiment {name!r} was deleted in MLflow. Name another one (--experiment), or restore it:\n"
+                    f"  mlflow experiments restore --experiment-id {found.experiment_id}"
+                )
+            identifier = self._client.create_experiment(name) if found is None else found.experiment_id
+            self._ids[name] = identifier
+            self._known[identifier] = self._known_runs(identifier)
+        return self._ids[name]
+
+    def _known_runs(self, experiment: str) -> dict[str, list[Any]]:
+        known: dict[str, list[Any]] = {}
+        token: str | None = None
+        while True:
+            page = self._client.search_runs(
+                [experiment], f"tags.`{RUN_ID}` LIKE '%'", max_results=_PAGE, page_token=token
+            )
+            for run in page:
+                known.setdefault(run.data.tags[RUN_ID], []).append(run)
+            token = page.token
+            if not token:
+                return known
+
+    def _create(self, experiment: str, run: HandedOnRun, content: MlflowRun) -> None:
+        created = self._client.create_run(experiment, content.start, content.tags, content.name)
+        self._send_values(created.info.run_id, content)
+        if self._files:
+            self._send_files(created.info.run_id, run, complete=False)
+        self._client.set_terminated(created.info.run_id, "FINISHED", content.end)
+        self._client.set_tag(created.info.run_id, COMPLETE, _WITH_FILES if self._files else _WITHOUT_FILES)
+
+    def _send_values(self, identifier: str, content: MlflowRun) -> None:
+        from mlflow.entities import Metric, Param
+
+        moment = content.end or content.start or 0
+        for params in _batches(content.params.items(), _PARAMS_AT_ONCE):
+            self._client.log_batch(identifier, params=[Param(name, value) for name, value in params])
+        for metrics in _batches(content.metrics.items(), _METRICS_AT_ONCE):
+            self._client.log_batch(identifier, metrics=[Metric(name, value, moment, 0) for name, value in metrics])
+
+    def _send_files(self, identifier: str, run: HandedOnRun, *, complete: bool = True) -> None:
+        for file in run.files:
+            folder = PurePosixPath(file.name).parent.as_posix()
+            self._client.log_artifact(identifier, str(file.path), None if folder == "." else folder)
+        if complete:
+            self._client.set_tag(identifier, COMPLETE, _WITH_FILES)
+
+    def _tell_withdrawal(self, known: Any, summary: RunSummary) -> None:
+        """Say in MLflow that a run was withdrawn, or no longer is, since it was sent."""
+        reason = self._withdrawn(summary)
+        told = known.data.tags.get(WITHDRAWN)
+        if reason is not None and reason != told:
+            self._client.set_tag(known.info.run_id, WITHDRAWN, reason)
+        elif reason is None and told is not None:
+            self._client.delete_tag(known.info.run_id, WITHDRAWN)
+
+
+def _batches(values: Iterable[tuple[str, Any]], size: int) -> Iterator[list[tuple[str, Any]]]:
+    remaining = iter(values)
+    while batch := list(itertools.islice(remaining, size)):
+        yield batch
