@@ -8,13 +8,15 @@ import posixpath
 import re
 from typing import Final
 
-__all__ = ["MAX_NAME", "mlflow_name", "original_name"]
+__all__ = ["MAX_NAME", "artifact_name", "mlflow_name", "original_name"]
 
 #: MLflow takes no longer names.
 MAX_NAME: Final = 250
 
 # What MLflow refuses; Windows does not have colons in names of files.
 _REFUSED: Final = re.compile(r"[^\w/.\- ]" if os.name == "nt" else r"[^\w/.\- :]")
+# MLflow puts names of files into addresses as they are, and loses what follows a # or a ?.
+_LOST_IN_ADDRESSES: Final = re.compile("[#?%\\\\\x00-\x1f\x7f\ud800-\udfff]")
 # `_x0025_` is how Office Open XML writes characters that it cannot hold (ECMA-376, part 1, 22.4.2.4).
 _ESCAPED: Final = re.compile(r"_x(?:([0-9A-F]{4,6})?)_")
 _LIKE_AN_ESCAPE: Final = re.compile(r"_(?=x(?:[0-9A-F]{4}|_))")
@@ -42,6 +44,18 @@ def mlflow_name(name: str) -> str:
     if len(changed) > MAX_NAME:
         return f"{changed[:_KEPT]}...{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:_HASH]}"
     return changed
+
+
+def artifact_name(name: str) -> str:
+    """Return a name under which a file arrives at a server; :func:`original_name` changes it back.
+
+    Examples
+    --------
+    >>> from gaitmap_results.exporting.mlflow_names import artifact_name
+    >>> artifact_name("results/left foot (2).csv"), artifact_name("run#2.csv")
+    ('results/left foot (2).csv', 'run_x0023_2.csv')
+    """
+    return _LOST_IN_ADDRESSES.sub(_escape, _LIKE_AN_ESCAPE.sub(_escape, name))
 
 
 def original_name(name: str) -> str:

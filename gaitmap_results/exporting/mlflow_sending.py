@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from gaitmap_results.exceptions import InvalidOptionError, MissingExtraError, RunNotFoundError, TrackingServerError
 from gaitmap_results.exporting.handed_on import HandedOnRun, hand_on
 from gaitmap_results.exporting.mlflow_content import COMPLETE, RUN_ID, WITHDRAWN, MlflowRun, mlflow_run, tracked_id
+from gaitmap_results.exporting.mlflow_names import artifact_name
 from gaitmap_results.reading.attestations import withdrawals
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start
 from gaitmap_results.store.privacy import redact_url
@@ -271,8 +274,14 @@ class _Sender:
 
     def _send_files(self, identifier: str, run: HandedOnRun, *, complete: bool = True) -> None:
         for file in run.files:
-            folder = PurePosixPath(file.name).parent.as_posix()
-            self._client.log_artifact(identifier, str(file.path), None if folder == "." else folder)
+            path = PurePosixPath(artifact_name(file.name))
+            folder = None if len(path.parts) == 1 else path.parent.as_posix()
+            if path.name == file.path.name:
+                self._client.log_artifact(identifier, str(file.path), folder)
+                continue
+            with TemporaryDirectory() as temporary:  # MLflow takes the name from the file
+                copy = shutil.copy(file.path, os.path.join(temporary, path.name))
+                self._client.log_artifact(identifier, copy, folder)
         if complete:
             self._client.set_tag(identifier, COMPLETE, _WITH_FILES)
 

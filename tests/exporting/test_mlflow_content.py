@@ -18,7 +18,7 @@ from gaitmap_results import send_to_mlflow, withdraw_run
 from gaitmap_results.exceptions import MissingExtraError
 from gaitmap_results.exporting.handed_on import find_runs
 from gaitmap_results.exporting.mlflow_content import mlflow_run
-from gaitmap_results.exporting.mlflow_names import MAX_NAME, mlflow_name, original_name
+from gaitmap_results.exporting.mlflow_names import MAX_NAME, artifact_name, mlflow_name, original_name
 
 
 def content_of(path):
@@ -43,6 +43,8 @@ def test_every_name_can_be_changed_back(name):
     assert re.match(r"^[/\w.\- :]*$", changed)
     assert posixpath.normpath(changed) == changed != "."
     assert not changed.startswith(("..", "/"))
+    assert original_name(artifact_name(name)) == name
+    assert not set("#?%") & set(artifact_name(name))
 
 
 def test_a_name_that_is_too_long_is_cut():

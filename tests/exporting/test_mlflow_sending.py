@@ -20,6 +20,7 @@ from run_folders import CHALLENGE, PUBLISHED, needs_published
 
 from gaitmap_results import send_to_mlflow, withdraw_run
 from gaitmap_results.exceptions import InvalidOptionError, TrackingServerError
+from gaitmap_results.exporting.mlflow_names import original_name
 
 mlflow = pytest.importorskip("mlflow", reason="MLflow is installed by tox -e mlflow only")
 pytestmark = pytest.mark.filterwarnings("default")  # what others warn about is not ours
@@ -95,7 +96,7 @@ def test_what_arrives_is_what_was_recorded(database, results):
     assert run.data.tags["mlflow.source.git.commit"] == COMMIT
     third = next(results.glob("*/*/third/*"))
     stored = {path.relative_to(third).as_posix() for path in third.rglob("*") if path.is_file()}
-    assert set(files_of(client, runs["third"])) == stored
+    assert {original_name(name) for name in files_of(client, runs["third"])} == stored
     assert "files/a b#ü.txt" in stored
     copy = client.download_artifacts(runs["third"].info.run_id, "scores.json")
     assert Path(copy).read_bytes() == (third / "scores.json").read_bytes()
@@ -251,6 +252,8 @@ def test_a_server_that_is_killed_midway(server, results, tmp_path):
     runs = runs_of(client, "x")
     assert set(runs) == {"shin", "grp/b", "third"}
     assert all("gaitmap_results.complete" in run.data.tags for run in runs.values())
-    stored = {path.relative_to(big).as_posix() for path in big.rglob("*") if path.is_file()}
-    assert set(files_of(client, runs["third"])) == stored
+    stored = {path.relative_to(big).as_posix(): path.read_bytes() for path in big.rglob("*") if path.is_file()}
+    copies = Path(client.download_artifacts(runs["third"].info.run_id, ""))
+    arrived = {path.relative_to(copies).as_posix(): path.read_bytes() for path in copies.rglob("*") if path.is_file()}
+    assert {original_name(name): content for name, content in arrived.items()} == stored
     assert send_to_mlflow(results, tracking_uri=address, experiment="x").sent == ()
