@@ -20,7 +20,7 @@ from gaitmap_results.suites.discovery import find_entries
 from gaitmap_results.suites.outcome import EntryOutcome
 from gaitmap_results.suites.planning import PlannedEntry, plan_entries
 from gaitmap_results.suites.run_entries import run_entries
-from gaitmap_results.suites.skipping import find_unfinished, why_not_done
+from gaitmap_results.suites.skipping import StoreJudge
 
 __all__ = ["run"]
 
@@ -138,25 +138,13 @@ def _facts(path: Path) -> tuple[str, str]:
 
 
 def _tell_plan(planned: list[PlannedEntry], skip: str | None, as_json: bool) -> None:
-    rows = [_survey(entry, skip) for entry in planned]
+    judge = StoreJudge(skip, planned)
+    rows = [(entry.entry_name, judge.judge(entry)) for entry in planned]
     if as_json:
-        echo_json([{"entry_name": name, "status": status, "path": path} for name, status, path, _ in rows])
+        plan = [(name, standing.status, standing.path) for name, standing in rows]
+        echo_json([{"entry_name": name, "status": status, "path": path and str(path)} for name, status, path in plan])
         return
-    width = max(len(entry_text(name)) for name, *_ in rows)
-    for name, status, _, why in rows:
-        click.echo(printable(f"{entry_text(name).ljust(width)}  {status}{': ' if why else ''}{'; '.join(why)}"))
-
-
-def _survey(entry: PlannedEntry, skip: str | None) -> tuple[str | tuple[str, ...], str, str | None, list[str]]:
-    """Return the name of an entry, what became of it, where, and why it would run again."""
-    unfinished = find_unfinished(entry)
-    if unfinished is not None and unfinished.status == "running":
-        return entry.entry_name, "running", str(unfinished.path), [unfinished.evidence]
-    path, differences = why_not_done(entry, skip)
-    if path is not None and not differences:
-        return entry.entry_name, "recorded", str(path), []
-    why = [f"the run in {path.name} differs: {', '.join(differences)}"] if path is not None else []
-    if unfinished is not None:
-        status = "lost" if unfinished.status in ("lost", "unknown") else "failed"
-        return entry.entry_name, status, str(unfinished.path), [unfinished.error or unfinished.evidence, *why]
-    return entry.entry_name, "missing", None, why
+    width = max((len(entry_text(name)) for name, _ in rows), default=0)
+    for name, found in rows:
+        why = f": {'; '.join(found.why)}" if found.why else ""
+        click.echo(printable(f"{entry_text(name).ljust(width)}  {found.status}{why}"))

@@ -26,6 +26,8 @@ from gaitmap_results.config.values import check_boolean, check_folder
 from gaitmap_results.exceptions import ConfigError, DebugSettingWarning
 
 __all__ = [
+    "SentConfig",
+    "adopt_config",
     "config_for_workers",
     "find_debug",
     "find_lookup",
@@ -239,13 +241,17 @@ def is_worker_process() -> bool:
     return is_being_spawned or multiprocessing.parent_process() is not None
 
 
+def adopt_config(sent: SentConfig | None) -> None:
+    """Take over the config of another process."""
+    global _held  # noqa: PLW0603
+    _held = _Held(sent.found if sent is not None and sent.is_set else None, sent)
+
+
 def _receive(sent: SentConfig | None) -> None:
     """Take over the config of the process that sent a task; called once for every task."""
-    global _held  # noqa: PLW0603
     # Some versions of tpcp call this also where a task runs in the process it came from, which may have moved on.
     if is_worker_process():
-        chosen = sent.found if isinstance(sent, SentConfig) and sent.is_set else None
-        _held = _Held(chosen, sent if isinstance(sent, SentConfig) else None)
+        adopt_config(sent if isinstance(sent, SentConfig) else None)
 
 
 def _refuse_second_config() -> None:

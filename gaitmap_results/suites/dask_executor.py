@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent import futures
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
@@ -54,44 +55,56 @@ def executor_at(address: str) -> Executor:
     return dask_executor(Client(address))
 
 
+class _DaskFuture(Future[_T]):
+    """The answer to a call; to cancel it takes the call off the cluster where no worker runs it yet."""
+
+    def __init__(self, computed: Any) -> None:
+        super().__init__()
+        self.set_running_or_notify_cancel()
+        self.computed = computed
+
+    def cancel(self) -> bool:
+        self.computed.release()
+        return False
+
+
 class _DaskExecutor(Executor):
     def __init__(self, client: Any) -> None:
         self._client = client
-        self._pending: set[Any] = set()
+        self._pending: set[_DaskFuture[Any]] = set()
         self._allowed_failures: Any = client.run_on_scheduler(_allow_failures, 0)
 
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
         """Send a call to the cluster."""
-        answer: Future[_T] = Future()
-        answer.set_running_or_notify_cancel()
-        computed = self._client.submit(fn, *args, pure=False, retries=0, **kwargs)
-        self._pending.add(computed)
-        computed.add_done_callback(lambda done: self._hand_over(done, answer))
+        answer: _DaskFuture[_T] = _DaskFuture(self._client.submit(fn, *args, pure=False, retries=0, **kwargs))
+        self._pending.add(answer)
+        answer.computed.add_done_callback(lambda _: self._hand_over(answer))
         return answer
 
-    def _hand_over(self, computed: Any, answer: Future[Any]) -> None:
+    def _hand_over(self, answer: _DaskFuture[Any]) -> None:
+        computed = answer.computed
         try:
             if computed.status == "finished":
                 answer.set_result(computed.result())
-            elif computed.status == "cancelled":
-                answer.set_exception(ConnectionError("the Dask scheduler is gone, or cancelled it"))
-            else:
+            elif computed.status == "error":
                 answer.set_exception(computed.exception())
+            else:
+                answer.set_exception(ConnectionError("the Dask scheduler is gone, or cancelled it"))
         except Exception as error:  # noqa: BLE001 - the connection broke while the result was fetched
             answer.set_exception(error)
         finally:
             # What nobody holds any more, the scheduler never computes again.
             computed.release()
-            self._pending.discard(computed)
+            self._pending.discard(answer)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Stop using the cluster, which stays open."""
-        if cancel_futures and self._pending:
-            self._client.cancel(list(self._pending))
-        elif wait and self._pending:
-            import distributed
-
-            distributed.wait(list(self._pending))
+        pending = list(self._pending)
+        if cancel_futures:
+            for answer in pending:
+                answer.cancel()
+        elif wait:
+            futures.wait(pending)
         if self._client.status == "running":
             self._client.run_on_scheduler(_allow_failures, self._allowed_failures)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
+from gaitmap_results.provenance.described_values import hash_json
+from gaitmap_results.provenance.parameters import describe_parameters
 from gaitmap_results.recording.block import block_options
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import check_offset
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import check_entry_name
 from gaitmap_results.user_code.caller import find_caller
+from gaitmap_results.user_code.entry import Entry as Call
 from gaitmap_results.user_code.entry import describe_suite_entry
 
 __all__ = ["Entry"]
@@ -55,12 +59,22 @@ class Entry:
         self.options = options
         block_options(name, **options)  # an unknown option is told now, not when the entry runs
         self.caller = find_caller(check_offset(options.get("_caller_file_path_stack_offset", 0)))
-        self.source = describe_suite_entry(entry_text(name), self.caller.file)
+        self._source = describe_suite_entry(entry_text(name), self.caller.file)
 
     def __repr__(self) -> str:
         return f"Entry({self.name!r})"
 
+    @property
+    def call(self) -> Call:
+        """What tells it from other entries: name, file, and the hashes of what describes challenge and optimizer."""
+        try:
+            challenge = [describe_parameters(self.challenge), str(getattr(self.challenge, "VERSION", None))]
+            arguments = {"challenge": hash_json(challenge), "optimizer": hash_json(describe_parameters(self.optimizer))}
+        except Exception:  # noqa: BLE001 - whatever the user's objects raise; then nobody can tell
+            return self._source
+        return dataclasses.replace(self._source, arguments=arguments)
+
     def __call__(self) -> Any:
         """Run the entry and record it."""
-        with Recorder(block_options(self.name, **self.options), self.caller, self.source):
+        with Recorder(block_options(self.name, **self.options), self.caller, self.call):
             return self.challenge.run(self.optimizer)

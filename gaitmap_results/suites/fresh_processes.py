@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import threading
-from collections.abc import Callable
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-__all__ = ["FreshProcesses", "ProcessDiedError"]
+__all__ = ["FreshProcesses", "ProcessDiedError", "is_being_prepared"]
 
 _T = TypeVar("_T")
-_PATIENCE_S = 10.0
+# Ctrl-C reaches the processes, too: first they may end by themselves, then they are asked to, then they are ended.
+_BY_ITSELF_S: Final = 3.0
+_WHEN_ASKED_S: Final = 10.0
+_LOOK_EVERY_S: Final = 0.25
 
 
 class ProcessDiedError(RuntimeError):
     """A process ended before it answered; the message says by what."""
+
+
+def is_being_prepared() -> bool:
+    """Say whether this process was spawned and is still importing the main module of its parent."""
+    return bool(getattr(multiprocessing.current_process(), "_inheriting", False))
 
 
 class FreshProcesses(Executor):
@@ -34,7 +44,7 @@ class FreshProcesses(Executor):
         self._context = multiprocessing.get_context("spawn")
         self._threads = ThreadPoolExecutor(max_workers, thread_name_prefix="gaitmap_results_entry")
         self._running: set[Any] = set()
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._is_ending = False
 
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
@@ -44,22 +54,20 @@ class FreshProcesses(Executor):
     def _call(self, fn: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _T:
         receiver, sender = self._context.Pipe(duplex=False)
         process = self._context.Process(target=_answer, args=(sender, fn, args, kwargs))
-        with self._lock:
+        with self._changed:
             if self._is_ending:
-                raise ProcessDiedError("it was not started, because the suite was ended")
+                raise CancelledError
             process.start()
             self._running.add(process)
         sender.close()  # so that the end of the process ends the waiting
         try:
-            is_error, answer = receiver.recv()
-        except (EOFError, OSError):
-            process.join()
-            raise ProcessDiedError(_how_it_ended(process.exitcode)) from None
+            is_error, answer = _received(receiver, process)
         finally:
             receiver.close()
             process.join()
-            with self._lock:
+            with self._changed:
                 self._running.discard(process)
+                self._changed.notify_all()
             process.close()
         if is_error:
             raise answer
@@ -67,40 +75,79 @@ class FreshProcesses(Executor):
         return result
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Wait for the processes; with ``cancel_futures`` ask those that run to end, and end those that do not."""
+        """Wait for the processes; with ``cancel_futures`` end those that run, in order, or at once if interrupted."""
         if cancel_futures:
-            with self._lock:
+            with self._changed:
                 self._is_ending = True
-                running = list(self._running)
-            for process in running:
-                _signal(process.terminate)
-            timer = threading.Timer(_PATIENCE_S, _kill, [running])
-            timer.daemon = True
-            timer.start()
-            self._threads.shutdown(wait, cancel_futures=True)
-            timer.cancel()
-            return
+            self._threads.shutdown(wait=False, cancel_futures=True)
+            try:
+                if not self._wait_for_all(_BY_ITSELF_S):
+                    self._signal(lambda process: process.terminate())
+                    self._wait_for_all(_WHEN_ASKED_S)
+            finally:
+                self._signal(lambda process: process.kill())
         self._threads.shutdown(wait)
 
+    def _wait_for_all(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        with self._changed:
+            while self._running and time.monotonic() < end:
+                self._changed.wait(_LOOK_EVERY_S)  # shortly, so that Windows lets Ctrl-C through
+            return not self._running
 
-def _kill(processes: list[Any]) -> None:
-    for process in processes:
-        _signal(process.kill)
+    def _signal(self, send: Callable[[Any], None]) -> None:
+        """Signal the processes, and those that they have started."""
+        with self._changed:
+            running = list(self._running)
+        for process in [*_descendants(process.pid for process in running), *running]:
+            with contextlib.suppress(Exception):  # it has ended meanwhile
+                send(process)
 
 
-def _signal(send: Callable[[], None]) -> None:
+def _descendants(pids: Iterable[int]) -> list[Any]:
+    import psutil
+
+    found = []
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            found += psutil.Process(pid).children(recursive=True)
+    return found
+
+
+def _received(receiver: Connection, process: Any) -> tuple[bool, Any]:
+    """Wait for the answer of a process, or for its end: what it has started may keep its end of the pipe open."""
+    has_begun = False
     try:
-        send()
-    except ValueError:  # it has ended and was closed meanwhile
-        return
+        while True:
+            ended = not process.is_alive()
+            if receiver.poll(0 if ended else _LOOK_EVERY_S):
+                message: tuple[bool, Any] | None = receiver.recv()
+                if message is not None:
+                    return message
+                has_begun = True
+            elif ended:
+                raise EOFError
+    except (EOFError, OSError):
+        process.join()
+        how = _how_it_ended(process.exitcode)
+        raise ProcessDiedError(how if has_begun else f"{how} {_NOT_BEGUN}") from None
+
+
+_NOT_BEGUN: Final = (
+    "before the entry began: the program that calls run_entries could not be imported there. Everything in it that "
+    'only the program itself does belongs under `if __name__ == "__main__":`'
+)
 
 
 def _answer(sender: Connection, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    with contextlib.suppress(OSError):  # the program that waits for it is gone
+        sender.send(None)
     try:
         answer = False, fn(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - it is raised where the result is waited for
         answer = True, error
-    sender.send(answer)
+    with contextlib.suppress(OSError):
+        sender.send(answer)
     sender.close()
 
 

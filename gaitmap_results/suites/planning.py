@@ -14,7 +14,7 @@ from gaitmap_results.recording.block import block_options
 from gaitmap_results.recording.decorator import recorded_call
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.suites.entry import Entry
-from gaitmap_results.suites.sending import Task, make_task
+from gaitmap_results.suites.sending import Origin, Task, pickled
 from gaitmap_results.user_code.entry import Entry as Call
 from gaitmap_results.user_code.entry import describe_entry
 
@@ -32,14 +32,14 @@ class PlannedEntry:
     plan
         What its record will be.
     call
-        The call of a decorated function; ``None`` for an ``Entry``.
+        What tells the entry from others: its function or name, and its arguments.
     task
         The entry on its way.
     """
 
     entry_name: str | tuple[str, ...]
     plan: SavePlan
-    call: Call | None
+    call: Call
     task: Task
 
 
@@ -53,14 +53,13 @@ def plan_entries(entries: Iterable[Any]) -> list[PlannedEntry]:
     GaitmapResultsError
         If the options of one of them, or the config, are wrong.
     """
-    return [_planned(entry, number) for number, entry in enumerate(entries)]
+    origin = Origin.of_this_process()
+    return [_planned(entry, number, origin) for number, entry in enumerate(entries)]
 
 
-def _planned(entry: Any, number: int) -> PlannedEntry:
-    block_id = str(uuid4())
+def _planned(entry: Any, number: int, origin: Origin) -> PlannedEntry:
     if isinstance(entry, Entry):
-        plan = make_plan(block_options(entry.name, **entry.options))
-        return PlannedEntry(plan.entry_name, plan, None, make_task(entry, block_id))
+        return _checked(entry, make_plan(block_options(entry.name, **entry.options)), entry.call, origin)
     function, args, keywords = _unwrapped(entry)
     call = recorded_call(function)
     if call is None:
@@ -70,8 +69,12 @@ def _planned(entry: Any, number: int) -> PlannedEntry:
         )
     plan = make_plan(block_options(call.name, **call.options))
     _check_arguments(function, args, keywords)
-    described = describe_entry(function, None, args, keywords)
-    return PlannedEntry(plan.entry_name, plan, described, make_task(entry, block_id))
+    return _checked(entry, plan, describe_entry(function, None, args, keywords), origin)
+
+
+def _checked(entry: Any, plan: SavePlan, call: Call, origin: Origin) -> PlannedEntry:
+    task = Task(pickled(entry, origin), str(uuid4()), plan.results_folder, plan.entry_parts, origin)
+    return PlannedEntry(plan.entry_name, plan, call, task)
 
 
 def _unwrapped(entry: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:

@@ -1,28 +1,109 @@
-"""Send an entry to where it runs, and run it there."""
+"""Send an entry to another process, and load it there."""
 
 from __future__ import annotations
 
-import asyncio
+import importlib
 import importlib.util
-import inspect
 import io
 import os
 import pickle
+import socket
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from gaitmap_results.exceptions import InvalidTargetError
-from gaitmap_results.recording.awaited_block import awaited_block
+from gaitmap_results.config.holding import SentConfig, adopt_config, config_for_workers
+from gaitmap_results.exceptions import InvalidTargetError, ResultsFolderError
 
-__all__ = ["Task", "TaskResult", "make_task", "run_task"]
+__all__ = ["Origin", "Task", "load_entry", "pickled"]
 
 # What multiprocessing calls the main module of the parent in a process that it started.
 _MAIN_ELSEWHERE: Final = "__mp_main__"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a process must take over from the one that sends an entry.
+
+    Attributes
+    ----------
+    host, pid
+        The process that sends it.
+    cwd
+        Its working directory: paths of entries are relative to it, and git is asked there.
+    folders
+        From where it imports modules, but for Python's own folders and installed packages.
+    script, module
+        The file of its main module, and the name under which ``python -m`` started it.
+    config
+        Its config, pickled; ``None`` if that cannot be done.
+    """
+
+    host: str
+    pid: int
+    cwd: str
+    folders: tuple[str, ...]
+    script: str | None
+    module: str | None
+    config: bytes | None
+
+    @classmethod
+    def of_this_process(cls) -> Origin:
+        """Return what others must take over from this process."""
+        main = sys.modules.get("__main__")
+        file = getattr(main, "__file__", None)
+        try:
+            config = pickle.dumps(config_for_workers()[0])
+        except Exception:  # noqa: BLE001 - a config of the user's own class; workers look for one themselves
+            config = None
+        return cls(
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            cwd=str(Path.cwd()),
+            folders=tuple(dict.fromkeys(os.path.abspath(each) for each in sys.path if not _is_of_python(each))),
+            script=os.path.abspath(file) if file and Path(file).is_file() else None,
+            module=getattr(getattr(main, "__spec__", None), "name", None),
+            config=config,
+        )
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this is that process."""
+        return (self.host, self.pid) == (socket.gethostname(), os.getpid())
+
+    def take_over(self) -> None:
+        """Make this process find what that one finds.
+
+        Raises
+        ------
+        ResultsFolderError
+            If its working directory is not there.
+        """
+        if self.is_here:
+            return
+        for folder in reversed(self.folders):
+            if folder not in sys.path:
+                sys.path.insert(0, folder)
+        try:
+            if Path(self.cwd).resolve() != Path.cwd():
+                os.chdir(self.cwd)
+        except OSError as error:
+            raise ResultsFolderError(
+                f"The suite was started in {self.cwd} on {self.host}, and there is no such folder on "
+                f"{socket.gethostname()}. Workers on other machines need a file system that all of them share.",
+                path=Path(self.cwd),
+            ) from error
+        config = None if self.config is None else pickle.loads(self.config)  # noqa: S301 - our own
+        if isinstance(config, SentConfig):
+            adopt_config(config)
+
+
+def _is_of_python(folder: str) -> bool:
+    place = os.path.abspath(folder)
+    return any(place.startswith(os.path.abspath(prefix) + os.sep) for prefix in (sys.prefix, sys.base_prefix))
 
 
 @dataclass(frozen=True)
@@ -35,138 +116,85 @@ class Task:
         The entry, pickled.
     block_id
         The identifier of the block in which it will be recorded.
-    script
-        The file of the main module, if the entry is defined there.
-    folders
-        Folders from which the entry's modules are imported.
+    results_folder, entry_parts
+        Where its run will be stored.
+    origin
+        The process that sends it.
     """
 
     payload: bytes
     block_id: str
-    script: str | None
-    folders: tuple[str, ...]
+    results_folder: Path
+    entry_parts: tuple[str, ...]
+    origin: Origin
 
 
-@dataclass(frozen=True)
-class TaskResult:
-    """What became of an entry: the run folder, if there is one, what it raised, and the seconds that it took."""
-
-    path: str | None
-    error: str | None
-    seconds: float
-
-
-def make_task(entry: Callable[[], Any], block_id: str) -> Task:
-    """Pickle an entry, so that it can run in this process or in any other.
+def pickled(entry: Callable[[], Any], origin: Origin) -> bytes:
+    """Pickle an entry, so that it can be loaded in this process and in any other.
 
     Raises
     ------
     InvalidTargetError
-        If it cannot be pickled.
+        If that cannot be done.
     """
     try:
         payload = pickle.dumps(entry)
     except Exception as error:  # noqa: BLE001 - whatever an object of the user's raises when it is pickled
-        payload = _by_value(entry, error)
-    main = sys.modules.get("__main__")
-    file = getattr(main, "__file__", None)
-    script = os.path.abspath(file) if file and Path(file).is_file() else None
-    return Task(payload, block_id, script, tuple(dict.fromkeys(os.path.abspath(each) for each in sys.path[:1])))
+        return _by_value(entry, str(error))
+    # A name of a notebook, a console or `python -c` means nothing in another process.
+    if origin.script is None and origin.module is None and b"__main__" in payload:
+        return _by_value(entry, "it was typed in, so that no other process can import it, and cloudpickle is missing")
+    return payload
 
 
-def _by_value(entry: Callable[[], Any], error: Exception) -> bytes:
-    """Pickle an entry of a notebook by its content, where cloudpickle is installed."""
+def _by_value(entry: Callable[[], Any], why: str) -> bytes:
+    """Pickle an entry by its content, where cloudpickle is installed."""
     try:
         import cloudpickle
 
         content: bytes = cloudpickle.dumps(entry)
-    except Exception:  # noqa: BLE001 - what pickle said tells more
+    except Exception as error:
         raise InvalidTargetError(
-            f"The entry {entry!r} cannot be sent to another process: {error}. Define it in a module or a script, "
-            "not inside of a function, and give it values that can be pickled."
+            f"The entry {entry!r} cannot be sent to another process: {why}. Define it in a module or a script, "
+            "not inside of a function, and give it values that can be pickled; or install cloudpickle."
         ) from error
     return content
 
 
-def run_task(task: Task) -> TaskResult:
-    """Run an entry to its end, whatever kind of function it is; an error of the entry is told, not raised.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the program is interrupted.
-    """
-    start = time.perf_counter()
-    error = None
-    with awaited_block(task.block_id) as block:
-        try:
-            _run_to_its_end(_load(task)())
-        except KeyboardInterrupt:
-            raise
-        except BaseException as raised:  # noqa: BLE001 - also sys.exit() ends this entry only
-            error = _described(raised)
-    path = block.recorder.path_ if block.recorder is not None else None
-    return TaskResult(None if path is None else str(path), error, time.perf_counter() - start)
-
-
-def _described(error: BaseException) -> str:
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _run_to_its_end(returned: Any) -> None:
-    if inspect.isawaitable(returned):
-        asyncio.run(_wait(returned))
-    elif inspect.isasyncgen(returned):
-        asyncio.run(_exhaust(returned))
-    elif inspect.isgenerator(returned):
-        for _ in returned:
-            pass
-
-
-async def _wait(awaitable: Any) -> None:
-    await awaitable
-
-
-async def _exhaust(generator: Any) -> None:
-    async for _ in generator:
-        pass
-
-
-def _load(task: Task) -> Callable[[], Any]:
-    for folder in reversed(task.folders):
-        if folder not in sys.path:
-            sys.path.insert(0, folder)
-    entry: Callable[[], Any] = _Unpickler(io.BytesIO(task.payload), task.script).load()
+def load_entry(task: Task) -> Callable[[], Any]:
+    """Return an entry that was sent, as it was."""
+    entry: Callable[[], Any] = _Unpickler(io.BytesIO(task.payload), task.origin).load()
     return entry
 
 
 class _Unpickler(pickle.Unpickler):
     """Finds what was defined in the main module of the sender."""
 
-    def __init__(self, file: io.BytesIO, script: str | None) -> None:
+    def __init__(self, file: io.BytesIO, origin: Origin) -> None:
         super().__init__(file)
-        self._script = script
+        self._origin = origin
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        if module_name == "__main__" and self._script is not None:
-            found: Any = _main_module(self._script)
-            for name in global_name.split("."):
-                found = getattr(found, name)
-            return found
-        return super().find_class(module_name, global_name)
+        if module_name != "__main__" or (self._origin.script is None and self._origin.module is None):
+            return super().find_class(module_name, global_name)
+        found: Any = _main_module(self._origin)
+        for name in global_name.split("."):
+            found = getattr(found, name)
+        return found
 
 
-def _main_module(script: str) -> ModuleType:
-    """Return the module of a script: the main module where it is one, else imported under another name, once."""
+def _main_module(origin: Origin) -> ModuleType:
+    """Return the sender's main module: that of this process where it is the same, else imported, once."""
     for name in ("__main__", _MAIN_ELSEWHERE):
         module = sys.modules.get(name)
         file = getattr(module, "__file__", None)
-        if module is not None and file and os.path.abspath(file) == script:
+        if module is not None and file and os.path.abspath(file) == origin.script:
             return module
-    spec = importlib.util.spec_from_file_location(_MAIN_ELSEWHERE, script)
+    if origin.module is not None:  # of a package, in which imports can be relative
+        return importlib.import_module(origin.module)
+    spec = importlib.util.spec_from_file_location(_MAIN_ELSEWHERE, str(origin.script))
     if spec is None or spec.loader is None:
-        raise ImportError(f"{script} cannot be imported as a module")
+        raise ImportError(f"{origin.script} cannot be imported as a module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[_MAIN_ELSEWHERE] = module
     spec.loader.exec_module(module)

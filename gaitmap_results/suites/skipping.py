@@ -1,8 +1,8 @@
-"""Find in the results folder what a suite does not need to run again."""
+"""Judge of each entry of a suite whether it needs to run, by what the results folder holds."""
 
 from __future__ import annotations
 
-import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
@@ -10,110 +10,158 @@ from typing import Any
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
 from gaitmap_results.provenance.collecting import read_git
-from gaitmap_results.reading.index import RunSummary, StoreScan, by_start
-from gaitmap_results.reading.loading import load_run_metadata
-from gaitmap_results.store.layout import UNFINISHED_DIR
+from gaitmap_results.reading.index import RunSummary, read_metadata
+from gaitmap_results.store.privacy import Redactor
 from gaitmap_results.suites.planning import PlannedEntry
-from gaitmap_results.unfinished.listing import UnfinishedRun, list_unfinished
+from gaitmap_results.suites.stored_runs import EntryRuns
+from gaitmap_results.unfinished.listing import UnfinishedRun
 
-__all__ = ["Done", "find_done", "find_run_of_block", "find_unfinished", "runs_of_entry", "why_not_done"]
+__all__ = ["Standing", "StoreJudge"]
 
 _SKIPS = (None, "same-commit", "recorded")
 
 
 @dataclass(frozen=True)
-class Done:
-    """Why an entry does not run: there is a run already, or it is running elsewhere."""
+class Standing:
+    """What there is of an entry before a suite starts.
 
+    Attributes
+    ----------
+    status
+        ``recorded`` and ``running``: it need not run.
+        ``missing``, ``failed`` and ``lost``: it does.
+    path
+        The run, or the folder of the unfinished one.
+    why
+        In words: where it runs, how it ended, what a recorded run differs in.
+    """
+
+    status: str
     path: Path | None
-    reason: str
+    why: tuple[str, ...] = ()
+
+    @property
+    def needs_to_run(self) -> bool:
+        """Whether the suite runs the entry."""
+        return self.status not in ("recorded", "running")
 
 
-def find_done(planned: Sequence[PlannedEntry], skip: str | None) -> dict[int, Done]:
-    """Return the entries that need not run, by their position.
+class StoreJudge:
+    """Judges entries by what the results folder holds; commit and packages of this program are read once.
+
+    Parameters
+    ----------
+    skip
+        Which recorded runs make another one unnecessary.
+    planned
+        The entries of the suite. Their own runs, which it starts later, make no other entry unnecessary.
 
     Raises
     ------
     InvalidOptionError
         If there is no such way to skip.
     """
-    if skip not in _SKIPS:
-        raise InvalidOptionError(f"skip is {skip!r}; it takes 'same-commit', 'recorded' or None.")
-    now = _Surroundings()
-    found = {}
-    for number, entry in enumerate(planned):
-        running = next((run for run in now.unfinished(entry) if run.status == "running"), None)
-        if running is not None:
-            found[number] = Done(None, f"It is running already: {running.evidence} (run {running.run_id})")
-        elif skip is not None and (run := _recorded(entry, skip, now)) is not None:
-            found[number] = Done(run, "It is recorded already.")
-    return found
+
+    def __init__(self, skip: str | None, planned: Sequence[PlannedEntry]) -> None:
+        if skip not in _SKIPS:
+            raise InvalidOptionError(f"skip is {skip!r}; it takes 'same-commit', 'recorded' or None.")
+        self._skip = skip
+        self._own = frozenset(entry.task.block_id for entry in planned)
+        self._now = _Surroundings()
+
+    def judge(self, entry: PlannedEntry) -> Standing:
+        """Say what there is of an entry; entries that are judged one after the other share what is read."""
+        return _judge(entry, self._skip, self._now, self._own)
+
+    def look_again(self) -> None:
+        """Forget which runs there are; others may have stored some since."""
+        self._now.folders.clear()
 
 
-def find_unfinished(entry: PlannedEntry) -> UnfinishedRun | None:
-    """Return the latest run of an entry that was started and never published."""
-    runs = _Surroundings().unfinished(entry)
-    return max(runs, key=lambda run: run.started.timestamp() if run.started else 0.0, default=None)
+def _judge(entry: PlannedEntry, skip: str | None, now: _Surroundings, own: frozenset[str]) -> Standing:
+    runs = now.runs(entry)
+    unfinished = [
+        each
+        for each in runs.unfinished(entry.entry_name)
+        if each.journal.block_id not in own and _is_same_call(entry, each.journal.metadata or {}) is not False
+    ]
+    for each in unfinished:
+        if each.run.status == "running":
+            return Standing("running", each.run.path, (f"{each.run.evidence} (run {each.run.run_id})",))
+    done: Path | None = None
+    why: tuple[str, ...] = ()
+    if skip is not None:
+        done, why = _recorded(entry, skip, runs.published(entry.plan.entry_parts), now, own)
+        if done is not None:
+            return Standing("recorded", done)
+    latest = max((each.run for each in unfinished), key=_started, default=None)
+    if latest is None:
+        return Standing("missing", None, why)
+    status = "lost" if latest.status in ("lost", "unknown") else "failed"
+    return Standing(status, latest.path, (latest.error or latest.evidence, *why))
 
 
-def why_not_done(entry: PlannedEntry, skip: str | None) -> tuple[Path | None, list[str]]:
-    """Return the latest official run of an entry, and in what it differs from one that would be made now."""
-    now = _Surroundings()
-    for run in runs_of_entry(entry):
-        return run.path, [] if skip == "recorded" else list(now.differences(entry, run.path))
-    return None, []
+def _started(run: UnfinishedRun) -> float:
+    return run.started.timestamp() if run.started else 0.0
 
 
-def runs_of_entry(entry: PlannedEntry) -> list[RunSummary]:
-    """Return the official runs of an entry with its function and arguments, the latest first."""
-    runs = [run for run in _all_runs(entry) if not run.is_debug_run and _is_same_call(entry, run.path)]
-    return sorted(runs, key=by_start, reverse=True)
+def _recorded(
+    entry: PlannedEntry, skip: str, runs: list[RunSummary], now: _Surroundings, own: frozenset[str]
+) -> tuple[Path | None, tuple[str, ...]]:
+    """Return a run that makes another one unnecessary, else why the latest one does not."""
+    why: tuple[str, ...] = ()
+    for run in runs:
+        known_as_other = skip == "same-commit" and not now.may_be_of_this_code(entry, run)
+        if why and (run.is_debug_run or known_as_other):
+            continue
+        recorded = _metadata(run)
+        if recorded.get("block_id") in own or not _is_same_call(entry, recorded) or not _is_current_version(run):
+            continue
+        if run.is_debug_run:
+            reasons = ", ".join(run.debug_reasons) or "debug_run"
+            why = why or (f"the run in {run.path.name} is a debug run: {reasons}",)
+            continue
+        differences = [] if skip == "recorded" else list(now.differences(entry, recorded))
+        if not differences:
+            return run.path, ()
+        why = why or (f"the run in {run.path.name} differs: {', '.join(differences)}",)
+    if not why and runs and entry.call.arguments is None:
+        why = ("it has arguments that are no plain values, so that no run can be known to be its own",)
+    return None, why
 
 
-def find_run_of_block(entry: PlannedEntry) -> Path | None:
-    """Return the run that a planned entry has stored, whatever became of its process."""
-    for run in sorted(_all_runs(entry), key=by_start, reverse=True):
-        if _metadata(run.path).get("block_id") == entry.task.block_id:
-            return run.path
-    return None
-
-
-def _recorded(entry: PlannedEntry, skip: str, now: _Surroundings) -> Path | None:
-    for run in runs_of_entry(entry):
-        if skip == "recorded" or not any(now.differences(entry, run.path)):
-            return run.path
-    return None
-
-
-def _all_runs(entry: PlannedEntry) -> Iterator[RunSummary]:
-    """Yield every run of an entry, of any challenge and version; only its own folders are looked at."""
-    parts = entry.plan.entry_parts
-    for version in entry.plan.results_folder.glob("*/*/"):
-        folder = version.joinpath(*parts)
-        if not version.parent.name.startswith(".") and folder.is_dir():
-            yield from (run for run in StoreScan(os.path.abspath(folder)) if run.entry == parts)
-
-
-def _metadata(path: Path) -> Mapping[str, Any]:
+def _metadata(run: RunSummary) -> Mapping[str, Any]:
     try:
-        return load_run_metadata(path)
-    except (CorruptRunError, RunNotFoundError):
+        return read_metadata(run.folder)
+    except (CorruptRunError, RunNotFoundError, OSError):  # it was changed or deleted since it was found
         return {}
 
 
-def _is_same_call(entry: PlannedEntry, path: Path) -> bool:
-    """Say whether a run was made by the same function with the same arguments; what cannot be told is not the same."""
-    recorded = _metadata(path).get("entry")
-    if entry.call is None:
-        return recorded is None or (isinstance(recorded, Mapping) and recorded.get("kind") == "suite")
-    if not isinstance(recorded, Mapping) or recorded.get("name") != entry.call.name or entry.call.arguments is None:
+def _is_same_call(entry: PlannedEntry, recorded: Mapping[str, Any]) -> bool | None:
+    """Say whether a record, or the draft of one, is of the same function and arguments; ``None`` if nobody can tell."""
+    found = recorded.get("entry")
+    if not isinstance(found, Mapping):
         return False
-    if recorded.get("module") is not None and entry.call.module is not None:
-        same_place = bool(recorded["module"] == entry.call.module)
+    if (found.get("name"), found.get("kind", "function")) != (entry.call.name, entry.call.kind):
+        return False
+    if found.get("module") is not None and entry.call.module is not None:
+        is_same_place = bool(found["module"] == entry.call.module)
     else:
-        file = recorded.get("file")
-        same_place = bool(file and entry.call.file and PurePath(str(file)).name == entry.call.file.name)
-    return same_place and recorded.get("arguments") == _as_stored(entry.call.arguments)
+        file = found.get("file")
+        is_same_place = bool(file and entry.call.file and PurePath(str(file)).name == entry.call.file.name)
+    if not is_same_place:
+        return False
+    if found.get("arguments") is None or entry.call.arguments is None:
+        return None
+    stored = Redactor.for_this_process(entry.plan.relative_to).tree(_as_stored(entry.call.arguments))
+    return bool(found["arguments"] == stored)
+
+
+def _is_current_version(run: RunSummary) -> bool:
+    """Say whether a run is of the version that its challenge has now, where the challenge is loaded."""
+    module, _, name = run.challenge_name.rpartition(".")
+    version = getattr(getattr(sys.modules.get(module), name, None), "VERSION", None)
+    return version is None or str(version) == run.challenge_version
 
 
 def _as_stored(value: Any) -> Any:
@@ -128,22 +176,25 @@ def _as_stored(value: Any) -> Any:
 class _Surroundings:
     """What a run would record that starts now; each fact is read once."""
 
-    _unfinished: dict[Path, list[UnfinishedRun]] = field(default_factory=dict)
-    _facts: dict[Any, tuple[str | None, bool | None]] = field(default_factory=dict)
+    folders: dict[Path, EntryRuns] = field(default_factory=dict)
+    _git: dict[Any, tuple[str | None, bool | None]] = field(default_factory=dict)
     _packages: Mapping[str, Any] | None = None
 
-    def unfinished(self, entry: PlannedEntry) -> list[UnfinishedRun]:
+    def runs(self, entry: PlannedEntry) -> EntryRuns:
         folder = entry.plan.results_folder
-        if folder not in self._unfinished:
-            has_any = (folder / UNFINISHED_DIR).is_dir()
-            self._unfinished[folder] = list_unfinished(folder)[0] if has_any else []
-        return [run for run in self._unfinished[folder] if run.entry_name == entry.entry_name]
+        return self.folders.setdefault(folder, EntryRuns(folder))
 
-    def differences(self, entry: PlannedEntry, path: Path) -> Iterator[str]:
+    def may_be_of_this_code(self, entry: PlannedEntry, run: RunSummary) -> bool:
+        """Say whether the summary of a run already tells that it is of another commit."""
+        if not entry.plan.use_git:
+            return True
+        commit, dirty = self._state(entry)
+        return dirty is False and commit == run.git_commit_hash
+
+    def differences(self, entry: PlannedEntry, recorded: Mapping[str, Any]) -> Iterator[str]:
         """Yield why a recorded run is not what would run now."""
-        recorded = _metadata(path)
         if entry.plan.use_git:
-            commit, dirty = self._git(entry)
+            commit, dirty = self._state(entry)
             if dirty is not False:
                 yield "there are uncommitted changes" if dirty else "the state of the repository is unknown"
             elif commit != recorded.get("git_commit_hash"):
@@ -154,17 +205,16 @@ class _Surroundings:
         if changed:
             shown = ", ".join(f"{name} {packages.get(name)} → {installed.get(name)}" for name in changed[:3])
             yield f"packages: {shown}" + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-
         code = recorded.get("code")
         for repository in code.get("repositories") or [] if isinstance(code, Mapping) else []:
             yield from _repository_differences(repository)
 
-    def _git(self, entry: PlannedEntry) -> tuple[str | None, bool | None]:
+    def _state(self, entry: PlannedEntry) -> tuple[str | None, bool | None]:
         key = (entry.plan.git_dirty_ignore, entry.plan.results_folder)
-        if key not in self._facts:
+        if key not in self._git:
             state = read_git(git_dirty_ignore=key[0], results_folder=key[1]).state
-            self._facts[key] = (None, None) if state is None else (state.commit, state.dirty)
-        return self._facts[key]
+            self._git[key] = (None, None) if state is None else (state.commit, state.dirty)
+        return self._git[key]
 
     def _installed(self) -> Mapping[str, Any]:
         if self._packages is None:

@@ -1,0 +1,97 @@
+"""Run one entry in the process that it was sent to."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gaitmap_results.reading.index import read_metadata
+from gaitmap_results.recording.awaited_block import awaited_block
+from gaitmap_results.suites.sending import Task, load_entry
+from gaitmap_results.suites.stored_runs import find_started, find_stored
+
+__all__ = ["TaskResult", "run_task", "run_task_once"]
+
+_LOOK_EVERY_S: Final = 1.0
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What became of an entry: the run folder if there is one, what it raised, the seconds, and whether it was lost."""
+
+    path: str | None
+    error: str | None
+    seconds: float
+    is_lost: bool = False
+
+
+def run_task(task: Task) -> TaskResult:
+    """Run an entry to its end, whatever kind of function it is; an error of the entry is told, not raised.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the program of the suite itself is interrupted.
+    """
+    start = time.perf_counter()
+    error = None
+    with awaited_block(task.block_id) as block:
+        try:
+            task.origin.take_over()
+            _run_to_its_end(load_entry(task)())
+        except BaseException as raised:
+            is_in_suite = task.origin.is_here and threading.current_thread() is threading.main_thread()
+            if is_in_suite and isinstance(raised, KeyboardInterrupt):
+                raise
+            error = _described(raised)
+    path = block.recorder.path_ if block.recorder is not None else None
+    return TaskResult(None if path is None else str(path), error, time.perf_counter() - start)
+
+
+def run_task_once(task: Task) -> TaskResult:
+    """Run an entry unless it was started before, as some engines do again when they retire or lose a worker.
+
+    Then the first start is waited for.
+    """
+    start = time.perf_counter()
+    while True:
+        earlier = find_started(task.results_folder, task.block_id)
+        if earlier is None or earlier.run.status != "running":
+            break
+        time.sleep(_LOOK_EVERY_S)
+    path = find_stored(task.results_folder, task.entry_parts, task.block_id)
+    seconds = time.perf_counter() - start
+    if path is not None:
+        return TaskResult(str(path), None, read_metadata(str(path)).get("runtime") or seconds)
+    if earlier is not None:
+        why = f"it was started on a worker that is gone: {earlier.run.error or earlier.run.evidence}"
+        return TaskResult(None, why, seconds, is_lost=True)
+    return run_task(task)
+
+
+def _described(error: BaseException) -> str:
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _run_to_its_end(returned: Any) -> None:
+    if inspect.isawaitable(returned):
+        asyncio.run(_wait(returned))
+    elif inspect.isasyncgen(returned):
+        asyncio.run(_exhaust(returned))
+    elif inspect.isgenerator(returned):
+        for _ in returned:
+            pass
+
+
+async def _wait(awaitable: Any) -> None:
+    await awaitable
+
+
+async def _exhaust(generator: Any) -> None:
+    async for _ in generator:
+        pass
