@@ -12,7 +12,16 @@ from typing import Final
 
 import psutil
 
-__all__ = ["PEAK_SOURCE", "ProcessSample", "check_numbering", "descendants", "look_at", "peak_memory", "start_ticks"]
+__all__ = [
+    "PEAK_SOURCE",
+    "ProcessSample",
+    "check_numbering",
+    "descendants",
+    "descendants_of",
+    "look_at",
+    "peak_memory",
+    "start_ticks",
+]
 
 #: What tells the peak of a process's memory.
 PEAK_SOURCE: Final = "vmhwm" if sys.platform == "linux" else "peak_wset"
@@ -96,6 +105,14 @@ def descendants() -> dict[psutil.Process, ProcessSample]:
     except psutil.Error as error:
         raise PermissionError(f"The processes that come from this one cannot be listed: {error}") from error
     return samples
+
+
+def descendants_of(pid: int) -> list[psutil.Process]:
+    """Return the processes that come from another one, as far as they can be seen."""
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
 
 
 def _has_no_children() -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-__all__ = ["AwaitedBlock", "awaited_block", "claim_block_id"]
+__all__ = ["AwaitedBlock", "awaited_block", "claim_block_id", "is_told_elsewhere"]
 
 
 @dataclass
@@ -20,11 +20,14 @@ class AwaitedBlock:
     ----------
     block_id
         The identifier that the block will have.
+    is_told
+        Whether somebody else tells the user what was stored.
     recorder
         The block's recorder; ``None`` before it is entered.
     """
 
     block_id: str
+    is_told: bool = False
     recorder: Any = None
 
 
@@ -32,9 +35,9 @@ _awaited: ContextVar[AwaitedBlock | None] = ContextVar("gaitmap_results_awaited_
 
 
 @contextmanager
-def awaited_block(block_id: str) -> Iterator[AwaitedBlock]:
+def awaited_block(block_id: str, *, is_told: bool = False) -> Iterator[AwaitedBlock]:
     """Let the first block that is entered meanwhile have an identifier, and tell its recorder."""
-    awaited = AwaitedBlock(block_id)
+    awaited = AwaitedBlock(block_id, is_told)
     token = _awaited.set(awaited)
     try:
         yield awaited
@@ -49,3 +52,9 @@ def claim_block_id(recorder: Any) -> str:
         return str(uuid4())
     awaited.recorder = recorder
     return awaited.block_id
+
+
+def is_told_elsewhere(recorder_block_id: str) -> bool:
+    """Say whether somebody else tells the user what a block has stored."""
+    awaited = _awaited.get()
+    return awaited is not None and awaited.is_told and awaited.block_id == recorder_block_id

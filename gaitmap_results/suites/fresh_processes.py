@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import multiprocessing
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, Final, TypeVar
@@ -97,21 +98,13 @@ class FreshProcesses(Executor):
 
     def _signal(self, send: Callable[[Any], None]) -> None:
         """Signal the processes, and those that they have started."""
+        from gaitmap_results.provenance.processes import descendants_of
+
         with self._changed:
             running = list(self._running)
-        for process in [*_descendants(process.pid for process in running), *running]:
+        for process in [*itertools.chain(*(descendants_of(each.pid) for each in running)), *running]:
             with contextlib.suppress(Exception):  # it has ended meanwhile
                 send(process)
-
-
-def _descendants(pids: Iterable[int]) -> list[Any]:
-    import psutil
-
-    found = []
-    for pid in pids:
-        with contextlib.suppress(psutil.Error):
-            found += psutil.Process(pid).children(recursive=True)
-    return found
 
 
 def _received(receiver: Connection, process: Any) -> tuple[bool, Any]:

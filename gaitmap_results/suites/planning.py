@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
@@ -43,8 +43,15 @@ class PlannedEntry:
     task: Task
 
 
-def plan_entries(entries: Iterable[Any]) -> list[PlannedEntry]:
+def plan_entries(entries: Iterable[Any], *, is_told: bool = False) -> list[PlannedEntry]:
     """Check all entries of a suite.
+
+    Parameters
+    ----------
+    entries
+        The entries.
+    is_told
+        Whether this process tells the user what each has stored.
 
     Raises
     ------
@@ -54,7 +61,8 @@ def plan_entries(entries: Iterable[Any]) -> list[PlannedEntry]:
         If the options of one of them, or the config, are wrong.
     """
     origin = Origin.of_this_process()
-    return [_planned(entry, number, origin) for number, entry in enumerate(entries)]
+    planned = [_planned(entry, number, origin) for number, entry in enumerate(entries)]
+    return [replace(each, task=replace(each.task, is_told=is_told)) for each in planned]
 
 
 def _planned(entry: Any, number: int, origin: Origin) -> PlannedEntry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -21,7 +21,7 @@ from gaitmap_results.suites.sending import Task
 from gaitmap_results.suites.skipping import Standing, StoreJudge
 from gaitmap_results.suites.stored_runs import find_started, find_stored
 
-__all__ = ["run_entries"]
+__all__ = ["Skip", "run_entries", "run_planned"]
 
 Skip = Literal["same-commit", "recorded"]
 _Tell: TypeAlias = Callable[[int, EntryOutcome], None]
@@ -60,7 +60,7 @@ def run_entries(
         ``None``: none.
         An entry that is running in another program is skipped in any case.
     on_outcome
-        Called with each outcome as soon as it is known.
+        Called with each outcome as soon as it is known; then no other line says where a run was stored.
 
     Returns
     -------
@@ -84,12 +84,24 @@ def run_entries(
     >>> [outcome.status for outcome in outcomes]
     ['recorded', 'recorded']
     """
+    planned = plan_entries(entries, is_told=on_outcome is not None)
+    return run_planned(planned, executor=executor, max_workers=max_workers, skip=skip, on_outcome=on_outcome)
+
+
+def run_planned(
+    planned: Sequence[PlannedEntry],
+    *,
+    executor: Executor | None,
+    max_workers: int,
+    skip: Skip | None,
+    on_outcome: Callable[[EntryOutcome], None] | None,
+) -> list[EntryOutcome]:
+    """Run entries that are checked already, as :func:`run_entries` does."""
     if type(max_workers) is not int or max_workers < 1:
         raise InvalidOptionError(f"max_workers is {max_workers!r}; it takes a number of processes, 1 or more.")
     if executor is not None and max_workers != 1:
         raise InvalidOptionError("max_workers counts fresh processes; tell the executor itself how many it has.")
     _check_executor(executor)
-    planned = plan_entries(entries)
     judge = StoreJudge(skip, planned)
     outcomes: dict[int, EntryOutcome] = {}
 

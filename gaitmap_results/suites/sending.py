@@ -22,6 +22,8 @@ __all__ = ["Origin", "Task", "load_entry", "pickled"]
 
 # What multiprocessing calls the main module of the parent in a process that it started.
 _MAIN_ELSEWHERE: Final = "__mp_main__"
+# How the pickle of a recorded function finds it again.
+_BY_NAME: Final = "_restore_by_name"
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ class Task:
         Where its run will be stored.
     origin
         The process that sends it.
+    is_told
+        Whether that process tells the user what was stored.
     """
 
     payload: bytes
@@ -127,6 +131,7 @@ class Task:
     results_folder: Path
     entry_parts: tuple[str, ...]
     origin: Origin
+    is_told: bool = False
 
 
 def pickled(entry: Callable[[], Any], origin: Origin) -> bytes:
@@ -175,27 +180,43 @@ class _Unpickler(pickle.Unpickler):
         self._origin = origin
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        if module_name != "__main__" or (self._origin.script is None and self._origin.module is None):
+        if self._origin.script is None and self._origin.module is None:
             return super().find_class(module_name, global_name)
-        found: Any = _main_module(self._origin)
-        for name in global_name.split("."):
-            found = getattr(found, name)
+        if module_name == "__main__":
+            return _of_main_module(self._origin, global_name)
+        found = super().find_class(module_name, global_name)
+        if global_name == _BY_NAME:  # a recorded function, with the name of its module
+            return lambda module, name, told: (
+                _of_main_module(self._origin, name) if module == "__main__" else found(module, name, told)
+            )
         return found
+
+
+def _of_main_module(origin: Origin, name: str) -> Any:
+    found: Any = _main_module(origin)
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
 
 
 def _main_module(origin: Origin) -> ModuleType:
     """Return the sender's main module: that of this process where it is the same, else imported, once."""
-    for name in ("__main__", _MAIN_ELSEWHERE):
-        module = sys.modules.get(name)
+    script = str(origin.script)
+    # The name that others import it by, which names its challenges, too.
+    name = origin.module or Path(script).stem
+    for each in ("__main__", _MAIN_ELSEWHERE, name):
+        module = sys.modules.get(each)
         file = getattr(module, "__file__", None)
-        if module is not None and file and os.path.abspath(file) == origin.script:
+        if module is not None and file and os.path.abspath(file) == script:
             return module
     if origin.module is not None:  # of a package, in which imports can be relative
         return importlib.import_module(origin.module)
-    spec = importlib.util.spec_from_file_location(_MAIN_ELSEWHERE, str(origin.script))
+    if name in sys.modules:
+        name = _MAIN_ELSEWHERE
+    spec = importlib.util.spec_from_file_location(name, script)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{origin.script} cannot be imported as a module")
+        raise ImportError(f"{script} cannot be imported as a module")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[_MAIN_ELSEWHERE] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -93,6 +94,20 @@ def leaving():
 
 
 @entry
+def interrupted():
+    """Raise what Ctrl-C raises."""
+    raise KeyboardInterrupt
+
+
+@entry
+def lasting(number):
+    """Say that it runs, and take a second."""
+    LOG.with_suffix(f".{number}").write_text("running")
+    time.sleep(1)
+    return Steps().run(number)
+
+
+@entry
 def nothing():
     """Run no challenge."""
 
@@ -104,4 +119,14 @@ def slow():
     time.sleep(600)
 
 
+@entry
+def stubborn():
+    """Ignore Ctrl-C, as a process that this one has started does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    LOG.with_suffix(".slow").write_text("running")
+    time.sleep(600)
+
+
+LONG = [slow, good, stepwise]
 ENTRIES = [good, waiting, stepwise, Entry(("group", "made"), Steps(), 4, path=STORE, use_git=False)]

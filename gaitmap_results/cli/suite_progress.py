@@ -1,0 +1,151 @@
+"""Run the entries of a suite and tell what becomes of each: a bar at a terminal, lines in a log, a table at the end."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+
+from gaitmap_results.cli.terminal import console, echo_json
+from gaitmap_results.reading.index import read_metadata
+from gaitmap_results.reading.scores import read_scores
+from gaitmap_results.showing.text import duration, printable, run_kind
+from gaitmap_results.store.entry_names import entry_text
+from gaitmap_results.suites.outcome import EntryOutcome
+from gaitmap_results.suites.planning import PlannedEntry
+from gaitmap_results.suites.run_entries import Skip, run_planned
+
+__all__ = ["run_and_tell"]
+
+_INTERRUPTED = 130
+# What asks a program to end: a batch system at its time limit, and a terminal that is closed.
+_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
+
+
+def run_and_tell(
+    planned: Sequence[PlannedEntry], *, executor: Executor | None, max_workers: int, skip: Skip | None, as_json: bool
+) -> int:
+    """Run entries, tell what becomes of each, and return the exit code of the command."""
+    told: list[EntryOutcome] = []
+    code = 0
+    with _progress(len(planned), quiet=as_json) as show, _ended_in_order():
+
+        def tell(outcome: EntryOutcome) -> None:
+            told.append(outcome)
+            show(outcome)
+
+        try:
+            told = run_planned(planned, executor=executor, max_workers=max_workers, skip=skip, on_outcome=tell)
+        except KeyboardInterrupt:
+            code = _INTERRUPTED
+        except _SignalError as error:
+            code = error.exit_code
+        finally:
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
+    if as_json:
+        echo_json([{**vars(outcome), "path": outcome.path and str(outcome.path)} for outcome in told])
+    else:
+        _print_table(told)
+    if code:
+        left = [entry_text(entry.entry_name) for entry in planned]
+        for outcome in told:
+            left.remove(entry_text(outcome.entry_name))
+        named = f"{len(left)} entries are left: {', '.join(left)}. " if left else ""
+        click.echo(printable(f"Interrupted. {named}The same command runs what is not recorded."), err=True)
+    return code or int(any(outcome.status in ("failed", "lost") for outcome in told))
+
+
+class _SignalError(SystemExit):
+    """The program was asked to end by a signal."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+        super().__init__(self.exit_code)
+
+
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Let the signals that ask a program to end do what Ctrl-C does, so that no process is left behind."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        raise _SignalError(number)
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in _ENDING_SIGNALS:
+            number = getattr(signal, name, None)  # Windows has not all of them
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[EntryOutcome], None]]:
+    """Yield what prints a line for each entry, with its place in the suite; at a terminal there is a bar below."""
+    if quiet or sys.stderr is None:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    output = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    columns = (TextColumn("entries"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    n_told = 0
+    with Progress(*columns, console=output, transient=True, disable=not sys.stderr.isatty()) as bar:
+        task = bar.add_task("", total=total)
+
+        def tell(outcome: EntryOutcome) -> None:
+            nonlocal n_told
+            n_told += 1
+            bar.advance(task)
+            output.print(printable(f"[{n_told}/{total}] {_line(outcome)}"))
+
+        yield tell
+
+
+def _line(outcome: EntryOutcome) -> str:
+    took = "" if outcome.seconds is None else f" in {duration(outcome.seconds)}"
+    told = [f"{entry_text(outcome.entry_name)}  {outcome.status}{took}"]
+    if outcome.status == "recorded" and outcome.path is not None:
+        told.append(f"{_score_and_kind(outcome.path)[1]}, {outcome.path}")
+    return ": ".join([*told, *([outcome.error] if outcome.error else [])])
+
+
+def _print_table(outcomes: Sequence[EntryOutcome]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for title in ("entry", "status", "score", "kind", "time", "path"):
+        table.add_column(title, no_wrap=True, overflow="ignore")
+    for outcome in outcomes:
+        score, kind = ("", "") if outcome.path is None else _score_and_kind(outcome.path)
+        took = "" if outcome.seconds is None else duration(outcome.seconds)
+        where = "" if outcome.path is None else str(outcome.path)
+        cells = (entry_text(outcome.entry_name), outcome.status, score, kind, took, where)
+        table.add_row(*(printable(cell) for cell in cells))
+    output = console()
+    # A path is never cut, so that it can be copied.
+    output.print(table, width=max(output.width, output.measure(table).maximum), soft_wrap=True)
+
+
+def _score_and_kind(path: Path) -> tuple[str, str]:
+    """Return the main score and whether the run is official, or why it is not."""
+    scores = read_scores(path)
+    name = scores.main_score if scores is not None else None
+    mean = None if scores is None or name is None else scores.mean(name)
+    metadata = read_metadata(str(path))
+    reasons = ", ".join(str(each.get("code")) for each in metadata.get("debug_reasons") or [])
+    return f"{name} {mean:.4g}" if mean is not None else "", f"debug ({reasons})" if reasons else run_kind(metadata)

@@ -1,0 +1,76 @@
+"""The command ``run`` is interrupted: it ends in order, leaves no process behind, and names what is left."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+from processes import python_environment
+from suites import runs_in, suite_in
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
+_RUN = [sys.executable, "-c", "from gaitmap_results.cli import main; main()", "run"]
+
+
+@pytest.fixture
+def suite(tmp_path, monkeypatch):
+    """Return the module of entries, with a store and a log of this test, in every process."""
+    with suite_in(tmp_path, monkeypatch) as module:
+        yield module
+
+
+def _start_and_wait(suite, name):
+    command = [*_RUN, f"{suite.__file__}:{name}"]
+    process = subprocess.Popen(
+        command, env=python_environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    while not suite.LOG.with_suffix(".slow").exists():
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
+    return process
+
+
+def _wait_until_nobody_is_left(group):
+    # multiprocessing's helper ends when it notices that its program did; what has ended may not be waited for here.
+    while any(_is_alive_in(group, process) for process in psutil.process_iter()):
+        time.sleep(0.05)
+
+
+def _is_alive_in(group, process):
+    try:
+        return os.getpgid(process.pid) == group and process.status() != psutil.STATUS_ZOMBIE
+    except (OSError, psutil.Error):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("number", "to_all", "code"),
+    [(signal.SIGINT, True, 130), (signal.SIGINT, False, 130), (signal.SIGTERM, False, 143)],
+    ids=["Ctrl-C in a terminal", "SIGINT to the program alone", "SIGTERM"],
+)
+def test_a_suite_ends_in_order(suite, number, to_all, code):
+    """The journal of what ran says so, what was not begun is named, and no process is left."""
+    process = _start_and_wait(suite, "LONG")
+    (os.killpg if to_all else os.kill)(process.pid, number)
+    _, said = process.communicate(timeout=90)
+    assert process.returncode == code, said
+    assert "2 entries are left: good, stepwise. The same command runs" in said
+    assert ("slow  failed" if to_all else "slow  lost") in said
+    assert runs_in(suite.STORE) == []
+    _wait_until_nobody_is_left(process.pid)
+
+
+def test_a_second_ctrl_c_does_not_wait(suite):
+    """An entry that ignores Ctrl-C, and the processes that it has started, are ended by the second one."""
+    process = _start_and_wait(suite, "stubborn")
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(0.5)
+    os.kill(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    _wait_until_nobody_is_left(process.pid)

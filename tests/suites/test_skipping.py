@@ -1,0 +1,161 @@
+"""Skipping: what the results folder holds already is not run again, and nothing else is left out."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from git_repository import GitRepository
+from processes import python_environment
+from suites import runs_in
+
+from gaitmap_results import Entry, run_entries
+from gaitmap_results.suites.planning import plan_entries
+from gaitmap_results.suites.skipping import StoreJudge
+
+pytestmark = pytest.mark.filterwarnings("ignore::gaitmap_results.GaitmapResultsWarning")
+
+STUDY = """
+import json
+from gaitmap_results import BaseChallenge, record_run
+
+class Steps(BaseChallenge):
+    VERSION = "1.0.0"
+    def __init__(self, cohort="all"): self.cohort = cohort
+    def run(self, n): self.n_ = n
+    def save_core_results(self, folder): (folder / "n.json").write_text(json.dumps(str(self.n_)))
+    @classmethod
+    def load_core_results(cls, folder): return json.loads((folder / "n.json").read_text())
+
+class Turns(Steps): pass
+
+@record_run(path="results", debug_run=False)
+def first(value=1): Steps().run(value)
+"""
+
+
+@pytest.fixture
+def study(tmp_path, monkeypatch):
+    """Return a module of a study that is committed, in whose repository the test is."""
+    repository = GitRepository(tmp_path / "study")
+    repository.write("skipped_study.py", STUDY)
+    repository.write(".gitignore", "results\n__pycache__\n")
+    repository.commit()
+    monkeypatch.chdir(repository.path)
+    monkeypatch.syspath_prepend(repository.path)
+    module = importlib.import_module("skipped_study")
+    module.repository = repository
+    yield module
+    del sys.modules["skipped_study"]
+
+
+def run(entries, **options):
+    """Run entries in a thread and return what became of each."""
+    with ThreadPoolExecutor(1) as executor:
+        return run_entries(entries, executor=executor, **options)
+
+
+def statuses(entries, **options):
+    """Run entries in a thread and return the status of each."""
+    return [outcome.status for outcome in run(entries, **options)]
+
+
+def standing(entry, skip="same-commit"):
+    """Return what a dry run tells of an entry."""
+    planned = plan_entries([entry])
+    found = StoreJudge(skip, planned).judge(planned[0])
+    return found.status, "; ".join(found.why)
+
+
+def test_entries_of_one_name_are_told_apart(study):
+    """Entries that share a name, but not the challenge, its parameters, the optimizer or arguments, each have a run."""
+    made = [(study.Steps(), 1), (study.Turns(), 1), (study.Steps("ms"), 1), (study.Steps(), 2)]
+    entries = [Entry("shin", *each, path="results", debug_run=False) for each in made]
+    entries += [study.first, functools.partial(study.first, 2), functools.partial(study.first, value=3)]
+    recorded = run(entries)
+    assert [outcome.status for outcome in recorded] == ["recorded"] * 7
+    again = run(entries)
+    assert [outcome.status for outcome in again] == ["skipped"] * 7
+    assert [outcome.path for outcome in again] == [outcome.path for outcome in recorded]
+    assert statuses([functools.partial(study.first, 4)]) == ["recorded"]
+    assert statuses([Entry("shin", study.Turns(), 2, path="results", debug_run=False)]) == ["recorded"]
+
+
+def test_paths_in_arguments_are_known_again(study):
+    """An argument that is stored in another form, because it is a path, is the same argument."""
+    data = str(study.repository.path / "data")
+    options = {"path": "results", "debug_run": False, "stored_filenames_relative_to": str(study.repository.path)}
+    entries = [functools.partial(study.first, data), Entry("private", study.Steps(data), data, **options)]
+    assert statuses(entries) == ["recorded"] * 2
+    assert statuses(entries) == ["skipped"] * 2
+
+
+def test_what_could_change_the_numbers_makes_an_entry_run_again(study):
+    """Another commit, uncommitted changes or a debug run are no reason to skip, and a dry run names them."""
+    assert standing(study.first) == ("missing", "")
+    assert statuses([study.first]) == ["recorded"]
+    assert standing(study.first) == ("recorded", "")
+    study.repository.write("more.py", "x = 1\n")
+    status, why = standing(study.first)
+    assert status == "missing"
+    assert "there are uncommitted changes" in why
+    assert statuses([study.first]) == ["recorded"]  # a debug run
+    study.repository.commit()
+    status, why = standing(study.first)
+    assert status == "missing"
+    assert "git.dirty" in why
+    assert statuses([study.first], skip="recorded") == ["skipped"]
+    assert statuses([study.first]) == ["recorded"]
+    assert statuses([study.first], skip=None) == ["recorded"]
+
+
+def test_another_version_of_the_challenge_was_not_recorded(study, monkeypatch):
+    """Even where any commit is good enough, a run of another version of the challenge is not."""
+    assert statuses([study.first], skip="recorded") == ["recorded"]
+    monkeypatch.setattr(study.Steps, "VERSION", "2.0.0")
+    assert statuses([study.first], skip="recorded") == ["recorded"]
+
+
+def test_arguments_that_are_no_plain_values_are_told(study):
+    """An entry whose runs nobody can know again runs each time, and a dry run says why."""
+    entry = functools.partial(study.first, frozenset({1}))
+    assert statuses([entry]) == ["recorded"]
+    assert "no plain values" in standing(entry)[1]
+
+
+def test_what_another_program_records_meanwhile_is_not_run_again(study):
+    """Before each entry starts, the results folder is looked at again."""
+    second = functools.partial(study.first, 2)
+    told = []
+
+    def tell(outcome):
+        told.append(outcome.status)
+        if len(told) == 1:
+            assert statuses([second]) == ["recorded"]  # as another program would
+
+    outcomes = run_entries([study.first, second], on_outcome=tell)
+    assert [outcome.status for outcome in outcomes] == ["recorded", "skipped"]
+
+
+def test_the_command_plans_runs_and_skips(study):
+    """The command skips what is recorded and says so; as JSON it prints one object for each entry."""
+
+    def command(*options):
+        program = [sys.executable, "-c", "from gaitmap_results.cli import main; main()", "run", "skipped_study.py"]
+        done = subprocess.run(
+            [*program, "--json", *options], env=python_environment(), capture_output=True, text=True, check=True
+        )
+        return json.loads(done.stdout)[0]
+
+    assert command("--dry-run") == {"entry_name": "first", "status": "missing", "path": None}
+    recorded = command()
+    assert recorded["status"] == "recorded"
+    assert command("--dry-run") == {"entry_name": "first", "status": "recorded", "path": recorded["path"]}
+    skipped = command()
+    assert (skipped["status"], skipped["path"]) == ("skipped", recorded["path"])
+    assert len(runs_in("results")) == 1
