@@ -111,7 +111,7 @@ def test_a_commit_with_two_names_is_noticed(tmp_path):
 def sections(page, level="###"):
     """Return the sections of a page: the name in each heading, and the text below it."""
     text = (DOCS / page).read_text(encoding="utf-8")
-    found = re.finditer(rf"^{level} `([^`]+)`\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
+    found = re.finditer(rf"^{level} `([^`]+)`[^\n]*\n(.*?)(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
     return {match[1]: match[2] for match in found}
 
 
