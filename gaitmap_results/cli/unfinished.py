@@ -13,6 +13,7 @@ from gaitmap_results.cli.terminal import echo_json, say
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.showing.text import printable
 from gaitmap_results.store.entry_names import entry_json, entry_text
+from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.unfinished.listing import UnfinishedRun, find_unfinished_run, list_unfinished
 from gaitmap_results.unfinished.recovering import discard_run, recover_run
 
@@ -42,7 +43,7 @@ def unfinished(results: Path | None, as_json: bool) -> None:
 
 
 @click.command
-@click.argument("run_id")
+@click.argument("run_id", metavar="RUN")
 @results_option
 @click.option("--entry-name", multiple=True, help="The entry, if the run does not know it; repeat it for nested ones.")
 @click.option("--challenge-name", help="The full name of the challenge, if the run does not know it.")
@@ -62,9 +63,10 @@ def recover(
 
     It becomes a debug run: nobody saw its end. What is not known about it is stored as unknown.
 
-    RUN_ID is what the command `unfinished` shows; its first characters are enough where no other run has them.
+    RUN is an id that the command `unfinished` shows or the beginning of one, the folder of a run, an entry, or @latest.
+    The beginning of an id and an entry are enough where no other unfinished run has them.
     """
-    folder = find_results_folder(results)
+    folder = _results_folder_of(run_id, results)
     found = find_unfinished_run(folder, run_id)
     run = found.run
     path = recover_run(
@@ -87,16 +89,17 @@ def recover(
 
 
 @click.command
-@click.argument("run_id")
+@click.argument("run_id", metavar="RUN")
 @results_option
 @click.option("--yes", is_flag=True, help="Delete it without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was deleted as JSON.")
 def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None:
     """Delete an unfinished run and everything that it has stored.
 
-    RUN_ID is what the command `unfinished` shows; its first characters are enough where no other run has them.
+    RUN is an id that the command `unfinished` shows or the beginning of one, the folder of a run, an entry, or @latest.
+    The beginning of an id and an entry are enough where no other unfinished run has them.
     """
-    folder = find_results_folder(results)
+    folder = _results_folder_of(run_id, results)
     run = find_unfinished_run(folder, run_id).run
     if not yes:
         say(_paragraph(run), err=True)
@@ -106,6 +109,12 @@ def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None
         echo_json([_described(run)])
     else:
         say(f"Deleted {path}")
+
+
+def _results_folder_of(word: str, results: Path | None) -> Path:
+    """Return the results folder, given by itself or as a part of the path of an unfinished run."""
+    folder = Path(word).absolute().parent
+    return folder.parent if results is None and folder.name == UNFINISHED_DIR else find_results_folder(results)
 
 
 def _described(run: UnfinishedRun) -> dict[str, Any]:

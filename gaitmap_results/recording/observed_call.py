@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any, Protocol
 
 from gaitmap_results.challenge import RunTimes
+from gaitmap_results.saving.seen_times import remember_times
 from gaitmap_results.user_code.remaining_work import (
     error_of_work,
     follow_work,
@@ -192,7 +193,9 @@ class ObservedCall:
                 return
             self._begin()  # unless a decorator has turned a generator function into a plain one
             self._has_ended = True
-            self._runs.finish(self.challenge, self.times(), self)
+            times = self.times()
+            remember_times(self.challenge, times)
+            self._runs.finish(self.challenge, times, self)
 
     def _fail(self) -> None:
         if not self._has_ended:

@@ -112,9 +112,10 @@ def _run_unrecorded(wrapped: Callable[..., Any], instance: Any, args: tuple[Any,
     """Run a challenge outside of every block; ``save_run`` may follow and needs to know when that was."""
     start, clock = datetime.now(timezone.utc), time.perf_counter()
     returned = wrapped(*args, **kwargs)
-    if returned is instance or kind_of_work(returned) is None:
-        runtime = time.perf_counter() - clock
-        remember_times(instance, RunTimes(start, datetime.now(timezone.utc), runtime, "observed"))
+    runtime = time.perf_counter() - clock
+    is_over = returned is instance or kind_of_work(returned) is None
+    times = RunTimes(start, datetime.now(timezone.utc), runtime, "observed")
+    remember_times(instance, times if is_over else None)
     return returned
 
 

@@ -20,6 +20,7 @@ from gaitmap_results.saving.finished_run import (
 from gaitmap_results.saving.kept_challenge import keep_challenge_of
 from gaitmap_results.saving.metadata import MetadataBuilder, unknown_metadata
 from gaitmap_results.saving.plan import SavePlan, make_plan
+from gaitmap_results.saving.seen_times import seen_times
 from gaitmap_results.store.deferring import deferred_signals
 from gaitmap_results.store.entry_names import as_entry_name, entry_json
 from gaitmap_results.store.journal import JournalContent
@@ -79,7 +80,7 @@ def keep_refused(
         "challenge_name": _accepted(lambda: check_challenge_name(full_class_name(type(challenge)))),
         "challenge_version": _accepted(lambda: check_version(challenge.VERSION)),
     }
-    times = RunTimes.of_challenge(challenge) or RunTimes(None, None, None, None)
+    times = RunTimes.of_challenge(challenge) or seen_times(challenge) or RunTimes(None, None, None, None)
     try:
         with deferred_signals():
             staging = _open(options, names, times)

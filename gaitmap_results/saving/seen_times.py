@@ -1,4 +1,4 @@
-"""Remember when a challenge ran outside of every block, for `save_run`."""
+"""Remember when a challenge that does not measure its time ran, for `save_run`."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ __all__ = ["remember_times", "seen_times"]
 _seen: dict[int, tuple[weakref.ref[Any], RunTimes]] = {}
 
 
-def remember_times(challenge: Any, times: RunTimes) -> None:
-    """Keep the times of a challenge's last run for as long as the challenge lives."""
+def remember_times(challenge: Any, times: RunTimes | None) -> None:
+    """Keep the times of a challenge's last run for as long as the challenge lives; ``None`` if they are not known."""
     key = id(challenge)
+    if times is None:
+        _seen.pop(key, None)
+        return
     try:
         _seen[key] = weakref.ref(challenge, lambda _: _seen.pop(key, None)), times
     except TypeError:  # a class with slots

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import RunNotFoundError, SkippedRunWarning
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.store.staging import has_core_results
@@ -21,6 +22,7 @@ from gaitmap_results.unfinished.verdict import Verdict, judge
 from gaitmap_results.user_code.user_warnings import warn_user
 
 __all__ = [
+    "LATEST",
     "UnfinishedRun",
     "UnfinishedRunOnDisk",
     "find_unfinished_run",
@@ -31,6 +33,8 @@ __all__ = [
 ]
 
 _START_S: Final = 0.02
+#: Names the run that was started last, as in every other command.
+LATEST: Final = "@latest"
 
 
 @dataclass(frozen=True)
@@ -171,8 +175,8 @@ def list_unfinished(results_folder: Path) -> tuple[list[UnfinishedRun], list[str
     return sorted(runs, key=lambda run: (run.started or latest, run.run_id)), skipped
 
 
-def find_unfinished_run(results_folder: Path, run_id: str) -> UnfinishedRunOnDisk:
-    """Return an unfinished run by its identifier, or by the start of it if no other run starts so.
+def find_unfinished_run(results_folder: Path, name: str) -> UnfinishedRunOnDisk:
+    """Return an unfinished run by its id or the beginning of it, its folder, its entry, or ``@latest``.
 
     A run that is published, but whose journal a kill has left behind, is found, too.
 
@@ -182,21 +186,33 @@ def find_unfinished_run(results_folder: Path, run_id: str) -> UnfinishedRunOnDis
         If there is none, or several.
     """
     places, _ = find_places(results_folder)
-    wanted = run_id.strip().lower()
-    matching = [place for place in places if wanted and place.run_id.startswith(wanted)]
+    matching = _named(places, name.strip())
     if len(matching) > 1:
         names = ", ".join(place.run_id for place in matching)
         raise RunNotFoundError(
-            f"{run_id!r} is the start of {len(matching)} unfinished runs in {results_folder}: {names}. "
-            "Give more of the identifier."
+            f"{name!r} names {len(matching)} unfinished runs in {results_folder}: {names}. "
+            "Give one of these identifiers, or its beginning."
         )
     found = read_place(results_folder, matching[0]) if matching else None
     if found is not None:
         return found
     raise RunNotFoundError(
-        f"There is no unfinished run {run_id!r} in {results_folder}. List those that are there with\n"
+        f"There is no unfinished run {name!r} in {results_folder}. List those that are there with\n"
         f"  gaitmap-results unfinished {results_folder}"
     )
+
+
+def _named(places: list[Place], word: str) -> list[Place]:
+    folder = Path(word)
+    start = folder.name.partition(".")[0] if folder.parent.name == UNFINISHED_DIR else word.lower()
+    by_id = [place for place in places if start and place.run_id.startswith(start)]
+    if by_id:
+        return by_id
+    journals = [(place, place.read_journal()[0]) for place in places]
+    if word == LATEST:
+        known = [(journal.started, place.run_id, place) for place, journal in journals if journal.started is not None]
+        return [max(known)[-1]] if known else []
+    return [place for place, journal in journals if journal.entry_name and entry_text(journal.entry_name) == word]
 
 
 def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -> UnfinishedRunOnDisk | None:

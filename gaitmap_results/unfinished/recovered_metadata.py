@@ -64,7 +64,10 @@ def recovered_metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custo
     if custom_metadata is None:
         errors.append({"what": "custom_metadata", "error": "The run ended before they were written down."})
     reason = recovered(status=found.run.status, certainty=found.run.certainty, evidence=found.run.evidence)
-    metadata["debug_reasons"] = [*_list_of(metadata["debug_reasons"]), reason.to_json()]
+    # One that was recovered before, and could not be published, has the reason already.
+    known = _list_of(metadata["debug_reasons"])
+    before = [each for each in known if not (isinstance(each, dict) and each.get("message") == reason.message)]
+    metadata["debug_reasons"] = [*before, reason.to_json()]
     return {**metadata, "is_debug_run": True, "collection_errors": errors}
 
 

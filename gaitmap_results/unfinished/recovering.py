@@ -63,6 +63,7 @@ def recover_run(
     ----------
     run_id
         The run, as :func:`gaitmap_results.unfinished_runs` names it; the start is enough where no other run has it.
+        Its folder, its entry (where no other run has it) and ``@latest`` name it, too.
     results
         The results folder.
         If not given, the config's is used.
@@ -168,6 +169,7 @@ def discard_run(run_id: str, results: str | Path | None = None) -> Path:
     ----------
     run_id
         The run, as :func:`gaitmap_results.unfinished_runs` names it; the start is enough where no other run has it.
+        Its folder, its entry (where no other run has it) and ``@latest`` name it, too.
     results
         The results folder.
         If not given, the config's is used.

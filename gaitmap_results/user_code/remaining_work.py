@@ -139,7 +139,8 @@ def error_of_work(work: Any) -> BaseException | None:
 
 
 def _is_future(candidate: Any) -> bool:
-    return callable(getattr(candidate, "add_done_callback", None)) and callable(getattr(candidate, "done", None))
+    kind = type(candidate)  # an object may do anything when it is asked for an attribute that it has not
+    return callable(getattr(kind, "add_done_callback", None)) and callable(getattr(kind, "done", None))
 
 
 def _pool_results() -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from faults import run_in_child
 from git_repository import GitRepository
 from stores import unfinished_of
 
-from gaitmap_results import recorded_run, recover_run, save_run
+from gaitmap_results import load_run_metadata, recorded_run, recover_run, save_run
 from gaitmap_results.exceptions import (
     ConfigError,
     GaitmapResultsError,
@@ -209,3 +209,28 @@ def test_a_save_that_is_killed_while_it_looks_around(tmp_path, monkeypatch):
     assert metadata["run_start_datetime_utc"] == challenge.run_start_datetime_utc_timestamp_
     assert metadata["runtime"] == challenge.runtime_
     assert json.loads((path / "custom_metadata.json").read_text()) == CUSTOM
+
+
+class Untimed(ExampleChallenge):
+    """Does not measure its time."""
+
+    def run(self, optimizer: Any = None) -> Untimed:
+        """Take a moment."""
+        time.sleep(0.01)
+        self.result_ = 1
+        return self
+
+
+def test_times_that_the_challenge_did_not_measure_are_kept(tmp_path):
+    """When it was seen running, in a block or outside, is known to `save_run`, and after a refused one, too."""
+    first, second = Untimed().run(), Untimed()
+    with recorded_run("block", path=tmp_path, use_git=False):
+        second.run()
+        saved = [save_run(each, "e", custom_metadata={}, path=tmp_path, use_git=False) for each in (first, second)]
+        for each in (first, second):
+            with pytest.raises(InvalidNameError):
+                save_run(each, "a/b", custom_metadata={}, path=tmp_path, use_git=False)
+    refused = [recover_run(run.run_id, tmp_path, entry_name="e") for run in unfinished_of(tmp_path)]
+    for metadata in map(load_run_metadata, [*saved, *refused]):
+        assert (metadata["timing_source"], metadata["runtime"] >= 0.01) == ("observed", True)
+    assert len(refused) == 2

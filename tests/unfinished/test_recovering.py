@@ -12,11 +12,20 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from faults import run_in_child
 from processes import python_environment
 from stores import TwoFiles, check_complete, leftovers_of, record, runs_of, unfinished_of
 
-from gaitmap_results import discard_run, load_run_custom_metadata, recorded_run, recover_run, unfinished_runs
+from gaitmap_results import (
+    discard_run,
+    load_run_custom_metadata,
+    load_run_metadata,
+    recorded_run,
+    recover_run,
+    unfinished_runs,
+)
+from gaitmap_results.cli import main
 from gaitmap_results.exceptions import (
     InvalidNameError,
     InvalidOptionError,
@@ -25,6 +34,7 @@ from gaitmap_results.exceptions import (
     RunNotFoundError,
     SaveError,
 )
+from gaitmap_results.unfinished.listing import find_unfinished_run
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be forked and killed")
 
@@ -99,6 +109,33 @@ def test_the_start_of_an_identifier_is_enough(tmp_path):
             recover_run(first[:n_same], tmp_path)
     recover_run(first[: n_same + 1].upper(), tmp_path)
     assert [run.run_id for run in unfinished_of(tmp_path)] == [second]
+
+
+def test_a_run_is_named_as_in_other_commands(tmp_path):
+    """Its folder, its entry where no other run has it, and `@latest` name it, too."""
+    first, second = killed(tmp_path), killed(tmp_path)
+    with pytest.raises(RunNotFoundError, match="2 unfinished runs"):
+        recover_run("entry", tmp_path)
+    assert find_unfinished_run(tmp_path, "@latest").run.run_id == second
+    folder = str(tmp_path / ".unfinished" / first)
+    done = CliRunner().invoke(main, ["recover", folder])
+    assert done.exit_code == 0, done.output
+    recover_run("entry", tmp_path)
+    assert unfinished_of(tmp_path) == []
+    with pytest.raises(RunNotFoundError):
+        recover_run("@latest", tmp_path)
+
+
+def test_a_recovery_that_is_repeated_has_one_reason(tmp_path):
+    """What a first try wrote before it failed is not told twice."""
+    run_id = killed(tmp_path)
+    in_the_way = tmp_path / next(run.challenge_name for run in unfinished_of(tmp_path))
+    in_the_way.write_text("no folder")
+    with pytest.raises(SaveError):
+        recover_run(run_id, tmp_path)
+    in_the_way.unlink()
+    codes = [reason["code"] for reason in load_run_metadata(recover_run(run_id, tmp_path))["debug_reasons"]]
+    assert codes.count("recovered") == 1
 
 
 @pytest.mark.parametrize("run_id", ["0" * 36, "../x", "*", "", " ", "x/../y"])
