@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +18,7 @@ from gaitmap_results.comparing.plots import (
     plot_scores,
     require_matplotlib,
 )
-from gaitmap_results.comparing.sentences import REFERENCES, method, number, power, sentences, what
+from gaitmap_results.comparing.sentences import REFERENCES, method, number, p_value, power, sentences, what
 from gaitmap_results.comparing.svg import drawn
 from gaitmap_results.exceptions import MissingExtraError
 from gaitmap_results.showing.text import one_line
@@ -29,6 +30,7 @@ __all__ = ["comparison_page", "require_report", "start_page"]
 
 # Nobody can read a drawing of more rows; the table has all.
 _MAX_DRAWN: Final = 40
+_MAX_UNBROKEN: Final = 20
 
 
 def require_report() -> None:
@@ -96,8 +98,17 @@ def _rendered(template: str, **values: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, finalize=clean
     )
+    environment.filters["breakable"] = _breakable
     page: str = environment.get_template(template).render(version=__version__, **values)
     return f"{page}\n"
+
+
+def _breakable(name: str) -> Any:
+    """Return a name that may be broken into lines after its slashes, and a long one after its underscores, too."""
+    from markupsafe import Markup, escape
+
+    signs = "([/_])" if len(name) > _MAX_UNBROKEN else "(/)"
+    return Markup(re.sub(signs, r"\1<wbr>", str(escape(one_line(str(name))))))  # noqa: S704  # escaped
 
 
 def _markup(svg: str) -> Any:
@@ -162,6 +173,6 @@ def _row(row: Any) -> dict[str, str]:
         "interval": f"{number(row.low)} to {number(row.high)}",
         "counts": f"{row.better}, {row.worse}, {row.tied}",
         "d_z": number(row.d_z),
-        "p": f"{row.p:.2g}",
-        "p_holm": f"{row.p_holm:.2g}",
+        "p": p_value(row.p),
+        "p_holm": p_value(row.p_holm),
     }

@@ -31,8 +31,10 @@ ACCENT: Final = "#1f77b4"
 MUTED: Final = "#808080"
 
 _ROW_HEIGHT: Final = 0.6  # inches
+_LEFT_OUT: Final = "\N{HORIZONTAL ELLIPSIS}"
 _BELOW: Final = 0.27
-_MAX_NAME: Final = 58
+# Characters: what fits above a row, also in a wide font.
+_MAX_NAME: Final = 44
 _WIDTH: Final = 5.2
 _MARGIN: Final = 0.75
 
@@ -87,7 +89,8 @@ def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
             # Below the points, which would hide behind it.
             ax.plot(ends, [row + _BELOW, row + _BELOW], color="black", linewidth=1.4)
         ax.plot([mean, mean], [row + _BELOW - 0.11, row + _BELOW + 0.11], color="black", linewidth=2)
-    _finish(ax, [str(name) for name in names], one_line(comparison.score))
+    shown = _distinct(names, _MAX_NAME)
+    _finish(ax, [shown[name] for name in names], one_line(comparison.score))
     return ax
 
 
@@ -123,13 +126,15 @@ def plot_differences(comparison: EntryComparison, ax: Axes | None = None) -> Axe
     ax = new_axes(len(table)) if ax is None else ax
     if comparison.smallest_effect is not None:
         ax.axvspan(-comparison.smallest_effect, comparison.smallest_effect, color=MUTED, alpha=0.2, linewidth=0)
-    ax.axvline(0, color=MUTED, linewidth=1)
+    shown = _distinct(list(comparison.scores), _MAX_NAME // 2 - 1)
     names = []
     for row, each in enumerate(table.itertuples()):
+        # In pieces, so that it does not cross the names.
+        ax.plot([0, 0], [row - 0.2, row + 0.3], color=MUTED, linewidth=1)
         if math.isfinite(each.low):
             ax.plot([each.low, each.high], [row, row], color=ACCENT, linewidth=2)
         ax.scatter([each.difference], [row], s=26, color=ACCENT, linewidths=0, zorder=3).set_gid(f"difference-{row}")
-        names.append(f"{each.entry} \N{MINUS SIGN} {each.baseline}")
+        names.append(f"{shown[each.entry]} \N{MINUS SIGN} {shown[each.baseline]}")
     better = "less is better" if comparison.direction == "minimize" else "more is better"
     _finish(ax, names, f"difference in {one_line(comparison.score)}\n({better})")
     return ax
@@ -191,18 +196,28 @@ def _spread_out(values: Any, row: int) -> list[float]:
     return heights
 
 
+def _distinct(names: list[Any], length: int) -> dict[Any, str]:
+    """Return a text of at most this length for each name: what all have in front, then the middle, is left out."""
+    texts = [one_line(str(name)) for name in names]
+    if max(map(len, texts), default=0) > length:
+        parts = [text.split("/") for text in texts]
+        shortest = min(map(len, parts)) - 1
+        common = max(n for n in range(shortest + 1) if len({tuple(each[:n]) for each in parts}) == 1)
+        texts = ["/".join([_LEFT_OUT, *each[common:]]) if common else "/".join(each) for each in parts]
+    half = (length - 1) // 2
+    return {
+        name: text if len(text) <= length else f"{text[: length - 1 - half]}{_LEFT_OUT}{text[len(text) - half :]}"
+        for name, text in zip(names, texts, strict=True)
+    }
+
+
 def _finish(ax: Axes, names: list[str], label: str) -> None:
     """Write the name of each row above it: beside it, there would be no room for long ones."""
     for row, name in enumerate(names):
-        shown = one_line(name)
-        text = ax.text(
-            *(0, row - 0.27, shown if len(shown) <= _MAX_NAME else f"{shown[: _MAX_NAME - 1]}\N{HORIZONTAL ELLIPSIS}"),
-            transform=ax.get_yaxis_transform(),
-            va="bottom",
-            parse_math=False,
-        )
+        place = ax.get_yaxis_transform()
+        text = ax.text(0, row - 0.27, name, transform=place, va="bottom", parse_math=False)
         text.set_in_layout(False)  # a long name must not make the axes narrow
-    ax.set_ylim(len(names) - 0.5, -0.85)
+    ax.set_ylim(len(names) - 0.5, -0.65)
     ax.set_yticks([])
     ax.set_xlabel(label, parse_math=False)
     for side in ("left", "right", "top"):

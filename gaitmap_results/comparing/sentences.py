@@ -13,7 +13,7 @@ from gaitmap_results.showing.text import counted
 if TYPE_CHECKING:
     from gaitmap_results.comparing.comparison import EntryComparison
 
-__all__ = ["REFERENCES", "method", "number", "power", "sentences", "what"]
+__all__ = ["REFERENCES", "method", "number", "p_value", "power", "sentences", "what"]
 
 #: What to cite for the method.
 REFERENCES: Final = (
@@ -30,6 +30,11 @@ def number(value: float, *, signed: bool = False) -> str:
     if not math.isfinite(value):
         return "\N{EN DASH}"
     return f"{value:{'+' if signed else ''}.3g}".replace("-", "\N{MINUS SIGN}")
+
+
+def p_value(value: float) -> str:
+    """Return a p for people, never with an exponent."""
+    return f"{value:.2g}" if value >= 0.0001 or value == 0 else f"{value:.5f}" if value >= 0.00001 else "< 0.00001"
 
 
 def what(comparison: EntryComparison) -> str:
@@ -79,7 +84,12 @@ def _sentence(row: Any, alpha: float) -> str:
     note = f"; {row.note}" if row.note else ""
     difference = number(row.difference, signed=True)
     said = f"{said},{rest}" if rest else said
-    return f"{said}: {difference} on average ({interval}; {counts}; p = {row.p_holm:.2g}{note})."
+    return f"{said}: {difference} on average ({interval}; {counts}; {_equals(row.p_holm)}{note})."
+
+
+def _equals(p: float) -> str:
+    shown = p_value(p)
+    return f"p {shown}" if shown.startswith("<") else f"p = {shown}"
 
 
 def power(comparison: EntryComparison) -> str:
@@ -103,7 +113,7 @@ def power(comparison: EntryComparison) -> str:
         decided += (
             f" Here there are {n_rows}, so that none is. Fix a baseline before you look, or compare fewer entries."
         )
-    return f"With {_units(comparison)} the smallest p is {smallest_p(n_units):.2g}: {decided}"
+    return f"With {_units(comparison)} the smallest p is {p_value(smallest_p(n_units))}: {decided}"
 
 
 def method(comparison: EntryComparison) -> str:
@@ -113,7 +123,10 @@ def method(comparison: EntryComparison) -> str:
         test = "intervals and p are those of the corrected resampled t test over folds (approximate)"
     else:
         flips = "all flips" if len(comparison.scores) <= MAX_EXACT else "99,999 random flips with a fixed seed"
-        test = f"intervals are {level} t intervals, and p is two-sided from a sign-flip test of the mean ({flips})"
+        test = (
+            f"intervals are {level} t intervals of the mean, and p is two-sided from a sign-flip test of it ({flips}), "
+            "which assumes no distribution: close to the limit one of the two may include zero and the other not"
+        )
     if comparison.direction is None:
         return "The runs above are shown side by side; nothing was tested."
     effect = (

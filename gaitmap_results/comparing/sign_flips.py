@@ -9,6 +9,8 @@ __all__ = ["MAX_EXACT", "smallest_p", "two_sided_p"]
 #: Up to so many units every flip is counted; beyond, as many as below are drawn.
 MAX_EXACT: Final = 20
 
+# Up to so many units the sums of all comparisons are few enough to be looked at together.
+_MAX_AT_ONCE: Final = 12
 _N_DRAWN: Final = 99_999
 _SEED: Final = 20_261_125  # any fixed number: the same scores give the same p
 _CHUNK: Final = 10_000
@@ -31,6 +33,10 @@ def two_sided_p(differences: Any) -> Any:
 
     totals = differences.sum(axis=0)
     limits = np.abs(totals) - _ROUNDING * np.abs(differences).sum(axis=0)
+    if len(differences) <= _MAX_AT_ONCE:
+        # Of two opposite flips one is enough.
+        sums = np.abs(differences[0] + _all_sums(differences[1:]))
+        return (sums >= limits).mean(axis=0)
     if len(differences) <= MAX_EXACT:
         return np.array([_exact(column, limit) for column, limit in zip(differences.T, limits, strict=True)])
     return _drawn(differences, totals, limits)
@@ -54,7 +60,7 @@ def _all_sums(differences: Any) -> Any:
     """Return the sums of all flips, by doubling: each further difference is added and taken away."""
     import numpy as np
 
-    sums = np.zeros(1)
+    sums = np.zeros((1, *differences.shape[1:]))
     for each in differences:
         sums = np.concatenate([sums + each, sums - each])
     return sums

@@ -14,6 +14,7 @@ from scored_runs import write_scored_run, write_store
 from gaitmap_results import compare_entries, plot_differences, plot_scores, write_report
 from gaitmap_results.comparing.page import comparison_page
 from gaitmap_results.comparing.report import write_site
+from gaitmap_results.comparing.sentences import p_value
 from gaitmap_results.exceptions import InvalidOptionError, MissingExtraError, NotComparableError, ResultsFolderError
 
 pytest.importorskip("matplotlib", reason="the extra `report` installs it")
@@ -39,7 +40,7 @@ def test_the_page_says_what_the_comparison_says(tmp_path):
     debug = write_scored_run(tmp_path / "results", "draft", NEW, is_debug_run=True)
     page = page_of(tmp_path / "results", tmp_path / "report.html", baseline="old")
     assert "new is better than old: \N{MINUS SIGN}0.857 on average (95 % interval" in page
-    assert "<td>new<td>better<td>old" in page
+    assert "<td>new<td class=say>better<td>old" in page
     for number, value in enumerate(NEW, start=1):
         assert f"<title>P{number}: {value:.3g}</title>" in page
     assert page.count("<title>P") == 2 * 7
@@ -179,6 +180,40 @@ def test_the_figures_of_a_paper(tmp_path):
         plt.close(own.figure)
     finally:
         plt.close(figure)
+
+
+def test_long_names_are_told_apart_in_the_drawings(tmp_path):
+    """Where there is no room for whole names, what tells them apart stays, on the page and in a figure of a paper."""
+    import matplotlib.pyplot as plt
+
+    group = "an_institute_with_a_long_name/algorithms_of_the_year_2026"
+    for number, values in enumerate((OLD, NEW)):
+        name = f"initial_contacts_with_a_name_far_too_long_for_any_figure_{number}_tuned"
+        write_scored_run(tmp_path / "results", [*group.split("/"), name], values)
+    comparison = compare_entries(CHALLENGE, tmp_path / "results")
+    ax = plot_differences(comparison)
+    try:
+        (row,) = [text.get_text() for text in ax.texts]
+    finally:
+        plt.close(ax.figure)
+    first, second = row.split(" \N{MINUS SIGN} ")
+    assert first.endswith("_1_tuned")
+    assert second.endswith("_0_tuned")
+    assert len(row) <= 45
+    page = page_of(tmp_path / "results", tmp_path / "report.html")
+    assert page.count(row) == 1
+    assert f"{group}/initial_contacts" in page
+
+
+def test_a_small_p_has_no_exponent(tmp_path):
+    """A p is written for people: 0.00001, not 1e-05, and never as 0 unless it is."""
+    assert [p_value(p) for p in (1, 0.031, 1e-4, 6.1e-5, 1e-5, 3e-7, 0)] == [
+        *("1", "0.031", "0.0001", "0.00006", "0.00001", "< 0.00001", "0")
+    ]
+    write_store(tmp_path / "results", {"old": list(range(30)), "new": [x + 1 + x / 99 for x in range(30)]})
+    page = page_of(tmp_path / "results", tmp_path / "report.html")
+    assert "p = 0.00001)" in page
+    assert "e-05" not in page
 
 
 def test_an_interval_is_cut_where_scores_end(tmp_path):

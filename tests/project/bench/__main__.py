@@ -6,6 +6,7 @@ Run it with ``tox -e bench``, or with ``tox -e bench -- quick`` to see in a minu
 from __future__ import annotations
 
 import block
+import comparing
 import effect
 import environments
 import large_repository
@@ -21,7 +22,7 @@ from running import run
 TOPICS = (
     *(block, upstream, others),
     *(start, large_repository, environments, large_results, memory, effect),
-    *(reading, stages),
+    *(reading, comparing, stages),
 )
 
 if __name__ == "__main__":

@@ -40,13 +40,27 @@ def write_store(folder: Path, n_runs: int, *, metadata_bytes: int = 20_000, seed
         metadata["system_info"]["packages_info"] = packages
         room = metadata_bytes - len(json.dumps(metadata, indent=2))
         metadata["repr_dataset"] = filler[: max(room, 0)]
-        run = folder.joinpath(challenge, metadata["challenge_version"], *entry)
-        run = run / f"{'_' if is_debug else ''}{start:%Y%m%d_%H%M%S}"
-        (run / "results").mkdir(parents=True)
-        (run / "metadata.json").write_text(json.dumps(metadata, indent=2), encoding="utf-8")
-        (run / "custom_metadata.json").write_text('{"short_description": "a run that nobody ran"}', encoding="utf-8")
-        (run / "results" / "scores.json").write_text('{"f1": 0.5}', encoding="utf-8")
-        (run / "MANIFEST.sha256").touch()
+        _write_run(folder, metadata, start)
+
+
+def write_scored_entry(folder: Path, entry: str, start: datetime, scores: list[dict[str, Any]], score: str) -> None:
+    """Write one official run of the first challenge, with these rows of scores, of which less is better."""
+    metadata = _metadata(CHALLENGES[0], [entry], start, random.Random(0), is_debug=False)
+    metadata |= {"challenge_version": "1.0.0", "run_id": str(uuid.uuid5(uuid.NAMESPACE_OID, entry))}
+    metadata["system_info"]["packages_info"] = {f"package-{number}": f"{number % 7}.1" for number in range(150)}
+    content = {"schema_version": 1, "units": ["participant"], "directions": {score: "minimize"}, "rows": scores}
+    (_write_run(folder, metadata, start) / "scores.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def _write_run(folder: Path, metadata: dict[str, Any], start: datetime) -> Path:
+    run = folder.joinpath(metadata["challenge_name"], metadata["challenge_version"], *metadata["entry_name"])
+    run = run / f"{'_' if metadata['is_debug_run'] else ''}{start:%Y%m%d_%H%M%S}"
+    (run / "results").mkdir(parents=True)
+    (run / "metadata.json").write_text(json.dumps(metadata, indent=2), encoding="utf-8")
+    (run / "custom_metadata.json").write_text('{"short_description": "a run that nobody ran"}', encoding="utf-8")
+    (run / "results" / "scores.json").write_text('{"f1": 0.5}', encoding="utf-8")
+    (run / "MANIFEST.sha256").touch()
+    return run
 
 
 def _metadata(
