@@ -15,7 +15,7 @@ from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.attestations import reproduction_verdict, withdrawn_reason
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_custom_metadata, load_run_metadata
-from gaitmap_results.reading.scores import read_scores
+from gaitmap_results.reading.scores import count_participants, read_scores
 from gaitmap_results.showing.facts import files_of, run_facts, run_title
 from gaitmap_results.showing.lines import fact_lines
 from gaitmap_results.showing.requirements import requirement_lines
@@ -24,7 +24,7 @@ from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.files import is_real_folder
 from gaitmap_results.store.layout import RESULTS_DIR
 from gaitmap_results.store.secrecy import REDACTED
-from gaitmap_results.typed_results.scores import Scores
+from gaitmap_results.typed_results.scores import FOLD_UNITS, Scores
 
 __all__ = ["show"]
 
@@ -104,6 +104,7 @@ def _print(summary: RunSummary, metadata: dict[str, Any]) -> None:
         withdrawn=withdrawn_reason(summary),
         reproduced=reproduction_verdict(summary),
         scores=() if scores is None else scores.lines(),
+        n_participants=count_participants(summary.path) if scores is None or scores.units == FOLD_UNITS else None,
     )
     print_labelled(output, ((label, "dim", lines) for label, lines in fact_lines(facts)))
 

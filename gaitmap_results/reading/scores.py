@@ -18,7 +18,15 @@ from gaitmap_results.typed_results.scores import FOLD_UNITS, PARTICIPANT_COLUMNS
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["known_scores", "load_scores", "read_cross_validation", "read_scores", "scores_table", "unit_index"]
+__all__ = [
+    "count_participants",
+    "known_scores",
+    "load_scores",
+    "read_cross_validation",
+    "read_scores",
+    "scores_table",
+    "unit_index",
+]
 
 _SINGLE: Final = "test_single_"
 
@@ -167,6 +175,22 @@ def read_cross_validation(folder: Path) -> tuple[dict[str, Any], list[str]] | No
             path=folder,
         ) from error
     return columns, levels
+
+
+def count_participants(folder: Path) -> int | None:
+    """Return how many participants the data labels of a cross-validation name; ``None`` if that is not certain."""
+    try:
+        columns, levels = read_cross_validation(folder) or ({}, [])
+    except CorruptRunError:
+        return None
+    level = next((name for name in PARTICIPANT_COLUMNS if name in levels), None)
+    labels = [label for fold in columns.get("test_data_labels") or [] for label in fold]
+    if level is None or not labels:
+        return None
+    place = levels.index(level)
+    # An id may be unique only within a cohort, or a trial may stand before the participant: then nobody knows.
+    counts = {len({str(label[place]) for label in labels}), len({str(label[: place + 1]) for label in labels})}
+    return counts.pop() if len(counts) == 1 else None
 
 
 def _parts(label: Any, levels: list[str]) -> list[Any]:

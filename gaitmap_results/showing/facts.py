@@ -65,6 +65,7 @@ def run_facts(
     withdrawn: str | None = None,
     reproduced: str | None = None,
     scores: Sequence[str] = (),
+    n_participants: int | None = None,
 ) -> list[Fact]:
     """Return what is known about a run, the most important first; what is not known is left out.
 
@@ -82,6 +83,8 @@ def run_facts(
         The verdict of its last reproduction, if there was one.
     scores
         A line for each of its scores.
+    n_participants
+        How many participants its data labels name, where its scores do not say it.
     """
     record = metadata if isinstance(metadata, dict) else {}
     facts = [
@@ -93,7 +96,7 @@ def run_facts(
         Fact("Code", tuple(_code(record))),
         Fact("Other code", tuple(_other_code(record))),
         Fact("Caller", tuple(_caller(record))),
-        Fact("Data", tuple(_data(record))),
+        Fact("Data", tuple(_data(record, n_participants))),
         Fact("Challenge", tuple(_parameters(record, "challenge")), is_detail=True),
         Fact("Pipeline", tuple(_parameters(record, "pipeline")), is_detail=True),
         Fact("Data set", tuple(_parameters(record, "dataset")), is_detail=True),
@@ -201,7 +204,7 @@ def _caller(record: dict[str, Any]) -> Iterator[str]:
         yield f"command: {shlex.join(map(str, command))}"
 
 
-def _data(record: dict[str, Any]) -> Iterator[str]:
+def _data(record: dict[str, Any], n_participants: int | None) -> Iterator[str]:
     data, dataset = _part(record, "data"), _part(_part(record, "parameters"), "dataset")
     name = record.get("dataset_name") or data.get("class") or dataset.get("class")
     columns = _list(record, "dataset_columns")
@@ -210,7 +213,10 @@ def _data(record: dict[str, Any]) -> Iterator[str]:
     written = _POINTS.search(str(record.get("repr_dataset")))
     known = (data.get("n_datapoints"), dataset.get("n_data_points"), int(written[1]) if written else None)
     points = next((each for each in known if _is_count(each)), None)
-    counts = [] if points is None else [counted(points, "data point")]
+    counts = [
+        *([] if points is None else [counted(points, "data point")]),
+        *([] if n_participants is None else [counted(n_participants, "participant")]),
+    ]
     described = f": {', '.join(map(str, columns))}" if columns else ""
     yield ", ".join([f"{name or 'unknown data set'}{described}", *counts])
     files = _part(data, "files")

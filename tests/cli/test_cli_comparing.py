@@ -6,7 +6,7 @@ import json
 
 import pytest
 from command import at_terminal, in_process, piped
-from run_folders import CHALLENGE
+from run_folders import CHALLENGE, write_run
 from scored_runs import write_scored_run, write_store
 
 from gaitmap_results import LoadedRun, compare_entries, compare_runs, generate_overview_table, get_all_result_paths
@@ -147,6 +147,27 @@ def test_scores_of_one_run(results):
     )
     shown = json.loads(in_process("show", "new", "--results", results, "--json").out)
     assert shown["scores"] == json.loads((next(results.glob("*/*/new/*")) / "scores.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("levels", "labels", "said"),
+    [
+        (["participant"], [[["P1"], ["P2"]], [["P3"]]], ", 3 participants"),
+        (["participant", "trial"], [[["P1", "1"], ["P1", "2"]], [["P2", "1"]]], ", 2 participants"),
+        (["cohort", "participant"], [[["HA", "1"]], [["MS", "1"]]], ""),
+        (["recording"], [[["P1"]], [["P2"]]], ""),
+    ],
+)
+def test_participants_of_a_run_without_scores(tmp_path, levels, labels, said):
+    """Where no scores name them, `show` counts the participants in the data labels, if they leave no doubt."""
+    run = write_run(tmp_path, "none", dataset_name="Lab")
+    folds = {str(number): fold for number, fold in enumerate(labels)}
+    (run / "results" / "cv_results.json").write_text(json.dumps({"test_data_labels": folds}))
+    (run / "results" / "cv_metadata.json").write_text(json.dumps({"dataset_name": "Lab", "dataset_columns": levels}))
+    data = next(line for line in in_process("show", run).out.splitlines() if line.startswith("Data "))
+    assert data == f"Data   Lab{said}"
+    (run / "results" / "cv_results.json").write_text("{")
+    assert in_process("show", run).code == 0
 
 
 def test_scores_in_exported_tables(results, tmp_path):

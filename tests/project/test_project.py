@@ -67,3 +67,11 @@ def test_every_tox_environment_is_described():
         assert f"`{name}`" in text
         assert f"testenv:{name}" in tox or re.fullmatch(r"py3\d+", name)
     assert all(section.get("description") for name, section in tox.items() if name.startswith("testenv"))
+
+
+def test_type_checkers_see_every_public_name():
+    """What the package offers is used in the file that type checkers are given."""
+    import gaitmap_results
+
+    used = (TOP / "tests" / "project" / "typing_api.py").read_text(encoding="utf-8").partition("\nclass ")[2]
+    assert [name for name in gaitmap_results.__all__ if not re.search(rf"\b{name}\b", used)] == []
