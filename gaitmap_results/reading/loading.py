@@ -61,12 +61,12 @@ class LoadedRun(_Contents):
 ResultReturn = LoadedRun
 
 
-def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
+def load_run(challenge_class: Any, folder_path: str | Path) -> LoadedRun:
     """Read a run folder with the challenge that wrote it.
 
     Parameters
     ----------
-    challenge
+    challenge_class
         The class of the challenge, or an instance.
     folder_path
         The run folder.
@@ -79,7 +79,7 @@ def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
     Raises
     ------
     InvalidChallengeError
-        If ``challenge`` has no class method ``load_core_results``.
+        If ``challenge_class`` has no class method ``load_core_results``.
     RunNotFoundError
         If there is no run at ``folder_path``.
     CorruptRunError
@@ -95,15 +95,15 @@ def load_run(challenge: Any, folder_path: str | Path) -> LoadedRun:
     >>> run.results["P1"], run.custom_metadata
     (0.055, {'sensor': 'lower back'})
     """
-    load = getattr(challenge, "load_core_results", None)
-    if isinstance(challenge, str) or not callable(load):
+    load = getattr(challenge_class, "load_core_results", None)
+    if isinstance(challenge_class, str) or not callable(load):
         raise InvalidChallengeError(
-            f"load_run needs the class of the challenge, with a class method load_core_results; {challenge!r} has none."
-            " To read only the metadata, use load_run_metadata."
+            f"load_run needs the class of the challenge, with a class method load_core_results; {challenge_class!r} has "
+            "none. To read only the metadata, use load_run_metadata."
         )
     folder = Path(folder_path)
     metadata = load_run_metadata(folder)
-    names = all_challenge_names(challenge)
+    names = all_challenge_names(challenge_class)
     if metadata.get("challenge_name") not in names:
         raise WrongChallengeError(
             f"The run in {folder} is of the challenge {metadata.get('challenge_name')}, not of {names[0]}. "
