@@ -98,8 +98,8 @@ def load_run(challenge_class: Any, folder_path: str | Path) -> LoadedRun:
     load = getattr(challenge_class, "load_core_results", None)
     if isinstance(challenge_class, str) or not callable(load):
         raise InvalidChallengeError(
-            f"load_run needs the class of the challenge, with a class method load_core_results; {challenge_class!r} has "
-            "none. To read only the metadata, use load_run_metadata."
+            f"load_run needs the class of the challenge, with a class method load_core_results; {challenge_class!r} "
+            "has none. To read only the metadata, use load_run_metadata."
         )
     folder = Path(folder_path)
     metadata = load_run_metadata(folder)
