@@ -18,7 +18,7 @@ from gaitmap_results.cli.config import source_of, value_in_words
 from gaitmap_results.cli.finding import results_argument
 from gaitmap_results.cli.terminal import console, echo_json, print_labelled
 from gaitmap_results.config import explain_config, find_results_folder, tell_foreign_config
-from gaitmap_results.exceptions import GaitmapResultsError
+from gaitmap_results.exceptions import GaitmapResultsError, NoResultsFolderError
 from gaitmap_results.store.layout import UNFINISHED_DIR
 
 __all__ = ["doctor"]
@@ -114,12 +114,19 @@ def _official(results: Path | None) -> tuple[Verdict, list[str]]:
     from gaitmap_results.saving.debug_reasons import reasons_for_debug
     from gaitmap_results.saving.plan import make_plan
 
-    plan = make_plan(block_options("doctor", path=results))
+    try:
+        plan = make_plan(block_options("doctor", path=results))
+    except NoResultsFolderError:
+        # Many programs give `path` to each run; whether it would be official does not depend on it.
+        plan = make_plan(block_options("doctor", path=Path.cwd()))
     known = collect_provenance(None, **plan.of_provenance())
     reasons = reasons_for_debug(plan.setting, known.git, known.code)
     if not reasons:
         return "good", ["would be official"]
-    return "note", ["would be a debug run:", *(f"- {reason.message}" for reason in reasons)]
+    lines = ["would be a debug run:", *(f"- {reason.message}" for reason in reasons)]
+    if all(reason.code.startswith("debug_run.") for reason in reasons):
+        lines.append("There is no other reason: one that is asked to be official would be.")
+    return "note", lines
 
 
 def _print(findings: list[_Finding]) -> None:
