@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gaitmap_results.cli.finding import existing_results_folder, named_challenges, results_argument, scan
-from gaitmap_results.cli.terminal import at_terminal, console, echo_json, report_skipped, say
+from gaitmap_results.cli.terminal import at_terminal, console, echo_json, print_lines, report_skipped, say
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.reading.attestations import verdicts, withdrawals
 from gaitmap_results.reading.criteria import make_criteria
@@ -164,27 +164,35 @@ def _show(runs: Sequence[RunSummary], folder: Path, kinds: Sequence[str], means:
     widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
     if at_terminal():
         widths = _fitted(widths, output.width)
-    previous: tuple[object, ...] = ()
-    for summary, row in zip(runs, rows, strict=True):
-        challenge = summary.challenge_name, summary.challenge_version
-        if challenge != previous[:2]:
-            output.print(("\n" if previous else "") + one_line("  ".join(challenge)), style="bold", soft_wrap=True)
-            output.print(_line(headings, widths), style="dim", soft_wrap=True)
-        entry, *others = row
-        # At a terminal an entry is named once, on a line of its own if it is long; elsewhere each line stands alone.
-        if at_terminal() and (*challenge, entry) == previous:
-            entry = ""
-        elif at_terminal() and len(entry) > widths[0]:
-            output.print(entry, soft_wrap=True)
-            entry = ""
-        output.print(_line((entry, *others), widths), style="dim" if summary.is_debug_run else "", soft_wrap=True)
-        previous = (*challenge, row[0])
+    print_lines(output, _lines(runs, rows, headings, widths))
     if at_terminal():
         entries = len({(summary.challenge_name, summary.entry) for summary in runs})
         total = f"{counted(len(runs), 'run')} of {counted(entries, 'entry', 'entries')} in {folder}"
         if hidden := [heading for heading, width in zip(headings, widths, strict=True) if not width]:
             output.print(f"\nA wider terminal also shows {', '.join(hidden)}", style="dim", soft_wrap=True)
         output.print(f"\n{one_line(total)}", style="dim", soft_wrap=True)
+
+
+def _lines(
+    runs: Sequence[RunSummary], rows: Sequence[tuple[str, ...]], headings: Sequence[str], widths: Sequence[int]
+) -> Iterator[tuple[str, str]]:
+    """Yield each line of the table, and its style."""
+    previous: tuple[object, ...] = ()
+    # At a terminal an entry is named once, on a line of its own if it is long; elsewhere each line stands alone.
+    names_once = at_terminal()
+    for summary, row in zip(runs, rows, strict=True):
+        challenge = summary.challenge_name, summary.challenge_version
+        if challenge != previous[:2]:
+            yield ("\n" if previous else "") + one_line("  ".join(challenge)), "bold"
+            yield _line(headings, widths), "dim"
+        entry, *others = row
+        if names_once and (*challenge, entry) == previous:
+            entry = ""
+        elif names_once and len(entry) > widths[0]:
+            yield entry, ""
+            entry = ""
+        yield _line((entry, *others), widths), "dim" if summary.is_debug_run else ""
+        previous = (*challenge, row[0])
 
 
 def _need_seconds(runs: Sequence[RunSummary]) -> bool:

@@ -27,6 +27,7 @@ __all__ = [
     "console",
     "echo_json",
     "print_labelled",
+    "print_lines",
     "progress",
     "report_skipped",
     "say",
@@ -131,6 +132,15 @@ def _wrapped(text: str, width: int) -> list[str]:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def print_lines(output: Console, lines: Iterable[tuple[str, str]]) -> None:
+    """Print lines, each with its style, without breaking any; thousands of plain ones at once."""
+    if output.no_color and not at_terminal():
+        click.echo("\n".join(line for line, _ in lines))
+        return
+    for line, style in lines:
+        output.print(line, style=style, soft_wrap=True)
 
 
 def echo_json(value: Any) -> None:

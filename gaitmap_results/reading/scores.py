@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gaitmap_results._pandas import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading import index
-from gaitmap_results.reading.run_files import read_run_json
+from gaitmap_results.reading.run_files import read_run_file, read_run_json
+from gaitmap_results.store.json_files import parse_json
 from gaitmap_results.store.layout import RESULTS_DIR, SCORES_FILE
 from gaitmap_results.typed_results.scores import FOLD_UNITS, PARTICIPANT_COLUMNS, FoldSize, ScoreRow, Scores
 
@@ -110,18 +111,22 @@ def read_scores(folder: str | Path) -> Scores | None:
     CorruptRunError
         If its scores cannot be read.
     """
-    folder = Path(os.path.abspath(folder))
-    path = folder / SCORES_FILE
+    stored = _stored(os.path.abspath(folder))
+    return _derived(Path(os.path.abspath(folder))) if stored is None else stored
+
+
+def _stored(folder: str) -> Scores | None:
+    path = f"{folder}{os.sep}{SCORES_FILE}"
     try:
-        return Scores.from_json(read_run_json(folder, SCORES_FILE))
+        return Scores.from_json(parse_json(read_run_file(folder, SCORES_FILE)[0]))
     except FileNotFoundError:
-        return _derived(folder)
+        return None
     except NotADirectoryError as error:
         raise RunNotFoundError(f"There is no run in {folder}.") from error
     except ValueError as error:
-        raise CorruptRunError(f"{path} holds no scores that can be read: {error}.", path=folder) from error
+        raise CorruptRunError(f"{path} holds no scores that can be read: {error}.", path=Path(folder)) from error
     except OSError as error:
-        raise CorruptRunError(f"{path} cannot be read: {error.strerror or error}.", path=folder) from error
+        raise CorruptRunError(f"{path} cannot be read: {error.strerror or error}.", path=Path(folder)) from error
 
 
 def known_scores(folder: str | Path, *, derive: bool = True) -> Scores | None:
@@ -135,9 +140,7 @@ def known_scores(folder: str | Path, *, derive: bool = True) -> Scores | None:
         Whether to derive those of records of gaitmap_challenges, which takes longer.
     """
     try:
-        if not derive and not (Path(folder) / SCORES_FILE).exists():
-            return None
-        return read_scores(folder)
+        return read_scores(folder) if derive else _stored(os.path.abspath(folder))
     except (CorruptRunError, RunNotFoundError, OSError):
         return None
 

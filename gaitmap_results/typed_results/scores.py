@@ -23,6 +23,7 @@ PARTICIPANT_COLUMNS: Final = ("participant", "participant_id", "subject", "patie
 _SCHEMA_VERSION: Final = 1
 _MAX_COUNT: Final = 2**63
 _MAX_SHOWN: Final = 200  # bytes
+_LABELS: Final = frozenset({str, int, float, bool, type(None)})
 
 
 @dataclass(frozen=True)
@@ -175,11 +176,13 @@ class Scores:
 
 
 def _row(row: Any, n_levels: int, names: Iterable[str]) -> ScoreRow:
-    unit = tuple(_of_kind(part, str, int, float, type(None)) for part in _of_kind(row["unit"], list))
+    unit = _of_kind(row["unit"], list)
+    if not _LABELS.issuperset(map(type, unit)):
+        raise TypeError(f"the unit {safe_repr(unit, _MAX_SHOWN)} has a part that is not a single value")
     if len(unit) != n_levels:
         raise ValueError("a unit does not have one value for each of `units`")
     fold = None if row["fold"] is None else _count(row["fold"])
-    return ScoreRow(unit, fold, {name: _score(row["scores"].get(name)) for name in names})
+    return ScoreRow(tuple(unit), fold, {name: _score(row["scores"].get(name)) for name in names})
 
 
 def _fold_size(stored: Any) -> FoldSize:
@@ -206,8 +209,8 @@ def _count(value: Any) -> int:
 
 
 def _score(value: Any) -> float | None:
-    if value is None:
-        return None
+    if value is None or (type(value) is float and math.isfinite(value)):
+        return value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise TypeError(f"the score {safe_repr(value, _MAX_SHOWN)} is not a number")
     number = float(value)
