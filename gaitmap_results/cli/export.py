@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from gaitmap_results.cli.table_files import csv_bytes, formula_columns, json_byt
 from gaitmap_results.cli.terminal import progress, report_skipped, say
 from gaitmap_results.exceptions import CorruptRunError, MissingExtraError, ResultsFolderError, RunNotFoundError
 from gaitmap_results.reading.index import RunSummary
-from gaitmap_results.reading.scores import known_scores
+from gaitmap_results.reading.score_rows import score_rows
 from gaitmap_results.reading.table import RunRows, summary_columns, table_columns
 from gaitmap_results.showing.text import counted, one_line
 from gaitmap_results.store.entry_names import entry_text
@@ -71,9 +71,9 @@ def export(
     runs, store = scan(folder)
     report_skipped(store.skipped)
     if scores:
-        rows = [row for summary in runs for row in _unit_rows(summary, folder)]
+        rows, names, left_out = score_rows(runs, lambda summary: _relative(summary, folder))
+        report_skipped(left_out)
         what = counted(len(rows), "row")
-        names = list(dict.fromkeys(name for row in rows for name in row))
     else:
         rows, names = _run_rows(runs, folder, columns, parameters=parameters)
         what = counted(len(rows), "run")
@@ -101,23 +101,6 @@ def _run_rows(
     for each in maker.skipped:
         say(f"Incomplete row: {each.reason}", err=True)
     return rows, table_columns(rows, (*_MORE, *columns))
-
-
-def _unit_rows(summary: RunSummary, folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield a row for each unit of a run's scores."""
-    scores = known_scores(summary.folder)
-    if scores is None:
-        return
-    run = {
-        "entry_name": entry_text(summary.entry),
-        "challenge_name": summary.challenge_name,
-        "challenge_version": summary.challenge_version,
-        "kind": summary.kind,
-        "run_id": summary.run_id,
-        "path": _relative(summary, folder),
-    }
-    for row in scores.rows:
-        yield {**run, **dict(zip(scores.units, row.unit, strict=True)), **row.scores}
 
 
 def _relative(summary: RunSummary, folder: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -78,7 +78,7 @@ def write_bundle(
     ------
     InvalidOptionError
         If the archive exists, lies in a run folder, the licence or an author cannot be understood, two runs would get
-        the same place, or a file's name cannot be in an archive.
+        the same place, a file's name cannot be in an archive, or ``unfinished`` is given without a results folder.
     RunNotFoundError
         If there is no run.
     CorruptRunError
@@ -107,7 +107,7 @@ def write_bundle(
     paths = [Path(each) for each in ([runs] if isinstance(runs, (str, Path)) else runs)]
     found = find_runs(paths)
     _check_ids(found)
-    failed = [each for path in paths for each in _failed_runs(path)] if unfinished else []
+    failed = _failed_runs(paths) if unfinished else []
     files = [file for run in found for file in (*run.files, *run.attested)]
     check_names(file.name for file in files)
     crate, _ = encode_leniently(crate_metadata(found, failed, about))
@@ -154,14 +154,19 @@ def _check_ids(runs: Sequence[HandedOnRun]) -> None:
             )
 
 
-def _failed_runs(path: Path) -> Iterator[UnfinishedRunOnDisk]:
-    """Yield the unfinished runs of a results folder that have ended."""
-    folder = path.expanduser().absolute()
-    if (folder / METADATA_FILE).exists():
-        return
-    places, _ = find_places(folder)
-    found = [each for place in places if (each := read_place(folder, place)) is not None and each.published_as is None]
-    yield from (each for each in found if each.run.status not in _STILL_RUNNING)
+def _failed_runs(paths: Sequence[Path]) -> list[UnfinishedRunOnDisk]:
+    """Return the unfinished runs of results folders that have ended."""
+    folders = [path.expanduser().absolute() for path in paths]
+    stores = [folder for folder in folders if not (folder / METADATA_FILE).exists()]
+    if not stores:
+        raise InvalidOptionError("Runs that failed lie in a results folder. Name that, or leave out unfinished=True.")
+    places = [(store, place) for store in stores for place in find_places(store)[0]]
+    found = [read_place(store, place) for store, place in places]
+    return [
+        each
+        for each in found
+        if each is not None and each.published_as is None and each.run.status not in _STILL_RUNNING
+    ]
 
 
 def _refuse_private(findings: Sequence[Finding]) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any, Final
-from urllib.parse import quote
 from uuid import UUID
 
+from gaitmap_results.challenge import aware_datetime
 from gaitmap_results.exporting.handed_on import HandedOnFile, HandedOnRun
-from gaitmap_results.exporting.people import Entity, people_of, references_of
+from gaitmap_results.exporting.people import Entity, people_of, quoted, references_of
 from gaitmap_results.exporting.software import instrument_of
 from gaitmap_results.reading.attestations import attested_id
 from gaitmap_results.showing.text import counted
@@ -130,7 +130,7 @@ def _action(run: HandedOnRun, agents: list[Entity], add: Any) -> Entity:
         **_times(metadata),
         "instrument": _instrument(metadata, implementation, add),
         "agent": agents,
-        "result": {"@id": _id(f"{run.place}/")},
+        "result": {"@id": quoted(f"{run.place}/")},
         "actionStatus": "http://schema.org/CompletedActionStatus",
     }
 
@@ -144,7 +144,7 @@ def _failed_action(found: UnfinishedRunOnDisk, agents: list[Entity], add: Any) -
         "@id": _action_id(run.run_id),
         "@type": "CreateAction",
         "name": f"Run of {entry}{challenge}",
-        "description": f"Not published: {run.status}. {run.evidence}",
+        "description": f"Not published: {run.status}.",
         "startTime": _seconds(run.started),
         "endTime": _seconds(journal.ended),
         "instrument": _instrument(metadata, None, add),
@@ -165,7 +165,7 @@ def _action_id(run_id: str) -> str:
     try:
         return f"urn:uuid:{UUID(run_id)}"
     except ValueError:  # a run that somebody else wrote
-        return f"#run-{quote(run_id)}"
+        return f"#run-{quoted(run_id)}"
 
 
 def _dataset(run: HandedOnRun, known: Mapping[str, Entity], add: Any) -> Entity:
@@ -177,7 +177,7 @@ def _dataset(run: HandedOnRun, known: Mapping[str, Entity], add: Any) -> Entity:
     descriptions = [custom.get(key) for key in ("short_description", "long_description", "description")]
     start = len(run.place) + 1
     return {
-        "@id": _id(f"{run.place}/"),
+        "@id": quoted(f"{run.place}/"),
         "@type": "Dataset",
         "name": f"{entry_text(run.summary.entry)}, {run.summary.path.name}",
         "description": " ".join(each for each in descriptions if isinstance(each, str)) or None,
@@ -198,7 +198,7 @@ def _described_file(name: str, ending: str, add: Any) -> Entity:
     if pronom is not None:
         page = add({"@id": f"{_PRONOM}{pronom}", "@type": "WebSite", "name": f"PRONOM {pronom}"})
         encoding = [media_type, {"@id": page["@id"]}]
-    return {"@id": _id(name), "@type": "File", "encodingFormat": encoding}
+    return {"@id": quoted(name), "@type": "File", "encodingFormat": encoding}
 
 
 def _times(metadata: Mapping[str, Any]) -> dict[str, str | None]:
@@ -210,14 +210,7 @@ def _times(metadata: Mapping[str, Any]) -> dict[str, str | None]:
 
 def _moment(metadata: Mapping[str, Any], *keys: str) -> datetime | None:
     """Return the first moment that is there, with its offset from UTC."""
-    for key in keys:
-        try:
-            moment = datetime.fromisoformat(metadata.get(key))  # type: ignore[arg-type]
-        except (TypeError, ValueError):
-            continue
-        if moment.tzinfo is not None:
-            return moment
-    return None
+    return next((moment for key in keys if (moment := aware_datetime(metadata.get(key))) is not None), None)
 
 
 def _seconds(moment: datetime | None) -> str | None:
@@ -228,10 +221,6 @@ def _seconds(moment: datetime | None) -> str | None:
 def _command(metadata: Mapping[str, Any]) -> str:
     command = metadata.get("command")
     return " ".join(map(str, command)) if isinstance(command, list) else ""
-
-
-def _id(name: str) -> str:
-    return quote(name)
 
 
 def _links(entities: Iterable[Entity]) -> list[Entity]:

@@ -14,6 +14,7 @@ from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.showing.text import number
 from gaitmap_results.store.entry_names import entry_text
+from gaitmap_results.store.layout import run_folder_start
 
 __all__ = ["COMPLETE", "RUN_ID", "WITHDRAWN", "MlflowRun", "mlflow_run", "tracked_id"]
 
@@ -58,6 +59,8 @@ def mlflow_run(run: HandedOnRun) -> MlflowRun:
     """
     summary, metadata = run.summary, run.metadata
     start = summary.start
+    if start is None and (moment := run_folder_start(summary.path.name)) is not None:
+        start = moment.timestamp()
     end = number(metadata.get("run_end_datetime_utc"))
     if end is None and start is not None and summary.runtime is not None:
         end = start + summary.runtime
@@ -148,6 +151,7 @@ def _text(value: object) -> str:
 
 
 def _cut(text: str, length: int) -> str:
+    text = text.encode("utf-8", "backslashreplace").decode()  # a database refuses half characters
     if len(text) <= length:
         return text
     end = f" … ({len(text)} characters; metadata.json has all of them)"

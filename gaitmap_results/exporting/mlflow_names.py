@@ -19,7 +19,8 @@ _REFUSED: Final = re.compile(r"[^\w/.\- ]" if os.name == "nt" else r"[^\w/.\- :]
 _LOST_IN_ADDRESSES: Final = re.compile("[#?%\\\\\x00-\x1f\x7f\ud800-\udfff]")
 # `_x0025_` is how Office Open XML writes characters that it cannot hold (ECMA-376, part 1, 22.4.2.4).
 _ESCAPED: Final = re.compile(r"_x(?:([0-9A-F]{4,6})?)_")
-_LIKE_AN_ESCAPE: Final = re.compile(r"_(?=x(?:[0-9A-F]{4}|_))")
+# In a name that is changed no other underscore may look like the beginning of one.
+_LIKE_AN_ESCAPE: Final = re.compile(r"_(?=x)")
 _EMPTY: Final = "_x_"
 _KEPT: Final = 200
 _HASH: Final = 16
@@ -36,7 +37,9 @@ def mlflow_name(name: str) -> str:
     >>> mlflow_name("f1_score"), mlflow_name("f1 (%)")
     ('f1_score', 'f1 _x0028__x0025__x0029_')
     """
-    changed = _REFUSED.sub(_escape, _LIKE_AN_ESCAPE.sub(_escape, name))
+    changed = name
+    if _REFUSED.search(name) or _ESCAPED.search(name) or _is_another_path(name):
+        changed = _REFUSED.sub(_escape, _LIKE_AN_ESCAPE.sub(_escape, name))
     if _is_another_path(changed):
         changed = changed.replace("/", "_x002F_")
     if _is_another_path(changed):
@@ -55,6 +58,8 @@ def artifact_name(name: str) -> str:
     >>> artifact_name("results/left foot (2).csv"), artifact_name("run#2.csv")
     ('results/left foot (2).csv', 'run_x0023_2.csv')
     """
+    if _LOST_IN_ADDRESSES.search(name) is None and _ESCAPED.search(name) is None:
+        return name
     return _LOST_IN_ADDRESSES.sub(_escape, _LIKE_AN_ESCAPE.sub(_escape, name))
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from gaitmap_results.exceptions import InvalidOptionError
 
-__all__ = ["Entity", "author_entities", "license_entity", "organization", "people_of", "references_of"]
+__all__ = ["Entity", "author_entities", "license_entity", "organization", "people_of", "quoted", "references_of"]
 
 #: An entity of an RO-Crate: a JSON object with an ``@id``.
 Entity = dict[str, Any]
@@ -116,7 +116,12 @@ def _person_id(name: str, address: str | None) -> str:
 
 
 def _slug(name: str) -> str:
-    return quote("-".join(name.split()))
+    return quoted("-".join(name.split()))
+
+
+def quoted(text: str) -> str:
+    """Return a text as a part of a URI; what is no UTF-8 is written out."""
+    return quote(text.encode("utf-8", "backslashreplace"))
 
 
 def people_of(custom_metadata: Any, known: Mapping[str, Entity]) -> tuple[list[Entity], list[str]]:

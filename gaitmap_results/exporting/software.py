@@ -7,9 +7,8 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
-from gaitmap_results.exporting.people import Entity
+from gaitmap_results.exporting.people import Entity, quoted
 
 __all__ = ["instrument_of", "web_address"]
 
@@ -96,7 +95,8 @@ def _requirements(metadata: Mapping[str, Any]) -> Iterator[Entity | str]:
     python = _VERSION.match(_text(system.get("python_version")) or "")
     if python is not None:
         yield _python(python[0], _text(system.get("python_implementation")))
-    for repository in _object(metadata.get("code")).get("repositories") or ():
+    repositories = _object(metadata.get("code")).get("repositories")
+    for repository in repositories if isinstance(repositories, list) else ():
         yield from _other_repository(_object(repository))
     packages = _object(system.get("packages_info"))
     direct = system.get("packages_direct_url")
@@ -141,7 +141,7 @@ def _package(name: str, version: str, direct_urls: Any) -> Entity | str:
         return plain
     origin = _object(direct_urls.get(name))
     if not origin:
-        address = f"https://pypi.org/project/{quote(name)}/{quote(version)}/"
+        address = f"https://pypi.org/project/{quoted(name)}/{quoted(version)}/"
         return {
             "@id": address, "@type": "SoftwareApplication", "name": name, "softwareVersion": version, "url": address
         }  # fmt: skip

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 
+import pandas as pd
 import pytest
 from command import at_terminal, in_process, piped
 from run_folders import CHALLENGE, write_run
@@ -179,6 +181,31 @@ def test_scores_in_exported_tables(results, tmp_path):
     units = [row for row in json.loads((tmp_path / "units.json").read_text()) if row["entry_name"] == "new"]
     assert [(row["participant"], row["error"]) for row in units] == [(f"P{n}", v) for n, v in enumerate(NEW, start=1)]
     assert units[0]["path"] == next(results.glob("*/*/new/*")).relative_to(results).as_posix()
+
+
+@pytest.mark.parametrize("ending", ["csv", "json", "parquet"])
+def test_columns_of_exported_scores(tmp_path, ending):
+    """First what names the run, then units, then scores; no name hides another, and what has no row is told."""
+    results, target = tmp_path / "results", tmp_path / f"scores.{ending}"
+    write_scored_run(results, "a", [1.0, None], score="kind", units=["path"])
+    write_scored_run(results, ["g", "b"], {"1": 0.1}, score="path", units=["trial"], run_id=...)
+    without, absurd = write_run(results, "without"), write_scored_run(results, "absurd", [1.0])
+    (absurd / "scores.json").write_text("[]")
+    done = in_process("export", results, "--scores", "--to", target)
+    assert done.code == 0
+    assert f"Left out {without}: it has no scores" in done.err
+    assert f"Left out {absurd}: " in done.err
+    read = {"csv": pd.read_csv, "json": pd.read_json, "parquet": pd.read_parquet}[ending]
+    table = read(target)
+    run = ["entry_name", "challenge_name", "challenge_version", "kind", "run_id", "path"]
+    assert list(table.columns) == [*run, "unit.path", "trial", "score.kind", "score.path"]
+    assert list(table["entry_name"]) == ["a", "a", "g/b"]
+    assert table["score.path"].tolist()[2] == 0.1
+    assert table["score.kind"].isna().tolist() == [False, True, True]
+    shutil.rmtree(results)
+    write_run(results, "without")
+    assert in_process("export", results, "--scores", "--to", target, "--overwrite").code == 0
+    assert list(read(target).columns) == ([] if ending == "json" else run)
 
 
 def test_scores_in_the_overview_and_the_card(results):
