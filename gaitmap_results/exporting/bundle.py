@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from gaitmap_results.exceptions import InvalidOptionError, PrivateContentError, SkippedFileWarning
+from gaitmap_results.exceptions import InvalidOptionError, PrivateContentError, RunNotFoundError, SkippedFileWarning
 from gaitmap_results.exporting.archive import check_names, write_archive
 from gaitmap_results.exporting.crate import CHECKSUMS_FILE, CRATE_FILE, About, crate_metadata
 from gaitmap_results.exporting.handed_on import HandedOnRun, find_runs
@@ -103,8 +103,10 @@ def write_bundle(
     """
     target = Path(output).expanduser().absolute()
     _check_target(target)
-    about = _about(license, [authors] if isinstance(authors, str) else list(authors), publisher)
+    about = _about(license, authors, publisher)
     paths = [Path(each) for each in ([runs] if isinstance(runs, (str, Path)) else runs)]
+    if not paths:
+        raise RunNotFoundError("No run is named. Name run folders, or a results folder.")
     found = find_runs(paths)
     _check_ids(found)
     failed = _failed_runs(paths) if unfinished else []
@@ -126,8 +128,9 @@ def write_bundle(
     return target
 
 
-def _about(license_text: str, authors: Sequence[str], publisher: str | None) -> About:
-    people, organizations = author_entities(authors)
+def _about(license_text: object, authors: object, publisher: object) -> About:
+    several = authors if isinstance(authors, (list, tuple)) else () if authors is None else (authors,)
+    people, organizations = author_entities(several)
     return About(
         license_entity(license_text),
         people,

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from gaitmap_results.exporting.handed_on import HandedOnFile, HandedOnRun
 from gaitmap_results.store.json_files import parse_json
 from gaitmap_results.store.privacy import user_names
-from gaitmap_results.store.secrecy import REDACTED, holds_token, is_secret_name, without_secrets
+from gaitmap_results.store.secrecy import REDACTED, holds_token, is_secret_name, without_secrets, without_tokens
 
 __all__ = ["Finding", "find_in_runs", "find_in_tree"]
 
@@ -67,7 +67,8 @@ class _Search:
     is_legacy: bool = False
 
     def finding(self, place: str, what: str) -> Finding:
-        return Finding(self.file, place, what)
+        # A key or a path may itself hold the secret.
+        return Finding(without_tokens(self.file), without_tokens(place), without_tokens(what))
 
 
 def find_in_runs(runs: Sequence[HandedOnRun]) -> list[Finding]:
@@ -126,14 +127,17 @@ def _in_file(file: HandedOnFile, search: _Search) -> Iterator[Finding]:
 
 
 def _in_bytes(content: bytes, number: int, search: _Search, *, is_text: bool) -> Iterator[Finding]:
-    text = content.decode("utf-8", "replace") if is_text else content.decode("latin-1")
-    for start, what in _private_paths(text, search):
-        place = f"line {number + text.count(chr(10), 0, start)}" if is_text else _IN_BYTES
-        yield search.finding(place, what)
     if not is_text:
-        if holds_token(text):
-            yield search.finding(_IN_BYTES, "a token of a well-known shape")
+        # Text of Windows in UTF-16 has a NUL in each character.
+        for text in (content.decode("ascii", "replace"), content.replace(b"\0", b"").decode("ascii", "replace")):
+            for _, what in _private_paths(text, search):
+                yield search.finding(_IN_BYTES, what)
+            if holds_token(text):
+                yield search.finding(_IN_BYTES, "a token of a well-known shape")
         return
+    text = content.decode("utf-8", "replace")
+    for start, what in _private_paths(text, search):
+        yield search.finding(f"line {number + text.count(chr(10), 0, start)}", what)
     if _holds_secret(text):
         lines = [place for place, line in enumerate(text.split("\n"), start=number) if _holds_secret(line)]
         for line in lines or [number]:  # a private key goes over several lines

@@ -24,11 +24,19 @@ from gaitmap_results.exceptions import (
     RunNotFoundError,
     SkippedFileWarning,
 )
+from gaitmap_results.exporting.handed_on import find_runs
+from gaitmap_results.exporting.mlflow_content import mlflow_run
 
 AUTHOR = "Ada Lovelace <https://orcid.org/0000-0002-1825-0097>; FAU <https://www.fau.eu>"
 HOW = {"license": "CC-BY-4.0", "authors": AUTHOR}
 PEOPLE = {
-    "code_authors": ["Ada Lovelace", "Grace van der Hopper", "See source for authors", {"name": "Kate", "orcid": ""}],
+    "code_authors": [
+        "Ada Lovelace",
+        "Grace van der Hopper",
+        "See source for authors",
+        {"name": "Kate", "orcid": ""},
+        "Gait people",
+    ],
     "references": ["doi:10.1186/s12984-021-00883-7", "https://arxiv.org/abs/1711.02508", "TODO: CITATION"],
     "short_description": "Shin's algorithm",
 }
@@ -151,7 +159,7 @@ def test_people_and_references_come_from_custom_metadata(made):
     _, _, graph = made
     run = next(each for key, each in graph.items() if "/shin/" in key and each["@type"] == "Dataset")
     people = [graph[each["@id"]]["name"] if isinstance(each, dict) else each for each in run["contributor"]]
-    assert people == ["Ada Lovelace", "Grace van der Hopper", "Kate", "See source for authors"]
+    assert people == ["Ada Lovelace", "Grace van der Hopper", "Kate", "See source for authors", "Gait people"]
     assert run["contributor"][0]["@id"] == "https://orcid.org/0000-0002-1825-0097"
     works = [each["@id"] if isinstance(each, dict) else each for each in run["citation"]]
     assert works == ["https://doi.org/10.1186/s12984-021-00883-7", "https://arxiv.org/abs/1711.02508", "TODO: CITATION"]
@@ -222,6 +230,8 @@ def results(tmp_path):
         ({"license": "see README"}, "SPDX"),
         ({"license": None}, "SPDX"),
         ({"authors": []}, "No author"),
+        ({"authors": None}, "No author"),
+        ({"authors": [5]}, "cannot be understood"),
         ({"authors": " "}, "cannot be understood"),
         ({"authors": "Ada <0000-0002-1825-0098>"}, "typing error"),
         ({"authors": "Ada <ada@example.org>"}, "neither an ORCID nor a URL"),
@@ -245,6 +255,8 @@ def test_an_existing_archive_stays(results):
     (results.parent / "empty").mkdir()
     with pytest.raises(RunNotFoundError, match="no run"):
         bundle(results.parent / "empty")
+    with pytest.raises(RunNotFoundError, match="No run is named"):
+        write_bundle([], results.parent / "x.zip", **HOW)
     with pytest.raises(RunNotFoundError, match="no folder"):
         bundle(results.parent / "gone")
     with pytest.raises(ResultsFolderError, match="cannot be written"):
@@ -265,6 +277,42 @@ def test_damaged_runs_are_refused(results):
     assert len(actions_of(graph_of(bundle(intact, results.parent / "one.zip")))) == 1
     with pytest.raises(CorruptRunError, match="changed"):
         bundle(changed, results.parent / "two.zip")
+
+
+STRANGE = [
+    {"git": 5, "code": {"repositories": 5}, "system_info": [1], "caller": "x", "command": "x y"},
+    {"git_dirty": "yes", "git_commit_hash": 7, "run_end_datetime": 5, "run_start_datetime": "2026-03-29T12:30:05"},
+    {"system_info": {"packages_info": {"a": 1}, "packages_direct_url": {"a": 3}}, "code": [1], "recorder_version": 1},
+    {"run_id": "../../x", "run_start_datetime_utc": None, "runtime": "x", "caller_file_path": "\ud800x"},
+]
+
+
+@pytest.mark.parametrize("changes", STRANGE)
+def test_a_strange_record_is_described_as_far_as_it_goes(tmp_path, changes):
+    """Values of other kinds than ours, from a stranger's program, end nothing; what they would say is left out."""
+    custom = {"authors": [1, None, {"name": 5}, "A\ud800a Bb"], "references": {"a": 1}, "implementation_url": 7}
+    run = write_whole_run(tmp_path / "results", custom=custom, **changes)
+    (action,) = actions_of(graph_of(bundle(run, tmp_path / "x.zip")))
+    assert action["name"]
+    assert mlflow_run(find_runs([run])[0]).name == "shin"
+
+
+def test_nothing_is_followed_out_of_the_results_folder(results, tmp_path):
+    """What lies behind a link in `.attestations` is not handed on."""
+    run_id = json.loads(next(results.glob("*/*/shin/*/metadata.json")).read_text())["run_id"]
+    (tmp_path / "diary").mkdir()
+    (tmp_path / "diary" / "today.txt").write_text("private")
+    (results / ".attestations").mkdir()
+    (results / ".attestations" / run_id).symlink_to(tmp_path / "diary")
+    assert not any("today" in name for name in zipfile.ZipFile(bundle(results)).namelist())
+
+
+def test_a_run_that_changes_meanwhile_is_refused(results, tmp_path):
+    """A file that is written to while it is copied is no longer what was checked: nothing is left behind."""
+    run = next(results.glob("*/*/shin/*"))
+    with pytest.raises(CorruptRunError, match="changed while"):
+        bundle(results, tmp_path / "x.zip", on_file=lambda _: (run / "scores.json").write_text("{}"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results"]
 
 
 def test_copies_are_refused(results, tmp_path):

@@ -49,6 +49,7 @@ def findings_of(run, tmp_path):
         ({"config": {"api_token": "hunter2hunter2"}}, "config.api_token", "secret"),
         ({"repr_dataset": "Data(password='hunter2')"}, "repr_dataset", "secret"),
         ({"command": ["run.py", "--note", TOKEN]}, "command[2]", "secret"),
+        ({"config": {f"x {TOKEN}": 1}}, "config.x <redacted>", "secret"),
         ({"git": {"remote": f"https://me:{TOKEN}@example.org/x.git"}}, "git.remote", "secret"),
     ],
 )
@@ -83,6 +84,7 @@ def test_places_in_other_files(tmp_path):
     (run / "results" / "notes.json").write_text("{not json: /home/ana}\n")
     (run / "files").mkdir()
     (run / "files" / "model.bin").write_bytes(b"\0\1/home/ana/model\0" + TOKEN.encode())
+    (run / "files" / "windows.txt").write_bytes("/home/ana/x".encode("utf-16"))
     key = "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----"
     (run / "files" / "key.pem").write_text(f"a key\n{key}\n")
     found = {(file, place) for file, place, _ in findings_of(run, tmp_path)}
@@ -91,6 +93,7 @@ def test_places_in_other_files(tmp_path):
         *(("results/log.txt", f"line {number}") for number in (2, 3, 5)),
         ("results/notes.json", "line 1"),
         ("files/model.bin", "in its bytes"),
+        ("files/windows.txt", "in its bytes"),
         ("files/key.pem", "line 2"),
     }
 
