@@ -61,7 +61,8 @@ def replace_work_in(returned: Any, replace: Callable[[Any, str], Any]) -> Any:
     """
     if type(returned) is tuple:
         found = _work_among(enumerate(returned))
-        return tuple(replace(part, found[i]) if i in found else part for i, part in enumerate(returned))
+        replaced = (replace(part, found[i]) if i in found else part for i, part in enumerate(returned))
+        return tuple(replaced) if found else returned
     if type(returned) in (list, dict):
         for key, kind in _work_among(returned.items() if type(returned) is dict else enumerate(returned)).items():
             returned[key] = replace(returned[key], kind)
@@ -91,9 +92,10 @@ def follow_work(work: Any, settle: Callable[[Any], None], ended: Callable[[Any],
         Called with it when it is about to be done, without an error.
     """
     if _is_future(work):
-        work.add_done_callback(settle)
-        if isinstance(work, Future):  # it wakes who waits before it calls back
+        # A future wakes who waits for it before it calls back. What the user's own callback does is part of the run.
+        if isinstance(work, Future) and not getattr(work, "_done_callbacks", True):
             setattr(work, "set_result", _before(work.set_result, partial(ended, work)))  # noqa: B010
+        work.add_done_callback(settle)
         return
     name = "join" if isinstance(work, threading.Thread) else "wait"
     wait = getattr(work, name)

@@ -200,6 +200,19 @@ class AsFutures(Folds):
         return [pool.submit(self.fold, number) for number in range(4)]
 
 
+class AsCallback(Folds):
+    """Stores what a worker returned when the future calls back."""
+
+    def run(self, pool: Any) -> Future[Any]:
+        future = pool.submit(self.work)
+        future.add_done_callback(lambda done: self.folds_.extend(done.result()))
+        return future  # type: ignore[no-any-return]
+
+    def work(self) -> list[int]:
+        time.sleep(4 * FOLD_S)
+        return [0, 1, 2, 3]
+
+
 class AsPoolResult(Folds):
     def run(self, pool: Any) -> Any:
         return pool.map_async(self.fold, range(4), chunksize=4)
@@ -267,6 +280,12 @@ def gather(challenge: Any) -> None:
     asyncio.run(main())
 
 
+def wait_for_callback(challenge: Any) -> None:
+    """Wait until the future of a pool has called back."""
+    with ThreadPoolExecutor(1) as pool:
+        challenge.run(pool)
+
+
 def wait_for_futures(challenge: Any) -> None:
     """Wait for all futures of a list."""
     with ThreadPoolExecutor(1) as pool:
@@ -302,6 +321,7 @@ WAYS = {
     AsTuple: iterate_second,
     AsCoroutines: gather,
     AsFutures: wait_for_futures,
+    AsCallback: wait_for_callback,
     AsPoolResult: wait_for_pool,
     AsThread: join,
 }
