@@ -255,7 +255,8 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
 def _check_directions(challenge: object) -> None:
     try:
         declared = getattr(challenge, "SCORES", None)
-    except Exception:  # noqa: BLE001 - a property may need the results, which come later
+    # A property may need the results, which come later; one that loads lazily may even ask to end the program.
+    except (Exception, SystemExit):  # noqa: BLE001
         return
     problems = [] if declared is None else list(direction_problems(declared))
     if problems:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -373,3 +374,21 @@ def test_a_save_that_writes_nothing_is_told(tmp_path):
     with pytest.warns(IncompleteProvenanceWarning, match="wrote no file"):
         with recorded_run("e", path=tmp_path / "store", use_git=False):
             Elsewhere().run(1)
+
+
+def test_attributes_that_ask_to_end_the_program_cost_no_result(tmp_path):
+    """Whatever is looked up in a challenge before its run and after it, its results are published first."""
+
+    class Asking(ExampleChallenge):
+        runtime_ = property(lambda self: sys.exit(3))
+
+        def __getattr__(self, name: str) -> Any:
+            sys.exit(4)
+
+        def run(self, optimizer: Any = None) -> Asking:
+            self.result_ = 1
+            return self
+
+    with contextlib.suppress(SystemExit), recorded_run("e", path=tmp_path, use_git=False):
+        Asking().run()
+    assert len(runs_of(tmp_path)) == 1
