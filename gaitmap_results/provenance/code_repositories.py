@@ -200,8 +200,10 @@ def import_folders(used: Mapping[str, FileInRepository], base_dir: Path | None) 
 
 def _imported_through(file: str) -> tuple[int | None, str | None]:
     """Return the innermost folder of ``sys.path`` that a file is in, after its place there."""
+    # A script that is started as ../study/run.py puts a folder with ".." on the path.
+    path = os.path.abspath(file)
     entries = [
-        (place, os.path.abspath(entry)) for place, entry in enumerate(sys.path) if file.startswith(_as_folder(entry))
+        (place, os.path.abspath(entry)) for place, entry in enumerate(sys.path) if path.startswith(_as_folder(entry))
     ]
     return max(entries, key=lambda each: len(each[1]), default=(None, None))
 

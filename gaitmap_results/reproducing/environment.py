@@ -12,7 +12,7 @@ from typing import Final
 from gaitmap_results.exceptions import GaitmapResultsError
 from gaitmap_results.reproducing.children import Finished, run_child
 from gaitmap_results.reproducing.locking import Lock, lock_local, lock_with_pip, lock_with_uv
-from gaitmap_results.reproducing.packages import PackagePlan
+from gaitmap_results.reproducing.packages import PackagePlan, normal_name
 
 __all__ = ["EnvironmentBuilder", "EnvironmentFailedError", "python_of"]
 
@@ -88,8 +88,9 @@ class EnvironmentBuilder:
             local += ["--editable", project.folder] if project.editable else [project.folder]
         if local:
             self._run(self._installer("install", "--no-deps"), *local)
-        not_recorded = [name for name in _BROUGHT_BY_VENV if name not in plan.names] if self.uv is None else []
-        if not_recorded:
+        recorded = set(map(normal_name, plan.names))
+        not_recorded = [name for name in _BROUGHT_BY_VENV if name not in recorded]
+        if self.uv is None and not_recorded:
             self._run(self._installer("uninstall", "--yes"), *not_recorded)
         return self.interpreter
 

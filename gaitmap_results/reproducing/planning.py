@@ -159,8 +159,8 @@ def _find_repositories(plan: Plan) -> None:
 def _no_repository(wanted: RecordedRepository) -> str:
     commit = str(wanted.commit)[:_SHORT]
     source = f"Clone {wanted.remote}" if wanted.remote else "Get the repository"
-    role = {"editable": f", for the package {wanted.package}", "folder": f", for the package {wanted.package}"}
-    where = f"{wanted.path or 'of an unknown place'}{role.get(str(wanted.role), '')}"
+    package = f" (package {wanted.package})" if wanted.package else ""
+    where = f"{wanted.path or 'of an unknown place'}{package}"
     stand = "and run the command in it" if wanted.role is None else "to that place"
     return f"The commit {commit} of the repository {where} is not here. {source} {stand}, or fetch that commit."
 

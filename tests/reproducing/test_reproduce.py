@@ -3,15 +3,37 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
-from studies import Study, environment_with_package, make_study
+from studies import Study, environment_with_package, make_study, seal
 
 from gaitmap_results import reproduce_run
 from gaitmap_results.store.json_files import read_json
+
+SLOW = """
+import os, time
+from pathlib import Path
+from gaitmap_results import record_run
+from steps import CountSteps
+
+@record_run(debug_run=False, path="../results")
+def slow():
+    if "FAST" not in os.environ:
+        Path({marker!r}).write_text(str(os.getpid()))
+        time.sleep(600)
+    CountSteps().run(lambda person: 1)
+
+if __name__ == "__main__":
+    slow()
+"""
 
 pytestmark = [
     pytest.mark.timeout(600),
@@ -30,6 +52,13 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     run = study.record("entries.py")
     assert not read_json(run / "metadata.json")["is_debug_run"]
     return study
+
+
+def _wait_for(file: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not (file.exists() and file.read_text()):
+        assert time.monotonic() < deadline, "the recorded code did not start"
+        time.sleep(0.05)
 
 
 @pytest.fixture
@@ -57,3 +86,45 @@ def test_a_run_comes_out_again_in_a_fresh_environment(study, run):
     assert 'name = "gaitmap_results"' in lock
     assert str(study.path.parent) not in lock
     assert found.to_dict() == json.loads(json.dumps(found.to_dict()))
+
+
+def test_other_code_differs_with_score_participant_and_by_how_much(study, run):
+    """What came out otherwise is named: which score, for whom most, from what to what; and the exit code says so."""
+    other = study.path.parent / "other"
+    shutil.copytree(run.parents[3], other)
+    (copied,) = other.glob("*/*/scaled/*")
+    for name, text, changed in (("results/steps.json", "15.8", "15.7"), ("scores.json", "5.8", "5.7")):
+        (copied / name).write_text((copied / name).read_text().replace(text, changed))
+    seal(copied)
+    found = reproduce_run(copied, environment="current")
+    assert found.verdict == "differs"
+    assert read_json(found.attestation)["predicate"]["result"] == "FAILED"
+    assert [(each["file"], each["column"], each["row"]) for each in found.worst] == [
+        ("scores.json", "error", "P02"),
+        ("results/steps.json", "P02", ""),
+    ]
+    (score,) = found.scores
+    assert (score["name"], score["worst_unit"], round(score["worst_difference"], 9)) == ("error", ["P02"], 0.1)
+    assert "worst: P02 (+0.1)" in str(found)
+    assert reproduce_run(copied, environment="current", rtol=0.1).verdict == "within tolerance"
+    shutil.rmtree(other)
+
+
+def test_ctrl_c_leaves_nothing_behind(study, run, tmp_path):
+    """A real SIGINT while the recorded code runs ends that, too, and removes work trees and temporary folders."""
+    study.repository.write("slow.py", SLOW.format(marker=str(tmp_path / "started")))
+    study.repository.commit()
+    slow = study.record("slow.py", FAST="1")
+    before = study.state()
+    command = [sys.executable, "-c", "from gaitmap_results.cli import main; main()", "reproduce", str(slow)]
+    process = subprocess.Popen(
+        [*command, "--yes", "--environment", "current"], cwd=study.path, env={**os.environ}, start_new_session=True
+    )
+    _wait_for(tmp_path / "started")
+    child = int((tmp_path / "started").read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) != 0
+    assert study.state() == before
+    assert list(Path(tempfile.gettempdir()).iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.kill(child, 0)

@@ -12,8 +12,9 @@ from typing import Any
 from git_repository import GitRepository, git_environment
 
 import gaitmap_results
+from gaitmap_results.store.manifest import manifest_content
 
-__all__ = ["STEPS", "Study", "environment_with_package", "make_study"]
+__all__ = ["STEPS", "Study", "environment_with_package", "make_study", "seal"]
 
 STEPS = """
 import json
@@ -83,7 +84,7 @@ class Study:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        found = sorted(self.results.glob("*/*/*/*/metadata.json"), key=lambda file: file.stat().st_mtime_ns)
+        found = sorted(self.results.glob("*/*/**/metadata.json"), key=lambda file: file.stat().st_mtime_ns)
         return found[-1].parent
 
     def environment(self, **variables: str) -> dict[str, str]:
@@ -103,6 +104,12 @@ class Study:
             repository.git(*words) for words in (("worktree", "list"), ("branch", "--all"), ("status", "--short"))
         ]
         return (*listed, (self.path / ".git" / "worktrees").exists(), files)
+
+
+def seal(run: Path) -> None:
+    """Write the manifest of a run folder anew, as if it had been published with what it holds now."""
+    (run / "MANIFEST.sha256").unlink()
+    (run / "MANIFEST.sha256").write_bytes(manifest_content(run))
 
 
 def make_study(folder: Path, python: Path) -> Study:
