@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -190,9 +190,9 @@ def _role(
     return "path", None, None if entry is None else _inside(entry, source.base_dir), place
 
 
-def import_folders(used: Mapping[str, FileInRepository], base_dir: Path | None) -> list[str]:
-    """Return the folders of a repository that loaded files of it were imported through, as ``sys.path`` has them."""
-    places = {_imported_through(file) for file, source in used.items() if source.base_dir == base_dir}
+def import_folders(files: Iterable[str], base_dir: Path | None) -> list[str]:
+    """Return the folders in a repository, its submodules too, that files were imported through, as in ``sys.path``."""
+    places = {_imported_through(file) for file in files}
     found = sorted((place, entry) for place, entry in places if place is not None and entry is not None)
     folders = [] if base_dir is None else [_inside(entry, base_dir) for _, entry in found]
     return list(dict.fromkeys(folder for folder in folders if folder is not None))

@@ -97,7 +97,14 @@ def loaded_files() -> Iterator[tuple[str, ModuleType]]:
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str) and not file.startswith("<"):
-            yield (file if os.path.isabs(file) else os.path.abspath(file)), module
+            yield _plain_path(file), module
+
+
+def _plain_path(file: str) -> str:
+    """Return a file's absolute path; one that has a ``..``, as of a script started as ../run.py, without that."""
+    if os.pardir in file:
+        return os.path.join(os.path.realpath(os.path.dirname(file)), os.path.basename(file))
+    return file if os.path.isabs(file) else os.path.abspath(file)
 
 
 def audit_loaded_code(question: CodeQuestion) -> LoadedCode:
@@ -200,7 +207,7 @@ class _Audit:
             roles(used, copied, caller=question.caller, editables=question.editables, base_dir=question.base_dir)
         )
 
-        self._import_folders = tuple(import_folders(used, question.base_dir))
+        self._import_folders = tuple(import_folders([file for file in used if file not in copied], question.base_dir))
 
     def judge_what_was_typed_in(self) -> None:
         """Judge code without a file."""
