@@ -25,12 +25,14 @@ from gaitmap_results import (
     recorded_run,
     withdraw_run,
 )
+from gaitmap_results.comparing.comparability import _labels_hash, reasons_against
 from gaitmap_results.exceptions import (
     InvalidOptionError,
     NotComparableError,
     ResultsFolderError,
     RunNotFoundError,
 )
+from gaitmap_results.reading.selecting import find_runs
 
 OLD = [4.0, 5, 6, 5, 4, 6, 7]
 NEW = [3.0, 4.5, 5, 4, 3.5, 5, 6]
@@ -511,6 +513,19 @@ def test_published_runs():
     assert comparison.table.verdict.tolist() == ["better", "not shown to differ"]
     with pytest.raises(InvalidOptionError, match="None of the scores is the main score"):
         compare_entries("gaitmap_challenges.full_pipeline.kluge_2017.Challenge", PUBLISHED)
+
+
+@needs_published
+@pytest.mark.parametrize("challenge", sorted(path.name for path in PUBLISHED.glob("gaitmap_challenges.*")))
+def test_published_runs_of_a_challenge_have_one_data_set(challenge):
+    """All 17 published runs tell their data by the labels: one fingerprint for each challenge and version."""
+    runs, _ = find_runs(challenge, PUBLISHED)
+    versions = {run.challenge_version for run in runs}
+    for version in versions:
+        chosen = {run.folder: [run] for run in runs if run.challenge_version == version}
+        assert len(chosen) > 1
+        assert reasons_against(chosen, one_challenge=True) == []
+        assert len({_labels_hash(of_entry[0], {}) for of_entry in chosen.values()} - {None}) == 1
 
 
 # What it costs
