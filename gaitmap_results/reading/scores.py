@@ -12,9 +12,11 @@ from gaitmap_results._pandas import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading import index
 from gaitmap_results.reading.run_files import read_run_file, read_run_json
+from gaitmap_results.showing.text import number
 from gaitmap_results.store.json_files import parse_json
+from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.store.layout import RESULTS_DIR, SCORES_FILE
-from gaitmap_results.typed_results.scores import FOLD_UNITS, PARTICIPANT_COLUMNS, FoldSize, ScoreRow, Scores
+from gaitmap_results.typed_results.scores import FOLD_UNITS, PARTICIPANT_COLUMNS, FoldSize, ScoreRow, Scores, mean_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -199,9 +201,11 @@ def count_participants(folder: Path) -> int | None:
 def _parts(label: Any, levels: list[str]) -> list[Any]:
     """Return the parts of a label; gaitmap_challenges wrote a single one letter by letter, "P10" as "P", "1", "0"."""
     if len(levels) == 1:
-        return ["".join(map(str, label))] if isinstance(label, list) and len(label) != 1 else [_first(label)]
+        label = ["".join(map(str, label))] if isinstance(label, list) and len(label) != 1 else [_first(label)]
     if not isinstance(label, list) or len(label) != len(levels):
-        raise ValueError(f"the label {label!r} does not have one part for each of {', '.join(levels)}")
+        raise ValueError(f"the label {safe_repr(label, 200)} does not have one part for each of {', '.join(levels)}")
+    if any(isinstance(part, (list, dict)) for part in label):
+        raise ValueError(f"a part of the label {safe_repr(label, 200)} is not a single value")
     return label
 
 
@@ -222,8 +226,8 @@ def _from_cross_validation(columns: Mapping[str, Any], levels: list[str]) -> Sco
     # Unit -> where its values are: number of the fold, number in the fold.
     places: dict[Any, list[tuple[int, int]]] = {}
     for fold, labels_of_fold in enumerate(labels):
-        for number, label in enumerate(labels_of_fold):
-            places.setdefault(fold if position is None else label[position], []).append((fold, number))
+        for place, label in enumerate(labels_of_fold):
+            places.setdefault(fold if position is None else label[position], []).append((fold, place))
     rows = tuple(
         ScoreRow((unit,), _only({fold for fold, _ in where}), {name: _mean(single[name], where) for name in single})
         for unit, where in places.items()
@@ -250,7 +254,6 @@ def _only(folds: set[int]) -> int | None:
 
 def _mean(folds: Any, where: list[tuple[int, int]]) -> float | None:
     """Return the mean; ``None`` if a value is missing, since that of the others would flatter what failed."""
-    values = [folds[fold][number] for fold, number in where]
-    if any(value is None or not math.isfinite(value) for value in values):
-        return None
-    return math.fsum(values) / len(values)
+    values = [number(folds[fold][place]) for fold, place in where]
+    known = [value for value in values if value is not None]
+    return mean_of(known) if len(known) == len(values) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,7 @@ from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.store.layout import SCORES_FILE
 from gaitmap_results.store.score_directions import DIRECTIONS
 
-__all__ = ["FOLD_UNITS", "PARTICIPANT_COLUMNS", "FoldSize", "ScoreRow", "Scores"]
+__all__ = ["FOLD_UNITS", "PARTICIPANT_COLUMNS", "FoldSize", "ScoreRow", "Scores", "mean_of"]
 
 #: The units of scores that are known for each fold only.
 FOLD_UNITS: Final = ("fold",)
@@ -81,12 +81,7 @@ class Scores:
         """Return the mean of one score over all units; ``None`` if that of any unit is unknown."""
         values = [row.scores.get(name) for row in self.rows]
         known = [value for value in values if value is not None]
-        if not known or len(known) < len(values):
-            return None
-        try:
-            return math.fsum(known) / len(known)
-        except OverflowError:  # the sum is larger than any float
-            return math.fsum(value / len(known) for value in known)
+        return mean_of(known) if known and len(known) == len(values) else None
 
     def means(self) -> dict[str, float | None]:
         """Return the mean of each score over all units."""
@@ -173,6 +168,14 @@ class Scores:
             raise ValueError("two of `units` have the same name")
         directions = {name: each if each in DIRECTIONS else None for name, each in given.items()}
         return cls(levels, directions, rows, folds, tolerances)
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """Return the mean of finite numbers, also of those whose sum is larger than any float."""
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:
+        return math.fsum(value / len(values) for value in values)
 
 
 def _row(row: Any, n_levels: int, names: Iterable[str]) -> ScoreRow:

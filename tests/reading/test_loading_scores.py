@@ -179,12 +179,26 @@ def test_nothing_is_derived_for_a_record_of_ours(tmp_path):
     assert read_scores(write_cross_validation(write_run(tmp_path), columns, ["participant"])) is None
 
 
-def test_damaged_cross_validation_results_are_told(tmp_path):
-    """Results that do not fit to their labels are an error that names the file."""
+@pytest.mark.parametrize(
+    ("label", "levels"),
+    [(["a", "b"], ["x", "y", "z"]), ([["a"], "b"], ["participant", "y"]), ([{}, "b"], ["x", "y"]), ([["a"]], ["x"])],
+    ids=str,
+)
+def test_damaged_cross_validation_results_are_told(tmp_path, label, levels):
+    """Results that do not fit to their labels, and labels of another kind, are an error that names the file."""
     run = write_legacy_run(tmp_path, "shin", START)
-    write_cross_validation(run, {"test_data_labels": [[["a", "b"]]], "test_single_error": [[1.0]]}, ["x", "y", "z"])
+    write_cross_validation(run, {"test_data_labels": [[label]], "test_single_error": [[1.0]]}, levels)
     with pytest.raises(CorruptRunError, match=r"cv_results\.json"):
         load_scores(run)
+    assert known_scores(run) is None
+
+
+def test_a_value_that_no_float_holds_is_unknown(tmp_path):
+    """An integer of 400 digits among the values of a cross-validation costs the score of its participant only."""
+    columns = {"test_data_labels": [[["P1"], ["P2"]]], "test_single_error": [[10**400, 1.0]]}
+    run = write_cross_validation(write_legacy_run(tmp_path, "shin", START), columns, ["participant"])
+    assert read_scores(run).means() == {"error": None}
+    assert load_scores(run)["error"]["P2"] == 1.0
 
 
 @needs_published
