@@ -44,6 +44,7 @@ def codes(shell):
     return {command: shell.type(command)[1] for command in COMMANDS}
 
 
+@pytest.mark.exhaustive  # five processes that draw; nothing of it depends on the version of Python
 @pytest.mark.skipif(bool(NO_TERMINAL), reason=NO_TERMINAL)
 def test_the_workflow(clone):
     """On a good change every step passes; what must not be committed was not; what was damaged or changed stops it."""
