@@ -76,6 +76,8 @@ def print_comparison(comparison: Any) -> None:
     what = f"{comparison.challenge_name}  {comparison.challenge_version}"
     output.print(printable(what), style="bold", soft_wrap=True)
     output.print(printable(f"{comparison.score}, to {comparison.direction}, of {_counted(comparison)}"), soft_wrap=True)
+    if comparison.has_debug_runs:
+        output.print("Debug runs are compared here, too; they may not be published.")
     output.print()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
     for heading in ("Entry", "Verdict", "Against", "Difference", "Better, worse, tied", "p (Holm)"):

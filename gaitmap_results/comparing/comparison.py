@@ -123,6 +123,11 @@ class EntryComparison:
         return tuple(self.scores.index.names) == FOLD_UNITS
 
     @property
+    def has_debug_runs(self) -> bool:
+        """Whether any of the runs is a debug run, which may not be published."""
+        return any(run.is_debug_run for runs in self._runs.values() for run in runs)
+
+    @property
     def kind_of_unit(self) -> str:
         """What a unit is, in one word."""
         if not any(self.scores.index.names):

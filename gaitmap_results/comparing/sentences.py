@@ -43,7 +43,8 @@ def what(comparison: EntryComparison) -> str:
     scores = f"{comparison.score}{f' ({direction})' if direction else ''}"
     against = f", each against {comparison.baseline}" if comparison.baseline is not None else ", all pairs"
     against = against if comparison.direction else ", side by side"
-    return f"{len(comparison.scores.columns)} entries by {scores}, for {_units(comparison)}{against}."
+    debug = " Debug runs are compared here, too; they may not be published." if comparison.has_debug_runs else ""
+    return f"{len(comparison.scores.columns)} entries by {scores}, for {_units(comparison)}{against}.{debug}"
 
 
 def _units(comparison: EntryComparison) -> str:

@@ -70,8 +70,11 @@ def test_what_people_see(results):
         assert "error, to minimize, of 3 entries in 7 units (participant)" in text
         assert "better" in text
         assert "it is a debug run" in text
+        assert "Debug runs are compared here" not in text
         assert debug.name in text
         assert "This holds for these 7 participants, and for the entries as they were tuned here." in text
+    with_debug = piped("compare", "gait_lab", results, "--include-debug")
+    assert "Debug runs are compared here, too; they may not be published." in with_debug.lines
 
 
 @pytest.mark.parametrize(

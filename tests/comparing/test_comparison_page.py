@@ -49,6 +49,9 @@ def test_the_page_says_what_the_comparison_says(tmp_path):
     assert "59a7855b7a" in page
     assert "This holds for these 7 participants, and for the entries as they were tuned here." in page
     assert "there is one comparison" in page
+    assert "Debug runs are compared here" not in page
+    with_debug = page_of(tmp_path / "results", tmp_path / "with_debug.html", include_debug=True)
+    assert "Debug runs are compared here, too; they may not be published." in with_debug
     assert str(tmp_path) not in page
 
 
