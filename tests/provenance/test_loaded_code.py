@@ -145,7 +145,14 @@ def test_a_plain_repository_is_official(study):
     metadata = study.run()
     assert (codes(metadata), metadata["is_debug_run"]) == ([], False)
     code = metadata["code"]
-    assert code == {"repositories": [], "unidentified": [], "vouched": [], "tooling": [], "provided": {}}
+    assert code == {
+        "repositories": [],
+        "unidentified": [],
+        "vouched": [],
+        "tooling": [],
+        "import_folders": ["."],
+        "provided": {},
+    }
 
 
 def test_another_clean_repository_is_stored_with_its_commit(study, tmp_path):
