@@ -7,7 +7,8 @@ import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +24,7 @@ from gaitmap_results.exceptions import (
     MissingExtraError,
     NoResultsFolderError,
 )
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import METADATA_FILE
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from gaitmap_results.comparing.comparison import EntryComparison
     from gaitmap_results.demo.comparison import ComparedRun
     from gaitmap_results.demo.data import Report
+    from gaitmap_results.suites.outcome import EntryOutcome
 
 __all__ = ["demo"]
 
@@ -44,8 +47,11 @@ _PLAIN_WIDTH = 100  # characters, where the output goes to a file or another pro
 @click.command
 @click.argument("results", required=False, type=click.Path(file_okay=False, path_type=Path))
 @click.option("--cache", type=click.Path(file_okay=False, path_type=Path), help="Folder that keeps the recordings.")
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="How many entries run at once."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
-def demo(results: Path | None, cache: Path | None, as_json: bool) -> None:
+def demo(results: Path | None, cache: Path | None, workers: int, as_json: bool) -> None:
     """Record four real gait algorithms and compare them.
 
     The algorithms detect initial contacts in recordings of three people, which are downloaded once (10 MB).
@@ -55,7 +61,7 @@ def demo(results: Path | None, cache: Path | None, as_json: bool) -> None:
     _check_extra()
     folder = _results_folder(results)
     with _reported() as report, _third_parties_quiet():
-        runs = _record_all(folder, cache, report)
+        runs = _record_all(folder, cache, workers, report)
         report("Writing the comparison", 0, 0)
         comparison, page = _compare(runs, folder, cache)
     if as_json:
@@ -95,7 +101,7 @@ def _results_folder(given: Path | None) -> Path:
         return find_results_folder(_DEFAULT_RESULTS)
 
 
-def _record_all(results: Path, cache: Path | None, report: Report) -> list[ComparedRun]:
+def _record_all(results: Path, cache: Path | None, workers: int, report: Report) -> list[ComparedRun]:
     from gaitmap_results.demo.data import fetch_recordings
 
     report(f"Results folder: {results}", 0, 0)
@@ -103,14 +109,25 @@ def _record_all(results: Path, cache: Path | None, report: Report) -> list[Compa
     report("Loading mobgap and tpcp (this takes longest the first time)", 0, 0)
     from gaitmap_results.demo.challenge import lab_dataset
     from gaitmap_results.demo.comparison import read_run
-    from gaitmap_results.demo.entries import ENTRIES, record_entry
+    from gaitmap_results.demo.entries import suite
+    from gaitmap_results.suites.run_entries import run_entries
 
-    dataset = lab_dataset(recordings)
-    runs: list[ComparedRun] = []
-    for number, entry in enumerate(ENTRIES, start=1):
-        report(f"Running entry {number} of {len(ENTRIES)}: {entry.name}", 0, 0)
-        runs += [read_run(path) for path in record_entry(entry, dataset, results).paths_]
-    return runs
+    entries = suite(lab_dataset(recordings), results)
+    n_done = 0
+
+    def tell(outcome: EntryOutcome) -> None:
+        nonlocal n_done
+        n_done += 1
+        report(f"Ran entry {n_done} of {len(entries)}: {entry_text(outcome.entry_name)}", 0, 0)
+
+    report(f"Running {len(entries)} entries", 0, 0)
+    # One after the other they run here, and need not load mobgap again.
+    with ThreadPoolExecutor(1) if workers == 1 else nullcontext() as executor:
+        outcomes = run_entries(entries, executor=executor, max_workers=workers, skip=None, on_outcome=tell)
+    failed = [f"{entry_text(each.entry_name)}: {each.error}" for each in outcomes if each.path is None]
+    if failed:
+        raise click.ClickException("These entries have no run:\n" + "\n".join(failed))
+    return [read_run(each.path) for each in outcomes if each.path is not None]
 
 
 @contextmanager
@@ -140,6 +157,7 @@ def _third_parties_quiet() -> Iterator[None]:
     """Keep the progress bars and warnings of the libraries below the demo off the terminal."""
     # tqdm, the progress bars of tpcp, reads this when it is imported.
     os.environ.setdefault("TQDM_DISABLE", "1")
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")  # for the processes of --workers
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", GaitmapResultsWarning)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from mobgap.data import GenericMobilisedDataset
@@ -13,19 +12,10 @@ from mobgap.initial_contacts.pipeline import IcdEmulationPipeline
 from sklearn.model_selection import ParameterGrid
 from tpcp.optimize import BaseOptimize, DummyOptimize, GridSearch
 
-from gaitmap_results import Recorder, recorded_run
+from gaitmap_results import Entry
 from gaitmap_results.demo.challenge import InitialContactChallenge
 
-__all__ = ["ENTRIES", "Entry", "as_published", "record_entry"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One competitor: its name, what to cite, and how tpcp tunes and runs it."""
-
-    name: str
-    citation: str
-    optimizer: BaseOptimize
+__all__ = ["COMPETITORS", "as_published", "suite"]
 
 
 def as_published(algorithm: BaseIcDetector) -> BaseOptimize:
@@ -41,22 +31,25 @@ tuned_axis = GridSearch(
     return_optimized="combined__f1_score",
 )
 
-ENTRIES = (
-    Entry("shin_improved", "Shin and Park 2011", as_published(IcdShinImproved())),
-    Entry("hklee_improved", "Lee et al. 2010", as_published(IcdHKLeeImproved())),
-    Entry("ionescu", "Paraschiv-Ionescu et al. 2020", as_published(IcdIonescu())),
-    Entry("shin_improved_tuned", "Shin and Park 2011", tuned_axis),
+#: What competes: the name of the entry, what to cite, and how tpcp tunes and runs it.
+COMPETITORS = (
+    ("shin_improved", "Shin and Park 2011", as_published(IcdShinImproved())),
+    ("hklee_improved", "Lee et al. 2010", as_published(IcdHKLeeImproved())),
+    ("ionescu", "Paraschiv-Ionescu et al. 2020", as_published(IcdIonescu())),
+    ("shin_improved_tuned", "Shin and Park 2011", tuned_axis),
 )
 
 
-def record_entry(entry: Entry, dataset: GenericMobilisedDataset, results: Path) -> Recorder:
-    """Run an entry as a recorded run below the results folder, and return its recorder."""
-    challenge = InitialContactChallenge(dataset)
-    with recorded_run(
-        entry.name,
-        path=results,
-        debug_run=False,  # asks for an official run; git then says whether it can be one
-        custom_metadata={"citation": entry.citation},
-    ) as recorder:
-        challenge.run(entry.optimizer)
-    return recorder
+def suite(dataset: GenericMobilisedDataset, results: Path) -> list[Entry]:
+    """Return the entries as a suite, whose runs are stored below the results folder."""
+    return [
+        Entry(
+            name,
+            InitialContactChallenge(dataset),
+            optimizer,
+            path=results,
+            debug_run=False,  # asks for an official run; git then says whether it can be one
+            custom_metadata={"citation": citation},
+        )
+        for name, citation, optimizer in COMPETITORS
+    ]

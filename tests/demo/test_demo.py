@@ -38,8 +38,8 @@ OWN_LINES = (
     "Results folder: ",
     "Unpacking the recordings",
     "Loading mobgap",
-    "Running entry ",
-    "Saved ",
+    "Running 4 entries",
+    "Ran entry ",
     "Writing the",
 )
 NOWHERE = "http://127.0.0.1:9/simple"
