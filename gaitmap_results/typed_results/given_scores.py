@@ -123,7 +123,20 @@ def _from_returned(given: Any, note: Note) -> Scores:
     columns = {name: dict(values.items()) for name, values in by_unit.items()}
     units = list(dict.fromkeys(chain.from_iterable(columns.values())))
     cells = [(name, [values.get(unit) for unit in units]) for name, values in columns.items()]
-    return _table(("unit",), [(_joined(unit),) for unit in units], cells, note)
+    levels = _common_levels(by_unit.values())
+    parts = [tuple(map(_joined, unit)) if len(levels) > 1 else (_joined(unit),) for unit in units]
+    return _table(levels, parts, cells, note)
+
+
+def _common_levels(columns: Iterable[Any]) -> tuple[str, ...]:
+    """Return what the levels of the index are called, if all scores are given as Series with the same ones."""
+    found = {tuple(each.index.names) if _is_series(each) else (None,) for each in columns}
+    names = found.pop() if len(found) == 1 else (None,)
+    return _level_names(names)
+
+
+def _level_names(names: Sequence[Any]) -> tuple[str, ...]:
+    return _distinct([str(name) if name is not None else "unit" for name in names])
 
 
 def _is_series(value: Any) -> bool:
@@ -135,7 +148,7 @@ def _joined(unit: Any) -> Any:
 
 
 def _from_table(table: Any, note: Note) -> Scores:
-    names = _distinct([str(name) if name is not None else "unit" for name in table.index.names])
+    names = _level_names(table.index.names)
     levels = [map(_joined, table.index.get_level_values(number).tolist()) for number in range(len(names))]
     units = list(zip(*levels, strict=True))
     cells = [(name, table.iloc[:, number].tolist()) for number, name in enumerate(table.columns)]

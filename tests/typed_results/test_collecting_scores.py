@@ -110,6 +110,17 @@ def test_numbers_for_each_unit(tmp_path):
     ]
 
 
+def test_series_keep_the_names_of_their_levels(tmp_path):
+    """Scores that are given as Series keep participant and trial apart, so that trials are not taken for people."""
+    levels = pd.MultiIndex.from_tuples([("P1", 1), ("P1", 2)], names=["participant", "trial"])
+    content = stored(record(tmp_path, {"error": pd.Series([1.0, 2], levels), "f1": pd.Series([0.5, 0.6], levels)}))
+    assert content["units"] == ["participant", "trial"]
+    assert [row["unit"] for row in content["rows"]] == [["P1", 1], ["P1", 2]]
+    named = pd.Series([1.0], pd.Index(["P1"], name="subject"))
+    assert stored(record(tmp_path, {"error": named, "f1": named}))["units"] == ["subject"]
+    assert stored(record(tmp_path, {"error": named, "f1": {"P1": 1}}))["units"] == ["unit"]
+
+
 def test_numbers_of_each_fold_without_get_scores(tmp_path):
     """The numbers of a cross-validation are scores of its folds, under their names without what stands before."""
     results = {
