@@ -14,7 +14,7 @@ from gaitmap_results import config
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.saving.debug_setting import DebugSetting, resolve_debug_setting
 from gaitmap_results.store.layout import check_entry_name, check_prefix, entry_folder
-from gaitmap_results.store.path_length import check_path_length
+from gaitmap_results.store.path_length import check_no_file_in_the_way, check_path_length
 
 __all__ = ["SavePlan", "make_plan"]
 
@@ -69,15 +69,17 @@ class SavePlan:
         }
 
     def check_paths(self, challenge_name: str = "", version: str = "") -> None:
-        """Refuse the run of a challenge, or of any if none is named, whose paths would be too long.
+        """Refuse the run of a challenge, or of any if none is named, that could not be put in its place.
 
         Raises
         ------
         InvalidNameError
-            If the system could not open its files.
+            If the system could not open its files, or a file lies where one of its folders must go.
         """
         folder = entry_folder(self.results_folder, challenge_name, version, self.entry_parts)
         check_path_length(folder, self.prefix)
+        if challenge_name:
+            check_no_file_in_the_way(folder, self.results_folder)
 
 
 class _ProvenanceOptions(TypedDict):

@@ -1,15 +1,16 @@
-"""Refuse runs whose files could not be opened once they are published."""
+"""Refuse runs that could not be put in their place, or not be opened there."""
 
 from __future__ import annotations
 
 import os
+import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
 from gaitmap_results.exceptions import InvalidNameError
 from gaitmap_results.store.layout import CUSTOM_METADATA_FILE, run_folder_name
 
-__all__ = ["check_path_length"]
+__all__ = ["check_no_file_in_the_way", "check_path_length"]
 
 
 def check_path_length(folder: Path, prefix: str) -> None:
@@ -22,7 +23,19 @@ def check_path_length(folder: Path, prefix: str) -> None:
     """
     name = run_folder_name(datetime.now(timezone.utc), prefix=prefix, number=99)
     longest = folder / name / CUSTOM_METADATA_FILE
-    length, limit = (len(str(longest)), _windows_limit()) if os.name == "nt" else (len(os.fsencode(longest)), _limit())
+    try:
+        n_bytes = len(os.fsencode(longest))
+    except UnicodeEncodeError as error:
+        encoding = sys.getfilesystemencoding()
+        reason = f"this system writes names of files in {encoding}, which has no {error.object[error.start]!a}"
+        raise InvalidNameError(
+            f"The run cannot be stored in {str(folder)!a}: {reason}. Set a locale with UTF-8, for example with "
+            "`export LC_ALL=C.UTF-8`, or choose another name.",
+            what="path",
+            value=str(longest),
+            reason=reason,
+        ) from error
+    length, limit = (len(str(longest)), _windows_limit()) if os.name == "nt" else (n_bytes, _limit())
     if length > limit:
         reason = f"its path would have {length} bytes, and this system opens paths of at most {limit}"
         raise InvalidNameError(
@@ -32,6 +45,27 @@ def check_path_length(folder: Path, prefix: str) -> None:
             value=str(longest),
             reason=reason,
         )
+
+
+def check_no_file_in_the_way(folder: Path, results_folder: Path) -> None:
+    """Refuse the folder of an entry if a file lies where it, or a folder above it, must go.
+
+    Raises
+    ------
+    InvalidNameError
+        If one does.
+    """
+    for place in (folder, *folder.parents):
+        if place == results_folder:
+            return
+        if os.path.lexists(place) and not os.path.isdir(place):
+            reason = f"{place} is a file, where a folder must go"
+            raise InvalidNameError(
+                f"The run cannot be stored: {reason}. Move the file away, or choose another name or results folder.",
+                what="path",
+                value=str(place),
+                reason=reason,
+            )
 
 
 def _limit() -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from challenges import ExampleChallenge
+from processes import run_python
 
 from gaitmap_results import recorded_run, save_run
 from gaitmap_results.exceptions import InvalidNameError
@@ -53,6 +54,32 @@ def test_a_name_that_fits_no_challenge_is_refused_on_entering(tmp_path: Path) ->
     folder = deep_folder(tmp_path, LIMIT - 60)
     with pytest.raises(InvalidNameError, match="Shorten"), recorded_run("e" * 90, path=folder, use_git=False):
         pytest.fail("it was entered")
+
+
+@pytest.mark.parametrize("name", ["challenges.ExampleChallenge", "challenges.ExampleChallenge/1.0.0/grp/entry"])
+def test_a_file_where_a_folder_must_go_is_refused_before_the_run(tmp_path: Path, name: str) -> None:
+    """A file in the place of a folder of the challenge or the entry is named before the first line of the run."""
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    with (
+        pytest.raises(InvalidNameError, match=f"{name} is a file"),
+        recorded_run(("grp", "entry"), path=tmp_path, use_git=False),
+    ):
+        ExampleChallenge().run(lambda: pytest.fail("it ran"))
+
+
+def test_a_name_that_the_locale_cannot_write_is_refused_on_entering(tmp_path: Path) -> None:
+    """Where names of files are ASCII, an entry with an umlaut is refused with what to set."""
+    code = (
+        "from gaitmap_results import recorded_run\n"
+        "from gaitmap_results.exceptions import InvalidNameError\n"
+        "try:\n"
+        "    recorded_run('gr\\xf6\\xdfe', path='results', use_git=False).__enter__()\n"
+        "except InvalidNameError as error:\n"
+        "    print(error)\n"
+    )
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    assert "LC_ALL=C.UTF-8" in run_python("-c", code, cwd=tmp_path, env=ascii_only).stdout
 
 
 def test_save_run_keeps_the_results_of_what_it_refuses(tmp_path: Path) -> None:
