@@ -108,20 +108,20 @@ class BaseChallenge:
 
     def run(self, optimizer: Any) -> Any:
         """Run the challenge with one entry, and return ``self``."""
-        raise NotImplementedError(f"{type(self).__name__} has to write the method `run(optimizer)`.")
+        raise NotImplementedError(f"{type(self).__name__} must define the method `run(optimizer)`.")
 
     def get_core_results(self) -> dict[str, Any]:
         """Return the main results of the challenge."""
-        raise NotImplementedError(f"{type(self).__name__} has to write the method `get_core_results()`.")
+        raise NotImplementedError(f"{type(self).__name__} must define the method `get_core_results()`.")
 
     def save_core_results(self, folder_path: Path) -> None:
         """Write the main results into an existing, empty folder."""
-        raise NotImplementedError(f"{type(self).__name__} has to write the method `save_core_results(folder_path)`.")
+        raise NotImplementedError(f"{type(self).__name__} must define the method `save_core_results(folder_path)`.")
 
     @classmethod
     def load_core_results(cls, folder_path: Path) -> Any:
         """Return what ``save_core_results`` wrote into a folder, whichever version of the class wrote it."""
-        raise NotImplementedError(f"{cls.__name__} has to write the class method `load_core_results(folder_path)`.")
+        raise NotImplementedError(f"{cls.__name__} must define the class method `load_core_results(folder_path)`.")
 
     @property
     def _measure_time(self) -> Callable[[], AbstractContextManager[None]]:
@@ -222,7 +222,7 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
     """
     if isinstance(challenge, type):
         raise InvalidChallengeError(
-            f"The challenge is the class {challenge.__name__}; give the instance that was run, "
+            f"The challenge is the class {challenge.__name__}; pass the object that ran, "
             f"for example {challenge.__name__}(...)."
         )
     name = type(challenge).__qualname__

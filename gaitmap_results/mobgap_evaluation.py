@@ -78,7 +78,7 @@ class EvaluationChallenge(BaseChallenge):
         """
         if not hasattr(evaluation, "results_"):
             raise InvalidChallengeError(
-                f"This {type(evaluation).__name__} has not run, so that it has no results. Use {cls.__name__}(...) and "
+                f"This {type(evaluation).__name__} has not run, so it has no results. Use {cls.__name__}(...) and "
                 "call its run in a recorded block."
             )
         challenge = cls(evaluation, raw_results=raw_results)

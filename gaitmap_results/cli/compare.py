@@ -58,7 +58,7 @@ def compare(
         comparison = compare_entries(challenge, folder, baseline=baseline, version=version, runs=runs, **options)
     else:
         if version is not None or runs != "latest":
-            raise click.UsageError("--version and --runs choose among the runs of a challenge; here runs are named.")
+            raise click.UsageError("--version and --runs choose among the runs of a challenge, but you named runs.")
         paths, fixed = labelled_runs(words, results, baseline)
         comparison = compare_runs(paths, baseline=fixed, **options)
     if as_json:

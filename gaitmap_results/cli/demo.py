@@ -177,7 +177,7 @@ def _show(runs: list[ComparedRun], comparison: EntryComparison, page: Path) -> N
         console.print(f"Debug ({'all' if len(names) == len(runs) else ', '.join(names)}): {reason}")
     if any(run.caller_tracked is False for run in runs):
         console.print(
-            "The code of the demo is not in the git repository here, so that the commit that is stored says nothing "
+            "The code of the demo is not in the git repository here, so the stored commit says nothing "
             "about it. Start runs of your own in the repository that holds their code."
         )
     _show_comparison(console, comparison, runs)

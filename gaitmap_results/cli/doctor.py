@@ -125,7 +125,7 @@ def _official(results: Path | None) -> tuple[Verdict, list[str]]:
         return "good", ["would be official"]
     lines = ["would be a debug run:", *(f"- {reason.message}" for reason in reasons)]
     if all(reason.code.startswith("debug_run.") for reason in reasons):
-        lines.append("There is no other reason: one that is asked to be official would be.")
+        lines.append("There is no other reason: if you ask for an official run, it will be one.")
     return "note", lines
 
 

@@ -60,7 +60,7 @@ def export(
     if ending not in _ENDINGS:
         raise click.BadParameter(f"{target} ends in none of {', '.join(_ENDINGS)}.", param_hint="--to")
     if target.exists() and not overwrite:
-        raise click.UsageError(f"{target} is there already. Choose another name, or pass --overwrite.")
+        raise click.UsageError(f"{target} already exists. Choose another name, or pass --overwrite.")
     if any((folder / METADATA_FILE).exists() for folder in target.absolute().parents):
         raise click.UsageError(f"{target} lies in a run folder, which is never changed. Choose another place.")
     if scores and (parameters or columns):

@@ -124,7 +124,7 @@ def _print_command(metadata: dict[str, Any], summary: RunSummary) -> None:
     if isinstance(metadata.get("cwd"), str):
         say(f"In the folder {metadata['cwd']} of its repository:", err=True)
     if any(REDACTED in word for word in words):
-        say(f"{REDACTED} stands for what was taken out, since it looked secret.", err=True)
+        say(f"{REDACTED} stands for what was removed because it looked secret.", err=True)
     say(shlex.join(words))
 
 

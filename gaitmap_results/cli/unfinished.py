@@ -48,7 +48,7 @@ def unfinished(results: Path | None, as_json: bool) -> None:
 @click.option("--entry-name", multiple=True, help="The entry, if the run does not know it; repeat it for nested ones.")
 @click.option("--challenge-name", help="The full name of the challenge, if the run does not know it.")
 @click.option("--challenge-version", help="The version of the challenge, if the run does not know it.")
-@click.option("--even-if-running", is_flag=True, help="Publish it although its process is still alive.")
+@click.option("--even-if-running", is_flag=True, help="Publish it even if its process is still alive.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was published as JSON.")
 def recover(
     run_id: str,

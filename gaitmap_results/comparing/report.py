@@ -193,7 +193,7 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
     if target.is_dir():
         raise InvalidOptionError(f"{target} is a folder. Name a file, such as report.html.")
     if target.exists() and not overwrite:
-        raise InvalidOptionError(f"{target} is there already. Choose another name, or overwrite=True (--overwrite).")
+        raise InvalidOptionError(f"{target} already exists. Choose another name, or overwrite=True (--overwrite).")
     if any((folder / METADATA_FILE).exists() for folder in target.parents):
         raise InvalidOptionError(f"{target} lies in a run folder, which is never changed. Choose another place.")
 

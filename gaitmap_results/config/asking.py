@@ -58,7 +58,7 @@ def find_results_folder(path: str | Path | None = None) -> Path:
         place = lookup.found.where or "that was set"
         reason = f"The config {place} has no results_dir. Add it there."
     raise NoResultsFolderError(
-        "It is not known where runs are to be stored: no path was given, and no config names a results folder. "
+        "Nothing says where to store runs: no path was given, and no config names a results folder. "
         f"Either give path=..., or set results_dir in a config. {reason}"
     )
 

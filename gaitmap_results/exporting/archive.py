@@ -112,7 +112,7 @@ def _copy(archive: zipfile.ZipFile, file: HandedOnFile) -> None:
             digest.update(chunk)
             copy.write(chunk)
     if digest.hexdigest() != file.sha256:
-        raise CorruptRunError(f"{file.path} changed while it was handed on. Try again when nobody writes to it.")
+        raise CorruptRunError(f"{file.path} changed while it was read. Try again when nobody writes to it.")
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -141,7 +141,7 @@ def _about(license_text: object, authors: object, publisher: object) -> About:
 
 def _check_target(target: Path) -> None:
     if os.path.lexists(target):
-        raise InvalidOptionError(f"{target} is there already. Choose another name; nothing is overwritten.")
+        raise InvalidOptionError(f"{target} already exists. Choose another name; nothing is overwritten.")
     if any((folder / METADATA_FILE).exists() for folder in target.parents):
         raise InvalidOptionError(f"{target} lies in a run folder, which is never changed. Choose another place.")
 
@@ -152,7 +152,7 @@ def _check_ids(runs: Sequence[HandedOnRun]) -> None:
         other = known.setdefault(attested_id(run.summary), run)
         if other is not run:
             raise InvalidOptionError(
-                f"Two runs have the same id, so that one is a copy:\n  {other.summary.folder}\n  {run.summary.folder}\n"
+                f"Two runs have the same id, so one is a copy:\n  {other.summary.folder}\n  {run.summary.folder}\n"
                 "Name the runs, without the copy."
             )
 

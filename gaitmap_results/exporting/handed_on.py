@@ -93,7 +93,7 @@ def find_runs(paths: Sequence[Path]) -> list[HandedOnRun]:
         shown = "".join(f"\n  {one_line(each)}" for each in problems[:_MAX_SHOWN])
         more = f"\n  and {len(problems) - _MAX_SHOWN} more" if len(problems) > _MAX_SHOWN else ""
         raise CorruptRunError(
-            f"Nothing is handed on, since these runs are damaged or cannot be read:{shown}{more}\n"
+            f"Nothing is written or sent, because these runs are damaged or cannot be read:{shown}{more}\n"
             "See `gaitmap-results verify`, and name the runs that are intact."
         )
     places: dict[str, HandedOnRun] = {}

@@ -206,7 +206,7 @@ class _Sender:
         run_id = tracked_id(summary)
         other = self._folders.setdefault((experiment, run_id), summary.folder)
         if other != summary.folder:
-            return f"it has the same id as {other}, so that one is a copy"
+            return f"it has the same id as {other}, so one is a copy"
         complete = [each for each in self._known[experiment].get(run_id, ()) if COMPLETE in each.data.tags]
         lacks_files = bool(complete) and self._files and complete[0].data.tags[COMPLETE] != _WITH_FILES
         if complete and not lacks_files:

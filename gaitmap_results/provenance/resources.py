@@ -21,11 +21,11 @@ __all__ = ["ResourceMeter"]
 # Where one of these is loaded, work can be done by processes that this one did not start.
 _OTHER_MACHINES = ("distributed", "pyspark", "ray")
 _ENDED = "Processes ended during the run; their memory is not known."
-_ENDED_UNSEEN = "Processes ended during the run; their memory is known only as far as it was looked at."
+_ENDED_UNSEEN = "Processes ended during the run; their memory is known only for the moments of a look."
 _LEFT = "Processes from before the run ended or lost their parent during it; their part is not known exactly."
 _OUTLIVED = "Processes outlived the one that had started them; they are not counted."
-_UNTOLD = "A process ended without telling its parent what it had needed."
-_NOT_TOLD = "This system does not tell what processes that ended have needed."
+_UNTOLD = "A process ended without telling its parent what it used."
+_NOT_TOLD = "This system does not say what ended processes used."
 
 
 @dataclass(frozen=True)

@@ -253,7 +253,7 @@ def _parse(content: bytes, parse: Callable[[bytes], Any]) -> dict[str, Any]:
     except ValueError as error:
         raise CorruptRunError(f"its {METADATA_FILE} cannot be read as JSON: {error}") from error
     if not isinstance(metadata, dict):
-        raise CorruptRunError(f"its {METADATA_FILE} holds no record: a JSON object is expected")
+        raise CorruptRunError(f"its {METADATA_FILE} is not a record: a JSON object is expected")
     return repaired(metadata)
 
 

@@ -149,7 +149,7 @@ def load_run_metadata(folder_path: str | Path) -> dict[str, Any]:
     folder = Path(folder_path)
     metadata = _read(folder, METADATA_FILE)
     if not isinstance(metadata, dict):
-        raise CorruptRunError(f"{folder / METADATA_FILE} holds no record: a JSON object is expected.", path=folder)
+        raise CorruptRunError(f"{folder / METADATA_FILE} is not a record: a JSON object is expected.", path=folder)
     return repaired(metadata)
 
 

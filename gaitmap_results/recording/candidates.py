@@ -26,7 +26,7 @@ __all__ = [
 HOW_TO_NAME_A_CHALLENGE: Final = (
     "Recorders see `run` of every subclass of gaitmap_results.BaseChallenge (and of gaitmap_challenges' base class), "
     "and of classes given to observe_challenges(cls). They cannot see a run in another process, nor one through a "
-    "bound method that was taken before. Name the challenge with recorded_run(..., challenge=challenge) or "
+    "bound method that you took earlier. Name the challenge with recorded_run(..., challenge=challenge) or "
     "recorder.attach(challenge), or return it from the decorated function."
 )
 
@@ -108,8 +108,8 @@ def ambiguous(found: Iterable[Any], folder: Path, kept: Sequence[Path]) -> Ambig
     """Return the error for several challenges that could be the one to save, whose core results are kept."""
     names = ", ".join(type(challenge).__qualname__ for challenge in found)
     return AmbiguousChallengeError(
-        f"No challenge was seen running, and the code around the block has several: {names}. The core results of each "
-        f"are kept in {folder}. Name the right one with recorded_run(..., challenge=...) or recorder.attach(...).",
+        f"The recorder saw no challenge run, and the code around the block has several: {names}. The core results of "
+        f"each are kept in {folder}. Name the right one with recorded_run(..., challenge=...) or recorder.attach(...).",
         paths=kept,
     )
 

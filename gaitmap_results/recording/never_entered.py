@@ -24,7 +24,7 @@ def _warn(pid: int, entry_name: str, file: str, line: int, namespace: dict[str, 
     if os.getpid() != pid:  # a forked child has a copy of what its parent may still enter
         return
     warn_at(
-        f"The recorder of {entry_name} was never entered, so that nothing was recorded. "
+        f"The recorder of {entry_name} was never entered, so nothing was recorded. "
         "Write `with recorded_run(...):` around the code that runs the challenge.",
         RecorderNotEnteredWarning,
         file,

@@ -135,7 +135,7 @@ def _find_runs(instance: Any) -> Runs | None:
         )
         warn_user(
             f"{type(instance).__qualname__}.run was called {where}; it is not clear which one it belongs to. Its core "
-            "results will be kept in .unfinished. To have them published, call recorder.attach(challenge) in the right "
+            "results will be kept in .unfinished. To publish them, call recorder.attach(challenge) in the right "
             "block.",
             AmbiguousChallengeWarning,
         )

@@ -107,7 +107,7 @@ class HandledSignals:
         try:
             self._on_signal(signal.Signals(number).name)
         except Exception as error:  # noqa: BLE001 - the disk may be full; the program is to end all the same
-            _logger.warning("The journal could not take note of the signal: %s", error)
+            _logger.warning("The signal could not be noted in the journal: %s", error)
         if callable(previous) and previous is not signal.default_int_handler:
             previous(number, frame)
         if number == signal.SIGINT:

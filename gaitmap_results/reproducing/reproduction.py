@@ -205,7 +205,7 @@ def reproduce(
         if plan.problems:
             return Reproduction(run, "not reproducible", plan.problems, plan.notes, kept=kept)
         if not confirm(plan):
-            return Reproduction(run, "not reproducible", ["It was not agreed to run the recorded code."], plan.notes)
+            return Reproduction(run, "not reproducible", ["You did not agree to run the recorded code."], plan.notes)
         try:
             finished = run_again(plan, workspace, made, report)
         except (EnvironmentFailedError, GitUnreadableError) as error:

@@ -78,7 +78,7 @@ def advise_about_unknowns(errors: Sequence[dict[str, str]], pending: PendingWarn
     if errors:
         listed = "\n".join(f"  - {error['what']}: {error['error']}" for error in errors)
         pending.add(
-            f"Something about where this run comes from is not known, and is stored as unknown:\n{listed}",
+            f"Part of the provenance of this run could not be determined, and is stored as unknown:\n{listed}",
             IncompleteProvenanceWarning,
         )
 
@@ -88,8 +88,8 @@ def advise_about_loading(challenge: Any, pending: PendingWarnings) -> None:
     if not has_written(challenge, "load_core_results"):
         pending.add(
             f"The results of {type(challenge).__qualname__} are stored, but it has no method "
-            "`load_core_results(folder_path)` of its own, so that load_run cannot load them. Write it in the class; "
-            "the run need not be repeated.",
+            "`load_core_results(folder_path)` of its own, so load_run cannot load them. Write it in the class; "
+            "you do not have to repeat the run.",
             UnloadableResultsWarning,
         )
 

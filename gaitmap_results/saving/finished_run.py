@@ -176,7 +176,7 @@ def _interrupted(run: FinishedRun, error: BaseException) -> CoreResultsError:
         error={"type": type(error).__name__, "message": f"{text}."},
     )
     kept = keep_challenge_of(run.challenge, run.place)
-    return CoreResultsError(f"{text}. What had been written is in {run.place.folder}.{kept}", path=run.place.folder)
+    return CoreResultsError(f"{text}. What it had written is in {run.place.folder}.{kept}", path=run.place.folder)
 
 
 def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = None) -> None:

@@ -158,7 +158,7 @@ def check_offset(offset: object) -> int:
     """
     if isinstance(offset, bool) or not isinstance(offset, int) or offset < 0:
         raise InvalidOptionError(
-            f"_caller_file_path_stack_offset is {offset!r}; it takes how many functions of yours are in between."
+            f"_caller_file_path_stack_offset is {offset!r}; it takes the number of your own functions in between."
         )
     return offset
 

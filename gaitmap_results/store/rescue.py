@@ -56,7 +56,7 @@ def rescue(
     Exception
         Whatever else ``write`` raises.
     """
-    problem: OSError = FileNotFoundError(errno.ENOENT, "there is no place for what has to be rescued")
+    problem: OSError = FileNotFoundError(errno.ENOENT, "no folder can take the rescued run")
     for place in _ordered(_places(), away_from):
         folder = None
         try:

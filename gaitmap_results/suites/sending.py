@@ -148,7 +148,7 @@ def pickled(entry: Callable[[], Any], origin: Origin) -> bytes:
         return _by_value(entry, str(error))
     # A name of a notebook, a console or `python -c` means nothing in another process.
     if origin.script is None and origin.module is None and b"__main__" in payload:
-        return _by_value(entry, "it was typed in, so that no other process can import it, and cloudpickle is missing")
+        return _by_value(entry, "it was typed in, so no other process can import it, and cloudpickle is missing")
     return payload
 
 

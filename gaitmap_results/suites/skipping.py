@@ -126,7 +126,7 @@ def _recorded(
             return run.path, ()
         why = why or (f"the run in {run.path.name} differs: {', '.join(differences)}",)
     if not why and runs and entry.call.arguments is None:
-        why = ("it has arguments that are no plain values, so that no run can be known to be its own",)
+        why = ("it has arguments that are not plain values, so no run can be known to be its own",)
     return None, why
 
 

@@ -230,7 +230,9 @@ def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -
     verdict = judge(journal, slurm or Slurm(), file) if problem is None else Verdict("unknown", "unknown", problem)
     if published is None and is_aside and not folder.is_dir():
         published = find_published(results_folder, place.run_id, journal)  # it may be there since a moment
-        verdict = Verdict("unknown", "unknown", "It was just being published; its folder was moved or deleted since.")
+        verdict = Verdict(
+            "unknown", "unknown", "It was about to be published; its folder has been moved or deleted since."
+        )
     rescued = None if is_complete(folder, journal) else find_rescued(place.run_id, journal)
     if rescued is not None and rescued.parent.name != UNFINISHED_DIR:
         # Its program has finished with it, even where the disk was too full for the journal to say so.

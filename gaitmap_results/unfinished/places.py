@@ -65,7 +65,7 @@ def find_places(results_folder: Path) -> tuple[list[Place], list[str]]:
     if not results_folder.is_dir():
         raise RunNotFoundError(f"There is no results folder {results_folder}. Name the one that runs were stored in.")
     if folder.is_symlink():
-        return [], [f"{folder} is a symbolic link; what it leads to is not looked at."]
+        return [], [f"{folder} is a symbolic link; its target is not read."]
     try:
         entries = sorted(folder.iterdir())
     except FileNotFoundError:

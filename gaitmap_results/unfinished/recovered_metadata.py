@@ -60,7 +60,7 @@ def recovered_metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custo
     if metadata["run_start_datetime_utc"] is None:
         metadata.update(_from_journal(found))
     if not stored:
-        errors.append({"what": "metadata", "error": "The run ended before it was written down where it comes from."})
+        errors.append({"what": "metadata", "error": "The run ended before its provenance was written down."})
     if custom_metadata is None:
         errors.append({"what": "custom_metadata", "error": "The run ended before they were written down."})
     reason = recovered(status=found.run.status, certainty=found.run.certainty, evidence=found.run.evidence)

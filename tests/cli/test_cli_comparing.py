@@ -230,7 +230,7 @@ def test_report_and_site(results, tmp_path):
     assert in_process("report", "gait_lab", results, "-o", page, "--baseline", "old").code == 0
     assert "new is better than old" in page.read_text()
     done = in_process("report", results, "-o", page)
-    assert (done.code, "is there already" in done.err) == (1, True)
+    assert (done.code, "already exists" in done.err) == (1, True)
     assert in_process("report", results, "-o", page, "--overwrite").code == 0
     assert in_process("report", "nothing", results, "-o", tmp_path / "no.html").code == 1
     assert in_process("report", results, "--score", "f1", "-o", tmp_path / "no.html").code == 1

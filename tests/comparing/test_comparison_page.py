@@ -137,7 +137,7 @@ def test_a_file_is_not_replaced_unasked(tmp_path):
     """An existing file is kept unless overwriting was asked for; run folders and folders are no targets."""
     paths = write_store(tmp_path / "results", {"old": OLD, "new": NEW})
     (tmp_path / "report.html").write_text("mine")
-    with pytest.raises(InvalidOptionError, match="is there already"):
+    with pytest.raises(InvalidOptionError, match="already exists"):
         write_report(tmp_path / "results", tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text() == "mine"
     page_of(tmp_path / "results", tmp_path / "report.html", overwrite=True)

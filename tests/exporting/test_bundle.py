@@ -249,7 +249,7 @@ def test_an_existing_archive_stays(results):
     """What is there already is not overwritten, and a folder without runs gives no archive."""
     archive = bundle(results)
     content = archive.read_bytes()
-    with pytest.raises(InvalidOptionError, match="there already"):
+    with pytest.raises(InvalidOptionError, match="already exists"):
         bundle(results)
     assert archive.read_bytes() == content
     (results.parent / "empty").mkdir()
