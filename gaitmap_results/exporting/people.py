@@ -120,7 +120,7 @@ def _slug(name: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text as a part of a URI; what is no UTF-8 is written out."""
+    """Return a text as a part of a URI; what is not UTF-8 is written out."""
     return quote(text.encode("utf-8", "backslashreplace"))
 
 

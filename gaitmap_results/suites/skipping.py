@@ -23,7 +23,7 @@ _SKIPS = (None, "same-commit", "recorded")
 
 @dataclass(frozen=True)
 class Standing:
-    """What there is of an entry before a suite starts.
+    """What became of an entry before a suite starts.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class StoreJudge:
         self._now = _Surroundings()
 
     def judge(self, entry: PlannedEntry) -> Standing:
-        """Say what there is of an entry; entries that are judged one after the other share what is read."""
+        """Say what became of an entry; entries that are judged one after the other share what is read."""
         return _judge(entry, self._skip, self._now, self._own)
 
     def look_again(self) -> None:

@@ -49,7 +49,7 @@ def test_runs(results):
     assert list(json.loads(done.out)["runs"]) == [f"new {new.name}", f"new {twice.name}"]
     assert "named twice" in in_process("compare", new, new).err
     assert "is one run. Name another one" in in_process("compare", new).err
-    assert "here runs are named" in in_process("compare", old, new, "--runs", "mean").err
+    assert "but you named runs" in in_process("compare", old, new, "--runs", "mean").err
 
 
 def test_copies_of_a_run_in_two_results_folders(results, tmp_path):

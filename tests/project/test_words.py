@@ -18,7 +18,7 @@ REFUSED = {
     r"\bit is asked whether\b": "say who asks what",
     r"\bwhose setting counts\b": "which setting counts",
     r"\bcommit does not hold\b": "uncommitted",
-    r"(?<!one )\bof which\b": "two sentences",
+    r"(?<!one )(?<!most )(?<!some )(?<!all )(?<!none )(?<!both )(?<!each )\bof which\b(?! there)": "two sentences",
     r"(?<!there )\b(?:is|are|was|were) no (?!longer\b|more\b|less\b|better\b|worse\b|other\b|different\b)": "is not a",
     r"\b(?:he|him|himself|his)\b": "they, their",
 }
