@@ -81,7 +81,7 @@ def test_the_memory_of_a_worker_that_ended_is_seen():
     if sys.platform == "linux":
         assert peak["value"] > peak["main_process"] + 200_000_000
     assert peak["complete"] is False
-    assert any("only as far as it was looked at" in why for why in peak["why_incomplete"])
+    assert any("only for the moments of a look" in why for why in peak["why_incomplete"])
 
 
 @on_linux

@@ -333,7 +333,7 @@ def test_an_argument_whose_own_code_raises_costs_no_result(tmp_path: Path) -> No
 
 def test_what_is_no_challenge_is_refused(tmp_path: Path) -> None:
     """A class, and an object without results, are refused with what to do."""
-    with pytest.raises(InvalidChallengeError, match="instance"):
+    with pytest.raises(InvalidChallengeError, match="pass the object"):
         save(tmp_path, ExampleChallenge)
     with pytest.raises(InvalidChallengeError, match="save_core_results"):
         save(tmp_path, "a string")

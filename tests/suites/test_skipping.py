@@ -125,7 +125,7 @@ def test_arguments_that_are_no_plain_values_are_told(study):
     """An entry whose runs nobody can know again runs each time, and a dry run says why."""
     entry = functools.partial(study.first, frozenset({1}))
     assert statuses([entry]) == ["recorded"]
-    assert "no plain values" in standing(entry)[1]
+    assert "not plain values" in standing(entry)[1]
 
 
 def test_what_another_program_records_meanwhile_is_not_run_again(study):
