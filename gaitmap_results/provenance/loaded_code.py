@@ -97,7 +97,7 @@ def loaded_files() -> Iterator[tuple[str, ModuleType]]:
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str) and not file.startswith("<"):
-            yield _plain_path(file), module
+            yield (file if file in _known else _plain_path(file)), module
 
 
 def _plain_path(file: str) -> str:
