@@ -216,6 +216,20 @@ def test_packages_of_the_system(study, site, installer):
     assert codes(study.run("import algo", path=(site,))) == []
 
 
+def test_what_conda_says_it_installed(tmp_path, monkeypatch):
+    """Not every conda package has a RECORD; the environment's own list of files has them all."""
+    site = tmp_path / "lib" / "site-packages"
+    (tmp_path / "conda-meta").mkdir()
+    (tmp_path / "conda-meta" / "x-1.0-0.json").write_text('{"files": ["lib/site-packages/algo.py"]}')
+    site.mkdir(parents=True)
+    for name in ("algo.py", "byhand.py"):
+        (site / name).touch()
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    kinds = [file_origin(str(site / name), Path(name).stem, 0.0).kind for name in ("algo.py", "byhand.py")]
+    assert kinds == ["library", "bad"]
+
+
 def test_an_environment_inside_of_the_repository(study):
     """What lies in a .venv is judged as packages, not as ignored files of the repository."""
     inside = study.path / ".venv" / "lib" / "site-packages"
@@ -638,6 +652,24 @@ def test_the_user_vouches_for_a_file(study, tmp_path, entry):
     (vouched,) = metadata["code"]["vouched"]
     assert vouched["sha256"] == hashlib.sha256(b"BIAS = 41").hexdigest()
     assert "(official, 1 file vouched for)" in metadata["stderr"]
+
+
+@pytest.mark.parametrize("vouched", [False, True])
+def test_code_that_is_generated_while_it_runs(study, tmp_path, vouched):
+    """A module that a library writes to a folder of its own and imports is in no repository; the user may vouch."""
+    before = f"""
+        import dataclasses, pathlib
+        folder = pathlib.Path({str(tmp_path / "generated")!r})
+        folder.mkdir()
+        (folder / "kernel_1.py").write_text("A = 1")
+        sys.path.append(str(folder))
+        import kernel_1
+        made = dataclasses.make_dataclass("Made", ["x"])(1)
+        """
+    options = f", git_dirty_ignore=[{str(tmp_path / 'generated')!r}]" if vouched else ""
+    metadata = study.run(before, options)
+    assert unidentified(metadata) == ({} if vouched else {"kernel_1.py": "it is in no repository"})
+    assert [Path(each["path"]).name for each in metadata["code"]["vouched"]] == ["kernel_1.py"] * vouched
 
 
 def test_tools_around_the_run_cost_no_grade(study, tmp_path):

@@ -435,8 +435,8 @@ def test_git_is_not_installed(project: Project, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only the superuser can give files away")
-def test_a_repository_of_somebody_else(project: Project) -> None:
-    """Git refuses to look into a repository that belongs to somebody else; that is unknown, and says how to mend it."""
+def test_a_repository_of_somebody_else(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Git refuses to look into a repository of somebody else, as one in an image, until it is told to trust it."""
     for folder, _, files in os.walk(project.path):
         for name in ["", *files]:
             os.chown(Path(folder, name), 12345, 12345)
@@ -444,6 +444,10 @@ def test_a_repository_of_somebody_else(project: Project) -> None:
     assert codes(metadata) == ["git.unavailable"]
     assert metadata["git_dirty"] is None
     assert "safe.directory" in metadata["debug_reasons"][0]["message"]
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "safe.directory")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", os.path.realpath(project.path))
+    assert codes(project.save()) == []
 
 
 def test_git_is_not_asked(project: Project) -> None:
