@@ -31,8 +31,10 @@ def collect_code(
     for name, used, version in collector.collect("packages", _versions_in_use, versions or {}) or ():
         text = f"This process uses {name} {used}, but version {version} is listed as installed."
         collector.note_once("packages", f"{text} The copy that was imported first counts for the results.")
-    code = None if question is None else collector.collect("code", _audit, question)
-    for note in code.notes if code else ():
+    if question is None:
+        return None
+    code = collector.collect("code", _audit, question) or _unknown(collector)
+    for note in code.notes:
         collector.note_once("code", note)
     return code
 
@@ -41,6 +43,14 @@ def _audit(question: CodeQuestion) -> LoadedCode:
     from gaitmap_results.provenance.loaded_code import audit_loaded_code
 
     return audit_loaded_code(question)
+
+
+def _unknown(collector: Collector) -> LoadedCode:
+    """Return what an audit that failed leaves: unknown is not identified."""
+    from gaitmap_results.provenance.loaded_code import LoadedCode, Unidentified
+
+    reason = f"where it can be fetched could not be determined: {collector.errors[-1]['error']}"
+    return LoadedCode(unidentified=(Unidentified("all code", reason, "Please report this as a bug."),))
 
 
 def _versions_in_use(versions: Mapping[str, str | None]) -> list[tuple[str, str, str]]:

@@ -50,7 +50,7 @@ class Origin:
     project, counterparts
         The folder that the package was installed from, and where in it the file may have been copied from.
     reason, fix
-        Why nobody else can fetch it, and what to do.
+        Why nobody else can fetch it, and what to do; for ``open``, if no repository holds it.
     """
 
     kind: Literal["library", "package", "provided", "folder", "tool", "bad", "open"]
@@ -153,7 +153,7 @@ def _installed(file: str, place: str, changed: float) -> Origin | None:
     if relative.partition("/")[0].partition(".")[0] in _TOOLS:
         return _TOOL
     return Origin(
-        "bad",
+        "open",
         reason="it lies among the installed packages, but no RECORD names it",
         fix="Install the package that it belongs to, or move it into your repository.",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -96,7 +97,7 @@ def loaded_files() -> Iterator[tuple[str, ModuleType]]:
     """Yield the file of every module that the process has loaded; what is built in or frozen has none."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")
-        if isinstance(file, str) and not file.startswith("<"):
+        if isinstance(file, str) and not file.startswith("<") and "\0" not in file:
             yield (file if file in _known else _plain_path(file)), module
 
 
@@ -144,6 +145,8 @@ class _Audit:
             except (OSError, ValueError):
                 self._look_at_missing(file)
                 continue
+            if stat.S_ISDIR(status.st_mode):
+                continue  # a package without a file of its own, whose folder somebody noted
             key = (status.st_size, status.st_mtime_ns)
             known = _known.get(file)
             if known is None or known[0] != key:
@@ -277,6 +280,8 @@ def _problem(file: str, origin: Origin, source: FileInRepository | None) -> Unid
     if source is None:
         if origin.kind == "tool":
             return None
+        if origin.reason:
+            return Unidentified(file, origin.reason, origin.fix)
         fix = (
             "Put it into a git repository and commit it, or install the package that it belongs to from an index or a "
             "VCS URL, or name its absolute path in git_dirty_ignore, which vouches for it."
@@ -284,6 +289,8 @@ def _problem(file: str, origin: Origin, source: FileInRepository | None) -> Unid
         return Unidentified(file, "it is in no repository", fix)
     if source.state == "unchanged" or (source.state == "ignored" and is_generated_version_file(Path(file))):
         return None
+    if origin.reason and source.state in ("untracked", "ignored"):
+        return Unidentified(file, origin.reason, origin.fix)
     reason, fix = {
         "modified": ("it has changes that are not committed", f"Commit it, {_VOUCH}."),
         "untracked": ("git does not track it", f"Add it to the repository and commit it, {_VOUCH}."),

@@ -19,6 +19,8 @@ from processes import run_python
 
 from gaitmap_results.provenance import installed_files
 from gaitmap_results.provenance.code_question import CodeQuestion
+from gaitmap_results.provenance.collecting_code import collect_code
+from gaitmap_results.provenance.collector import Collector
 from gaitmap_results.provenance.file_origin import file_origin
 from gaitmap_results.provenance.loaded_code import audit_loaded_code
 
@@ -227,7 +229,7 @@ def test_what_conda_says_it_installed(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     kinds = [file_origin(str(site / name), Path(name).stem, 0.0).kind for name in ("algo.py", "byhand.py")]
-    assert kinds == ["library", "bad"]
+    assert kinds == ["library", "open"]
 
 
 def test_an_environment_inside_of_the_repository(study):
@@ -382,6 +384,34 @@ def test_a_file_among_packages_that_no_record_names(study, site):
     metadata = study.run("import algo, byhand, _virtualenv", path=(site,))
     assert codes(metadata) == ["code.unidentified"]
     assert list(unidentified(metadata)) == ["byhand.py"]
+
+
+def test_packages_that_are_committed(study):
+    """A folder of packages that is part of the repository is judged as its other files are."""
+    study.repository.write("vendor/site-packages/algo.py", "A = 1")
+    vendored = study.path / "vendor" / "site-packages"
+    assert codes(study.run("import algo", path=(vendored,))) == []
+
+
+def test_an_audit_that_fails_makes_a_debug_run(monkeypatch):
+    """Where it cannot be told what ran, nobody can fetch it."""
+    monkeypatch.setattr("gaitmap_results.provenance.loaded_code.audit_loaded_code", lambda _: 1 / 0)
+    collector = Collector()
+    code = collect_code(CodeQuestion(None, None, (), None, None, {}), {}, collector)
+    (problem,) = code.unidentified
+    assert "ZeroDivisionError" in problem.reason
+    assert [each["what"] for each in collector.errors] == ["code"]
+
+
+def test_modules_with_an_odd_file(tmp_path, monkeypatch):
+    """What some module says of its file is text of anybody's, and a folder is no code."""
+    for number, file in enumerate((None, "", "<string>", "a\0b", str(tmp_path), 3)):
+        module = types.ModuleType(f"odd_{number}")
+        module.__file__ = file
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(sys.modules, "odd_none", None)
+    code = audit_loaded_code(CodeQuestion(None, None, (), None, None, {}))
+    assert str(tmp_path) not in [each.file for each in code.unidentified]
 
 
 def test_an_installed_file_that_was_edited(study, site):
