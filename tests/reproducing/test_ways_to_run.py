@@ -14,7 +14,7 @@ from studies import ENTRIES, STEPS, Study, environment_with_package, make_study
 from gaitmap_results import reproduce_run
 
 pytestmark = [
-    pytest.mark.exhaustive,
+    pytest.mark.skipif(os.environ.get("TOX_ENV_NAME") != "reproduce", reason="takes minutes; tox -e reproduce runs it"),
     pytest.mark.timeout(600),
     pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed"),
 ]
