@@ -221,6 +221,11 @@ def test_every_word_of_the_design_is_in_the_glossary():
     assert [word for word in words.split(", ") if f"\n{word}\n    " not in text] == []
 
 
+def test_the_readme_is_short():
+    """The start page has less than 120 lines."""
+    assert len((TOP / "README.md").read_text(encoding="utf-8").splitlines()) < 120
+
+
 def test_every_page_is_in_the_list_of_how_to_guides():
     """A how-to guide that is written can be found."""
     index = (DOCS / "how_to" / "index.md").read_text(encoding="utf-8").split()
