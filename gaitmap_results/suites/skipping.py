@@ -19,6 +19,7 @@ from gaitmap_results.unfinished.listing import UnfinishedRun
 __all__ = ["Standing", "StoreJudge"]
 
 _SKIPS = (None, "same-commit", "recorded")
+_LATEST = 10
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,10 @@ def _recorded(
 ) -> tuple[Path | None, tuple[str, ...]]:
     """Return a run that makes another one unnecessary, else why the latest one does not."""
     why: tuple[str, ...] = ()
-    for run in runs:
+    for number, run in enumerate(runs):
         known_as_other = skip == "same-commit" and not now.may_be_of_this_code(entry, run)
-        if why and (run.is_debug_run or known_as_other):
+        # Such a run can only tell why; for that the latest ones are enough.
+        if (why or number >= _LATEST) and (run.is_debug_run or known_as_other):
             continue
         recorded = _metadata(run)
         if recorded.get("block_id") in own or not _is_same_call(entry, recorded) or not _is_current_version(run):

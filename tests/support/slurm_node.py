@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 __all__ = ["PROGRAMS", "slurm_node"]
 
 #: What Debian's packages slurm-wlm and munge install.
@@ -42,8 +44,8 @@ KillWait=10
 MinJobAge=600
 ReturnToService=2
 SchedulerParameters=sched_interval=1,batch_sched_delay=0
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} State=UNKNOWN
-PartitionName=all Nodes={host} Default=YES MaxTime=INFINITE State=UP OverSubscribe=FORCE:8
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory} State=UNKNOWN
+PartitionName=all Nodes={host} DefMemPerCPU=500 Default=YES MaxTime=INFINITE State=UP OverSubscribe=FORCE:8
 """
 
 
@@ -63,6 +65,7 @@ def slurm_node(folder: Path) -> Iterator[dict[str, str]]:
             user=pwd.getpwuid(os.getuid()).pw_name,
             ports=_free_ports(2),
             cpus=os.cpu_count(),
+            memory=psutil.virtual_memory().total * 9 // 10 // 2**20,
         )
     )
     environment = {"SLURM_CONF": str(config)}

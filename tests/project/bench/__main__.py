@@ -11,6 +11,7 @@ import effect
 import environments
 import large_repository
 import large_results
+import many_entries
 import memory
 import others
 import reading
@@ -22,7 +23,7 @@ from running import run
 TOPICS = (
     *(block, upstream, others),
     *(start, large_repository, environments, large_results, memory, effect),
-    *(reading, comparing, stages),
+    *(reading, many_entries, comparing, stages),
 )
 
 if __name__ == "__main__":

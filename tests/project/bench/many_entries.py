@@ -76,7 +76,7 @@ def measure(plan: Plan) -> list[Table]:
 
 
 def _fresh_processes(plan: Plan) -> Table:
-    n_entries, rounds = plan.size(full=1000, quick=8), plan.size(full=3, quick=2)
+    n_entries, rounds = plan.size(full=1000, quick=3), plan.size(full=3, quick=2)
     folder = _study(plan, "fresh")
     _python(plan, folder, "-c", _LOADED)
     (folder / "suite.py").write_text(_SUITE)
