@@ -101,6 +101,7 @@ def cluster(node, tmp_path):
     repository.write("endless.py", _ENDLESS)
     repository.commit()
     results = tmp_path / "results"
+    results.mkdir()
     environment = python_environment({**node, "PATH": _PATH, "STUDY_RESULTS": str(results)})
     return Cluster(repository, results, environment)
 
