@@ -667,3 +667,26 @@ def test_a_challenge_that_measures_no_time_has_the_times_of_its_run(tmp_path: Pa
     metadata = json.loads((path / "metadata.json").read_text("utf-8"))
     assert metadata["timing_source"] == "observed"
     assert before - 0.01 <= metadata["run_start_datetime_utc"] <= metadata["run_end_datetime_utc"] <= after + 0.01
+
+
+def test_results_of_a_challenge_are_not_its_parameters(tmp_path: Path) -> None:
+    """A challenge without parameters is described without what it holds only after its run, so two entries agree."""
+
+    class WithoutParameters(ExampleChallenge):
+        def __init__(self) -> None:
+            self.window_s = 2
+
+        def run(self, optimizer: Any) -> Any:
+            self.optimizer, self.errors_ = optimizer, {"P1": optimizer}
+            return self
+
+        def save_core_results(self, folder_path: Path) -> None:
+            (folder_path / "errors.json").write_text(json.dumps(self.errors_))
+
+    stored = [
+        save_run(WithoutParameters().run(entry), str(entry), custom_metadata={}, path=tmp_path, use_git=False)
+        for entry in (1, 2)
+    ]
+    first, second = (json.loads((path / "metadata.json").read_text())["parameters"] for path in stored)
+    assert first["challenge"] == second["challenge"]
+    assert first["challenge"]["value"]["attributes"]["window_s"] == 2
