@@ -206,7 +206,13 @@ def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = No
             stage_elsewhere(run, plan, error)
         except Exception as error:
             raise _core_results_error(run, error) from error
-    if not any(True for _ in files.list_files(run.staging.core_results)):
+    _note_missing_files(run)
+
+
+def _note_missing_files(run: FinishedRun) -> None:
+    errors: list[OSError] = []  # a folder that cannot be listed is not an empty one
+    found = list(files.walk(run.staging.core_results, on_error=lambda _, error: errors.append(error)))
+    if not errors and not any(each.kind == "file" for each in found):
         text = "save_core_results wrote no file into the folder that it was given."
         run.notes.append({"what": "core_results", "error": text})
 

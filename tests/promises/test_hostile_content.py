@@ -194,7 +194,7 @@ def test_what_is_no_run_is_named_and_skipped(store):
     runs, skipped = list_unfinished(store)
     assert [run.entry_name for run in runs] == ["good"]
     assert len(skipped) == 3
-    assert all("no unfinished run" in message for message in skipped)
+    assert all("not an unfinished run" in message for message in skipped)
 
 
 @pytest.mark.parametrize(
