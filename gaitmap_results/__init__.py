@@ -18,16 +18,16 @@ from gaitmap_results.config import (
 )
 from gaitmap_results.exceptions import GaitmapResultsError, GaitmapResultsWarning, NotComparableError
 from gaitmap_results.integrations import import_hooks as _integrations
-from gaitmap_results.recording.block import current_recorder, recorded_run
-from gaitmap_results.recording.decorator import record_run
 from gaitmap_results.recording.observing import observe_challenges
+from gaitmap_results.recording.record_run import record_run
+from gaitmap_results.recording.recorded_run import current_recorder, recorded_run
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import save_run
 
 if TYPE_CHECKING:
     from gaitmap_results.comparing.comparison import EntryComparison
     from gaitmap_results.comparing.entries import compare_entries, compare_runs
-    from gaitmap_results.comparing.paired import compare_scores
+    from gaitmap_results.comparing.paired_statistics import compare_scores
     from gaitmap_results.comparing.plots import plot_differences, plot_scores
     from gaitmap_results.comparing.report import write_report
     from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
@@ -128,7 +128,7 @@ _MODULES = {
     "UnfinishedRun": "unfinished.listing",
     "compare_entries": "comparing.entries",
     "compare_runs": "comparing.entries",
-    "compare_scores": "comparing.paired",
+    "compare_scores": "comparing.paired_statistics",
     "diff_runs": "comparing.run_diff",
     "discard_run": "unfinished.recovering",
     "filter_results": "reading.selecting",

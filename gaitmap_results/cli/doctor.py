@@ -110,7 +110,7 @@ def _git() -> tuple[Verdict, list[str]]:
 
 def _official(results: Path | None) -> tuple[Verdict, list[str]]:
     from gaitmap_results.provenance.collecting import collect_provenance
-    from gaitmap_results.recording.block import block_options
+    from gaitmap_results.recording.recorded_run import block_options
     from gaitmap_results.saving.debug_reasons import reasons_for_debug
     from gaitmap_results.saving.plan import make_plan
 

@@ -11,9 +11,9 @@ import click
 
 from gaitmap_results._pandas import require_pandas
 from gaitmap_results.cli.finding import existing_results_folder, results_argument, scan
-from gaitmap_results.cli.table_files import csv_bytes, formula_columns, json_bytes, parquet_bytes
 from gaitmap_results.cli.terminal import progress, report_skipped, say
 from gaitmap_results.exceptions import CorruptRunError, MissingExtraError, ResultsFolderError, RunNotFoundError
+from gaitmap_results.exporting.table_files import csv_bytes, formula_columns, json_bytes, parquet_bytes
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.score_rows import score_rows
 from gaitmap_results.reading.table import RunRows, summary_columns, table_columns

@@ -23,7 +23,7 @@ from gaitmap_results.showing.text import one_line
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.files import is_real_folder
 from gaitmap_results.store.layout import RESULTS_DIR
-from gaitmap_results.store.secrecy import REDACTED
+from gaitmap_results.store.secrets_in_text import REDACTED
 from gaitmap_results.typed_results.scores import FOLD_UNITS, Scores
 
 __all__ = ["show"]

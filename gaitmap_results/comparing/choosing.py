@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from gaitmap_results.comparing.parameters import equal_parameters
-from gaitmap_results.comparing.reprs import parameters_in_repr
+from gaitmap_results.comparing.repr_parameters import parameters_in_repr
 from gaitmap_results.reading import index
 from gaitmap_results.reading.attestations import withdrawals
 from gaitmap_results.reading.index import RunSummary, by_start

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gaitmap_results._pandas import require_pandas
+from gaitmap_results.comparing.aligned_scores import MatchedScores
 from gaitmap_results.comparing.choosing import LeftOut
-from gaitmap_results.comparing.matching import MatchedScores
-from gaitmap_results.comparing.paired import COLUMNS
+from gaitmap_results.comparing.paired_statistics import COLUMNS
 from gaitmap_results.showing.text import counted
 from gaitmap_results.typed_results.scores import FOLD_UNITS
 

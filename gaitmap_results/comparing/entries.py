@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from gaitmap_results._pandas import require_pandas
+from gaitmap_results.comparing.aligned_scores import match_scores
 from gaitmap_results.comparing.choosing import SEEDS, LeftOut, choose, eligible
 from gaitmap_results.comparing.comparability import reasons_against
 from gaitmap_results.comparing.comparison import EntryComparison, Options
-from gaitmap_results.comparing.matching import match_scores
-from gaitmap_results.comparing.paired import check_direction, check_limits, compare_paired, require_scipy
+from gaitmap_results.comparing.paired_statistics import check_direction, check_limits, compare_paired, require_scipy
 from gaitmap_results.comparing.verdicts import Test
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, NotComparableError
 from gaitmap_results.reading.index import RunSummary, read_summary

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-from gaitmap_results.comparing.paired import mean_interval
+from gaitmap_results.comparing.paired_statistics import mean_interval
 from gaitmap_results.exceptions import MissingExtraError
 from gaitmap_results.showing.text import one_line
 

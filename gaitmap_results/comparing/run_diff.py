@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gaitmap_results.comparing.numbers import ColumnDifference, ResultsDifference, compare_results
-from gaitmap_results.comparing.records import compare_records
+from gaitmap_results.comparing.record_differences import compare_records
+from gaitmap_results.comparing.result_differences import ColumnDifference, ResultsDifference, compare_results
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.loading import load_run_metadata
 from gaitmap_results.reading.scores import read_scores

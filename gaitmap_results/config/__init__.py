@@ -17,7 +17,7 @@ from gaitmap_results.config.asking import (
     redirected_results_folder,
     tell_foreign_config,
 )
-from gaitmap_results.config.holding import (
+from gaitmap_results.config.current_config import (
     config_for_workers,
     find_config,
     get_config,

@@ -8,8 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
+from gaitmap_results.config.current_config import find_debug, find_lookup
 from gaitmap_results.config.gaitmap_challenges import debug_of_gaitmap_challenges
-from gaitmap_results.config.holding import find_debug, find_lookup
 from gaitmap_results.config.local import ConfigValue, FoundConfig, LocalConfig
 from gaitmap_results.config.lookup import debug_of_environment, nothing_found
 from gaitmap_results.config.values import check_folder

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, ResultsFolderError
-from gaitmap_results.exporting.handed_on import HandedOnFile
+from gaitmap_results.exporting.runs_to_export import HandedOnFile
 from gaitmap_results.store.files import make_folder, move_file, remove_file
 
 __all__ = ["check_names", "write_archive"]

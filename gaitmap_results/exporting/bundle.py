@@ -11,9 +11,9 @@ from typing import Final
 from gaitmap_results.exceptions import InvalidOptionError, PrivateContentError, RunNotFoundError, SkippedFileWarning
 from gaitmap_results.exporting.archive import check_names, write_archive
 from gaitmap_results.exporting.crate import CHECKSUMS_FILE, CRATE_FILE, About, crate_metadata
-from gaitmap_results.exporting.handed_on import HandedOnRun, find_runs
 from gaitmap_results.exporting.people import author_entities, license_entity, organization
 from gaitmap_results.exporting.private_content import Finding, find_in_runs, find_in_tree
+from gaitmap_results.exporting.runs_to_export import HandedOnRun, find_runs
 from gaitmap_results.reading.attestations import attested_id
 from gaitmap_results.showing.text import counted, one_line
 from gaitmap_results.store.json_files import dump_json

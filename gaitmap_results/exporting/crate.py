@@ -10,8 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from gaitmap_results.challenge import aware_datetime
-from gaitmap_results.exporting.handed_on import HandedOnFile, HandedOnRun
 from gaitmap_results.exporting.people import Entity, people_of, quoted, references_of
+from gaitmap_results.exporting.runs_to_export import HandedOnFile, HandedOnRun
 from gaitmap_results.exporting.software import instrument_of
 from gaitmap_results.reading.attestations import attested_id
 from gaitmap_results.showing.text import counted

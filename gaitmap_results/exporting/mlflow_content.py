@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gaitmap_results.exporting.handed_on import HandedOnRun
 from gaitmap_results.exporting.mlflow_names import MAX_NAME, mlflow_name
+from gaitmap_results.exporting.runs_to_export import HandedOnRun
 from gaitmap_results.reading.attestations import attested_id
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.scores import known_scores

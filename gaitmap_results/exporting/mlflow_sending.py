@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from gaitmap_results.exceptions import InvalidOptionError, MissingExtraError, RunNotFoundError, TrackingServerError
-from gaitmap_results.exporting.handed_on import HandedOnRun, hand_on
 from gaitmap_results.exporting.mlflow_content import COMPLETE, RUN_ID, WITHDRAWN, MlflowRun, mlflow_run, tracked_id
 from gaitmap_results.exporting.mlflow_names import artifact_name
+from gaitmap_results.exporting.runs_to_export import HandedOnRun, hand_on
 from gaitmap_results.reading.attestations import withdrawals
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start
 from gaitmap_results.store.privacy import redact_url
@@ -111,7 +111,8 @@ def send_to_mlflow(
     --------
     >>> from gaitmap_results import send_to_mlflow
     >>> def import_all(results):
-    ...     return send_to_mlflow(results, tracking_uri="http://localhost:5000", experiment="gait")
+    ...     server = "http://localhost:5000"
+    ...     return send_to_mlflow(results, tracking_uri=server, experiment="gait")
     """
     client_class, errors = _require_mlflow()
     folder = Path(results).expanduser().absolute()

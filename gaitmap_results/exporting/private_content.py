@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from gaitmap_results.exporting.handed_on import HandedOnFile, HandedOnRun
+from gaitmap_results.exporting.runs_to_export import HandedOnFile, HandedOnRun
 from gaitmap_results.store.json_files import parse_json
 from gaitmap_results.store.privacy import user_names
-from gaitmap_results.store.secrecy import REDACTED, holds_token, is_secret_name, without_secrets, without_tokens
+from gaitmap_results.store.secrets_in_text import REDACTED, holds_token, is_secret_name, without_secrets, without_tokens
 
 __all__ = ["Finding", "find_in_runs", "find_in_tree"]
 

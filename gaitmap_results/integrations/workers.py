@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
-from gaitmap_results.config.holding import config_for_workers, is_worker_process
+from gaitmap_results.config.current_config import config_for_workers, is_worker_process
 from gaitmap_results.user_code.wrapping import (
     BoundWrapped,
     WrappedFunction,

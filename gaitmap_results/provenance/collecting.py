@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from gaitmap_results import config
 from gaitmap_results.provenance.code_question import CodeQuestion
 from gaitmap_results.provenance.collecting_code import collect_code
-from gaitmap_results.provenance.collector import Collector
-from gaitmap_results.store.secrecy import redact_command
+from gaitmap_results.provenance.collection_errors import Collector
+from gaitmap_results.store.secrets_in_text import redact_command
 
 if TYPE_CHECKING:
     from gaitmap_results.provenance.git import GitState, GitUnreadableError, PendingStatus

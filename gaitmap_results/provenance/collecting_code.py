@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from gaitmap_results.provenance.code_question import CodeQuestion
-from gaitmap_results.provenance.collector import Collector
+from gaitmap_results.provenance.collection_errors import Collector
 
 if TYPE_CHECKING:
     from gaitmap_results.provenance.loaded_code import LoadedCode

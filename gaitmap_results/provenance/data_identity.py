@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from gaitmap_results.config import find_cache_folder
 from gaitmap_results.exceptions import GaitmapResultsError
-from gaitmap_results.provenance.collector import Collector
+from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.provenance.parameters import describe_dataset
 from gaitmap_results.store.files import hash_file, replace_file
 from gaitmap_results.store.json_files import dump_json, read_foreign_json

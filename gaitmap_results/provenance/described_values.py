@@ -25,7 +25,7 @@ from uuid import UUID
 from gaitmap_results.provenance.described_data import describe_data
 from gaitmap_results.provenance.described_functions import describe_function
 from gaitmap_results.store.json_values import safe_repr, safe_text
-from gaitmap_results.store.secrecy import REDACTED, is_secret_name
+from gaitmap_results.store.secrets_in_text import REDACTED, is_secret_name
 from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = ["Description", "hash_json", "written_by_hand"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gaitmap_results.provenance.collector import Collector
+from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.provenance.packages import InstalledPackages, folder_of_url
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gaitmap_results.provenance.described_values import Description, hash_json, written_by_hand
-from gaitmap_results.store.secrecy import REDACTED, is_secret_name
+from gaitmap_results.store.secrets_in_text import REDACTED, is_secret_name
 from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = ["dataset_columns", "describe_dataset", "describe_parameters"]

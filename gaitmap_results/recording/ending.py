@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from gaitmap_results.recording.awaited_block import is_told_elsewhere
+from gaitmap_results.recording.assigned_run_id import is_told_elsewhere
 from gaitmap_results.recording.block_runs import BlockRuns
 from gaitmap_results.saving.advice import advise_about_loading, advise_about_unknowns
 from gaitmap_results.saving.finished_run import FinishedRun

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.saving.seen_times import remember_times
+from gaitmap_results.user_code.generator_steps import stepped, stepped_async
 from gaitmap_results.user_code.remaining_work import (
     error_of_work,
     follow_work,
@@ -23,7 +24,6 @@ from gaitmap_results.user_code.remaining_work import (
     kind_of_work,
     replace_work_in,
 )
-from gaitmap_results.user_code.stepping import stepped, stepped_async
 from gaitmap_results.user_code.wrapping import wrap_awaitable, wrap_iterator
 
 __all__ = ["ObservedCall", "Runs", "is_running"]

@@ -24,8 +24,8 @@ from gaitmap_results.provenance.collecting import (
     start_meter,
 )
 from gaitmap_results.provenance.collecting_code import collect_code
-from gaitmap_results.provenance.collector import Collector
-from gaitmap_results.recording.awaited_block import claim_block_id
+from gaitmap_results.provenance.collection_errors import Collector
+from gaitmap_results.recording.assigned_run_id import claim_block_id
 from gaitmap_results.recording.block_runs import BlockRuns
 from gaitmap_results.recording.ending import publish_in_block, tell_of_published
 from gaitmap_results.recording.failure import describe_failure, is_clean_exit, status_of, tell_with
@@ -43,7 +43,7 @@ from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import PublishedRun
 from gaitmap_results.showing import html as _html
-from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.json_values import encode_custom_metadata, own_copy
 from gaitmap_results.typed_results.scores import Scores
 from gaitmap_results.user_code import open_blocks as _open_blocks

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from gaitmap_results.comparing.numbers import ColumnDifference
+from gaitmap_results.comparing.result_differences import ColumnDifference
 from gaitmap_results.exceptions import ResultsFolderError
 from gaitmap_results.reading.attestations import FIGURES_FILE, REPRODUCTION_FILE, attestations_folder, numbered
 from gaitmap_results.reproducing.judging import Judgement

@@ -16,18 +16,18 @@ from typing import Any, Final
 from gaitmap_results.config import REDIRECT_VARIABLE
 from gaitmap_results.provenance.git.processes import GitUnreadableError
 from gaitmap_results.provenance.limits import THREAD_VARIABLES
-from gaitmap_results.reproducing import call_entry
+from gaitmap_results.reproducing import child_program
 from gaitmap_results.reproducing.children import Finished, run_child
-from gaitmap_results.reproducing.entry_call import Call, import_root
 from gaitmap_results.reproducing.environment import EnvironmentBuilder, EnvironmentFailedError
 from gaitmap_results.reproducing.packages import PackagePlan, plan_packages
 from gaitmap_results.reproducing.places import Places
 from gaitmap_results.reproducing.planning import Plan
 from gaitmap_results.reproducing.pythons import find_uv
 from gaitmap_results.reproducing.record import RecordedRun, expanded
+from gaitmap_results.reproducing.recorded_call import Call, import_root
 from gaitmap_results.reproducing.repositories import WorkTrees
 from gaitmap_results.showing.text import counted
-from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.deferred_signals import deferred_signals
 
 __all__ = ["Report", "Workspace", "check_packages", "open_workspace", "run_again"]
 
@@ -160,7 +160,7 @@ def _command(
         specification = workspace.folder / "entry.json"
         specification.write_text(json.dumps(_specification(call, record, places, roles, own)), encoding="utf-8")
         # As a text and not as a file, which would be one more loaded file that no commit holds.
-        program = Path(str(call_entry.__file__)).read_text(encoding="utf-8")
+        program = Path(str(child_program.__file__)).read_text(encoding="utf-8")
         return [python, *call.options, "-c", program, specification], []
     arguments = [places.in_text(word) for word in call.arguments]
     folders = [folder for _, folder in sorted(roles)] + own
@@ -174,7 +174,7 @@ def _command(
 def _specification(
     call: Call, record: RecordedRun, places: Places, roles: list[tuple[int, str]], own: list[str]
 ) -> dict[str, Any]:
-    """Return what ``call_entry`` needs."""
+    """Return what ``child_program`` needs."""
     entry = call.entry
     if entry is None:
         raise TypeError("There is no entry to be called alone.")

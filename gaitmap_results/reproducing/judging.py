@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gaitmap_results.comparing.numbers import ResultsDifference, compare_runs_by_numbers
+from gaitmap_results.comparing.result_differences import ResultsDifference, compare_runs_by_numbers
 from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start
 from gaitmap_results.reproducing.planning import siblings

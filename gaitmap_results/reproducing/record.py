@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_metadata
-from gaitmap_results.store.secrecy import REDACTED
+from gaitmap_results.store.secrets_in_text import REDACTED
 
 __all__ = ["RecordedEntry", "RecordedRepository", "RecordedRun", "expanded"]
 

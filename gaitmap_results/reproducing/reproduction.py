@@ -64,7 +64,8 @@ class Reproduction:
     Examples
     --------
     >>> from gaitmap_results import Reproduction
-    >>> Reproduction("a", "not reproducible", reasons=["No index has steps==1.0."]).is_reproduced
+    >>> why = ["No index has steps==1.0."]
+    >>> Reproduction("a", "not reproducible", reasons=why).is_reproduced
     False
     """
 
@@ -162,7 +163,8 @@ def reproduce_run(
     Examples
     --------
     >>> from gaitmap_results import reproduce_run
-    >>> reproduce_run("results/gait.StrideLength/1.0.0/shin/20261125_101500").verdict  # doctest: +SKIP
+    >>> run = "results/gait.StrideLength/1.0.0/shin/20261125_101500"
+    >>> reproduce_run(run).verdict  # doctest: +SKIP
     'bitwise'
     """
     return reproduce(path, rtol=rtol, environment=environment, python=python, keep=keep)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from gaitmap_results.provenance.collector import Collector
+from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.provenance.data_identity import identify_data
 from gaitmap_results.provenance.parameters import dataset_columns, describe_dataset, describe_parameters
 from gaitmap_results.store.json_values import safe_repr

@@ -17,7 +17,7 @@ from gaitmap_results.saving.kept_challenge import keep_challenge_of
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome, unknown_metadata
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store import files
-from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.entry_names import entry_json
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently
 from gaitmap_results.store.rescue import rescue

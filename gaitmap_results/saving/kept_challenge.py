@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.store import files
-from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.layout import ATTRIBUTES_FILE, CHALLENGE_FILE
 from gaitmap_results.store.rescue import rescue
 from gaitmap_results.store.staging import Staging

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from gaitmap_results.provenance.collecting import Provenance
-from gaitmap_results.provenance.collector import Collector
+from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store.heartbeat import heartbeat_interval
 from gaitmap_results.store.journal import JournalContent

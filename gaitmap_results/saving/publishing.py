@@ -20,7 +20,7 @@ from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.showing.text import run_kind
 from gaitmap_results.store import files, layout
-from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.deferred_signals import deferred_signals
 
 __all__ = ["PublishedRun", "describe_saved", "publish"]
 

@@ -21,7 +21,7 @@ from gaitmap_results.saving.kept_challenge import keep_challenge_of
 from gaitmap_results.saving.metadata import MetadataBuilder, unknown_metadata
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.seen_times import seen_times
-from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.entry_names import as_entry_name, entry_json
 from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.layout import check_challenge_name, check_entry_name, check_prefix, check_version

@@ -9,7 +9,7 @@ from typing import Final
 
 from gaitmap_results.exceptions import InvalidNameError
 from gaitmap_results.store.entry_names import entry_parts
-from gaitmap_results.store.secrecy import REDACTED, holds_token
+from gaitmap_results.store.secrets_in_text import REDACTED, holds_token
 
 __all__ = [
     "ATTESTATIONS_DIR",

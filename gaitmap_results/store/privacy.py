@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from gaitmap_results.store.secrecy import REDACTED, secret_values, without_secrets, without_tokens
+from gaitmap_results.store.secrets_in_text import REDACTED, secret_values, without_secrets, without_tokens
 
 __all__ = ["Redactor", "redact_url", "user_names"]
 

@@ -12,7 +12,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.recording.decorator import recorded_call
+from gaitmap_results.recording.record_run import recorded_call
 from gaitmap_results.suites.entry import Entry
 
 __all__ = ["find_entries"]

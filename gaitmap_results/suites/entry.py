@@ -7,7 +7,7 @@ from typing import Any
 
 from gaitmap_results.provenance.described_values import hash_json
 from gaitmap_results.provenance.parameters import describe_parameters
-from gaitmap_results.recording.block import block_options
+from gaitmap_results.recording.recorded_run import block_options
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import check_offset
 from gaitmap_results.store.entry_names import entry_text

@@ -10,8 +10,8 @@ from typing import Any
 from uuid import uuid4
 
 from gaitmap_results.exceptions import InvalidOptionError, InvalidTargetError
-from gaitmap_results.recording.block import block_options
-from gaitmap_results.recording.decorator import recorded_call
+from gaitmap_results.recording.record_run import recorded_call
+from gaitmap_results.recording.recorded_run import block_options
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.suites.entry import Entry
 from gaitmap_results.suites.sending import Origin, Task, pickled

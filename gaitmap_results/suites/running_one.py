@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gaitmap_results.reading.index import read_metadata
-from gaitmap_results.recording.awaited_block import awaited_block
+from gaitmap_results.recording.assigned_run_id import awaited_block
 from gaitmap_results.suites.sending import Task, load_entry
 from gaitmap_results.suites.stored_runs import find_started, find_stored
 

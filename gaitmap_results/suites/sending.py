@@ -15,7 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from gaitmap_results.config.holding import SentConfig, adopt_config, config_for_workers
+from gaitmap_results.config.current_config import SentConfig, adopt_config, config_for_workers
 from gaitmap_results.exceptions import InvalidTargetError, ResultsFolderError
 
 __all__ = ["Origin", "Task", "load_entry", "pickled"]

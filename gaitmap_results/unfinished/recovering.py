@@ -21,7 +21,7 @@ from gaitmap_results.reading.verifying import verify_run
 from gaitmap_results.saving.finished_run import StoredResults
 from gaitmap_results.saving.kept_challenge import how_to_load
 from gaitmap_results.store import layout
-from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.entry_names import as_entry_name
 from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent
 from gaitmap_results.store.json_files import read_foreign_json

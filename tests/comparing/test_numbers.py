@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from run_folders import PUBLISHED, needs_published
 
-from gaitmap_results.comparing.numbers import MEASURED_TIMES, compare_results
+from gaitmap_results.comparing.result_differences import MEASURED_TIMES, compare_results
 
 KLUGE = PUBLISHED / "gaitmap_challenges.full_pipeline.kluge_2017.Challenge" / "1.0.0" / "gaitmap"
 

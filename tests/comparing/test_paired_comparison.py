@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gaitmap_results import compare_scores
-from gaitmap_results.comparing.paired import COLUMNS, mean_interval
+from gaitmap_results.comparing.paired_statistics import COLUMNS, mean_interval
 from gaitmap_results.comparing.sign_flips import smallest_p, two_sided_p
 from gaitmap_results.comparing.verdicts import holm
 from gaitmap_results.exceptions import InvalidOptionError

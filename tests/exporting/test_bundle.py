@@ -24,8 +24,8 @@ from gaitmap_results.exceptions import (
     RunNotFoundError,
     SkippedFileWarning,
 )
-from gaitmap_results.exporting.handed_on import find_runs
 from gaitmap_results.exporting.mlflow_content import mlflow_run
+from gaitmap_results.exporting.runs_to_export import find_runs
 
 AUTHOR = "Ada Lovelace <https://orcid.org/0000-0002-1825-0097>; FAU <https://www.fau.eu>"
 HOW = {"license": "CC-BY-4.0", "authors": AUTHOR}

@@ -18,7 +18,7 @@ from stores import TwoFiles, check_complete, runs_of, unfinished_of
 
 from gaitmap_results import recorded_run, save_run
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.deferred_signals import deferred_signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs signals as POSIX has them")
 

@@ -17,7 +17,7 @@ from challenges import ExampleChallenge
 from processes import python_environment, run_python
 
 from gaitmap_results import recorded_run, save_run, unfinished_runs
-from gaitmap_results.store.deferring import deferred_signals
+from gaitmap_results.store.deferred_signals import deferred_signals
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has few signals")
 

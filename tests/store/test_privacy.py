@@ -20,7 +20,7 @@ from processes import python_environment, run_python
 
 from gaitmap_results import recorded_run
 from gaitmap_results.store.privacy import Redactor, redact_url, user_names
-from gaitmap_results.store.secrecy import secret_values
+from gaitmap_results.store.secrets_in_text import secret_values
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="plays a home folder of POSIX")
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from gaitmap_results import recorded_run
 from gaitmap_results.exceptions import InvalidNameError
-from gaitmap_results.store.secrecy import (
+from gaitmap_results.store.secrets_in_text import (
     REDACTED,
     holds_token,
     is_secret_name,

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from gaitmap_results.provenance.git.changes import Change, shown
 from gaitmap_results.provenance.git.judging import files_in
 from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
-from gaitmap_results.provenance.git.uncounted import Uncounted
+from gaitmap_results.provenance.git.uncounted_paths import Uncounted
 
 __all__ = ["Differences", "find_differences"]
 

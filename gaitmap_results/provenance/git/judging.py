@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gaitmap_results.provenance.git.changes import Change, closed_folders
 from gaitmap_results.provenance.git.processes import GitProcesses
-from gaitmap_results.provenance.git.uncounted import Uncounted
+from gaitmap_results.provenance.git.uncounted_paths import Uncounted
 
 __all__ = ["files_in", "judged"]
 

@@ -14,7 +14,7 @@ from gaitmap_results.provenance.git.differences import Differences, find_differe
 from gaitmap_results.provenance.git.ignoring import path_in_repository
 from gaitmap_results.provenance.git.judging import judged
 from gaitmap_results.provenance.git.processes import GitProcesses
-from gaitmap_results.provenance.git.uncounted import Uncounted
+from gaitmap_results.provenance.git.uncounted_paths import Uncounted
 from gaitmap_results.provenance.git.worktree import PendingWorkTree, WorkTree
 
 __all__ = ["GitState", "PendingStatus", "read_git_state", "reread_git_state"]

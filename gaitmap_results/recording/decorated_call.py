@@ -14,8 +14,8 @@ from typing import Any, Final
 
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.user_code import open_blocks as _open_blocks
+from gaitmap_results.user_code.generator_steps import stepped, stepped_async
 from gaitmap_results.user_code.remaining_work import kind_of_work
-from gaitmap_results.user_code.stepping import stepped, stepped_async
 from gaitmap_results.user_code.wrapping import wrap_awaitable, wrap_iterator
 
 __all__ = ["run_in_block"]

@@ -105,7 +105,7 @@ def is_secret_name(name: str) -> bool:
 
     Examples
     --------
-    >>> from gaitmap_results.store.secrecy import is_secret_name
+    >>> from gaitmap_results.store.secrets_in_text import is_secret_name
     >>> is_secret_name("api_token"), is_secret_name("tokenizer"), is_secret_name("n_tokens"), is_secret_name("low_pass")
     (True, False, False, False)
     """
@@ -131,7 +131,7 @@ def without_tokens(text: str) -> str:
 
     Examples
     --------
-    >>> from gaitmap_results.store.secrecy import without_tokens
+    >>> from gaitmap_results.store.secrets_in_text import without_tokens
     >>> without_tokens("rejected: AKIA" + "EXAMPLE" * 2 + "12")
     'rejected: <redacted>'
     """
@@ -143,7 +143,7 @@ def without_secrets(text: str) -> str:
 
     Examples
     --------
-    >>> from gaitmap_results.store.secrecy import without_secrets
+    >>> from gaitmap_results.store.secrets_in_text import without_secrets
     >>> without_secrets("Conn(password=hunter2, low_pass=12), prog --token abc --fold 2")
     'Conn(password=<redacted>, low_pass=12), prog --token <redacted> --fold 2'
     """
@@ -247,7 +247,7 @@ def redact_command(argv: Sequence[str]) -> list[str]:
 
     Examples
     --------
-    >>> from gaitmap_results.store.secrecy import redact_command
+    >>> from gaitmap_results.store.secrets_in_text import redact_command
     >>> redact_command(["run.py", "--api-key", "s3cr3t", "--password=x", "TOKEN=y", "--fold", "2"])
     ['run.py', '--api-key', '<redacted>', '--password=<redacted>', 'TOKEN=<redacted>', '--fold', '2']
     """

@@ -21,7 +21,7 @@ def parameters_in_repr(text: str, name: str = "") -> dict[str, str]:
 
     Examples
     --------
-    >>> from gaitmap_results.comparing.reprs import parameters_in_repr
+    >>> from gaitmap_results.comparing.repr_parameters import parameters_in_repr
     >>> parameters_in_repr("Shin(axis='z', filter=Butter(order=4))", "pipeline")
     {'pipeline': 'Shin', 'pipeline.axis': "'z'", 'pipeline.filter': 'Butter', 'pipeline.filter.order': '4'}
     """

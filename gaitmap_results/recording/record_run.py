@@ -10,8 +10,8 @@ from types import CodeType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from gaitmap_results.exceptions import InvalidTargetError
-from gaitmap_results.recording.block import block_options, recorded_run
-from gaitmap_results.recording.real_execution import run_in_block
+from gaitmap_results.recording.decorated_call import run_in_block
+from gaitmap_results.recording.recorded_run import block_options, recorded_run
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import check_offset
 from gaitmap_results.store.layout import check_entry_name
