@@ -1,9 +1,9 @@
-"""Finds and holds the config.
+"""Find and hold the config.
 
 The config says where results, caches and temporary files go, how many jobs to use, where the data sets are, and whether
 runs are debug runs.
-It is either set with :func:`set_config`, or looked up whenever it is asked for: in the file named by the environment
-variable ``GAITMAP_RESULTS_CONFIG``, else in ``[tool.gaitmap_results]`` of the nearest ``pyproject.toml``.
+It is either set with :func:`set_config`, or looked up on each use: in the file named by the environment variable
+``GAITMAP_RESULTS_CONFIG``, else in ``[tool.gaitmap_results]`` of the nearest ``pyproject.toml``.
 """
 
 from __future__ import annotations

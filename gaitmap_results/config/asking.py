@@ -1,4 +1,4 @@
-"""Answer single questions about the config that counts here and now."""
+"""Answer single questions about the current config."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
     "tell_foreign_config",
 ]
 
-#: Where a reproduction wants its runs: every save goes there, whatever folder it names.
+#: A reproduction sets this variable to its folder; every save goes there, whatever folder it names.
 REDIRECT_VARIABLE: Final = "GAITMAP_RESULTS_REDIRECT"
 
 
@@ -35,7 +35,7 @@ def find_results_folder(path: str | Path | None = None) -> Path:
     ----------
     path
         The results folder; ``~`` and environment variables in it are replaced as in a config.
-        The folder that the environment variable ``GAITMAP_RESULTS_REDIRECT`` names beats it.
+        The environment variable ``GAITMAP_RESULTS_REDIRECT`` takes precedence.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def find_results_folder(path: str | Path | None = None) -> Path:
 
 
 def redirected_results_folder() -> Path | None:
-    """Return the folder that ``GAITMAP_RESULTS_REDIRECT`` names, which only a reproduction sets; else ``None``.
+    """Return the folder in ``GAITMAP_RESULTS_REDIRECT``, which only a reproduction sets, else ``None``.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def redirected_results_folder() -> Path | None:
 
 
 def find_cache_folder() -> Path:
-    """Return the ``cache_dir`` of the config, or else the place that the operating system has for caches.
+    """Return the ``cache_dir`` of the config, or else the operating system's folder for caches.
 
     Raises
     ------
@@ -98,9 +98,9 @@ def find_cache_folder() -> Path:
 
 
 def explain_config() -> list[ConfigValue]:
-    """Return every value of the config and ``debug``, each with where it comes from.
+    """Return every value of the config and ``debug``, each with its source.
 
-    Where there is no config at all, these are the defaults.
+    Without a config, these are the defaults.
 
     Raises
     ------
@@ -112,7 +112,7 @@ def explain_config() -> list[ConfigValue]:
 
 
 def tell_foreign_config() -> str | None:
-    """Return one line about what counts here although it was given to gaitmap_challenges, ``None`` if nothing does."""
+    """Return one line about the settings taken from gaitmap_challenges, ``None`` if there are none."""
     foreign = [each for each in explain_config() if each.source == "gaitmap_challenges"]
     if not foreign:
         return None
@@ -125,6 +125,6 @@ def tell_foreign_config() -> str | None:
 
 
 def _resolve_debug(debug: bool | None) -> bool:
-    """Return what ``set_config`` makes of ``debug``, as gaitmap_bench asks before it calls that."""
+    """Return the debug setting that ``set_config`` would use for ``debug``; gaitmap_bench asks before it calls that."""
     given = debug_of_environment() or debug_of_gaitmap_challenges()
     return given.value if given is not None and given.value is not None else debug is not False

@@ -1,4 +1,4 @@
-"""Holds the config that was set, or asks for the one that can be found."""
+"""Hold the config that was set, or look one up."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _logger = logging.getLogger("gaitmap_results")
 
 @dataclass(frozen=True)
 class SentConfig:
-    """The config of one process, on its way into a worker process."""
+    """The config of one process, as sent to a worker process."""
 
     found: FoundConfig | None
     is_set: bool
@@ -52,7 +52,7 @@ class SentConfig:
 
 @dataclass(frozen=True)
 class _Held:
-    """All that this module remembers; replaced as a whole, so that no thread ever sees half a change."""
+    """The state of this module, replaced as a whole so that no thread ever sees half a change."""
 
     chosen: FoundConfig | None = None
     received: SentConfig | None = None
@@ -74,26 +74,26 @@ def set_config(
     ----------
     config_obj_or_path
         The config, or the path of a config file (JSON, or TOML if its name ends with ``.toml``).
-        If not given, the config is looked up as :func:`get_config` does, and kept.
+        By default, the config is looked up as :func:`get_config` does, and kept.
         If none is found and ``debug`` is given, everything else keeps its default.
     debug
         Whether runs are debug runs.
-        It overrides a ``debug`` key of the config file, and is overridden by the environment variable
-        ``GAITMAP_RESULTS_DEBUG``.
+        It overrides a ``debug`` key of the config file.
+        The environment variable ``GAITMAP_RESULTS_DEBUG`` overrides both.
     _config_type
         A dataclass that inherits from ``LocalConfig``, for packages whose config has more values or other defaults.
     _default_config_file
-        The config file that is read if it exists and no other config is found.
+        The config file to read if it exists and no other config is found.
 
     Returns
     -------
     config
-        The config that is set now.
+        The config that is now set.
 
     Raises
     ------
     ConfigError
-        If a config is set already, none is found, or it is wrong. Nothing is changed then.
+        If a config is already set, none is found, or it is wrong. Nothing is changed then.
 
     Warns
     -----
@@ -138,7 +138,7 @@ def get_config() -> LocalConfig:
     Raises
     ------
     ConfigError
-        If there is none (the message lists the places that were searched), or if it is wrong.
+        If there is none (the message lists the searched places), or if it is wrong.
 
     Examples
     --------
@@ -167,7 +167,7 @@ def find_config() -> LocalConfig | None:
 
 
 def reset_config() -> None:
-    """Forget the config that was set, and its ``debug``; then another one can be set.
+    """Forget the config that was set, and its ``debug``, so that another one can be set.
 
     Examples
     --------
@@ -203,7 +203,7 @@ def is_debug_run() -> bool | None:
     Raises
     ------
     ConfigError
-        If the value of the environment variable is none of the allowed words, or the config that is found is wrong.
+        If the value of the environment variable is not an allowed word, or the config that is found is wrong.
 
     Examples
     --------
@@ -220,36 +220,36 @@ def is_debug_run() -> bool | None:
 def config_for_workers() -> tuple[SentConfig | None, Callable[[SentConfig | None], None]]:
     """Return the config of this process, and the function that a worker process calls with it.
 
-    This is a callback as ``tpcp.parallel.register_global_parallel_callback`` expects it.
-    Where the config is wrong, nothing is sent, and a worker that needs a config meets the same mistake.
+    It is a callback for ``tpcp.parallel.register_global_parallel_callback``.
+    A wrong config is not sent, and a worker that needs it raises the same error.
     """
     held = _held
     try:
         sent = SentConfig(_view(held).found, held.chosen is not None, _debug(held))
-    except Exception:  # the user's computation goes before the config
+    except Exception:  # an error in the config must not stop the user's computation
         _logger.info("The config is not sent to worker processes, since it is wrong.", exc_info=True)
         return None, _receive
     return sent, _receive
 
 
 def is_worker_process() -> bool:
-    """Say whether another Python process has started this one to work for it."""
+    """Return whether another Python process has started this one as a worker."""
     import multiprocessing
 
-    # A process that is being spawned to run one function loads that before it knows its parent.
+    # A spawned process loads its function before it knows its parent.
     is_being_spawned = getattr(multiprocessing.current_process(), "_inheriting", False)
     return is_being_spawned or multiprocessing.parent_process() is not None
 
 
 def adopt_config(sent: SentConfig | None) -> None:
-    """Take over the config of another process."""
+    """Use the config of another process."""
     global _held  # noqa: PLW0603
     _held = _Held(sent.found if sent is not None and sent.is_set else None, sent)
 
 
 def _receive(sent: SentConfig | None) -> None:
-    """Take over the config of the process that sent a task; called once for every task."""
-    # Some versions of tpcp call this also where a task runs in the process it came from, which may have moved on.
+    """Use the config of the process that sent a task; called once for every task."""
+    # Some versions of tpcp also call this in the sending process itself, whose config may have changed.
     if is_worker_process():
         adopt_config(sent if isinstance(sent, SentConfig) else None)
 
@@ -267,7 +267,7 @@ def _choose(
     default_file: str | Path | None,
 ) -> FoundConfig:
     if isinstance(config_obj_or_path, LocalConfig):
-        # Not `!=`, since data sets may be an object that compares in a way of its own.
+        # Not `!=`, because data sets may be an object with its own comparison.
         given = {
             item.name for item in fields(LocalConfig) if getattr(config_obj_or_path, item.name) is not item.default
         }
@@ -287,7 +287,7 @@ def _choose(
         return _of_kind(lookup.found, kind)
     if default_file is not None and Path(default_file).exists():
         return _read(Path(default_file), kind)
-    # Somebody who only says debug=... needs no config file: runs may be stored by giving their path.
+    # With debug=... alone no config file is needed: runs may be stored by giving their path.
     if anything_else_given:
         return FoundConfig(kind())
     raise ConfigError(nothing_found(lookup))
@@ -299,7 +299,7 @@ def _read(path: Path, kind: type[LocalConfig]) -> FoundConfig:
 
 
 def _of_kind(found: FoundConfig, kind: type[LocalConfig]) -> FoundConfig:
-    """Return a config as one of another class, whose defaults count where nothing is given."""
+    """Convert a config to another class, whose defaults apply where nothing is given."""
     if type(found.config) is kind:
         return found
     config = kind()
@@ -309,12 +309,12 @@ def _of_kind(found: FoundConfig, kind: type[LocalConfig]) -> FoundConfig:
 
 
 def find_lookup() -> Lookup:
-    """Return the config that counts here and now, or the places where none was found."""
+    """Return the current config, or the places where none was found."""
     return _view(_held)
 
 
 def find_debug() -> ConfigValue:
-    """Return the debug setting that counts here and now, with where it comes from."""
+    """Return the current debug setting with its source."""
     return _debug(_held)
 
 

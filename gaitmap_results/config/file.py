@@ -1,14 +1,14 @@
-"""Reads a config file.
+"""Read a config file.
 
-A config file is JSON, or TOML where its name ends with ``.toml``.
-Three ways to arrange it are understood:
+A config file is JSON, or TOML if its name ends with ``.toml``.
+Its keys can be in three places:
 
-- the keys at the top: ``{"results_dir": "results", "datasets": {...}}``;
-- in a section of their own: ``{"gaitmap_results": {...}, "datasets": {...}}``; in a ``pyproject.toml`` this section is
+- at the top: ``{"results_dir": "results", "datasets": {...}}``;
+- in a section: ``{"gaitmap_results": {...}, "datasets": {...}}``; in a ``pyproject.toml`` this section is
   ``[tool.gaitmap_results]``;
-- as gaitmap_challenges has it: ``{"gaitmap_challenges": {...}, "datasets": {...}}``.
+- as in gaitmap_challenges: ``{"gaitmap_challenges": {...}, "datasets": {...}}``.
 
-A key whose value is ``null`` counts as not given.
+A key with the value ``null`` counts as missing.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ _NO_TOML = (
 
 @dataclass(frozen=True)
 class ConfigFile:
-    """What a config file says.
+    """The content of a config file.
 
     Attributes
     ----------
     path
         The file.
     values
-        The values given for the fields of ``LocalConfig``, checked, with absolute paths.
+        The validated values for the fields of ``LocalConfig``, with absolute paths.
     debug
-        The ``debug`` key, ``None`` where it is not given.
+        The ``debug`` key, ``None`` if it is missing.
     """
 
     path: Path
@@ -71,12 +71,12 @@ def read_config_file(path: Path, more_keys: Iterable[str] = ()) -> ConfigFile:
     path
         The file; relative paths in it start from its folder.
     more_keys
-        Keys of a larger config; their values are taken as they are.
+        Keys of a larger config, whose values are not checked.
 
     Raises
     ------
     ConfigError
-        If there is no such file, it is neither JSON nor TOML, a key is not known or a value is wrong.
+        If there is no such file, it is neither JSON nor TOML, a key is unknown or a value is wrong.
     """
     path = path.absolute()
     try:
@@ -106,13 +106,13 @@ def read_pyproject(path: Path) -> ConfigFile | None:
     Returns
     -------
     config_file
-        What the table says, ``None`` if there is no such table.
-        A file that is broken is somebody else's concern unless it mentions the table.
+        The content of the table, ``None`` if there is no such table.
+        A broken file is ignored unless it mentions the table.
 
     Raises
     ------
     ConfigError
-        If the table cannot be read, a key is not known or a value is wrong.
+        If the table cannot be read, a key is unknown or a value is wrong.
     OSError
         If the file cannot be opened.
     """
@@ -134,7 +134,7 @@ def read_pyproject(path: Path) -> ConfigFile | None:
 
 def _decoded(raw: bytes, path: Path) -> str:
     try:
-        return raw.decode("utf-8-sig")  # editors of Windows put a byte order mark in front
+        return raw.decode("utf-8-sig")  # editors on Windows add a byte order mark
     except UnicodeDecodeError as error:
         raise ConfigError(f"The config file {path} is not UTF-8 text. Save it again as UTF-8.") from error
 
@@ -159,7 +159,7 @@ def _parsed_json(text: str, path: Path) -> dict[str, Any]:
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object, unless a key stands in it twice: Python would silently take the last value."""
+    """Return a JSON object, or refuse a repeated key; Python would silently take the last value."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
@@ -185,7 +185,7 @@ def _toml_reader() -> Any:
 
 
 def _section(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return the part of the file that is ours, with the data sets in it, wherever they stand."""
+    """Return our part of the file, with the data sets in it, wherever they are."""
     tool = content.get("tool")
     if isinstance(tool, dict) and "gaitmap_results" in tool:
         return _table(tool["gaitmap_results"], "[tool.gaitmap_results]", path)
@@ -195,7 +195,7 @@ def _section(content: dict[str, Any], path: Path) -> dict[str, Any]:
     if name is None:
         return content
     section = dict(_table(content[name], f"{name!r}", path))
-    # The file of gaitmap_challenges belongs to that program: what else is in it is none of our business.
+    # A file of gaitmap_challenges belongs to that package, so its other keys are allowed.
     known = ("gaitmap_results", "gaitmap_challenges", "datasets")
     if name == "gaitmap_results" and (unknown := [key for key in content if key not in known]):
         inside = f" Move it into {name!r}." if unknown[0] in _KEYS else ""

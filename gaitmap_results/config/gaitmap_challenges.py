@@ -1,7 +1,7 @@
-"""Read the config that gaitmap_challenges uses, as it reads it itself.
+"""Read the config of gaitmap_challenges, as that package reads it itself.
 
-It counts where no config of ours is set or found, so that a program may record with this package before its config has
-moved.
+It is used if no config of ours is set or found, so that a program can record with this package before its config
+moves.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FOLDERS = ("tmp_dir", "cache_dir", "results_dir")
 
 
 def find_config_of_gaitmap_challenges() -> FoundConfig | None:
-    """Return the config that was set in gaitmap_challenges, else the file that its variable names, else ``None``.
+    """Return the config that was set in gaitmap_challenges, else the file in its variable, else ``None``.
 
     Raises
     ------
@@ -52,12 +52,12 @@ def find_config_of_gaitmap_challenges() -> FoundConfig | None:
 
 
 def debug_of_gaitmap_challenges() -> ConfigValue | None:
-    """Return what gaitmap_challenges says about debug runs, ``None`` if it says nothing."""
+    """Return the debug setting of gaitmap_challenges, ``None`` if it has none."""
     module = _module_with_config()
     if module is not None:
         return ConfigValue("debug", module.is_debug_run(), _SOURCE, _SET_THERE)
     word = os.environ.get(_DEBUG_VARIABLE)
-    # There every other word means an official run; `True` is what Python's str makes of it.
+    # In gaitmap_challenges every other word stands for an official run; `True` is Python's str of it.
     return None if word is None else ConfigValue("debug", word.lower() in ("true", "1"), _SOURCE, _DEBUG_VARIABLE)
 
 
@@ -67,7 +67,7 @@ def _module_with_config() -> Any:
 
 
 def _found(values: dict[str, Any], where: str, found_by: str) -> FoundConfig:
-    # Not through the constructor: gaitmap_challenges knows no `~`, and keeps a variable that is not set as it is.
+    # Not through the constructor: gaitmap_challenges does not expand `~`, and keeps an unset variable as it is.
     config = LocalConfig()
     given = {name: value for name, value in values.items() if value is not None and hasattr(config, name)}
     for name, value in given.items():

@@ -1,6 +1,6 @@
-"""Describes a config.
+"""Define a config.
 
-:class:`LocalConfig` is what users see of it, :class:`FoundConfig` adds where each value comes from.
+Users see :class:`LocalConfig`; :class:`FoundConfig` adds the source of each value.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _CHECKS: dict[str, Callable[..., Any]] = {
 
 @dataclass(frozen=True)
 class LocalConfig:
-    """What is particular to this computer.
+    """The settings of this computer.
 
     In the folders ``~`` and environment variables (``$NAME``, ``${NAME}``, ``%NAME%``) are replaced, and a
-    relative path starts from the working directory at this moment.
+    relative path starts from the current working directory.
 
     Parameters
     ----------
@@ -54,14 +54,14 @@ class LocalConfig:
     datasets
         Where the data sets are: a mapping of names to folders, or the ``DatasetsConfig`` of gaitmap_datasets.
     git_dirty_ignore
-        Files, folders and patterns whose changes do not count, where a run does not say so itself.
+        The default for files, folders and patterns whose changes do not count.
         They need not exist.
     stored_filenames_relative_to
-        The folder that stored paths are relative to, where a run does not say so itself.
+        The default for the folder that stored paths are relative to.
     handle_signals
-        Names of signals that end a block in order, where a block does not say so itself.
+        The default for the names of signals that end a block in order.
     sample_resources_s
-        Seconds between two looks at the processes of a run, where a block does not say so itself.
+        The default for the seconds between two samples of a run's processes.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class LocalConfig:
     cache_dir: Path | None = None
     tmp_dir: Path | None = None
     n_jobs: int = 1
-    # A dictionary has no hash; without this a config with data sets would have none either.
+    # A dictionary is not hashable, and a config with data sets would not be either.
     datasets: Any = field(default=None, hash=False)
     git_dirty_ignore: Sequence[str | Path] = ()
     stored_filenames_relative_to: Path | None = None
@@ -93,11 +93,11 @@ class LocalConfig:
                 object.__setattr__(self, name, check(value, where=f"{name!r} given to LocalConfig"))
 
     def to_json_dict(self) -> dict[str, Any]:
-        """Return the config as it is stored in ``metadata.json``: a new dictionary that JSON can hold, paths as text.
+        """Return the config as stored in ``metadata.json``: a new dictionary for JSON, with paths as text.
 
-        A config file with this content means the same config again, if ``datasets`` is a mapping.
+        If ``datasets`` is a mapping, a config file with this content gives the same config.
         """
-        # The order of gaitmap_challenges, so that its records and ours can be laid side by side.
+        # The order of gaitmap_challenges, so that its records and ours can be compared side by side.
         first = ("tmp_dir", "cache_dir", "results_dir", "n_jobs", "datasets")
         names = (*first, *(each.name for each in fields(self) if each.name not in first))
         return {name: _as_json(getattr(self, name)) for name in names}
@@ -105,7 +105,7 @@ class LocalConfig:
 
 @dataclass(frozen=True)
 class ConfigValue:
-    """One value of the config, with where it comes from.
+    """One value of the config, with its source.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class ConfigValue:
 
 @dataclass(frozen=True)
 class FoundConfig:
-    """A config, with where its values come from."""
+    """A config, with the source of its values."""
 
     config: LocalConfig
     source: str = "default"
@@ -141,7 +141,7 @@ class FoundConfig:
     debug: ConfigValue = ConfigValue("debug", None)
 
     def explained(self, name: str) -> ConfigValue:
-        """Return the value of one field, with where it comes from."""
+        """Return the value of one field, with its source."""
         value = getattr(self.config, name)
         if name not in self.given:
             return ConfigValue(name, value)

@@ -1,4 +1,4 @@
-"""Looks for a config where nobody has set one.
+"""Look for a config if none was set.
 
 The places are the file named by the environment variable ``GAITMAP_RESULTS_CONFIG``, then the table
 ``[tool.gaitmap_results]`` in a ``pyproject.toml`` of the working directory or the nearest folder above it, then
@@ -45,12 +45,12 @@ class Lookup:
 
 
 def look_up() -> Lookup:
-    """Look at each place in turn, and return the first config, or the places.
+    """Search each place in turn, and return the first config, or the places.
 
     Raises
     ------
     ConfigError
-        If the first config there is is wrong; a later one must not stand in for it.
+        If the first config that exists is wrong; a later one must not replace it.
     """
     named = os.environ.get(CONFIG_VARIABLE)
     if named is not None:
@@ -66,7 +66,7 @@ def look_up() -> Lookup:
 
 
 def _search_pyproject() -> tuple[FoundConfig | None, list[str]]:
-    """Return the config in the nearest ``pyproject.toml`` that has one, or where there was none."""
+    """Return the config in the nearest ``pyproject.toml`` that has one, or the searched places."""
     try:
         folder = Path.cwd()
     except OSError:
@@ -78,7 +78,7 @@ def _search_pyproject() -> tuple[FoundConfig | None, list[str]]:
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
-            # Folders far above the user's own may well be closed to them.
+            # Users often lack permission for folders far above their own.
             places.append(f"{candidate}: cannot be read ({error.strerror or error})")
             continue
         if file is not None:
@@ -88,7 +88,7 @@ def _search_pyproject() -> tuple[FoundConfig | None, list[str]]:
 
 
 def nothing_found(lookup: Lookup) -> str:
-    """Return the message for where a config is needed and none was found."""
+    """Return the message for a missing config."""
     places = "".join(f"\n- {place}" for place in lookup.places)
     return f"There is no config. {_WAYS_TO_CONFIGURE} Places that were searched:\n- set_config: not called{places}"
 
@@ -99,7 +99,7 @@ def from_file(file: ConfigFile, source: str, found_by: str) -> FoundConfig:
     Parameters
     ----------
     file
-        What the file says.
+        The content of the file.
     source
         ``"file"`` or ``"pyproject"``.
     found_by
@@ -117,12 +117,12 @@ def from_file(file: ConfigFile, source: str, found_by: str) -> FoundConfig:
 
 
 def debug_of_environment() -> ConfigValue | None:
-    """Return what ``GAITMAP_RESULTS_DEBUG`` says, ``None`` if it is not set.
+    """Return the value of ``GAITMAP_RESULTS_DEBUG``, ``None`` if it is not set.
 
     Raises
     ------
     ConfigError
-        If its value is none of the allowed words.
+        If its value is not an allowed word.
     """
     word = os.environ.get(DEBUG_VARIABLE)
     if word is None:

@@ -1,4 +1,4 @@
-"""Writes a config file to be filled in."""
+"""Write a template of a config file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def create_config_template(path: str | Path, _config_type: type[LocalConfig] = L
     Raises
     ------
     ConfigError
-        If the file exists already, or cannot be written.
+        If the file already exists, or cannot be written.
 
     Examples
     --------

@@ -1,8 +1,7 @@
-"""Checks single values of the config.
+"""Validate single values of the config.
 
-Every function takes a value as somebody wrote it, and ``where`` it was written, and returns it in the type that the
-rest of the package works with.
-A value that makes no sense is refused with a :class:`~gaitmap_results.exceptions.ConfigError` that repeats ``where``.
+Every function takes a raw value, and ``where`` it was written, and returns it in the type that the package uses.
+An invalid value raises a :class:`~gaitmap_results.exceptions.ConfigError` that repeats ``where``.
 """
 
 from __future__ import annotations
@@ -35,12 +34,12 @@ _ALLOWED_WORDS = "true, 1, yes, on (a debug run) or false, 0, no, off (not a deb
 # Enough characters of a value to recognise it in a message.
 _SHOWN = 100
 
-# A `$` that no name follows stays as it is: shared folders of Windows are called `\\server\c$`.
+# A `$` without a name stays: shared folders on Windows have names like `\\server\c$`.
 _VARIABLE = re.compile(r"\$([A-Za-z_]\w*)|\$\{([^}]*)(\}?)|%([A-Za-z_][\w()]*)%", re.ASCII)
 
 
 def check_boolean(value: object, *, where: str) -> bool:
-    """Return a truth value that is one, or is spelled as one.
+    """Return a boolean or the value of a word for one.
 
     Parameters
     ----------
@@ -52,7 +51,7 @@ def check_boolean(value: object, *, where: str) -> bool:
     Raises
     ------
     ConfigError
-        For everything else: ``maybe`` must not silently become an official run, nor a debug run.
+        For everything else: ``maybe`` must silently become neither an official run nor a debug run.
     """
     if isinstance(value, bool):
         return value
@@ -71,17 +70,17 @@ def check_number_of_jobs(value: object, *, where: str, text_allowed: bool = Fals
     where
         What the value is and where it was written, for the message.
     text_allowed
-        Whether a number in quotes counts, as config files of gaitmap_challenges may have it.
+        Whether to accept a number in quotes, as in config files of gaitmap_challenges.
 
     Raises
     ------
     ConfigError
-        If it is none.
+        If it is not such a number.
     """
     number = value
     if text_allowed and isinstance(value, str) and re.fullmatch(r"\s*[+-]?[0-9]{1,9}\s*", value):
         number = int(value)
-    # In Python True is also the number 1, which nobody who writes `n_jobs: true` means.
+    # In Python True equals 1, but `n_jobs: true` is a mistake.
     if not isinstance(number, bool):
         try:
             jobs = operator.index(number)  # type: ignore[arg-type]  # the except clause handles what is not a number
@@ -96,9 +95,9 @@ def check_number_of_jobs(value: object, *, where: str, text_allowed: bool = Fals
 
 
 def check_folder(value: object, *, where: str, base: Path | None = None) -> Path:
-    """Return the absolute path of a folder, with ``~`` and environment variables put in.
+    """Return the absolute path of a folder, with ``~`` and environment variables replaced.
 
-    The folder need not exist, and ``..`` is kept, since leaving it out changes the meaning where links are involved.
+    The folder need not exist. ``..`` is kept, because removing it would change the meaning if links are involved.
 
     Parameters
     ----------
@@ -107,7 +106,7 @@ def check_folder(value: object, *, where: str, base: Path | None = None) -> Path
     where
         What the value is and where it was written, for the message.
     base
-        The folder that a relative path starts from; the working directory if not given.
+        The folder that a relative path starts from; by default the working directory.
 
     Raises
     ------
@@ -151,12 +150,12 @@ def check_seconds(value: object, *, where: str) -> float | None:
 
 
 def check_signal_names(value: object, *, where: str) -> tuple[str, ...]:
-    """Return names of signals that a program can handle.
+    """Return the names of signals that a program can handle.
 
     Raises
     ------
     ConfigError
-        If it is not a list, or names something else.
+        If it is not a list, or holds anything else.
     """
     for name in (names := _texts(value, where, 'such as ["SIGTERM"]')):
         if name not in signal.Signals.__members__ or name in ("SIGKILL", "SIGSTOP"):
@@ -195,12 +194,12 @@ def check_datasets(value: object, *, where: str, base: Path | None = None) -> An
     Parameters
     ----------
     value
-        ``None``, a mapping of data set names to folders (or ``None`` where a data set is not available), or an object
-        that holds them as its fields, such as the ``DatasetsConfig`` of gaitmap_datasets.
+        ``None``, a mapping of data set names to folders (or ``None`` for an unavailable data set), or an object
+        with the folders as its fields, such as the ``DatasetsConfig`` of gaitmap_datasets.
     where
         What the value is and where it was written, for the message.
     base
-        The folder that relative paths start from; the working directory if not given.
+        The folder that relative paths start from; by default the working directory.
 
     Returns
     -------
@@ -235,7 +234,7 @@ def _variable(match: re.Match[str], text: str, where: str) -> str:
             f"{where} is {_shown(text)}, with a '${{' that is not followed by a name and a '}}'. Add them."
         )
     name = plain or braced or percent
-    # An empty variable would turn `$SCRATCH/results` into `/results`: as wrong as a missing one.
+    # An empty variable would turn `$SCRATCH/results` into `/results`, which is as wrong as a missing one.
     if not (found := os.environ.get(name)):
         raise ConfigError(
             f"{where} is {_shown(text)}, but the environment variable {name} is not set or empty. "

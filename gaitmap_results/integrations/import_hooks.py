@@ -1,4 +1,4 @@
-"""Hook into imports: prepare packages of others, and note what each source file was when it was imported."""
+"""Install import hooks that prepare other packages and record the state of each imported source file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["install"]
 
 
 def install() -> None:
-    """Install all hooks; nothing else happens when this package is imported."""
+    """Install all hooks; importing this package does nothing else."""
     watch_imports()
     when_imported("gaitmap_challenges.challenge_base", _observe_gaitmap_challenges)
     when_imported("tpcp.parallel", _tpcp.register)

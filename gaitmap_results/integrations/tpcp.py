@@ -1,4 +1,4 @@
-"""Carries the config into tpcp's parallel workers."""
+"""Send the config to tpcp's parallel workers."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _registered_with: Any = None
 
 
 def register(module: ModuleType | None = None) -> None:
-    """Have tpcp's ``delayed`` hand the config to each task.
+    """Make tpcp's ``delayed`` send the config with each task.
 
-    It does nothing while tpcp's parallel module is not imported, nothing when called again, and never raises, since it
-    runs while the user imports tpcp.
+    It does nothing before tpcp's parallel module is imported, or on a second call.
+    It never raises, because it runs while the user imports tpcp.
 
     Parameters
     ----------
     module
-        ``tpcp.parallel``, as an import hook passes it; if not given, the imported one.
+        ``tpcp.parallel``, as an import hook passes it; by default the imported one.
     """
     global _registered_with  # noqa: PLW0603
     try:
@@ -33,10 +33,10 @@ def register(module: ModuleType | None = None) -> None:
         if tpcp_parallel is None:
             return
         register_callback = tpcp_parallel.register_global_parallel_callback
-        # The function, not the module: reloading the module forgets the callback, and makes a new function.
+        # The function, not the module: reloading the module drops the callback, and makes a new function.
         if register_callback is _registered_with:
             return
-        # tpcp 1 and the first versions of tpcp 2 know no names.
+        # tpcp 1 and the first versions of tpcp 2 do not accept a name.
         named = "name" in inspect.signature(register_callback).parameters
         register_callback(config_for_workers, **({"name": "gaitmap_results"} if named else {}))
         _registered_with = register_callback

@@ -1,4 +1,4 @@
-"""Takes recorded functions into worker processes as what they are, and the config with them."""
+"""Send recorded functions to worker processes without losing the recording, and the config with them."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ __all__ = ["CLOUDPICKLES", "prepare_cloudpickle", "prepare_pickle"]
 
 _logger = logging.getLogger("gaitmap_results")
 
-#: The modules in which cloudpickle and its copies inside of other packages have their pickler, today's and earlier
-#: ones; joblib, dask, Ray and Spark send functions with it.
+#: The modules with the pickler of cloudpickle and of its copies in other packages, in current and older versions.
+#: joblib, dask, Ray and Spark send functions with it.
 CLOUDPICKLES = tuple(
     f"{package}.{module}"
     for package in ("cloudpickle", "joblib.externals.cloudpickle", "ray.cloudpickle", "pyspark.cloudpickle")
@@ -34,15 +34,15 @@ _Reduced = str | tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 def prepare_pickle() -> None:
-    """Let the pickle of a recorded function hold the config, whichever pool, executor or cluster makes it."""
+    """Make the pickle of a recorded function hold the config, whichever pool, executor or cluster makes it."""
     pickle_with(_reduce)
 
 
 def prepare_cloudpickle(module: Any) -> None:
-    """Let cloudpickle send a recorded function whole.
+    """Make cloudpickle send a recorded function whole.
 
-    It sends functions of scripts and notebooks by their content, takes a wrapped one for the function inside, and loses
-    the wrapper: the function would run in the worker, and nothing would be recorded or said.
+    It sends functions of scripts and notebooks by their content, and takes a wrapped one for the function inside.
+    Without the wrapper, the function would run in the worker, silently and without a record.
 
     Parameters
     ----------
@@ -51,12 +51,12 @@ def prepare_cloudpickle(module: Any) -> None:
     """
     pickler = getattr(module, "CloudPickler", None)
     if pickler is None:
-        return  # earlier versions have it in the other module
+        return  # older versions define it in the other module
     needed = [(pickler, name) for name in ("_function_reduce", "_dispatch_table")]
     needed += [(module, name) for name in ("_should_pickle_by_reference", "dumps")]
     missing = [name for owner, name in needed if not hasattr(owner, name)]
     if missing:
-        # Before anything is changed: half of it would break the user's pickles.
+        # Checked before any change: half of the changes would break the user's pickles.
         _logger.warning(
             "gaitmap_results does not know this version of %s, which has no %s. Recorded functions of scripts and "
             "notebooks that are sent to worker processes with it run there, but they are NOT recorded. Put them into a "
@@ -79,12 +79,12 @@ def _reduce(item: Any) -> _Reduced:
 
     if isinstance(item, BoundWrapped):
         return _reduce_bound(item, pickle.dumps)
-    # pickle says better than we could why a function of this name cannot be found.
+    # pickle itself explains best why it cannot find a function of this name.
     return _by_name(item, pickle.dumps) if _is_importable(item) else str(item.__qualname__)
 
 
 def _reduce_bound(item: Any, dumps: Callable[[Any], bytes]) -> _Reduced:
-    lookup, (owner, name) = item.__reduce__()  # not __reduce_ex__, which may have led here
+    lookup, (owner, name) = item.__reduce__()  # not __reduce_ex__, which may have called this
     return _restore_bound, (lookup, owner, name, _tell(dumps))
 
 
@@ -115,7 +115,7 @@ def _find(module: str, qualified_name: str) -> Any:
 
 
 def _tell(dumps: Callable[[Any], bytes]) -> bytes | None:
-    """Return the config, pickled on its own: if that fails, it must not keep the user's function from being sent."""
+    """Return the config, pickled separately, so that an error in it does not keep the function from being sent."""
     config = config_for_workers()[0]
     try:
         return None if config is None else dumps(config)
@@ -125,7 +125,7 @@ def _tell(dumps: Callable[[Any], bytes]) -> bytes | None:
 
 
 def _listen(told: bytes | None) -> None:
-    # A file with a pickled function changes nothing for the program that opens it.
+    # Loading a pickled function from a file must not change the config of the program.
     if told is None or not is_worker_process():
         return
     import pickle
@@ -137,7 +137,7 @@ def _listen(told: bytes | None) -> None:
 
 
 def _restore_by_name(module: str, qualified_name: str, told: bytes | None) -> Any:
-    # First the import: the user's module may set a config itself.
+    # Import first: the user's module may set a config itself.
     found = _find(module, qualified_name)
     _listen(told)
     return found
@@ -147,7 +147,7 @@ def _restore_by_value(kind: type, function: Any, wrapper: Any, told: bytes | Non
     _listen(told)
     inner = _innermost(function)
     if file is not None and isinstance(getattr(inner, "__code__", None), CodeType):
-        # cloudpickle 3.1.3 and later leave out where a function was written; a record tells it.
+        # cloudpickle 3.1.3 and later drop the file name of the code, which a record contains.
         inner.__code__ = inner.__code__.replace(co_filename=file)
     return kind(function, wrapper)
 

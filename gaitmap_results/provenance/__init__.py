@@ -1,3 +1,3 @@
-"""Find out where a run comes from, one file a fact."""
+"""Determine where a run comes from, one module per fact."""
 
 from __future__ import annotations

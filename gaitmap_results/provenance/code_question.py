@@ -1,4 +1,4 @@
-"""Say what an audit of the loaded code has to know."""
+"""Define the input of an audit of the loaded code."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ __all__ = ["CodeQuestion"]
 
 
 class CodeQuestion(NamedTuple):
-    """What an audit has to know.
+    """The input of an audit of the loaded code.
 
     Attributes
     ----------
     base_dir, commit
-        The repository of the working directory, and the commit that is stored; None if there is none.
+        The repository of the working directory and the commit that is stored; None if there is none.
     ignore
-        The checked entries of ``git_dirty_ignore``.
+        The validated entries of ``git_dirty_ignore``.
     caller, entry
-        Who asked for the record, and the decorated function, if that was one.
+        The code that asked for the record, and the decorated function, if there is one.
     editables
-        The folders of editable packages, by name.
+        The folders of editable installs, by package name.
     """
 
     base_dir: Path | None

@@ -1,4 +1,4 @@
-"""Ask repositories for loaded files, and tell what each repository was there for."""
+"""Look up loaded files in their repositories, and say why each repository was used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["CodeRepository", "FileInRepository", "Repositories", "import_folders
 
 
 class FileInRepository(NamedTuple):
-    """What a repository says about a file: one of the words of ``track_files``."""
+    """What a repository says about a file; ``state`` is one of the states of ``track_files``."""
 
     file: str
     state: str
@@ -28,21 +28,21 @@ class FileInRepository(NamedTuple):
 
 @dataclass(frozen=True)
 class CodeRepository:
-    """A repository beside that of the working directory, from which files were loaded.
+    """A repository, other than that of the working directory, from which files were loaded.
 
     Attributes
     ----------
     role
-        ``caller``: the caller's file is in it; ``editable``: an editable package; ``folder``: a package was installed
-        from it; ``submodule``: of the repository of the working directory; ``path``: a folder on ``sys.path``.
+        ``caller``: it holds the caller's file; ``editable``: an editable install; ``folder``: a package was installed
+        from it; ``submodule``: of the working directory's repository; ``path``: it holds a folder on ``sys.path``.
     base_dir, commit, remote
-        The top folder of its work tree, its commit, and where it comes from.
+        The top folder of its working tree, its commit, and its remote.
     package
         The package, for ``editable`` and ``folder``.
     folder
-        The folder in it that is on ``sys.path``, or that the package is in, relative to ``base_dir``.
+        The folder on ``sys.path``, or that of the package, relative to ``base_dir``.
     place
-        The place of that folder in ``sys.path``, for ``path``.
+        The position of that folder in ``sys.path``, for ``path``.
     """
 
     role: str
@@ -54,7 +54,7 @@ class CodeRepository:
     place: int | None = None
 
     def to_json(self, path: Callable[[str | Path], str | None]) -> dict[str, Any]:
-        """Return what is stored; ``path`` makes a path fit for that."""
+        """Return what is stored; ``path`` converts each path to its stored form."""
         return {
             "role": self.role,
             "path": path(self.base_dir),
@@ -67,7 +67,7 @@ class CodeRepository:
 
 
 class Repositories:
-    """What repositories said about files, asked again only where a file or a repository moved."""
+    """A cache of what repositories say about files; a file or repository that changed is asked again."""
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[tuple[int, int], FileInRepository, object]] = {}
@@ -75,12 +75,12 @@ class Repositories:
     def ask(
         self, files: Mapping[str, tuple[int, int]], base_dir: Path | None, commit: str | None
     ) -> dict[str, FileInRepository]:
-        """Return what the repositories say about files; a file in no repository is not in the answer.
+        """Return what the repositories say about files, without the files that are in no repository.
 
         Parameters
         ----------
         files
-            The files, each with its size and the time of its last change.
+            The size and modification time of each file.
         base_dir, commit
             The repository of the working directory, and the commit that its files are compared with.
         """
@@ -118,10 +118,10 @@ def _each(repository: TrackedFiles) -> Iterator[FileInRepository]:
 
 
 def _head(base_dir: Path) -> object:
-    """Return what changes whenever another commit is checked out or made."""
+    """Return a value that changes with every checkout and commit."""
     git_dir = base_dir / ".git"
     try:
-        if git_dir.is_file():  # of a submodule or a worktree
+        if git_dir.is_file():  # in a submodule or a linked worktree
             git_dir = base_dir / git_dir.read_text(encoding="utf-8").removeprefix("gitdir:").strip()
     except (OSError, ValueError):
         return object()
@@ -144,18 +144,18 @@ def roles(
     editables: Mapping[str, Path],
     base_dir: Path | None,
 ) -> list[CodeRepository]:
-    """Return each repository with what it was there for; one may have been there for several reasons.
+    """Return each repository with its role; one repository may have several.
 
     Parameters
     ----------
     used
-        The loaded files that are identified, each with where it is tracked.
+        The identified files, each with its repository.
     copied
-        Those that are part of a package that was installed from a folder, with its name and the folder.
+        The files of packages that were installed from a folder, each with the package's name and that folder.
     caller
-        Who asked for the record.
+        The code that asked for the record.
     editables
-        The folders of editable packages, by name.
+        The folders of editable installs, by package name.
     base_dir
         The repository of the working directory, which is described elsewhere.
     """
@@ -191,7 +191,7 @@ def _role(
 
 
 def import_folders(files: Iterable[str], base_dir: Path | None) -> list[str]:
-    """Return the folders in a repository, its submodules too, that files were imported through, as in ``sys.path``."""
+    """Return the folders of ``sys.path`` in a repository or its submodules that files were imported from, in order."""
     places = {_imported_through(file) for file in files}
     found = sorted((place, entry) for place, entry in places if place is not None and entry is not None)
     folders = [] if base_dir is None else [_inside(entry, base_dir) for _, entry in found]
@@ -199,8 +199,8 @@ def import_folders(files: Iterable[str], base_dir: Path | None) -> list[str]:
 
 
 def _imported_through(file: str) -> tuple[int | None, str | None]:
-    """Return the innermost folder of ``sys.path`` that a file is in, after its place there."""
-    # A script that is started as ../study/run.py puts a folder with ".." on the path.
+    """Return the innermost folder of ``sys.path`` that holds a file, and its position there."""
+    # A script started as ../study/run.py puts a folder with ".." on the path.
     path = os.path.abspath(file)
     entries = [
         (place, os.path.abspath(entry)) for place, entry in enumerate(sys.path) if path.startswith(_as_folder(entry))

@@ -1,4 +1,4 @@
-"""Collects where a run comes from, each fact on its own, so that one that fails costs only itself."""
+"""Collect where a run comes from, and keep all other facts where one fails."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = [
 
 
 class GitProblem(NamedTuple):
-    """Why git said nothing: a stable name for programs, and what happened and what to do for people."""
+    """Why git gave no answer: a stable code for programs, and a message with the next step for people."""
 
     code: str
     message: str
@@ -47,7 +47,7 @@ class GitProblem(NamedTuple):
 
 @dataclass(frozen=True)
 class GitAnswer:
-    """What git said at one moment, or why it said nothing."""
+    """What git said at one moment, or why it gave no answer."""
 
     state: GitState | None
     problem: GitProblem | None = None
@@ -60,9 +60,9 @@ class GitEnd:
     Attributes
     ----------
     state
-        The state then; ``None`` if git was not asked again.
+        The state at the end; ``None`` if git was not asked again.
     changed
-        Whether the commit or files that count changed during the run; ``None`` is unknown.
+        Whether the commit or relevant files changed during the run; ``None`` if unknown.
     """
 
     state: GitState | None
@@ -75,12 +75,12 @@ class GitEnd:
 
     @property
     def created_paths(self) -> tuple[str, ...]:
-        """The untracked files that the run left behind and that are not code."""
+        """The untracked files that the run created and that are not code."""
         return () if self.state is None or self.state.differences is None else self.state.differences.created
 
 
 class GitOptions(NamedTuple):
-    """What git's answer is judged by: the options of :func:`gaitmap_results.provenance.git.read_git_state`."""
+    """The options of :func:`gaitmap_results.provenance.git.read_git_state` for this run."""
 
     ignore: Sequence[str]
     results_folder: Path
@@ -94,23 +94,23 @@ class Provenance:
     Attributes
     ----------
     moment
-        When it was collected.
+        The time of collection.
     caller
-        Who asked for the record.
+        The code that asked for the record.
     git
         What git said; ``None`` if it was not asked.
     git_options
-        What its answer is judged by; ``None`` if it was not asked.
+        The options for judging git's answer; ``None`` if it was not asked.
     system_info, config, command, orig_argv
         The values of these keys of metadata.json.
     cwd
-        The working directory, without links on the way.
+        The working directory, with symbolic links resolved.
     code_question, code
-        What is asked about the loaded code, and what was known of it at the start; ``None`` if git was not asked.
+        The input and the result of the audit of the loaded code; ``None`` if git was not asked.
     entry
-        The decorated function that is called, if that is what is recorded.
+        The decorated function, if one is recorded.
     errors
-        What could not be determined.
+        The facts that could not be determined.
     """
 
     moment: datetime
@@ -142,23 +142,23 @@ def collect_provenance(
     Parameters
     ----------
     caller
-        Who asked for it.
+        The code that asked for the record.
     use_git
         Whether to ask git.
     git_dirty_ignore
-        The checked entries of this option: changes that do not count.
+        The validated entries of this option: changes to ignore.
     results_folder
-        Where runs are stored, absolute.
+        The absolute path of the folder for runs.
     entry
-        The decorated function that is called, if that is what is recorded.
+        The decorated function, if one is recorded.
     will_be_reread
-        Leave to :class:`PendingEndStatus` what cannot change until then.
+        Leave facts that cannot change until then to :class:`PendingEndStatus`.
     """
     moment = datetime.now(timezone.utc)
     collector = Collector()
     options = collector.collect("git", _git_options, git_dirty_ignore, results_folder, caller) if use_git else None
     with contextlib.ExitStack() as until_read:
-        # git works in processes of its own, hence all else is looked at while it does.
+        # git runs in processes of its own, so everything else is collected meanwhile.
         under_way = collector.collect("git", _start_git, until_read, facts=not will_be_reread) if options else None
         system_info, packages = _system_info(collector)
         found_config = collector.collect("config", _config)
@@ -227,14 +227,14 @@ def _unreadable(error: GitUnreadableError) -> GitAnswer:
 
 
 class PendingEndStatus(contextlib.AbstractContextManager["PendingEndStatus"]):
-    """What git says at the end of a run: asked when this is made, waited for when it is needed.
+    """What git says at the end of a run: asked on creation, awaited on use.
 
     Parameters
     ----------
     provenance
         What was known at the start.
     collector
-        Where it is noted that git says nothing.
+        Keeps the error if git gives no answer.
     """
 
     _WHAT: Final = "git at the end of the run"
@@ -300,7 +300,7 @@ def _system_info(collector: Collector) -> tuple[dict[str, Any], InstalledPackage
 
 
 def start_meter(interval_s: float | None = None, heart: Heart | None = None) -> ResourceMeter:
-    """Start to measure CPU time and memory; with an interval, also in between, with signs of life meanwhile."""
+    """Start to measure CPU time and memory; with an interval, also take samples and give signs of life."""
     from gaitmap_results.provenance.resources import ResourceMeter
 
     return ResourceMeter.start(interval_s=interval_s, heart=heart)

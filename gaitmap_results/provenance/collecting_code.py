@@ -1,4 +1,4 @@
-"""Collect where the code can be fetched that the process has loaded at one moment."""
+"""Collect where to fetch the code that the process has loaded."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["collect_code"]
 def collect_code(
     question: CodeQuestion | None, versions: Mapping[str, str | None] | None, collector: Collector
 ) -> LoadedCode | None:
-    """Return where the code can be fetched that is loaded now.
+    """Return where to fetch the code that is loaded now.
 
     Parameters
     ----------
     question
-        What the audit has to know; with None there is none.
+        The input of the audit; None for no audit.
     versions
-        The packages that are listed, which may not be those that are in use.
+        The listed packages, which may differ from the imported ones.
     collector
-        Where it is noted what could not be told.
+        Keeps what could not be determined.
     """
     for name, used, version in collector.collect("packages", _versions_in_use, versions or {}) or ():
         text = f"This process uses {name} {used}, but version {version} is listed as installed."
@@ -46,7 +46,7 @@ def _audit(question: CodeQuestion) -> LoadedCode:
 
 
 def _unknown(collector: Collector) -> LoadedCode:
-    """Return what an audit that failed leaves: unknown is not identified."""
+    """Return the result of an audit that failed: unknown code counts as unidentified."""
     from gaitmap_results.provenance.loaded_code import LoadedCode, Unidentified
 
     reason = f"where it can be fetched could not be determined: {collector.errors[-1]['error']}"

@@ -1,4 +1,4 @@
-"""Run the collectors of facts one by one, so that one that fails costs only itself."""
+"""Collect facts one by one, and keep all others where one fails."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ _T = TypeVar("_T")
 
 @dataclass
 class Collector:
-    """Runs collectors one by one and keeps what went wrong.
+    """Collects facts one by one and keeps the errors.
 
     Attributes
     ----------
     errors
         One ``{"what", "error"}`` for each fact that could not be determined.
     known
-        What was kept before.
+        The errors kept by an earlier collector.
     """
 
     errors: list[dict[str, str]] = field(default_factory=list)
     known: tuple[dict[str, str], ...] = ()
 
     def collect(self, what: str, function: Callable[..., _T], *arguments: Any, **options: Any) -> _T | None:
-        """Return what ``function`` returns, or ``None`` and a note if it raises.
+        """Return what ``function`` returns, or ``None`` after keeping the error if it raises.
 
         Raises
         ------
         InvalidOptionError
-            If what the user asked for makes no sense; that is not a missing fact.
+            If an option of the user's is invalid; that is not a missing fact.
         """
         try:
             return function(*arguments, **options)
@@ -50,6 +50,6 @@ class Collector:
         self.errors.append({"what": what, "error": safe_text(error)})
 
     def note_once(self, what: str, error: str) -> None:
-        """Keep a fact that may be found at the start and at the end."""
+        """Keep an error that may occur at both the start and the end, once."""
         if {"what": what, "error": safe_text(error)} not in (*self.known, *self.errors):
             self.note(what, error)

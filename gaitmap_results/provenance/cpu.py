@@ -1,4 +1,4 @@
-"""Describes the processor."""
+"""Describe the processor under the key names of py-cpuinfo."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 
 __all__ = ["cpu_info", "from_cpuinfo", "from_identifier", "from_sysctl", "normalised_architecture"]
 
-# The names that py-cpuinfo gives to architectures: the records of gaitmap_challenges 0.1.0 hold them.
+# py-cpuinfo's names of architectures, as in the records of gaitmap_challenges 0.1.0.
 _ARCHITECTURES = (
     (r"i[3-6]86|x86|i86pc|x86_32", "X86_32"),
     (r"x64|x86_64|amd64", "X86_64"),
@@ -44,8 +44,8 @@ def cpu_info() -> dict[str, Any]:
     info
         ``brand_raw``, ``arch``, ``bits``, ``count`` (logical processors of the machine, whether or not this process
         may use them), ``arch_string_raw``, ``vendor_id_raw``, ``family``, ``model`` and ``stepping``.
-        What is unknown is None.
-        Sizes of caches, in bytes, are there where the system tells them.
+        Unknown values are None.
+        Cache sizes in bytes are included where the system reports them.
 
     Examples
     --------
@@ -73,7 +73,7 @@ def cpu_info() -> dict[str, Any]:
 
 
 def normalised_architecture(machine: str) -> str | None:
-    """Return py-cpuinfo's name of an architecture, or None for one that it does not know."""
+    """Return py-cpuinfo's name of an architecture, or None if it has none."""
     for pattern, name in _ARCHITECTURES:
         if re.fullmatch(pattern, machine, re.IGNORECASE):
             return name
@@ -82,7 +82,7 @@ def normalised_architecture(machine: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _of_this_system() -> dict[str, Any]:
-    # The processor of a running program stays what it is.
+    # Cached: the processor of a running program does not change.
     readers = {"linux": _of_linux, "darwin": _of_macos, "win32": _of_windows}
     return readers.get(sys.platform, _of_other_systems)()
 
@@ -94,14 +94,14 @@ def _of_other_systems() -> dict[str, Any]:
 def _of_linux() -> dict[str, Any]:
     lines: list[str] = []
     with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as file:
-        # One processor is enough: the file has a block for each, and a cluster node has hundreds.
+        # One block is enough: the file has one per processor, and a cluster node has hundreds.
         for line in file:
             if not line.strip() and lines:
                 break
             lines.append(line)
     info = from_cpuinfo("".join(lines))
     if info["brand_raw"] is None:
-        with contextlib.suppress(OSError):  # small ARM computers tell their name here only
+        with contextlib.suppress(OSError):  # the only place where small ARM computers give their name
             info["brand_raw"] = Path("/proc/device-tree/model").read_text(errors="replace").strip("\0 \n") or None
     return info | _linux_caches(Path("/sys/devices/system/cpu/cpu0/cache"))
 
@@ -114,7 +114,7 @@ def from_cpuinfo(content: str) -> dict[str, Any]:
         values[key.strip().lower()] = value.strip()
     brand = values.get("model name") or values.get("cpu model") or values.get("cpu") or values.get("hardware")
     if not brand and "cpu part" in values:
-        # ARM servers have no name there, but these two numbers say which core it is.
+        # ARM servers give no name, but these two numbers identify the core.
         brand = f"ARM implementer {values.get('cpu implementer', '?')} part {values['cpu part']}"
     return {
         "brand_raw": brand or None,
@@ -139,7 +139,7 @@ def _linux_caches(folder: Path) -> dict[str, int]:
 
 
 def _of_macos() -> dict[str, Any]:
-    # Without -n, names that this machine does not have are left out instead of shifting the others.
+    # With -n, a name that this machine lacks would shift the values of the others.
     names = ["machdep.cpu", "hw.l2cachesize", "hw.l3cachesize"]
     answer = subprocess.run(["/usr/sbin/sysctl", *names], capture_output=True, timeout=5, check=False)
     return from_sysctl(answer.stdout.decode("utf-8", "replace"))
@@ -170,7 +170,7 @@ def _of_windows() -> dict[str, Any]:
 
 
 def from_identifier(identifier: str) -> dict[str, Any]:
-    """Read Windows' description of a processor, ``Intel64 Family 6 Model 142 Stepping 10, GenuineIntel``."""
+    """Read Windows' description of a processor, such as ``Intel64 Family 6 Model 142 Stepping 10, GenuineIntel``."""
     numbers = dict(re.findall(r"(Family|Model|Stepping) (\d+)", identifier))
     return {
         "vendor_id_raw": identifier.partition(", ")[2] or None,

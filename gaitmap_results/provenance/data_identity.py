@@ -1,4 +1,4 @@
-"""Identify the data that a challenge ran on: its index, and the content of its files."""
+"""Identify the data of a challenge by its index and the content of its files."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ _MAX_CACHE_BYTES: Final = 64_000_000
 
 
 def identify_data(challenge: Any, dataset: Any, collector: Collector) -> dict[str, Any] | None:
-    """Return the key ``data`` of metadata.json; ``None`` if the challenge has neither a data set nor data files.
+    """Return the key ``data`` of metadata.json; ``None`` if the challenge has neither a dataset nor data files.
 
     Parameters
     ----------
     challenge
-        The challenge; its method ``data_files`` is called if there is one.
+        The challenge; its method ``data_files`` is called if it has one.
     dataset
-        Its data set.
+        Its dataset.
     collector
-        Where it is noted what could not be determined.
+        Keeps what could not be determined.
     """
     given = getattr(type(challenge), "data_files", None)
     files = collector.collect("data files", lambda: describe_files(challenge.data_files())) if callable(given) else None
@@ -50,7 +50,7 @@ def identify_data(challenge: Any, dataset: Any, collector: Collector) -> dict[st
 
 
 def _index(dataset: Any) -> tuple[int | None, str | None]:
-    """Return how many data points there are, and the SHA-256 hash of the index as CSV."""
+    """Return the number of data points, and the SHA-256 hash of the index as CSV."""
     n_points = describe_dataset(dataset)["n_data_points"]
     table: Any = dataset if hasattr(dataset, "itertuples") else getattr(dataset, "index", None)
     if not hasattr(table, "itertuples") or not hasattr(table, "columns"):
@@ -63,16 +63,16 @@ def _index(dataset: Any) -> tuple[int | None, str | None]:
 
 
 def describe_files(given: str | Path | Iterable[str | Path]) -> dict[str, Any]:
-    """Return how many files there are, their size in bytes, and one SHA-256 hash of their names and contents.
+    """Return the number of files, their size in bytes, and one SHA-256 hash of their names and contents.
 
-    The hash is that of the lines which ``sha256sum`` writes, sorted by name.
-    Names are relative to the folder that all files have in common.
-    A file whose path, size and time are those of an earlier look is not read again.
+    The hash is that of the output of ``sha256sum``, sorted by name.
+    Names are relative to the common folder of all files.
+    A file is read again only if its path, size or modification time changed.
 
     Parameters
     ----------
     given
-        Files and folders; of a folder all files in it count.
+        Files and folders; a folder stands for all files in it.
 
     Raises
     ------
@@ -95,13 +95,13 @@ def describe_files(given: str | Path | Iterable[str | Path]) -> dict[str, Any]:
 
 def _files_at(path: Path) -> Iterable[Path]:
     if not path.is_dir():
-        path.stat()  # raises if there is nothing
+        path.stat()  # raises if the path does not exist
         return [path]
     return [Path(folder, name) for folder, _, names in os.walk(path) for name in names]
 
 
 class _CachedHashes:
-    """Hashes of files by path, size and time of the last change, kept in the cache folder."""
+    """Hashes of files by path, size and modification time, kept in the cache folder."""
 
     def __init__(self) -> None:
         self._file: Path | None = None
@@ -111,11 +111,11 @@ class _CachedHashes:
             self._file = find_cache_folder() / _CACHE_FILE
             known = read_foreign_json(self._file, max_bytes=_MAX_CACHE_BYTES)
         except (OSError, ValueError, RuntimeError, GaitmapResultsError):
-            return  # no cache, or none that can be read, costs time only
+            return  # a missing or unreadable cache costs time only
         self._known = dict(known) if isinstance(known, Mapping) else {}
 
     def of(self, file: Path) -> str:
-        """Return the hash of a file."""
+        """Return the SHA-256 hash of a file."""
         status = file.stat()
         key = [status.st_size, status.st_mtime_ns]
         known = self._known.get(str(file))
@@ -127,7 +127,7 @@ class _CachedHashes:
         return digest
 
     def store(self) -> None:
-        """Keep the hashes for the next run; a cache that cannot be written is none."""
+        """Keep the hashes for the next run, or ignore a cache that cannot be written."""
         if self._file is None or not self._is_changed:
             return
         try:

@@ -11,27 +11,27 @@ from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = ["describe_data"]
 
-#: What is longer is stored as a hash: it would hide the parameters that people set by hand.
+#: Longer values are stored as a hash, so that they do not hide the parameters that people set by hand.
 MAX_VALUES: Final = 200
 
 _Describe = Callable[[Any], Any]
 
 
 def describe_data(value: Any, describe: _Describe) -> Any:
-    """Describe an array, a matrix, a table, a column, or a number of NumPy; anything else is ``None``.
+    """Describe an array, a matrix, a table, a column, or a NumPy number; return ``None`` for anything else.
 
     Parameters
     ----------
     value
-        Any object; nothing is imported to find out what it is.
+        Any object; no library is imported to recognise it.
     describe
         Describes the values in it that are not numbers.
     """
     kind = type(value)
     package = kind.__module__.partition(".")[0]
-    # The class is asked, not the object: some objects have an attribute of any name.
+    # Ask the class, not the object: some objects have an attribute of any name.
     if package == "dask" and hasattr(kind, "__dask_graph__"):
-        # The name of an array or a table says from what it will be computed; a delayed function has one by chance.
+        # The name of an array or a table identifies its computation; that of a delayed function is random.
         name = getattr(value, "_name", None) if hasattr(kind, "dtype") or hasattr(kind, "columns") else None
         found = {"token": name} if isinstance(name, str) else {"not_compared": "not computed yet"}
         return {"class": full_class_name(kind), **found}
@@ -47,7 +47,7 @@ def describe_data(value: Any, describe: _Describe) -> Any:
     if (facts := _facts_of_table(value, kind)) is not None:
         return {**_head(value), "sha256": _hash([describe(facts)])}
     if callable(getattr(kind, "__array__", None)) and hasattr(value, "shape") and hasattr(value, "dtype"):
-        # A tensor of PyTorch may belong to a graph, or lie on another device.
+        # A PyTorch tensor may belong to a graph or be on another device.
         plain = value.detach().cpu() if hasattr(kind, "detach") and hasattr(kind, "cpu") else value
         described = _of_array(plain.__array__(), describe)
         return {**described, "class": full_class_name(kind)} if isinstance(described, dict) else described
@@ -66,7 +66,7 @@ def _facts_of_table(value: Any, kind: type) -> list[Any] | None:
 def _of_array(value: Any, describe: _Describe) -> Any:
     kind = value.dtype.kind
     if value.ndim == 0 and not hasattr(value, "mask"):
-        # Not bytes, which the dtype tells apart; a long double is more than a float.
+        # Bytes need their dtype, and a long double is more than a float.
         plain = value.item()
         if kind in "biufU" and not isinstance(plain, type(value)):
             return describe(plain)
@@ -85,7 +85,7 @@ def _of_array(value: Any, describe: _Describe) -> Any:
 
 
 def _of_xarray(value: Any, describe: _Describe) -> dict[str, Any]:
-    """Describe what has named dimensions by these, its coordinates, attributes and values."""
+    """Describe labelled data by its dimensions, coordinates, attributes and values."""
     if getattr(value, "chunks", None):
         return {"class": full_class_name(type(value)), "not_compared": "not computed yet"}
     content = value.to_dict(data="array")
@@ -93,7 +93,7 @@ def _of_xarray(value: Any, describe: _Describe) -> dict[str, Any]:
 
 
 def _of_sparse(value: Any) -> dict[str, Any]:
-    """Describe a matrix by its values in order, however it keeps them."""
+    """Describe a matrix by its values in order, whatever its storage format."""
     entries = value.tocoo(copy=True)
     entries.sum_duplicates()
     coordinates = getattr(entries, "coords", None) or (entries.row, entries.col)

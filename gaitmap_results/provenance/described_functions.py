@@ -1,4 +1,4 @@
-"""Describe functions by name, source and what they hold, never by their address."""
+"""Describe functions by name, source and the values they hold, never by their address."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ __all__ = ["describe_function"]
 
 
 def describe_function(value: Any, describe: Callable[[Any], Any]) -> Any:
-    """Describe a function, a method or a partial; anything else is ``None``.
+    """Describe a function, a method or a partial; return ``None`` for anything else.
 
     Parameters
     ----------
     value
         Any object.
     describe
-        Describes what a function holds.
+        Describes the values that a function holds.
     """
     if isinstance(value, functools.partial):
         return {"partial": describe(value.func), "args": describe(value.args), "keywords": describe(value.keywords)}
     if type(value).__module__ == "joblib.memory" and hasattr(value, "func"):
-        return describe(value.func)  # that results are kept changes none of them
+        return describe(value.func)  # caching does not change the results
     if inspect.ismethod(value):
         return {"method": value.__name__, "of": describe(value.__self__)}
     if not inspect.isroutine(value):
         return None
     owner = getattr(value, "__self__", None)
     name = getattr(value, "__qualname__", None)
-    if name is None:  # a method of a class that is not one yet, such as a partialmethod
+    if name is None:  # e.g. a partialmethod, which is not bound to a class yet
         return None
     name = f"{value.__module__}.{name}" if value.__module__ else name
     if owner is not None and not inspect.ismodule(owner):
         return {"method": name, "of": describe(owner)}
     if "<" not in name:
         return {"function": name}
-    # Many functions have such a name; the source tells them apart, and what each of them holds.
+    # Many functions share names such as <lambda>; their source and the values they hold tell them apart.
     held = describe(dict(_held_by(value)))
     return {"function": name, **_source_hash(value), **({"values": held} if held else {})}
 
 
 def _held_by(function: Any) -> Iterator[tuple[str, Any]]:
-    """Return the defaults of a function, and the variables that it has taken from the function around it."""
+    """Return the defaults of a function and the values of its closure."""
     code = getattr(function, "__code__", None)
     if code is None:
         return
@@ -74,10 +74,10 @@ def _source_hash(function: Any) -> dict[str, str]:
 
 
 def _source_of_lambda(code: CodeType) -> str | None:
-    """Return the source of the one lambda among those of a line, ``None`` where Python does not say where it stands."""
+    """Return the source of one lambda among those on a line; ``None`` if Python does not know its position."""
     lines = linecache.getlines(code.co_filename)
     positions: Any = getattr(code, "co_positions", None)
-    if positions is None:  # Python 3.10: what stands on the line, and what tells the lambdas on it apart
+    if positions is None:  # Python 3.10: the whole line, and the bytecode to tell its lambdas apart
         return f"{lines[code.co_firstlineno - 1]}{_compiled(code)}" if code.co_firstlineno <= len(lines) else None
     spans = [each for each in positions() if None not in each and each[3] > 0]
     if not spans or not lines:

@@ -1,4 +1,4 @@
-"""Describe any Python value as JSON, so that equal ones are described alike in every process, and others are not."""
+"""Describe any Python value as JSON: equal values alike in every process, different values differently."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ __all__ = ["Description", "hash_json", "written_by_hand"]
 
 _ADDRESS: Final = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+")
 _MAX_DEPTH: Final = 60
-# What is longer is stored as its length and a hash: it would hide the parameters that people set by hand.
+# Longer values are stored as length and hash, so that they do not hide the parameters that people set by hand.
 _MAX_ITEMS: Final = 200
 _MAX_CHARACTERS: Final = 2000
-# From so many objects on a hash stands for each: they may refer to each other in many ways.
+# Beyond this number, objects are stored as hashes: references among them could multiply the description.
 _MAX_OBJECTS: Final = 5000
-# The keys by which a description tells what it describes; a dictionary that has one of them is told apart from it.
+# The keys that descriptions use; a dictionary with one of them is described as pairs to avoid confusion.
 _OWN_KEYS: Final = frozenset(
     ("class", "float", "int", "type", "function", "method", "partial", "module", "length", "sha256")
 )
-# Modules whose objects have no attributes, and say in their repr all that makes them equal.
+# Modules whose objects have no attributes and a repr that says everything that makes them equal.
 _EXACT_REPRS: Final = frozenset({"builtins", "datetime", "decimal", "types", "typing", "zoneinfo", "operator"})
 _CACHE_FOLDERS: Final = frozenset({"memory", "cache_dir", "cachedir", "cache_folder"})
 
 
 class Description:
-    """One pass over an object; knows what it is inside of.
+    """One pass over an object, which detects references to enclosing objects.
 
     Parameters
     ----------
     of_object
-        Describes an object that has parameters by them, and returns ``None`` for any other.
+        Describes an object by its parameters; returns ``None`` for an object without parameters.
     limited
-        Whether what is long is stored as a hash.
+        Whether long values are stored as hashes.
     """
 
     def __init__(self, of_object: Callable[[Any, Description, int], Any], *, limited: bool = True) -> None:
@@ -62,11 +62,11 @@ class Description:
         self._limited = limited
         self._open: dict[int, int] = {}
         self._n_objects = 0
-        # What was described, kept alive: another object could get its address.
+        # Holds the objects too: a freed object's address could be reused.
         self._known: dict[int, tuple[Any, Any, int]] = {}
 
     def of_value(self, value: Any, depth: int = 0) -> Any:
-        """Return the description of a value that lies ``depth`` levels deep."""
+        """Return the description of a value at nesting level ``depth``."""
         if value is None or isinstance(value, (bool, int, float, str)):
             return self._of_scalar(value)
         if id(value) in self._open:
@@ -92,7 +92,7 @@ class Description:
         return known[1]
 
     def of_named(self, name: str, value: Any, depth: int) -> Any:
-        """Return the description of a value that has a name: a parameter, an attribute, an item of a dictionary."""
+        """Return the description of a parameter, an attribute or a dictionary item, without secrets."""
         if value is not None and is_secret_name(name):
             return REDACTED
         if name in _CACHE_FOLDERS and isinstance(value, (str, PurePath)):
@@ -112,13 +112,13 @@ class Description:
         return number if math.isfinite(number) else {"float": repr(number)}
 
     def _digits(self, value: int) -> Any:
-        # Python refuses to write thousands of digits.
+        # Python refuses to convert integers with thousands of digits to text.
         bits = value.bit_length()
         return str(int(value)) if bits < 10_000 else {"length": bits, "sha256": hash_json(f"{value:x}")}
 
     def _of_other(self, value: Any, depth: int) -> Any:
         kind = full_class_name(type(value))
-        # Some matrices and tables are dictionaries, too.
+        # Some matrices and tables are also dictionaries.
         described = None if type(value).__module__ == "builtins" else describe_data(value, self._unlimited().of_value)
         if described is None:
             described = self._of_collection(value, kind, depth)
@@ -132,7 +132,7 @@ class Description:
         return described if described is not None else self._of_any(value, kind, depth)
 
     def _unlimited(self) -> Description:
-        """Return a description of what lies inside of this one and becomes part of a hash."""
+        """Return a description for values inside of this one that become part of a hash."""
         inner = Description(self._of_object, limited=False)
         inner._open = self._open
         return inner
@@ -169,7 +169,7 @@ class Description:
         if described is not None:
             return described
         if kind.startswith("joblib.memory."):
-            return {"class": kind}  # where results are kept changes none of them
+            return {"class": kind}  # caching does not change the results
         state = _state_of_generator(value)
         if state is not None:
             return {"class": kind, "state": self.of_value(state, depth + 1)}
@@ -198,7 +198,7 @@ class Description:
 
 
 def _of_constant(value: Any, kind: str) -> Any:
-    """Describe what is one value, though JSON does not know it; anything else is ``None``."""
+    """Describe a single value that JSON lacks; return ``None`` for anything else."""
     if isinstance(value, (PurePath, UUID)):
         return safe_text(str(value))
     if isinstance(value, (datetime, date, time)):
@@ -206,7 +206,7 @@ def _of_constant(value: Any, kind: str) -> Any:
         return text if text != "NaT" else {"class": kind, "repr": text}
     if isinstance(value, (Enum, logging.Logger)):
         return {"class": kind, "name": value.name}
-    # Python 3.10 takes `list[int]` for a type.
+    # In Python 3.10, `list[int]` is an instance of type.
     if isinstance(value, type) and not hasattr(value, "__origin__"):
         return {"type": full_class_name(value)}
     if inspect.ismodule(value):
@@ -218,13 +218,13 @@ def _of_constant(value: Any, kind: str) -> Any:
 
 
 def _tells_all(value: Any) -> bool:
-    """Say whether an object without attributes holds nothing; what is written in C may hold what no attribute tells."""
+    """Return whether an object without attributes holds nothing; an extension type may hold hidden values."""
     made_by: Any = type(value).__new__
     return made_by is object.__new__ and "__repr__" not in written_by_hand(value)
 
 
 def _kept_beside(value: Any) -> dict[str, Any]:
-    """Return the attributes that a list, a tuple or a dictionary of a class of its own has beside its items."""
+    """Return the attributes of an instance of a subclass of list, tuple or dict, beside its items."""
     if type(value).__module__ == "builtins" or not isinstance(value, (list, tuple, dict)):
         return {}
     factory = value.default_factory if isinstance(value, defaultdict) else None
@@ -232,7 +232,7 @@ def _kept_beside(value: Any) -> dict[str, Any]:
 
 
 def _state_of_generator(value: Any) -> Any:
-    """Return the state of a random generator of Python or NumPy; anything else is ``None``."""
+    """Return the state of a random generator of Python or NumPy; ``None`` for anything else."""
     shared = getattr(random, "_inst", None), getattr(sys.modules.get("numpy.random.mtrand"), "_rand", None)
     if any(value is each for each in shared):
         return "the one that all of a process share"
@@ -246,14 +246,14 @@ def _state_of_generator(value: Any) -> Any:
 
 
 def _attributes(value: Any) -> dict[str, Any] | None:
-    """Return the attributes of an object, those in ``__slots__``, too; ``None`` if it can have none."""
+    """Return the attributes of an object, including ``__slots__``; ``None`` if it can have none."""
     held: dict[str, Any] = {}
     for kind in type(value).__mro__:
         slots = vars(kind).get("__slots__", ())
         for slot in [slots] if isinstance(slots, str) else slots:
             hidden = slot.startswith("__")
             name = f"_{kind.__name__.lstrip('_')}{slot}" if hidden and not slot.endswith("__") else slot
-            # What pydantic keeps beside the fields; which of them were set makes no difference.
+            # Pydantic's values beside the fields; which fields were set makes no difference.
             wanted = not (hidden and slot.endswith("__")) or slot in ("__pydantic_extra__", "__pydantic_private__")
             with contextlib.suppress(Exception):  # an empty slot, or one whose access is foreign code
                 if wanted and (found := getattr(value, name)) is not None:
@@ -268,7 +268,7 @@ def _attributes(value: Any) -> dict[str, Any] | None:
 
 
 def written_by_hand(value: Any) -> set[str]:
-    """Return the names that the classes of an object define, beyond what Python gives to all objects."""
+    """Return the names that the classes of an object define, without those of ``object``."""
     return {name for kind in type(value).__mro__[:-1] for name in vars(kind)}
 
 

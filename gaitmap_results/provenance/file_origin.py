@@ -1,4 +1,4 @@
-"""Tell who provides a loaded file: Python's library, an installed package, a tool around the run, or nobody known."""
+"""Determine who provides a loaded file: the standard library, an installed package, a tool, or nobody known."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from gaitmap_results.provenance.packages import folder_of_url
 __all__ = ["Origin", "file_origin", "is_generated_version_file"]
 
 _INSTALLED = ("site-packages", "dist-packages")
-# What environments and installers themselves put beside the packages.
+# What environments and installers put beside the packages.
 _PLUMBING = ("_virtualenv.py", "__editable__", "_editable_impl_", "distutils-precedence")
 _EDITABLE_LOADERS = ("_editable.py", "_editable_loader.py", "_finder.py")
-# What an IDE or a debugger brings along, and no installer put there; pytest, spyder-kernels and the like are packages.
+# Modules that an IDE or a debugger adds without an installer; pytest and the like are packages.
 _TOOLS = frozenset(
     {
         *("debugpy", "pydevd", "_pydevd_bundle", "_pydev_bundle", "_pydevd_frame_eval", "pydevd_plugins"),
@@ -42,13 +42,13 @@ class Origin:
     Attributes
     ----------
     kind
-        ``library``, ``package`` (an index, a commit or an archive has it), ``provided`` (out of the user's reach),
-        ``folder`` (a copy of ``counterparts``, one of which has to be looked for in a repository), ``tool`` (unless it
-        lies in a work tree), ``bad`` (see ``reason``), or ``open``: only a repository can tell.
+        ``library``, ``package`` (from an index, a commit or an archive), ``provided`` (the user cannot change it),
+        ``folder`` (a copy of ``counterparts``, one of which must be in a repository), ``tool`` (unless it is in a
+        working tree), ``bad`` (see ``reason``), or ``open``: only a repository can tell.
     package
         The package, for ``package``, ``provided`` and ``folder``.
     project, counterparts
-        The folder that the package was installed from, and where in it the file may have been copied from.
+        The folder that the package was installed from, and the files there that the file may be a copy of.
     reason, fix
         Why nobody else can fetch it, and what to do; for ``open``, if no repository holds it.
     """
@@ -65,16 +65,16 @@ _LIBRARY, _OPEN, _TOOL = Origin("library"), Origin("open"), Origin("tool")
 
 
 def file_origin(file: str, module: str, changed: float) -> Origin:
-    """Tell who provides a file.
+    """Determine who provides a file.
 
     Parameters
     ----------
     file
-        The file, absolute, as it was loaded.
+        The absolute path of the file as it was loaded.
     module
         The full name of a module that was loaded from it.
     changed
-        When it was changed last.
+        The modification time of the file.
     """
     in_library = _in_library(file)
     if in_library and not any(f"{os.sep}{name}{os.sep}" in in_library for name in _INSTALLED):
@@ -90,12 +90,12 @@ def file_origin(file: str, module: str, changed: float) -> Origin:
 
 
 def _top(file: str, module: str) -> str:
-    """Return the name by which a file is imported, also where it was started as a program or is no longer a module."""
+    """Return a file's import name, even if it was started as a script or its module is gone."""
     return Path(file).stem if module in ("", "__main__", "__mp_main__") else module.partition(".")[0]
 
 
 def _in_library(file: str) -> str | None:
-    """Return the path of a file below the folder of Python's library, with a separator before it."""
+    """Return the path of a file inside the standard library's folder, with a leading separator."""
     for folder in _library_folders():
         if file.startswith(folder):
             return file[len(folder) - 1 :]
@@ -121,8 +121,8 @@ def _of_library(inside: str) -> Origin:
 
 
 def _places() -> tuple[str, ...]:
-    """Return the folders on the path, those first that lie in others."""
-    entries: list[object] = list(sys.path)  # Python ignores what is not text
+    """Return the folders on ``sys.path``, nested folders first."""
+    entries: list[object] = list(sys.path)  # Python ignores entries that are not text
     return _places_of(tuple(entry for entry in entries if isinstance(entry, str)))
 
 
@@ -133,7 +133,7 @@ def _places_of(path: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _installed(file: str, place: str, changed: float) -> Origin | None:
-    """Tell who provides a file in a folder that packages may be installed in; None if that does not decide."""
+    """Determine who provides a file in a possible site folder; None if that does not decide."""
     folder = place.rstrip(os.sep)
     relative = file[len(place) :].replace(os.sep, "/")
     is_site = os.path.basename(folder) in _INSTALLED
@@ -179,7 +179,7 @@ def _of_package(package: InstalledPackage, relative: str, file: str, changed: fl
 
 
 def _by_source(package: InstalledPackage, relative: str, file: str) -> Origin:
-    """Judge a file of an installed package by where the package came from."""
+    """Judge a file of an installed package by the package's source."""
     source = package.direct_url
     if source is None or "vcs_info" in source:
         return Origin("package", package)
@@ -191,7 +191,7 @@ def _by_source(package: InstalledPackage, relative: str, file: str) -> Origin:
     folder = folder_of_url(str(source.get("url", "")))
     if "dir_info" in source and folder is not None:
         if "/" not in relative and relative.startswith((*_PLUMBING, "_")) and _is_editable(source):
-            return _LIBRARY  # it leads to the package's own folder
+            return _LIBRARY  # it only points to the package's own folder
         project = folder / str(source.get("subdirectory") or "")
         return Origin("folder", package, project, tuple(_counterparts(project, relative)))
     return Origin(
@@ -208,7 +208,7 @@ def _is_editable(source: dict[str, object]) -> bool:
 
 
 def _counterparts(project: Path, relative: str) -> list[Path]:
-    """Return where in its project a file of a package may be: beside the project's file, or one folder further in."""
+    """Return the files that a package's file may be a copy of: in its project folder or one level deeper."""
     places = [project, project / "src"]
     with contextlib.suppress(OSError):
         places += [each for each in sorted(project.iterdir()) if each.is_dir() and not each.name.startswith(".")]
@@ -227,20 +227,20 @@ def _folders_of_commands() -> frozenset[str]:
 
 
 def _command(file: str) -> Origin:
-    """Judge what was started as a command of the environment."""
+    """Judge a command of the environment."""
     name = Path(file).name.removesuffix(".exe").removesuffix("-script.py")
     for place in _places():
         site = site_folder(place.rstrip(os.sep))
         package = site.owner_of_script(name) if site is not None else None
         if package is not None:
-            return Origin("package", package)  # generated by the installer; what it calls is judged by itself
+            return Origin("package", package)  # generated by the installer; the code it calls is judged separately
     return _OPEN
 
 
 def is_generated_version_file(file: Path) -> bool:
-    """Return whether a file holds a version as build backends write it: only literals are assigned, one is the version.
+    """Return whether a file only assigns literals, one of them the version, as build backends write it.
 
-    setuptools-scm and hatch-vcs also write ``TYPE_CHECKING = False`` and definitions of types under ``if`` of it.
+    setuptools-scm and hatch-vcs also write ``TYPE_CHECKING = False`` and type definitions in an ``if TYPE_CHECKING``.
     """
     if file.name not in _VERSION_FILES:
         return False

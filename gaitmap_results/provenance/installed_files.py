@@ -1,4 +1,4 @@
-"""Tell which installed package a file belongs to, and whether it is as it was installed."""
+"""Determine which installed package a file belongs to, and whether it was changed since."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ __all__ = ["InstalledPackage", "SiteFolder", "conda_has", "is_out_of_reach", "si
 _PATH = re.compile(rb'^"([^"\n]+)"|^([^,\n]+)', re.MULTILINE)
 _SIMPLE_PATH = re.compile(rb"^[^,\n]+", re.MULTILINE)
 _INFO = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)?.*\.(?:dist|egg)-info", re.IGNORECASE)
-# What put a package there that is not the user: its packages can be had again by name and version.
+# Installers other than the user's pip: their packages can be installed again by name and version.
 _SYSTEM_INSTALLERS = frozenset({"conda", "rpm", "debian", "dpkg", "apt", "apk", "pacman", "portage", "nix", "guix"})
 
 
 @dataclass(frozen=True)
 class InstalledPackage:
-    """One installed package, by its folder of metadata."""
+    """An installed package, identified by its metadata folder."""
 
     info: Path
 
     @property
     def name(self) -> str:
-        """Its name, as its folder of metadata spells it."""
+        """The package's name, as spelled by its metadata folder."""
         found = _INFO.fullmatch(self.info.name)
         return found["name"] if found else self.info.stem
 
     @property
     def version(self) -> str | None:
-        """Its version, as its folder of metadata spells it."""
+        """The package's version, as spelled by its metadata folder."""
         found = _INFO.fullmatch(self.info.name)
         return found["version"] if found else None
 
     @cached_property
     def record(self) -> bytes:
-        """What its RECORD says, which names every file that was installed; empty where there is none."""
+        """The content of its RECORD, which lists every installed file; empty if there is none."""
         return _content(self.info / "RECORD")
 
     @cached_property
     def files(self) -> frozenset[str]:
-        """Its files, by their path relative to where it is installed."""
+        """The installed files, relative to the site folder."""
         if b'"' in self.record:
             rows: Iterable[bytes] = (quoted or plain for quoted, plain in _PATH.findall(self.record))
         else:
@@ -60,12 +60,12 @@ class InstalledPackage:
 
     @cached_property
     def top_level(self) -> frozenset[str]:
-        """The names of its modules, where it states them."""
+        """The names of its modules, if it declares them."""
         return frozenset(_content(self.info / "top_level.txt").decode("utf-8", "replace").split())
 
     @cached_property
     def direct_url(self) -> dict[str, object] | None:
-        """Where it came from, if that was not an index."""
+        """The source of the package if it was not an index."""
         content = _content(self.info / "direct_url.json")
         try:
             data = json.loads(content) if content else None
@@ -86,16 +86,16 @@ class InstalledPackage:
         return frozenset(re.findall(r"^\s*([\w.-]+)\s*=", content, re.MULTILINE))
 
     def is_as_installed(self, relative: str, file: str, changed: float) -> bool:
-        """Return whether a file that is newer than RECORD has the hash in it; without a hash nobody knows better.
+        """Return whether a file has its hash in RECORD; True if it is older than RECORD, or has no hash there.
 
         Parameters
         ----------
         relative
-            Its path relative to where the package is installed.
+            Its path relative to the site folder.
         file
             The file.
         changed
-            When it was changed last.
+            Its modification time.
         """
         if changed <= self.installed:
             return True
@@ -108,14 +108,14 @@ class InstalledPackage:
 
     @cached_property
     def installed(self) -> float:
-        """When it was installed."""
+        """The time of the installation."""
         try:
             return (self.info / "RECORD").stat().st_mtime
         except OSError:
             return math.inf
 
 
-# Debian's own Python packages lie in a folder that pip never installs to, many of them without a RECORD.
+# Debian's own Python packages are in a folder that pip never uses, many without a RECORD.
 _DEBIAN = "/usr/lib/python3"
 
 
@@ -127,7 +127,7 @@ def _content(file: Path) -> bytes:
 
 
 class SiteFolder:
-    """A folder that packages are installed in, and which package each file there belongs to."""
+    """A site folder and the packages that own its files."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -137,9 +137,9 @@ class SiteFolder:
         self._by_top: dict[str, list[InstalledPackage]] = {}
 
     def owner(self, relative: str) -> InstalledPackage | None:
-        """Return the package that a file belongs to, by its path relative to the folder with ``/`` between the parts.
+        """Return the package that owns a file, by its path relative to the folder, with ``/``.
 
-        Nearly always the package is called like its top folder; only otherwise every RECORD has to be read.
+        A package nearly always has the name of its top folder; only otherwise every RECORD is read.
         """
         top = relative.partition("/")[0].partition(".")[0]
         guess = self._by_name.get(normalised(top))
@@ -152,11 +152,11 @@ class SiteFolder:
             if row in b"\n" + package.record and relative in package.files:
                 self._by_top[top].append(package)
                 return package
-        # Packages of the system often have no RECORD.
+        # System packages often have no RECORD.
         return next((each for each in self._packages if not each.record and top in each.top_level), None)
 
     def owner_of_script(self, name: str) -> InstalledPackage | None:
-        """Return the package whose command lies in the environment's folder of commands."""
+        """Return the package that provides a command."""
         return next((package for package in self._packages if name in package.scripts), None)
 
     def __bool__(self) -> bool:
@@ -167,7 +167,7 @@ _sites: dict[str, tuple[int, SiteFolder | None]] = {}
 
 
 def site_folder(folder: str) -> SiteFolder | None:
-    """Return what is installed in a folder, or None if nothing is; read again when the folder has changed."""
+    """Return the packages installed in a folder, or None if there are none; a changed folder is read again."""
     try:
         changed = os.stat(folder).st_mtime_ns
         known = _sites.get(folder)
@@ -180,7 +180,7 @@ def site_folder(folder: str) -> SiteFolder | None:
 
 
 def conda_has(prefix: str, relative: str) -> bool:
-    """Return whether a conda package of this environment holds a file, by its path relative to the environment."""
+    """Return whether a conda package of this environment owns a file, by its path relative to the environment."""
     return any(f'"{relative}"'.encode() in content for content in _conda_packages(prefix))
 
 
@@ -191,7 +191,7 @@ def _conda_packages(prefix: str) -> tuple[bytes, ...]:
 
 
 def is_out_of_reach(file: str) -> bool:
-    """Return whether the user may neither write a file, nor any folder on the way to it, nor change that."""
+    """Return whether the user can write neither a file nor any folder above it, nor change its permissions."""
     if sys.platform == "win32" or os.geteuid() == 0:
         return False
     return not _can_change(file) and _folder_is_out_of_reach(os.path.dirname(file))

@@ -1,4 +1,4 @@
-"""Describes how much of the machine this process may use."""
+"""Describe the part of the machine that this process may use."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from gaitmap_results.store.json_values import safe_text
 
 __all__ = ["THREAD_VARIABLES", "cgroup_limits", "environment_variables", "process_limits", "slurm_job_peak_memory"]
 
-# The only variables that are read: those that change how many threads or devices an algorithm uses, or whether its
-# result depends on chance. The whole environment is never stored, as it holds passwords and names.
+# The only variables that are read: they change how many threads or devices an algorithm uses, or its randomness.
+# The whole environment is never stored, because it holds passwords and names.
 THREAD_VARIABLES = (
     "BLIS_NUM_THREADS",
     "CUBLAS_WORKSPACE_CONFIG",
@@ -45,7 +45,7 @@ THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS",
     "VECLIB_MAXIMUM_THREADS",
 )
-# cgroup v1 says "no limit" with the largest multiple of a memory page below 2**63.
+# cgroup v1 expresses "no limit" as the largest multiple of a memory page below 2**63.
 _NO_MEMORY_LIMIT = 2**62
 
 
@@ -56,8 +56,8 @@ def process_limits() -> dict[str, Any]:
     -------
     info
         ``cpu_affinity``: number of processors this process may run on, None where only psutil can tell.
-        ``cgroup``: ``version``, ``cpu_quota`` (processors, 1.5 for one and a half) and ``memory_limit`` (bytes), the
-        latter two None for no limit; None as a whole where there are no control groups.
+        ``cgroup``: ``version``, ``cpu_quota`` (processors, such as 1.5) and ``memory_limit`` (bytes), the latter two
+        None for no limit; None as a whole where there are no control groups.
         ``ulimits``: ``open_files``, ``processes``, ``address_space`` (bytes), ``data`` (bytes), ``stack`` (bytes) and
         ``cpu_time`` (seconds), None for no limit; None as a whole on systems without them.
         ``environment_variables``: those of ``THREAD_VARIABLES`` that are set.
@@ -79,7 +79,7 @@ def process_limits() -> dict[str, Any]:
 def environment_variables() -> dict[str, str]:
     """Return those of ``THREAD_VARIABLES`` that are set in this process."""
     values = ((name, os.environ.get(name)) for name in THREAD_VARIABLES)
-    # A byte that is not text would make the whole record impossible to write.
+    # Bytes that are not text would make the whole record impossible to write.
     return {name: safe_text(value) for name, value in values if value is not None}
 
 
@@ -103,20 +103,20 @@ def _ulimits() -> dict[str, int | None] | None:
     limits: dict[str, int | None] = {}
     for name, constant in names.items():
         number = getattr(resource, constant, None)
-        if number is not None:  # not every system has each of them
+        if number is not None:  # systems differ in the limits they have
             soft = resource.getrlimit(number)[0]
             limits[name] = None if soft == resource.RLIM_INFINITY else soft
     return limits
 
 
-# Version of the control groups, controllers, the group that is mounted, and where.
+# The version, controllers, mounted group and mount point of a control group tree.
 _Mount: TypeAlias = tuple[int, list[str], str, Path]
 
 
 def cgroup_limits(proc: Path = Path("/proc/self")) -> dict[str, Any] | None:
-    """Return the limits of the control group this process is in, as containers and Slurm set them.
+    """Return the limits of this process's control group, as set by containers and Slurm.
 
-    A limit of a group holds for all groups below it, so the smallest on the way up counts.
+    A group's limit holds for all groups below it, so the smallest on the way up counts.
 
     Parameters
     ----------
@@ -141,9 +141,9 @@ def cgroup_limits(proc: Path = Path("/proc/self")) -> dict[str, Any] | None:
 
 
 def slurm_job_peak_memory(job_id: str, proc: Path = Path("/proc/self")) -> int | None:
-    """Return the peak memory of a Slurm job on this machine in bytes, as its control group counts it.
+    """Return the peak memory of a Slurm job on this machine in bytes, from its control group.
 
-    All processes of the job are in it, and the files that the kernel keeps in memory for them.
+    It covers all processes of the job and the files that the kernel caches for them.
     """
     (found,) = _group_folders(proc, "memory")
     for folder in found[1] if found else ():
@@ -156,7 +156,7 @@ def slurm_job_peak_memory(job_id: str, proc: Path = Path("/proc/self")) -> int |
 
 
 def _group_folders(proc: Path, *controllers: str) -> list[tuple[int, tuple[Path, ...]] | None]:
-    """Find the folders of the process's control group and of those above it, innermost first, and their version."""
+    """Return the version and folders, innermost first, of the process's control group, per controller."""
     try:
         groups, mountinfo = ((proc / name).read_text(errors="surrogateescape") for name in ("cgroup", "mountinfo"))
     except OSError:
@@ -164,11 +164,11 @@ def _group_folders(proc: Path, *controllers: str) -> list[tuple[int, tuple[Path,
     return [_folders_of_controller(groups, mountinfo, controller) for controller in controllers]
 
 
-@lru_cache(maxsize=8)  # both texts are the same as long as nobody moves the process or mounts anything
+@lru_cache(maxsize=8)  # the texts change only if the process is moved or something is mounted
 def _folders_of_controller(groups: str, mountinfo: str, controller: str) -> tuple[int, tuple[Path, ...]] | None:
     paths = {names: path for _, names, path in (line.split(":", 2) for line in groups.splitlines())}
     mounts = list(_cgroup_mounts(mountinfo))
-    # Version 1 has a tree of groups for each controller; version 2 has one tree for all, which has no name.
+    # Version 1 has one tree of groups per controller; version 2 has one unnamed tree for all.
     for names, path in paths.items():
         for version, options, root, mount_point in mounts:
             if controller in names.split(",") and version == 1 and controller in options:
@@ -180,12 +180,12 @@ def _folders_of_controller(groups: str, mountinfo: str, controller: str) -> tupl
 
 
 def _cgroup_mounts(mountinfo: str) -> Iterator[_Mount]:
-    """Read ``mountinfo`` (proc(5)): version, controllers, the group that is mounted, and where."""
+    """Parse ``mountinfo`` (proc(5)) into version, controllers, mounted group and mount point."""
     for line in mountinfo.splitlines():
         left, _, right = line.partition(" - cgroup")
         if right.startswith((" ", "2 ")):
             system = f"cgroup{right.partition(' ')[0]}"
-            # Blanks in a path are written as octal numbers.
+            # Spaces in a path are written as octal numbers.
             root, mount_point = (
                 re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), part) for part in left.split()[3:5]
             )
@@ -193,11 +193,11 @@ def _cgroup_mounts(mountinfo: str) -> Iterator[_Mount]:
 
 
 def _folders_upwards(mount_point: Path, root: str, path: str) -> tuple[Path, ...]:
-    # In a container, the group that is mounted is often the container's own, and the path is still the machine's.
+    # In a container, the mounted group is often the container's own, while the path is still the machine's.
     parts = [part for part in path.split("/") if part]
     root_parts = [part for part in root.split("/") if part]
     below = parts[len(root_parts) :] if parts[: len(root_parts)] == root_parts else []
-    if ".." in below:  # a group outside of what this process can see
+    if ".." in below:  # a group that this process cannot see
         below = []
     return tuple(mount_point.joinpath(*below[:depth]) for depth in range(len(below), -1, -1))
 

@@ -1,4 +1,4 @@
-"""Tell of every file that the process has loaded where somebody else can fetch it."""
+"""Determine where somebody else can fetch each file that the process has loaded."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TYPED_IN = {
 
 
 class Unidentified(NamedTuple):
-    """Code that nobody else can fetch: where it is, why not, and what to do about it."""
+    """Code that nobody else can fetch: its place, the reason, and what to do about it."""
 
     file: str
     reason: str
@@ -51,19 +51,19 @@ class LoadedCode:
     Attributes
     ----------
     repositories
-        Repositories beside that of the working directory from which files were loaded.
+        Repositories, other than that of the working directory, from which files were loaded.
     unidentified
-        What nobody else can fetch.
+        Code that nobody else can fetch.
     vouched
-        What only the user vouches for, with its SHA-256.
+        Files that only the user vouches for, with their SHA-256.
     tooling
         Files of tools around the run.
     import_folders
-        Folders of the repository of the working directory that files were imported through, relative to its top.
+        Folders of the working directory's repository that files were imported from, relative to its top.
     provided
-        Packages out of the user's reach, as the modules of a cluster, by name and version.
+        Packages that the user cannot change, such as a cluster's modules, by name and version.
     notes
-        What could not be told, in sentences.
+        What could not be determined, in sentences.
     """
 
     repositories: tuple[CodeRepository, ...] = ()
@@ -75,7 +75,7 @@ class LoadedCode:
     notes: tuple[str, ...] = ()
 
     def to_json(self, path: Callable[[str | Path], str | None]) -> dict[str, Any]:
-        """Return what is stored; ``path`` makes a path fit for that."""
+        """Return what is stored; ``path`` converts each path to its stored form."""
         return {
             "repositories": [repository.to_json(path) for repository in self.repositories],
             "unidentified": [
@@ -88,13 +88,13 @@ class LoadedCode:
         }
 
 
-# Who provides a file, for each (size, mtime_ns).
+# The origin of each file, valid for its (size, mtime_ns).
 _known: dict[str, tuple[tuple[int, int], Origin]] = {}
 _repositories = Repositories()
 
 
 def loaded_files() -> Iterator[tuple[str, ModuleType]]:
-    """Yield the file of every module that the process has loaded; what is built in or frozen has none."""
+    """Yield the file of every loaded module, except built-in and frozen ones."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str) and not file.startswith("<") and "\0" not in file:
@@ -102,16 +102,16 @@ def loaded_files() -> Iterator[tuple[str, ModuleType]]:
 
 
 def _plain_path(file: str) -> str:
-    """Return a file's absolute path; one that has a ``..``, as of a script started as ../run.py, without that."""
+    """Return a file's absolute path without ``..``, which a script started as ../run.py has."""
     if os.pardir in file:
         return os.path.join(os.path.realpath(os.path.dirname(file)), os.path.basename(file))
     return file if os.path.isabs(file) else os.path.abspath(file)
 
 
 def audit_loaded_code(question: CodeQuestion) -> LoadedCode:
-    """Tell of every loaded file, and of the caller's, where somebody else can fetch it.
+    """Determine where somebody else can fetch each loaded file and the caller's file.
 
-    A file is judged once for each size and time of its last change; later only that is looked at.
+    A file is judged again only if its size or modification time changed.
     """
     audit = _Audit(question)
     files: dict[str, ModuleType | None] = dict(loaded_files())
@@ -125,7 +125,7 @@ def audit_loaded_code(question: CodeQuestion) -> LoadedCode:
 
 
 class _Audit:
-    """The files of one audit, sorted by who provides them."""
+    """The files of one audit by origin."""
 
     def __init__(self, question: CodeQuestion) -> None:
         self._question = question
@@ -138,7 +138,7 @@ class _Audit:
         self._import_folders: tuple[str, ...] = ()
 
     def look_at(self, files: Mapping[str, ModuleType | None]) -> None:
-        """Sort files by what is known without a repository."""
+        """Sort files by what is known without asking a repository."""
         for file, module in files.items():
             try:
                 status = os.stat(file)
@@ -146,7 +146,7 @@ class _Audit:
                 self._look_at_missing(file)
                 continue
             if stat.S_ISDIR(status.st_mode):
-                continue  # a package without a file of its own, whose folder somebody noted
+                continue  # a namespace package: its folder, not a file
             key = (status.st_size, status.st_mtime_ns)
             known = _known.get(file)
             if known is None or known[0] != key:
@@ -178,7 +178,7 @@ class _Audit:
         return bool(changed)
 
     def _look_at_missing(self, file: str) -> None:
-        """Judge what lies in an archive by the archive; anything else is gone."""
+        """Judge a file in an archive by the archive; any other missing file was deleted."""
         archive = next((folder for folder in Path(file).parents if folder.is_file()), None)
         if archive is not None:
             self.look_at({str(archive): None})
@@ -187,7 +187,7 @@ class _Audit:
             self._bad[file] = Unidentified(file, "there is no such file any more", fix)
 
     def ask_repositories(self) -> None:
-        """Judge by the repositories what has to be in one."""
+        """Ask the repositories about the files that must be in one."""
         question = self._question
         wanted = {path: key for file, (origin, key) in self._open.items() for path in _in_a_repository(file, origin)}
         found = _repositories.ask(wanted, question.base_dir, question.commit)
@@ -213,7 +213,7 @@ class _Audit:
         self._import_folders = tuple(import_folders([file for file in used if file not in copied], question.base_dir))
 
     def judge_what_was_typed_in(self) -> None:
-        """Judge code without a file."""
+        """Judge code that is not in a file."""
         caller, entry = self._question.caller, self._question.entry
         what = None if caller is None else _TYPED_IN.get(caller.kind)
         if what is None or caller is None:
@@ -232,9 +232,9 @@ class _Audit:
             )
 
     def result(self) -> LoadedCode:
-        """Return what was found; what the user vouches for is not unidentified."""
+        """Return the result; what the user vouches for is not unidentified."""
         base_dir = self._question.base_dir
-        # Without a repository around the working directory no run is official, whoever vouches.
+        # Without a repository around the working directory no run is official, even if the user vouches.
         ignored = None if base_dir is None or not self._bad else IgnoreList.of(self._question.ignore, base_dir)
         vouched = [file for file in self._bad if ignored is not None and ignored.vouches_for(Path(file))]
         return LoadedCode(
@@ -249,7 +249,7 @@ class _Audit:
 
 
 def _unknown(files: list[str]) -> Iterator[str]:
-    """Say in one sentence which files may not be what was imported, because nothing tells."""
+    """Name the files that may differ from what was imported, in one sentence."""
     if files:
         others = f" and {len(files) - 1} more" if len(files) > 1 else ""
         yield f"Whether {files[0]}{others} is as it was imported is not known: changed since Python began."
@@ -260,7 +260,7 @@ def _in_a_repository(file: str, origin: Origin) -> Iterable[str]:
 
 
 def _copied_from(file: str, origin: Origin, found: Mapping[str, FileInRepository]) -> FileInRepository | None:
-    """Return the tracked file that an installed one is a copy of; else one that says why there is none."""
+    """Return the tracked original of an installed file, or else one that explains why there is none."""
     sources = [found[str(path)] for path in origin.counterparts if str(path) in found]
     same = [each for each in sources if each.state == "unchanged" and _same_content(each.file, file)]
     return next(iter(same or sources), None)
@@ -274,7 +274,7 @@ def _same_content(one: str, other: str) -> bool:
 
 
 def _problem(file: str, origin: Origin, source: FileInRepository | None) -> Unidentified | None:
-    """Return why nobody else can fetch a file that has to be in a repository; None if somebody can, or needs not."""
+    """Return why nobody else can fetch a file that must be in a repository; None if there is no problem."""
     if origin.kind == "folder":
         return _problem_of_copy(file, origin, source)
     if source is None:

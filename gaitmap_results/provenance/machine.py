@@ -26,7 +26,7 @@ __all__ = [
     "slurm_info",
 ]
 
-# Allow-list: what describes the size of a job. Names of users, accounts, hosts and folders are left out.
+# Only the variables that describe the size of a job, without names of users, accounts, hosts and folders.
 _SLURM_TEXTS = {
     "job_id": ("SLURM_JOB_ID", "SLURM_JOBID"),
     "array_job_id": ("SLURM_ARRAY_JOB_ID",),
@@ -96,7 +96,7 @@ def os_info() -> dict[str, str | None]:
     -------
     info
         ``system``, ``release``, ``version``, ``machine``, ``distribution``, ``libc`` and ``container``.
-        The latter three are None where they do not apply or nothing points to them.
+        The last three are None where they do not apply or are unknown.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def _libc() -> str | None:
 
 
 def _container() -> str | None:
-    """Name the kind of container that the process seems to be in; None if nothing points to one."""
+    """Return the kind of container that the process seems to be in; None if nothing points to one."""
     if "APPTAINER_NAME" in os.environ or "SINGULARITY_NAME" in os.environ:
         return "apptainer"
     if "KUBERNETES_SERVICE_HOST" in os.environ:
@@ -153,7 +153,7 @@ def memory_info() -> dict[str, int | None]:
     Returns
     -------
     info
-        ``total``, ``available`` (without swapping, at this moment) and ``swap_total``.
+        ``total``, ``available`` (without swapping, now) and ``swap_total``.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def memory_info() -> dict[str, int | None]:
     ['total', 'available', 'swap_total']
     """
     with warnings.catch_warnings():
-        # psutil warns of numbers that a container hides, also of those that are not asked for.
+        # psutil also warns of hidden numbers in a container that nobody asked for.
         warnings.simplefilter("ignore")
         memory = psutil.virtual_memory()
         try:
@@ -193,7 +193,7 @@ def slurm_info() -> dict[str, Any] | None:
     Returns
     -------
     info
-        None outside of Slurm; what Slurm does not tell is None.
+        None outside of Slurm; each value that Slurm does not give is None.
         Memory is in MiB, ``time_limit_s`` in seconds.
 
     Examples

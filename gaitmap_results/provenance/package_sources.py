@@ -1,4 +1,4 @@
-"""Tell where packages come from that are not releases of an index, with the state of editable ones."""
+"""Describe the sources of packages that are not releases of an index, with the git state of editable installs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["direct_urls", "editable_folders"]
 def direct_urls(
     collector: Collector, packages: InstalledPackages, state: GitState | None
 ) -> dict[str, dict[str, object]]:
-    """Return how packages were installed that are not releases; the version of an editable one says nothing."""
+    """Return the sources of packages that are not releases; an editable install gets its git state."""
     described = {}
     for name, facts in packages.direct_urls.items():
         folder = folder_of_url(str(facts.get("url", "")))
@@ -43,6 +43,6 @@ def _state_of_package(folder: Path, state: GitState | None) -> GitState | None:
 
 
 def editable_folders(packages: InstalledPackages) -> dict[str, Path]:
-    """Return the folders of the editable packages, by name."""
+    """Return the folders of editable installs, by package name."""
     urls = {name: str(facts.get("url", "")) for name, facts in packages.direct_urls.items() if facts.get("editable")}
     return {name: folder for name, url in urls.items() if (folder := folder_of_url(url)) is not None}

@@ -1,4 +1,4 @@
-"""Find packages that the process uses in another version than the one listed."""
+"""Find packages whose imported version differs from the listed one."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _PRE = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc", "r":
 
 
 def versions_in_use(listed: Mapping[str, str | None]) -> Iterator[tuple[str, str, str]]:
-    """Yield name, version in use and listed version of each package that differs.
+    """Yield the name, imported version and listed version of each package where these differ.
 
-    What lies where the listed version was installed is not looked at, as some packages number their modules
-    differently; unless it was installed since Python began, when another version may have been imported before.
+    Modules in the place of the listed version are skipped, because some packages number their modules differently.
+    They are checked if that version was installed after Python started: another one may have been imported before.
     """
     by_name = {normalised(name): (name, version) for name, version in listed.items() if version}
     for module_name, module in list(sys.modules.items()):
@@ -37,7 +37,7 @@ def versions_in_use(listed: Mapping[str, str | None]) -> Iterator[tuple[str, str
 
 
 def _owner(file: str) -> InstalledPackage | None:
-    """Return the installed package that a file of the top level belongs to."""
+    """Return the installed package that owns the file of a top-level module."""
     for entry in dict.fromkeys((os.path.dirname(file), os.path.dirname(os.path.dirname(file)))):
         site = site_folder(entry)
         package = None if site is None else site.owner(os.path.relpath(file, entry).replace(os.sep, "/"))
@@ -51,7 +51,7 @@ def _is_new(package: InstalledPackage) -> bool:
 
 
 def same_version(one: str, other: str) -> bool:
-    """Return whether two versions are the same release (PEP 440), whatever their local labels say.
+    """Return whether two versions are the same release (PEP 440), whatever their local labels.
 
     Examples
     --------

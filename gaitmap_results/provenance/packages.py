@@ -1,4 +1,4 @@
-"""List the installed packages."""
+"""List the installed packages with their versions and sources."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from gaitmap_results.store.privacy import redact_url
 
 __all__ = ["InstalledPackages", "folder_of_url", "installed_packages", "normalised"]
 
-# How the metadata of nearly every package begin; importlib.metadata, which parses all of them, takes 30 times as long.
+# The usual first lines of METADATA. importlib.metadata parses the whole file, which takes 30 times as long.
 _USUAL_HEADER = re.compile(rb"Metadata-Version: [\d.]+\r?\nName: ([!-~]+)\r?\nVersion: ([!-~]+)\r?\n")
 _HEADER_BYTES = 1024
 _FOLDER_NAME = re.compile(r"([^-]+(?:-(?!\d)[^-]+)*)(?:-(\d[^-]*).*)?\.(?:dist|egg)-info", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[-_.]+")
-# A named pipe in the place of a file is not waited for.
+# Non-blocking: a named pipe in place of a file would never return.
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 @dataclass(frozen=True)
 class InstalledPackages:
-    """The packages that Python can import, as their own metadata describe them.
+    """The packages that Python can import, according to their own metadata.
 
     Attributes
     ----------
     versions
-        Version of each package under the package's own spelling, sorted by name; None where it is not stated.
-        Where a package is installed twice, the version counts that Python would import.
+        The version of each package under the package's own spelling, sorted by name; None if it is not stated.
+        If a package is installed twice, it is the version that Python would import.
     direct_urls
-        Where packages come from that were not taken from a package index: ``url``, ``editable``, and what is known of
-        ``vcs``, ``commit``, ``requested_revision``, ``subdirectory`` and ``archive_hash`` (PEP 610).
+        The sources of packages that are not from an index: ``url``, ``editable``, and, where known, ``vcs``,
+        ``commit``, ``requested_revision``, ``subdirectory`` and ``archive_hash`` (PEP 610).
     shadowed
-        Versions that are installed too but not imported, as another folder comes first.
+        Versions that are also installed but not imported, because another folder comes first.
     problems
         What could not be read.
     """
@@ -54,7 +54,7 @@ class InstalledPackages:
 
 
 class _Found(NamedTuple):
-    """One package, as its metadata in one place describe it."""
+    """One package, according to its metadata in one place."""
 
     name: str
     version: str | None
@@ -66,7 +66,7 @@ class _Found(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def normalised(name: str) -> str:
-    """Return the form in which all spellings of a package's name are equal (PEP 503)."""
+    """Return a package name's normalised spelling (PEP 503)."""
     return _SEPARATORS.sub("-", name).lower()
 
 
@@ -76,12 +76,12 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
     Parameters
     ----------
     path
-        Folders and zip files to search, in this order; by default those that Python searches.
+        Folders and zip files to search, in this order; by default ``sys.path``.
 
     Returns
     -------
     packages
-        Packages that cannot be read are named in ``problems`` and never raise.
+        Unreadable packages are listed in ``problems`` and never raise.
 
     Examples
     --------
@@ -114,13 +114,13 @@ def _sorted(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _places(path: Sequence[object], problems: list[str]) -> Iterator[str]:
-    """Yield each place once, by whichever way it is on the path; Python ignores what is not text."""
+    """Yield each place on the path once; Python ignores entries that are not text."""
     seen: set[object] = set()
     for entry in (one or os.curdir for one in path if isinstance(one, str)):
         try:
             status = os.stat(entry)
         except FileNotFoundError:
-            continue  # usual: Python puts folders on the path that need not exist
+            continue  # usual: Python adds folders to the path that need not exist
         except (OSError, ValueError) as error:
             problems.append(f"A folder that packages are imported from cannot be read: {_reason(error)}.")
             continue
@@ -132,7 +132,7 @@ def _places(path: Sequence[object], problems: list[str]) -> Iterator[str]:
 
 
 def _distributions_in(entry: str, problems: list[str]) -> Iterator[_Found]:
-    if os.path.isfile(entry) or entry.lower().endswith(".egg"):  # an archive, or what easy_install made
+    if os.path.isfile(entry) or entry.lower().endswith(".egg"):  # an archive, or an egg of easy_install
         for distribution in importlib.metadata.distributions(path=[entry]):
             yield from _described(distribution, entry, os.path.basename(entry), problems)
         return
@@ -148,7 +148,7 @@ def _distributions_in(entry: str, problems: list[str]) -> Iterator[_Found]:
 
 
 def _usual(folder: str) -> re.Match[bytes] | None:
-    """Match the head of a package's metadata, if it is from an index and its metadata begin as nearly all do."""
+    """Match the first lines of METADATA, if the package is from an index and has the usual form."""
     try:
         descriptor = os.open(f"{folder}/METADATA", _OPEN_FLAGS)
         try:
@@ -169,7 +169,7 @@ def _described(
     try:
         for file in ("", "/METADATA", "/PKG-INFO"):
             _refuse_what_is_no_file(f"{entry}/{info}{file}")
-        # For a package without metadata this is None, or an empty message.
+        # A package without metadata gives None or an empty message.
         metadata: Any = distribution.metadata
         has_metadata = metadata is not None and len(metadata.keys()) > 0
         name, version = (_text(metadata[key]) for key in ("Name", "Version")) if has_metadata else (None, None)
@@ -193,7 +193,7 @@ def _text(value: object) -> str | None:
 
 
 def _refuse_what_is_no_file(path: str) -> None:
-    # importlib.metadata would wait for somebody who writes into a named pipe.
+    # importlib.metadata would wait for a writer of a named pipe.
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
         raise OSError("It is not a file")
 
@@ -226,21 +226,21 @@ def _direct_url(data: dict[str, Any]) -> dict[str, object]:
 
 
 def _reason(error: Exception) -> str:
-    """Return what went wrong without the path, which may name the user."""
+    """Return the reason for an error without the path, which may name the user."""
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return f"{type(error).__name__} ({safe_text(text)})"
 
 
 def _imported_one(found: list[_Found], problems: list[str]) -> tuple[_Found, list[_Found]]:
-    """Choose among packages of one name the one that Python imports, and return the others beside it."""
+    """Return the package that Python imports among those of one name, and the others."""
     if len(found) == 1:
         return found[0], []
-    # Folders without metadata are what a failed removal leaves behind: any other one is better.
+    # A failed removal leaves folders without metadata behind: any other one is better.
     candidates = [one for one in found if one.is_whole] or found[:1]
     same_place = [one for one in candidates if one.place == candidates[0].place]
     winner = same_place[0]
     if len(same_place) > 1:
-        # They are left by a failed update, and the files are those of the later one.
+        # A failed update left both, and the files are those of the later one.
         winner = max(same_place, key=lambda one: (_changed(one), one.info))
         names = ", ".join(sorted(safe_text(one.info) for one in same_place))
         problems.append(f"{winner.name} is described more than once in one folder ({names}); the newest is stored.")
@@ -248,7 +248,7 @@ def _imported_one(found: list[_Found], problems: list[str]) -> tuple[_Found, lis
 
 
 def _changed(found: _Found) -> float:
-    """Return when a package's folder of metadata was written, which an installer does last."""
+    """Return the modification time of a package's metadata folder, which an installer writes last."""
     try:
         return os.stat(f"{found.place}/{found.info}").st_mtime
     except OSError:
@@ -256,7 +256,7 @@ def _changed(found: _Found) -> float:
 
 
 def _url_of_own_project(winner: _Found, hidden: list[_Found]) -> dict[str, object] | None:
-    """Return where a package comes from whose own folder comes before the one that says that it is editable."""
+    """Return the editable source of a package whose own project folder hides the editable install."""
     for other in hidden:
         if other.direct_url is not None and other.direct_url["editable"]:
             project = folder_of_url(str(other.direct_url["url"]))
@@ -266,6 +266,6 @@ def _url_of_own_project(winner: _Found, hidden: list[_Found]) -> dict[str, objec
 
 
 def folder_of_url(url: str) -> Path | None:
-    """Return the local folder or file that a URL names, or ``None`` if it names none."""
+    """Return the local path of a ``file`` URL, or ``None`` for any other URL."""
     parts = urlsplit(url)
     return Path(url2pathname(unquote(parts.path))) if parts.scheme == "file" else None

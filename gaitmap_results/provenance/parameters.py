@@ -1,4 +1,4 @@
-"""Describes the parameters of a challenge, a pipeline and a dataset, so that equal ones compare equal."""
+"""Describe the parameters of a challenge, a pipeline and a dataset, so that equal ones compare equal."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ __all__ = ["dataset_columns", "describe_dataset", "describe_parameters"]
 
 
 def describe_parameters(item: Any) -> dict[str, Any]:
-    """Return the class of an object and its parameters, flat, with nested names as tpcp writes them.
+    """Return an object's class and its flat parameters, with nested names as in tpcp.
 
     Parameters
     ----------
     item
-        An object with ``get_params``, as tpcp's and scikit-learn's have it, a dataclass, or any other whose attributes
-        are named like the parameters of its ``__init__``.
+        An object with ``get_params`` as in tpcp and scikit-learn, a dataclass, or any object whose attributes have the
+        names of its ``__init__`` parameters.
 
     Returns
     -------
     described
         ``class`` and ``parameters``: ``{"algo": {"class": ...}, "algo__axis": "norm"}``.
         Values are JSON.
-        What has no JSON form is described by what makes it equal to another one, never by its memory address: objects
-        by class and parameters, functions by name, arrays and tables by shape and SHA-256 hash.
-        What has no parameters has a ``value`` instead.
+        Anything without a JSON form is described by what makes it equal to another, never by its memory address:
+        objects by class and parameters, functions by name, arrays and tables by shape and SHA-256 hash.
+        An object without parameters has a ``value`` instead.
 
     Examples
     --------
@@ -52,26 +52,26 @@ def _is_described_by_parameters(item: Any) -> bool:
         return False
     if _has_parameters(item) or dataclasses.is_dataclass(item):
         return True
-    # What does not keep its parameters, or has none, is described by all that it holds.
+    # Other objects, also those that do not keep their parameters, are described by all that they hold.
     names = _init_names(item)
     return bool(names) and all(hasattr(item, name) for name in names)
 
 
 def describe_dataset(dataset: Any) -> dict[str, Any]:
-    """Return what identifies a dataset.
+    """Return the class, parameters and index that identify a dataset.
 
     Parameters
     ----------
     dataset
-        A dataset of tpcp, a table, or any object.
+        A tpcp dataset, a table, or any object.
 
     Returns
     -------
     described
-        ``class`` and ``parameters`` as from :func:`describe_parameters`, and of its index ``columns``,
+        ``class`` and ``parameters`` as from :func:`describe_parameters`, and the index's ``columns``,
         ``n_data_points`` (as the dataset is grouped) and ``index_sha256``.
-        The hash is another one if a row, a column, or their order is.
-        A table is taken for a dataset of its rows; the hash of its content is part of ``value``.
+        The hash depends on rows, columns and their order.
+        A table is a dataset of its rows; the hash of its content is part of ``value``.
         These are ``None`` for a dataset without an index.
     """
     index: Any = getattr(dataset, "index", None)
@@ -85,26 +85,26 @@ def describe_dataset(dataset: Any) -> dict[str, Any]:
             else [list(row) for row in index.itertuples(index=False, name=None)]
         )
         described = Description(_of_object, limited=False).of_value([columns, rows])
-        # Only a dataset of tpcp knows that it is grouped; any other one has as many points as rows.
+        # Only a tpcp dataset knows its grouping; any other has one data point per row.
         n_data_points = len(dataset) if hasattr(type(dataset), "__len__") else len(rows)
         facts = {"columns": columns, "n_data_points": n_data_points, "index_sha256": hash_json(described)}
     return {**describe_parameters(dataset), **facts}
 
 
 def dataset_columns(dataset: Any) -> list[str] | None:
-    """Return the names of the columns of a dataset's index, or of a table itself; ``None`` where there are none."""
+    """Return the column names of a dataset's index, or of a table itself; ``None`` if it has none."""
     columns = dataset.columns if _is_table(dataset) else getattr(getattr(dataset, "index", None), "columns", None)
     return None if columns is None else [str(column) for column in columns]
 
 
 def _is_table(item: Any) -> bool:
-    """Say whether this is a table of pandas or one like it, whose index names its rows."""
+    """Return whether this is a pandas-like table, whose index names its rows."""
     has_rows = all(hasattr(item, name) for name in ("columns", "itertuples", "index"))
     return has_rows and not hasattr(item.index, "columns")
 
 
 def _of_object(item: Any, description: Description, depth: int) -> dict[str, Any] | None:
-    """Describe an object by its class and parameters; ``None`` for one without parameters of its own."""
+    """Describe an object by its class and parameters; return ``None`` for one without parameters."""
     if not (_has_parameters(item) or (dataclasses.is_dataclass(item) and not isinstance(item, type))):
         return None
     return _by_parameters(item, description, depth)
@@ -124,7 +124,7 @@ def _by_parameters(item: Any, description: Description, depth: int) -> dict[str,
 
 
 def _learned(item: Any, description: Description, depth: int) -> dict[str, str]:
-    """Return a hash of what an estimator of scikit-learn has learned; what tpcp's objects computed are results."""
+    """Return a hash of what a scikit-learn estimator has learned; attributes that tpcp objects computed are results."""
     kind = type(item)
     if not callable(getattr(kind, "fit", None)) or callable(getattr(kind, "clone", None)):
         return {}
@@ -136,7 +136,7 @@ def _learned(item: Any, description: Description, depth: int) -> dict[str, str]:
 
 
 def _has_parameters(value: Any) -> bool:
-    # The class is asked: some objects have an attribute of any name.
+    # Ask the class: some objects have an attribute of any name.
     return not isinstance(value, type) and callable(getattr(type(value), "get_params", None))
 
 
@@ -145,7 +145,7 @@ def _parameters(item: Any) -> dict[str, Any]:
         return dict(_nested(_own_parameters(item)))
     try:
         return dict(item.get_params())
-    except TypeError:  # tpcp stumbles over a parameter that is a class, which has the method, too
+    except TypeError:  # tpcp fails on a parameter that is a class, which also has the method
         return dict(_nested(item.get_params(deep=False)))
 
 

@@ -1,4 +1,4 @@
-"""Tell from outside whether a process is still alive."""
+"""Identify a process and determine whether it is still alive."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from gaitmap_results.provenance.processes import check_numbering, start_ticks
 
 __all__ = ["ProcessIdentity", "current_process", "process_is_gone"]
 
-# Names that many computers have at the same time.
+# Names that many computers share.
 _SHARED_HOST_NAMES = ("", "(none)", "localhost", "localhost.localdomain", "localhost.local")
-# psutil's start of a process follows the clock of the machine on some systems.
+# On some systems psutil derives a process's start from the wall clock, which may be adjusted.
 _CREATE_TIME_TOLERANCE_S = 2.0
 
 
 @dataclass(frozen=True)
 class ProcessIdentity:
-    """What tells a process from every other one, on this machine and elsewhere, now and after a restart.
+    """The facts that tell a process from every other one, on any machine and after a restart.
 
     Attributes
     ----------
@@ -34,13 +34,13 @@ class ProcessIdentity:
     boot_id
         Changes each time the computer starts (Linux).
     pid
-        Number of the process; given anew after its end.
+        Number of the process, which is reused after its end.
     start_ticks
         Clock ticks from the computer's start to the process's start (Linux).
     create_time
         Start of the process in seconds since 1970, on other systems.
     pid_namespace
-        Which numbering of processes ``pid`` belongs to: containers have one each (Linux).
+        The namespace of ``pid``: each container has its own (Linux).
     slurm_job_id
         Slurm job that the process belongs to.
 
@@ -65,9 +65,9 @@ class ProcessIdentity:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> ProcessIdentity:
-        """Read what :meth:`to_json` gave; whatever is missing or no such value becomes unknown.
+        """Read the result of :meth:`to_json`; missing and invalid values become unknown.
 
-        An identity without a host or with a ``pid`` of 0 is one about which nothing can be said.
+        Nothing can be said about an identity without a host or with a ``pid`` of 0.
         """
 
         def text(key: str) -> str | None:
@@ -91,16 +91,16 @@ class ProcessIdentity:
 
 
 def current_process() -> ProcessIdentity:
-    """Return the identity of the process that calls.
+    """Return the identity of the calling process.
 
     Returns
     -------
     identity
-        To be stored, and to be given to :func:`process_is_gone` later, elsewhere.
+        Store it, and pass it to :func:`process_is_gone` later in any process.
     """
     pid = os.getpid()
     ticks = create_time = None
-    # Otherwise the process is known by its number only, and that it is alive cannot be told for sure.
+    # Without these, only its number is known, and nobody can tell for sure that it is alive.
     with contextlib.suppress(psutil.Error, OSError):
         check_numbering()
         ticks = start_ticks(pid)
@@ -131,18 +131,18 @@ def _pid_namespace() -> str | None:
 
 
 def process_is_gone(identity: ProcessIdentity) -> bool | None:
-    """Tell whether a process has ended.
+    """Determine whether a process has ended.
 
     Parameters
     ----------
     identity
-        The process, as :func:`current_process` described it when it ran.
+        The result of :func:`current_process` in that process.
 
     Returns
     -------
     gone
         True if it has certainly ended, False if it is certainly alive.
-        None if that cannot be known from here: on another computer, from another container, or without permission.
+        None if this process cannot know: on another computer, from another container, or without permission.
 
     Examples
     --------
@@ -151,7 +151,7 @@ def process_is_gone(identity: ProcessIdentity) -> bool | None:
     False
     """
     host, boot_id, pid_namespace = platform.node(), _boot_id(), _pid_namespace()
-    # Linux and another system can share one name, as Windows and its Linux subsystem do; their processes are separate.
+    # Linux and another system can share one name, as in WSL, but not their processes.
     same_system = (identity.pid_namespace is None) == (pid_namespace is None)
     same_boot = boot_id is not None and identity.boot_id == boot_id
     if identity.pid <= 0 or identity.host != host or not same_system:
@@ -167,11 +167,11 @@ def process_is_gone(identity: ProcessIdentity) -> bool | None:
 
 
 def _gone_here(identity: ProcessIdentity) -> bool | None:
-    """Look the process up among those of this computer."""
+    """Look up the process on this computer."""
     check_numbering()
     try:
         process = psutil.Process(identity.pid)
-        # A process that has ended but was not waited for by its parent (a zombie) will never run again.
+        # A zombie has ended; only its parent has not waited for it.
         if process.status() == psutil.STATUS_ZOMBIE:
             return True
         ticks = start_ticks(identity.pid)
@@ -188,11 +188,11 @@ def _gone_here(identity: ProcessIdentity) -> bool | None:
 
 
 def _is_free(pid: int) -> bool | None:
-    """Tell whether no process has this number; a system may hide those of other users from psutil."""
+    """Return whether a process number is free; a system may hide other users' processes from psutil."""
     if sys.platform == "win32":
         return True
     try:
-        os.kill(pid, 0)  # signal 0 only asks whether the process exists
+        os.kill(pid, 0)  # signal 0 only checks that the process exists
     except ProcessLookupError:
         return True
     return None

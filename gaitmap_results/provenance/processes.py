@@ -1,4 +1,4 @@
-"""Look at processes with psutil."""
+"""Read the CPU time and memory of processes with psutil."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ __all__ = [
     "start_ticks",
 ]
 
-#: What tells the peak of a process's memory.
+#: The source of a process's peak memory.
 PEAK_SOURCE: Final = "vmhwm" if sys.platform == "linux" else "peak_wset"
 
 
 @dataclass(frozen=True)
 class ProcessSample:
-    """What is seen of a process at one moment.
+    """The state of a process at one moment.
 
     Attributes
     ----------
     cpu_s
         CPU time of the process itself in seconds.
     waited_cpu_s
-        CPU time in seconds of those of its children that ended and were waited for; None where the system does not say.
+        CPU time in seconds of its children that ended and were waited for; None if the system does not report it.
     resident_bytes
         Its resident memory in bytes.
     """
@@ -49,12 +49,12 @@ class ProcessSample:
 
 
 def check_numbering() -> None:
-    """Make sure that ``/proc`` numbers processes as this process does; in a container it may be that of the host.
+    """Ensure that ``/proc`` numbers processes as this process does; in a container it may be that of the host.
 
     Raises
     ------
     PermissionError
-        If it does not: reading on would describe a stranger.
+        If it does not: ``/proc`` would describe another process.
     """
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
@@ -64,12 +64,12 @@ def check_numbering() -> None:
 
 
 def look_at(process: psutil.Process) -> ProcessSample:
-    """Look at one process.
+    """Return the state of one process.
 
     Raises
     ------
     psutil.Error
-        If it has ended or may not be looked at.
+        If it has ended or permission is missing.
     """
     with process.oneshot():
         times = process.cpu_times()
@@ -77,17 +77,17 @@ def look_at(process: psutil.Process) -> ProcessSample:
             process=process,
             is_zombie=process.status() == psutil.STATUS_ZOMBIE,
             cpu_s=times.user + times.system,
-            # macOS and Windows report zero for these, which would be a lie.
+            # macOS and Windows report zero for these, which is wrong.
             waited_cpu_s=times.children_user + times.children_system if sys.platform == "linux" else None,
             resident_bytes=process.memory_info().rss,
         )
 
 
 def descendants() -> dict[psutil.Process, ProcessSample]:
-    """Look at all processes that come from this one, directly or through others.
+    """Return the state of every direct or indirect child process of this one.
 
-    Every process of the machine has to be read for that, as most kernels keep no list of a process's children.
-    It is avoided where this process has none at all, which is the usual case.
+    This reads every process of the machine, because most kernels keep no list of a process's children.
+    In the usual case, without any child, it reads none.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def descendants() -> dict[psutil.Process, ProcessSample]:
 
 
 def descendants_of(pid: int) -> list[psutil.Process]:
-    """Return the processes that come from another one, as far as they can be seen."""
+    """Return the visible direct and indirect child processes of another process."""
     try:
         return psutil.Process(pid).children(recursive=True)
     except psutil.Error:
@@ -116,7 +116,7 @@ def descendants_of(pid: int) -> list[psutil.Process]:
 
 
 def _has_no_children() -> bool:
-    """Ask the kernel, without waiting for anything and without taking any child's exit status away."""
+    """Return whether this process has no children, without waiting or collecting any exit status."""
     if not hasattr(os, "waitid"):
         return False
     try:
@@ -129,9 +129,9 @@ def _has_no_children() -> bool:
 
 
 def peak_memory(pid: int) -> int | None:
-    """Return the peak of a process's resident memory in bytes since its program was started, if it is known.
+    """Return the peak of a process's resident memory in bytes since its program started; None if unknown.
 
-    ``getrusage`` would not do on Linux: its peak is inherited from the process that started this one.
+    On Linux, the peak of ``getrusage`` is inherited from the parent process.
     """
     try:
         if sys.platform != "linux":
@@ -144,17 +144,17 @@ def peak_memory(pid: int) -> int | None:
 
 
 def start_ticks(pid: int) -> int | None:
-    """Return how many clock ticks after the machine's boot a process started; ``None`` where there is no ``/proc``.
+    """Return the clock ticks from the machine's boot to a process's start; ``None`` without ``/proc``.
 
-    psutil tells the start by the clock, which may be set.
+    psutil derives the start from the wall clock, which may be adjusted.
 
     Raises
     ------
     OSError
-        If the process may not be looked at.
+        If permission is missing.
     """
     if sys.platform != "linux":
         return None
     content = Path(f"/proc/{pid}/stat").read_bytes()
-    # The program's name stands in parentheses and may itself hold some, so fields are counted from the last one.
+    # The program's name is in parentheses and may contain some, so count fields from the last one.
     return int(content[content.rfind(b")") + 2 :].split()[19])

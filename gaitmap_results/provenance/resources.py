@@ -1,4 +1,4 @@
-"""Measure the CPU time and the memory that a run needs."""
+"""Measure the CPU time and the memory of a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gaitmap_results.store.heartbeat import Heart, heartbeat_interval
 
 __all__ = ["ResourceMeter"]
 
-# Where one of these is loaded, work can be done by processes that this one did not start.
+# With one of these, processes that this one did not start can do work.
 _OTHER_MACHINES = ("distributed", "pyspark", "ray")
 _ENDED = "Processes ended during the run; their memory is not known."
 _ENDED_UNSEEN = "Processes ended during the run; their memory is known only for the moments of a look."
@@ -38,11 +38,11 @@ class _Snapshot:
 
 @dataclass(frozen=True)
 class ResourceMeter:
-    """Measures this process and the processes that come from it, from :meth:`start` to :meth:`finish`.
+    """Measures this process and its child processes, direct and indirect, from :meth:`start` to :meth:`finish`.
 
-    It looks twice, and needs no thread in between.
-    What a process that ended meanwhile needed is known from its parent, which is told the CPU time, not the memory.
-    With a sampler, which is a thread, the memory of those that were there in one of its looks is known too.
+    It looks at the processes twice, without a thread.
+    A process that ended in between reports its CPU time to its parent, but not its memory.
+    With a sampler, which is a thread, the memory of processes alive in one of its samples is known too.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class ResourceMeter:
         Parameters
         ----------
         interval_s
-            Look at the processes in between, too, with pauses of so many seconds.
+            Seconds between samples in between; by default none are taken.
         heart
             Gives signs of life meanwhile.
         """
@@ -78,26 +78,26 @@ class ResourceMeter:
         return cls(os.getpid(), before, sampler)
 
     def stop(self) -> None:
-        """Stop looking at the processes, without a result."""
+        """Stop the sampler without a result."""
         if self._sampler is not None:
             self._sampler.stop()
 
     def finish(self) -> dict[str, Any]:
-        """Return what was needed since the start.
+        """Return the resources used since the start.
 
         Returns
         -------
         resources
-            ``cpu_time_s``: CPU time in seconds of this process and all that come from it.
-            ``peak_memory_bytes``: the sum of the peaks of the resident memory of those that are alive at the end.
-            The peaks need not have come at the same time, and memory that processes share counts for each of them;
-            ``main_process`` is the part of this process alone, ``slurm_job`` what Slurm's control group counted.
+            ``cpu_time_s``: CPU time in seconds of this process and its child processes.
+            ``peak_memory_bytes``: the sum of the peak resident memory of those that are alive at the end.
+            The peaks need not coincide, and shared memory counts for each process; ``main_process`` is the part of this
+            process alone, ``slurm_job`` the count of Slurm's control group.
             A peak is that of the whole life of a process, so it ``includes_before_start``.
             Both have ``value``, ``source``, ``complete`` and ``why_incomplete`` (sentences).
             Where ``complete`` is False, the value covers only the processes that could be measured.
-            ``peak_memory_bytes`` has ``sampled``, too: None, or what was seen in between, see :func:`_sampled_memory`.
-            The value is then the highest sum of the peaks of those that were alive in one look.
-            ``n_processes_seen``: this process and those that were there whenever processes were looked at.
+            ``peak_memory_bytes`` also has ``sampled``: None, or the result of the samples, see :func:`_sampled_memory`.
+            The value is then the highest sum of the peaks of those that were alive in one sample.
+            ``n_processes_seen``: this process and the child processes seen at any look.
         """
         if os.getpid() != self._pid:
             return _nothing("The process that measures is not the one in which measuring began.")
@@ -164,17 +164,17 @@ def _cpu_time(before: _Snapshot, after: _Snapshot) -> tuple[float, float, list[s
     Returns
     -------
     cpu_s, told_s, problems
-        The seconds; how many of them processes that ended told their parents; what is missing in the sum.
+        The seconds; those among them that ended processes reported to their parents; what the sum lacks.
     """
     cpu_s = after.own_cpu_s - before.own_cpu_s
-    # How much CPU time each living process has taken over from children that ended.
+    # The CPU time that each living process has taken over from ended children.
     gains = [_difference(after.own_waited_cpu_s, before.own_waited_cpu_s)]
     for process, now in after.descendants.items():
         old = before.descendants.get(process)
         cpu_s += now.cpu_s - (old.cpu_s if old else 0.0)
         gains.append(_difference(now.waited_cpu_s, old.waited_cpu_s if old else 0.0))
     told_s = sum(gain for gain in gains if gain is not None)
-    # What they needed before the start is in what they told, too, and no part of the run.
+    # What they reported includes their time before the start, which is not part of the run.
     left = [old for process, old in before.descendants.items() if process not in after.descendants]
     told_s = max(0.0, told_s - sum(old.cpu_s + (old.waited_cpu_s or 0.0) for old in left))
     problems = ([_NOT_TOLD] if None in gains else []) + ([_LEFT] if left else [])
@@ -205,14 +205,14 @@ def _peak_memory(samples: Iterable[ProcessSample], highest_in_a_look: int) -> di
 
 
 def _sampled_memory(seen: Sampled) -> dict[str, Any]:
-    """Describe the memory that was seen in between.
+    """Describe the memory in the samples.
 
     Returns
     -------
     sampled
-        ``value``: the highest sum of the resident memory of all processes in one look, in bytes.
-        ``n_looks``, ``interval_s`` (the pause that was asked for) and ``longest_gap_s`` (that there was), in seconds.
-        ``why_incomplete``: sentences; it is always less than the peak, or equal to it.
+        ``value``: the highest sum of the resident memory of all processes in one sample, in bytes.
+        ``n_looks``, ``interval_s`` (the requested pause) and ``longest_gap_s`` (the longest actual one), in seconds.
+        ``why_incomplete``: sentences; the value never exceeds the peak.
     """
     return {
         "value": seen.highest_sum,

@@ -1,4 +1,4 @@
-"""Look at the processes of a run now and then, in a thread."""
+"""Sample the memory of a run's processes in a thread."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from gaitmap_results.provenance.processes import descendants, peak_memory
 
 __all__ = ["Sampled", "Sampler"]
 
-# The part of one processor's time that looking may take; where a look takes long, the pauses grow.
+# The share of one processor that sampling may use; the pauses grow where a sample takes long.
 _SHARE: Final = 0.005
-# How long the end of a block waits for a look that is under way.
+# How long the end of a block waits for a running sample.
 _PATIENCE_S: Final = 5.0
 _MOST_PROBLEMS: Final = 3
 
 
 @dataclass
 class Sampled:
-    """What was seen of this process and of those that come from it.
+    """The samples of this process and its child processes, direct and indirect.
 
     Attributes
     ----------
     interval_s
-        The pause between two looks that was asked for, in seconds.
+        The requested pause between two samples, in seconds.
     highest_sum
-        The highest sum of the resident memory of all of them in one look, in bytes; ``None`` if there was no look.
+        The highest sum of the resident memory of all of them in one sample, in bytes; ``None`` without a sample.
     highest_peaks
-        The highest sum of the peaks of the resident memory of those in one look that come from this one, in bytes.
+        The highest sum of the peak resident memory of the child processes in one sample, in bytes.
     n_looks
-        How many looks there were.
+        The number of samples.
     longest_gap_s
-        The longest time between two looks, in seconds.
+        The longest time between two samples, in seconds.
     processes
-        Every process that came from this one in one of the looks.
+        Every child process in any of the samples.
     some_left
-        Whether one of them then lived on below another parent, so that it is no longer counted.
+        Whether one of them got another parent, so that it no longer counts.
     problems
         What went wrong, in sentences.
     """
@@ -56,7 +56,7 @@ class Sampled:
 
 
 class Sampler:
-    """A thread that looks at this process and at those that come from it, and gives signs of life.
+    """A thread that samples this process and its child processes, and gives signs of life.
 
     The thread never keeps the program from ending, and no error in it reaches the user.
     A forked child has no such thread; it must not call :meth:`finish`.
@@ -64,12 +64,11 @@ class Sampler:
     Parameters
     ----------
     interval_s
-        The pause between two looks in seconds; longer where looking would cost more than 0.5 % of a processor's time.
+        The pause between two samples in seconds; longer if sampling would take more than 0.5 % of a processor's time.
     beat
         Gives a sign of life.
     beat_interval_s
-        How many seconds lie between two of them.
-
+        Seconds between two signs of life.
     """
 
     def __init__(
@@ -87,16 +86,16 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, name="gaitmap_results sampler", daemon=True)
 
     def start(self) -> bool:
-        """Begin to look; ``False`` if the system allows no further thread."""
+        """Start the thread; return ``False`` if the system allows no further thread."""
         self._guard(self._thread.start, "No thread could be started that looks at the processes")
         return self._thread.ident is not None
 
     def stop(self) -> None:
-        """End the thread; more than once is fine."""
+        """Stop the thread; it may already have stopped."""
         self._stopped.set()
 
     def finish(self) -> Sampled:
-        """End the thread, look for the last time, and return what was seen."""
+        """Stop the thread, take the last sample, and return all of them."""
         self.stop()
         if self._thread.ident is not None:
             self._thread.join(_PATIENCE_S)

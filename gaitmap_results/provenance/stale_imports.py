@@ -1,4 +1,4 @@
-"""Tell whether a source file is still what Python imported."""
+"""Determine whether a source file is still the one that Python imported."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ __all__ = ["changed_after_import", "reinstalled_after_import", "start_of_process
 
 
 def reinstalled_after_import(file: str, status: os.stat_result) -> bool:
-    """Return whether a file of an installed package was replaced after it was imported, or seen first."""
+    """Return whether a file of an installed package was replaced after its import or its first check."""
     seen = seen_source(file) or remember(file, status, None)
     return (seen.mtime, seen.size) != (status.st_mtime, status.st_size)
 
 
 def changed_after_import(file: str, module: ModuleType | None, status: os.stat_result) -> bool | None:
-    """Return whether a source file has another content than when it was imported; None if there is no evidence.
+    """Return whether the content of a source file changed after its import; None without evidence.
 
     Parameters
     ----------
     file
-        The file, absolute.
+        The absolute path of the file.
     module
-        The module that was loaded from it, if it still is one.
+        The module that was loaded from it, if it still exists.
     status
-        What the file is now.
+        The current status of the file.
     """
     seen = seen_source(file) or remember(file, status, module)
-    # What was compiled is asked again, as Python can be told to load it without a look at the source.
+    # Check the bytecode again, because Python can be told to load it without looking at the source.
     if seen.is_compiled is False or (module is not None and is_compiled_from(file, module, unchecked=True) is False):
         return True
     if (seen.mtime, seen.size) != (status.st_mtime, status.st_size):
@@ -44,7 +44,7 @@ def changed_after_import(file: str, module: ModuleType | None, status: os.stat_r
 
 @functools.lru_cache(maxsize=1)
 def start_of_process() -> float:
-    """Return when this process began, which is known to about a second only."""
+    """Return the start of this process, which is known to about a second only."""
     import psutil
 
     return psutil.Process().create_time()

@@ -1,3 +1,3 @@
-"""Write, name and read the files of a run."""
+"""Name, write and read the files of a run."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Hold signals back while a run is being saved."""
+"""Defer signals while a run is being saved."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from typing import Any, Final
 
 __all__ = ["deferred_signals"]
 
-# What asks a process to end, also where Python has no handler for it.
+# Signals that ask a process to end, even without a handler in Python.
 _ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")
 
 
 @contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Hold back each signal that may end a save half way, and deliver it afterwards; its second coming gets through.
+    """Hold back each signal that may interrupt a save, and deliver it afterwards; the second of a kind gets through.
 
-    The handler of a timer (and of any other signal that does not ask the process to end) runs at once, as often as it
-    is called; only what it raises waits.
+    Handlers of timers and of other signals that do not ask the process to end still run at once.
+    Only their exceptions wait.
     Python sets handlers in the main thread of the main interpreter only; elsewhere nothing is held back.
-    A process that is forked meanwhile, such as a worker of the challenge's own, can be ended as before.
+    A process that is forked meanwhile, such as a worker of the challenge's, can be ended as before.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -48,7 +48,7 @@ def deferred_signals() -> Iterator[None]:
             signal.signal(number, handler)
             signal.raise_signal(number)
 
-    # What is delivered may raise; the next one is delivered all the same.
+    # One delivery may raise; the next one still happens.
     with ExitStack() as afterwards:
         afterwards.callback(_deliver, received)
         afterwards.callback(_restore, previous)
@@ -59,7 +59,7 @@ def deferred_signals() -> Iterator[None]:
             except ValueError:  # a subinterpreter
                 del previous[number]
                 break
-            except OSError:  # the system keeps this one to itself
+            except OSError:  # the system reserves this signal
                 del previous[number]
         yield
 
@@ -70,7 +70,7 @@ def _ending() -> set[int]:
 
 def _disturbing(ending: set[int]) -> list[int]:
     """Return the signals that may raise an exception in Python code, or end the process."""
-    # An ignored or a foreign handler (None: not set by Python) does not interrupt Python code; leave it alone.
+    # An ignored signal or a handler of C code (None) does not interrupt Python code.
     return [
         int(number)
         for number in signal.valid_signals()

@@ -1,7 +1,7 @@
-"""Read the name of an entry in each of the forms that it has: as it was given, as JSON, as folders, in one line.
+"""Convert the name of an entry between its forms: as given, as JSON, as folders, in one line.
 
-In code the name is what the user gave, a string or a tuple of strings; what can be a name at all is said by
-:func:`gaitmap_results.store.layout.check_entry_name`.
+In code a name is what the user gave: a string or a tuple of strings.
+:func:`gaitmap_results.store.layout.check_entry_name` checks that it is valid.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ EntryName: TypeAlias = "str | tuple[str, ...]"
 
 
 def entry_parts(value: object) -> tuple[object, ...]:
-    """Return the parts of what may be an entry's name, whatever they are; what is not a list has one part."""
+    """Return the parts of a possible entry name; a value that is not a list has one part."""
     return tuple(value) if isinstance(value, (list, tuple)) else (value,)
 
 
 def as_entry_name(value: object) -> EntryName | None:
-    """Return an entry's name as it was given to the recorder, or ``None`` if it is none; JSON knows no tuples."""
+    """Return an entry's name as it was given to the recorder, or ``None`` if invalid; JSON has no tuples."""
     if isinstance(value, str):
         return value
     parts = entry_parts(value)
@@ -28,7 +28,7 @@ def as_entry_name(value: object) -> EntryName | None:
 
 
 def entry_json(name: EntryName) -> str | list[str]:
-    """Return an entry's name as JSON files hold it: a string stays a string."""
+    """Return an entry's name as in JSON files; a string stays a string."""
     return name if isinstance(name, str) else list(name)
 
 
@@ -46,7 +46,7 @@ def entry_key(value: object) -> tuple[str, ...]:
 
 
 def entry_text(value: object) -> str:
-    """Return an entry's name as commands take it: the parts of a nested one with slashes between them.
+    """Return an entry's name as in commands, with slashes between the parts of a nested one.
 
     Examples
     --------

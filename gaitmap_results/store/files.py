@@ -1,6 +1,6 @@
-"""Read and write files so that they are whole, on the disk, and visible only when complete.
+"""Read and write whole files that are durable, and visible only when complete.
 
-Every change on disk goes through one of the small functions below, so that faults can be tried at each of them.
+Every change on disk goes through one of the small functions below, so that tests can inject a fault into each.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ __all__ = [
 ]
 
 _CHUNK_BYTES: Final = 1 << 20
-# On Windows a virus scanner may hold a fresh file for a moment, in seconds.
+# On Windows a virus scanner may briefly hold a fresh file; pauses in seconds.
 _WINDOWS_RETRIES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def read_regular_file(path: Path) -> bytes:
-    """Return the content of a file, or of the file that a link leads to.
+    """Return the content of a file, or of the target of a link.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def open_regular(path: Path, *more_flags: str) -> BinaryIO:
 
 @open_to_owner()
 def make_folder(path: Path) -> None:
-    """Create a folder and its parents; one that is there already is fine."""
+    """Create a folder and its parents, unless they exist."""
     path.mkdir(parents=True, exist_ok=True)
 
 
@@ -111,22 +111,22 @@ def move_file(source: Path, target: Path) -> None:
 
 
 def is_folder(path: Path) -> bool:
-    """Say whether there is a folder; one that cannot be looked at counts as none."""
+    """Return whether a path is a folder; without permission to look, it is not."""
     return os.path.isdir(path)
 
 
 def is_real_folder(path: Path) -> bool:
-    """Say whether there is a folder, and not a link to one."""
+    """Return whether a path is a folder and not a link to one."""
     return is_folder(path) and not path.is_symlink()
 
 
 def is_real_file(path: Path) -> bool:
-    """Say whether there is a file, and not a link; one that cannot be looked at counts as none."""
+    """Return whether a path is a file and not a link; without permission to look, it is not."""
     return os.path.isfile(path) and not path.is_symlink()
 
 
 def is_own_folder(path: Path) -> bool:
-    """Say whether there is a folder, no link to one, that belongs to the user who asks."""
+    """Return whether a path is a folder of the current user, and not a link to one."""
     try:
         facts = path.lstat()
     except OSError:
@@ -135,12 +135,12 @@ def is_own_folder(path: Path) -> bool:
 
 
 def remove_file(path: Path) -> None:
-    """Delete a file; one that is gone already is fine."""
+    """Delete a file if it exists."""
     path.unlink(missing_ok=True)
 
 
 def remove_folder(path: Path) -> None:
-    """Delete a folder with all that is in it, never following a link out of it; one that is gone is fine."""
+    """Delete a folder and its content if it exists, without following links."""
     if path.is_symlink():
         path.unlink()
     elif path.exists():
@@ -148,7 +148,7 @@ def remove_folder(path: Path) -> None:
 
 
 class Found(NamedTuple):
-    """What lies below a folder: its name relative to that, with ``/``, its path, and of what kind it is."""
+    """An entry below a folder: its name relative to that, with ``/``, its path and its kind."""
 
     name: str
     path: Path
@@ -156,7 +156,7 @@ class Found(NamedTuple):
 
 
 def walk(folder: Path, *, on_error: Callable[[str, OSError], None] | None = None) -> Iterator[Found]:
-    """Yield everything below ``folder`` in a stable order, a folder after what is in it.
+    """Yield everything below ``folder`` in a stable order, each folder after its content.
 
     Symbolic links and special files are of kind ``other``; links are not followed.
 
@@ -190,7 +190,7 @@ def _walk(folder: Path, prefix: str, on_error: Callable[[str, OSError], None] | 
 
 
 def list_files(folder: Path) -> Iterator[Found]:
-    """Yield every ordinary file below ``folder``, in a stable order; see :func:`walk`."""
+    """Yield every ordinary file below ``folder`` in a stable order; see :func:`walk`."""
     return (found for found in walk(folder) if found.kind == "file")
 
 
@@ -206,8 +206,8 @@ def hash_file(path: Path) -> str:
 
 
 def sync_file(path: Path) -> None:
-    """Wait until a file that somebody else wrote is on the disk."""
-    # Windows syncs only through a handle that may write.
+    """Wait until a file that other code wrote is on the disk."""
+    # Windows syncs only a handle with write access.
     flags = os.O_RDWR if os.name == "nt" else os.O_RDONLY
     descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
     try:
@@ -217,18 +217,18 @@ def sync_file(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Wait until a folder's list of names is on the disk, where the operating system can do that."""
+    """Wait until a folder's list of names is on the disk, if the operating system supports that."""
     if os.name == "nt":
         return
     try:
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
     except PermissionError:
-        # One may write in a folder that one may not list; syncing is then left to the operating system.
+        # A folder may allow writing but not listing; the operating system then syncs it by itself.
         return
     try:
         _sync(descriptor)
     except OSError as error:
-        # Some network file systems refuse to sync folders; they do it on their own.
+        # Some network file systems refuse to sync folders; they do it by themselves.
         if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EBADF):
             raise
     finally:
@@ -236,7 +236,7 @@ def sync_folder(path: Path) -> None:
 
 
 def sync_tree(folder: Path) -> None:
-    """Wait until all files and folders below ``folder``, and itself, are on the disk."""
+    """Wait until ``folder`` and everything below it are on the disk."""
     sync = {"file": sync_file, "folder": sync_folder}
     for found in walk(folder):
         if found.kind in sync:
@@ -260,7 +260,7 @@ def _sync(descriptor: int) -> None:
 
 
 def retry_on_windows(operation: Any, source: Path, target: Path) -> None:
-    """Call ``operation(source, target)``, again and again while another program holds a file for a moment."""
+    """Call ``operation(source, target)``, and on Windows repeat it while another program briefly holds a file."""
     for pause in _WINDOWS_RETRIES if os.name == "nt" else ():
         try:
             operation(source, target)

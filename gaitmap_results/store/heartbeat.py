@@ -1,4 +1,4 @@
-"""The heartbeat of a run: how fresh the time stamp of its journal is."""
+"""Give and read the heartbeat of a run: the modification time of its journal."""
 
 from __future__ import annotations
 
@@ -15,56 +15,56 @@ from gaitmap_results.store.layout import JOURNAL_FILE
 
 __all__ = ["Heart", "SignOfLife", "beat", "heartbeat_interval", "last_sign_of_life"]
 
-# More often would be work for a file server, and tell nothing more.
+# A shorter interval would burden a file server and tell nothing more.
 _SHORTEST_S: Final = 30.0
-# So many are missed before a run is given up: its thread may be held up, and file servers tell of changes late.
+# This many missed heartbeats mark a run as lost: its thread may be held up, and file servers report changes late.
 _MISSED: Final = 10
 
 
 class Heart(Protocol):
-    """What gives the signs of life of the unfinished runs of one block."""
+    """The heart of one block: gives signs of life for its unfinished runs."""
 
     def beat(self) -> None:
         """Give a sign of life."""
 
     def note(self, **changes: Any) -> None:
-        """Change what the journals say."""
+        """Change the content of the journals."""
 
 
 def heartbeat_interval(sampling_s: float | None) -> float | None:
-    """Return the seconds between two heartbeats of a run whose processes are looked at every ``sampling_s`` seconds.
+    """Return the seconds between two heartbeats of a run that samples its processes every ``sampling_s`` seconds.
 
-    Without a thread that looks at them there is no heartbeat.
+    Without a sampling thread there is no heartbeat.
     """
     return None if sampling_s is None else max(_SHORTEST_S, sampling_s)
 
 
 def beat(journal: Path) -> None:
-    """Give a sign of life; a journal that is not there (any more) is fine.
+    """Give a sign of life; a missing journal is fine.
 
     Raises
     ------
     OSError
-        If its time stamp cannot be changed.
+        If the journal's modification time cannot be changed.
     """
-    # Without a time of ours: the computer that holds the file takes its own, which is the clock it is compared with.
-    # It makes no file, and a journal that is being replaced keeps what is written to it.
+    # Without a time argument, the computer that holds the file uses its own clock, which readers compare with.
+    # utime creates no file, and does not disturb a concurrent replacement of the journal.
     with contextlib.suppress(FileNotFoundError, NotADirectoryError):
         os.utime(journal)
 
 
 @dataclass(frozen=True)
 class SignOfLife:
-    """The last heartbeat of a run, as it is seen from outside.
+    """The last heartbeat of a run, as seen from outside.
 
     Attributes
     ----------
     expected_every_s
-        How many seconds were to lie between two of them.
+        The expected seconds between two heartbeats.
     age_s
-        How many seconds ago the last one was.
+        Seconds since the last one.
     by_file_system
-        Whether that is by the clock that gave the heartbeat its time; else it is by the clock of this computer.
+        Whether the age is by the clock that set the heartbeat's time; else it is by the clock of this computer.
     """
 
     expected_every_s: float
@@ -78,7 +78,7 @@ class SignOfLife:
 
     @property
     def words(self) -> str:
-        """What was found."""
+        """The finding in words, for a message."""
         clock = "" if self.by_file_system else " by this computer's clock, which may differ from that of the other"
         return (
             f"it gives a sign of life every {_duration(self.expected_every_s)}, "
@@ -94,12 +94,12 @@ def last_sign_of_life(journal: Path, expected_every_s: float | None) -> SignOfLi
     journal
         The journal's file.
     expected_every_s
-        What the journal says about it.
+        The interval that the journal states.
 
     Returns
     -------
     sign
-        ``None`` if the run has no heartbeat, or its time makes no sense.
+        ``None`` if the run has no heartbeat, or its time is implausible.
     """
     if expected_every_s is None or expected_every_s <= 0:
         return None
@@ -107,22 +107,22 @@ def last_sign_of_life(journal: Path, expected_every_s: float | None) -> SignOfLi
         facts = os.lstat(journal)
     except OSError:
         return None
-    # Not in the run's folder, whose program may be about to publish all that is in there, nor beside published runs.
+    # Not in the run's folder, which its program may be about to publish, nor beside published runs.
     now = _file_system_time(journal.parents[journal.name == JOURNAL_FILE])
     age_s = (time.time() if now is None else now) - facts.st_mtime
     sign = SignOfLife(max(_SHORTEST_S, expected_every_s), age_s, now is not None)
-    # A time far in the future would let a run seem alive for years.
+    # A time far in the future would make a run seem alive for years.
     came_later = -age_s > _MISSED * sign.expected_every_s
     return None if came_later or not stat.S_ISREG(facts.st_mode) else sign
 
 
 def _file_system_time(folder: Path) -> float | None:
-    """Return what time it is for the computer that holds a folder, or ``None`` if nothing may be written there.
+    """Return the current time of the computer that holds a folder, or ``None`` without write access.
 
-    Clocks of two computers may be minutes apart.
+    The clocks of two computers may differ by minutes.
     """
     try:
-        # Where the file system can do that, it never has a name.
+        # Where the file system supports it, the file never has a name.
         with tempfile.TemporaryFile(dir=folder, prefix=".clock_") as file:
             return os.fstat(file.fileno()).st_mtime
     except OSError:

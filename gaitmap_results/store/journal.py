@@ -1,4 +1,4 @@
-"""Say what the journal of an unfinished run holds, and read and write it."""
+"""Define, read and write the journal of an unfinished run."""
 
 # ruff: noqa: RUF009 - each field is declared with what reads it
 from __future__ import annotations
@@ -21,9 +21,9 @@ from gaitmap_results.store.privacy import Redactor
 
 __all__ = ["JOURNAL_SCHEMA_VERSION", "MAX_JSON_BYTES", "Journal", "JournalContent", "read_journal"]
 
-#: The version of the format of journal.json; it grows when a key changes its meaning.
+#: The version of the format of journal.json; it increases when a key changes its meaning.
 JOURNAL_SCHEMA_VERSION: Final = 1
-#: A journal or a record holds a few ten kilobytes; a file with more than this is neither.
+#: A journal or a record has a few tens of kilobytes; a larger file than this is neither.
 MAX_JSON_BYTES: Final = 64_000_000
 
 
@@ -57,13 +57,13 @@ def _moment(value: object) -> datetime | None:
 
 
 def _key(read: Callable[[object], Any], meaning: str) -> Any:
-    """Declare a key of the journal: how a value that nobody vouches for is read, and what it means."""
+    """Declare a key of the journal: how to read an untrusted value, and what it means."""
     return field(default=None, metadata={"read": read, "meaning": meaning})
 
 
 @dataclass(frozen=True)
 class JournalContent:
-    """What the journal of an unfinished run says; ``None`` is what it does not say.
+    """The content of an unfinished run's journal; ``None`` stands for a missing value.
 
     Each field is a key of ``journal.json`` and carries its meaning.
     A moment is stored twice: as local time in ISO 8601 for people, and with ``_utc`` as a POSIX time stamp.
@@ -114,7 +114,7 @@ class JournalContent:
 
     @classmethod
     def from_json(cls, content: object) -> JournalContent:
-        """Return what a parsed journal says, of any version; nothing in it is taken for granted."""
+        """Return the content of a parsed journal of any version, without trusting any value."""
         found = content if isinstance(content, dict) else {}
         known: dict[str, Any] = {}
         for each in dataclasses.fields(cls):
@@ -126,7 +126,7 @@ class JournalContent:
         return cls(**known)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is written to ``journal.json``."""
+        """Return the content of ``journal.json``."""
         written: dict[str, Any] = {"schema_version": JOURNAL_SCHEMA_VERSION}
         for each in dataclasses.fields(self):
             value = getattr(self, each.name)
@@ -139,7 +139,7 @@ class JournalContent:
 
 
 def read_journal(path: Path) -> JournalContent:
-    """Return what a journal says.
+    """Return the content of a journal.
 
     Raises
     ------
@@ -162,7 +162,7 @@ class Journal:
     folder
         The run's folder in ``.unfinished``.
     content
-        What it says first.
+        Its first content.
     """
 
     def __init__(self, folder: Path, content: JournalContent) -> None:
@@ -175,7 +175,7 @@ class Journal:
 
     @classmethod
     def existing(cls, folder: Path, content: JournalContent) -> Journal:
-        """Return the journal of a run that its process left unfinished, in the folder or set aside."""
+        """Return the journal of a run that its process left unfinished, in the folder or beside it."""
         journal = cls(folder, content)
         aside = cls.aside_path(folder)
         if aside.exists() and not journal.path.exists():
@@ -183,15 +183,15 @@ class Journal:
         return journal
 
     def change(self, **changes: Any) -> None:
-        """Change what the journal says, but leave it to the next :meth:`write` to store that."""
-        if changes.get("error") is not None:  # the text of an error is foreign
+        """Change the content in memory; the next :meth:`write` stores it."""
+        if changes.get("error") is not None:  # the text of an error may hold secrets
             changes["error"] = Redactor.for_this_process(None).tree(changes["error"])
-        # A challenge may finish in one thread while a signal is handled in another.
+        # A challenge may finish in one thread while another handles a signal.
         with self._lock:
             self.content = dataclasses.replace(self.content, **changes)
 
     def write(self, *, durable: bool = True, **changes: Any) -> None:
-        """Change what the journal says, on the disk too.
+        """Change the content, and write it to the disk.
 
         Parameters
         ----------
@@ -212,7 +212,7 @@ class Journal:
             return dump_json(encode_leniently(content)[0])
 
     def set_aside(self) -> None:
-        """Move the journal out of the run's folder; that it lies beside it says that the run is being published."""
+        """Move the journal out of the run's folder, which marks the run as being published."""
         aside = self.aside_path(self.path.parent)
         files.move_file(self.path, aside)
         self.path = aside
@@ -225,20 +225,20 @@ class Journal:
             self.path = original
 
     def remove(self) -> None:
-        """Delete the journal; the run is published, or nothing of it is worth keeping."""
+        """Delete the journal of a run that is published or not worth keeping."""
         self._is_removed = True
-        # A kill may have left it in the other place, and one that was just being written.
+        # A kill may have left it in the other place, or half written.
         for path in {self.path, self.aside_path(self._folder), self._temporary}:
             files.remove_file(path)
 
     @staticmethod
     def aside_path(folder: Path) -> Path:
-        """Return where the journal lies while its run is being published."""
+        """Return the journal's path while its run is being published."""
         return folder.with_name(f"{folder.name}.{JOURNAL_FILE}")
 
     @staticmethod
     def temporary_path(folder: Path) -> Path:
-        """Return where a new journal is written before it replaces the old one.
+        """Return the path for writing a new journal before it replaces the old one.
 
         It is beside the folder, not in it: a kill must not leave anything that would be published with the run.
         """

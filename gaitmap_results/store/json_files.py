@@ -1,4 +1,4 @@
-"""Read and write JSON, also what older and foreign programs wrote."""
+"""Read and write JSON, including files of older versions and other programs."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from gaitmap_results.store.json_values import safe_text
 
 __all__ = ["dump_json", "parse_json", "parse_json_roughly", "read_foreign_json", "read_json"]
 
-# orjson reads an integer of more than 64 bit as a float, without a word.
+# orjson silently reads an integer of more than 64 bit as a float.
 _LARGE_INTEGER: Final = re.compile(rb"(?:\A|[\s:,\[])-?\d{19}")
 _SURROGATE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-# To look for so many digits in a row first is ten times faster than the pattern, and thousands of records are read.
+# Looking for a run of digits first is ten times faster than the pattern, and thousands of records are read.
 _DIGITS_AS_ZEROS: Final = bytes(ord("0") if chr(byte).isascii() and chr(byte).isdigit() else 0 for byte in range(256))
 _MANY_ZEROS: Final = b"0" * 19
 
 
 def dump_json(value: Any) -> bytes:
-    """Return ``value`` as indented UTF-8 JSON with a line break at the end."""
+    """Return ``value`` as indented UTF-8 JSON with a final line break."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def parse_json(content: bytes) -> Any:
-    """Return what JSON bytes say.
+    """Return the value of JSON bytes.
 
-    Files of older writers may hold ``NaN``, a byte order mark, half of a character or integers of more than 64 bit;
-    Python's own reader takes those.
+    Files of older writers may hold ``NaN``, a byte order mark, lone surrogates or integers of more than 64 bit.
+    Python's own reader accepts those.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def parse_json(content: bytes) -> Any:
 
 
 def parse_json_roughly(content: bytes) -> Any:
-    """Return what JSON bytes say, as :func:`parse_json` does, but integers of more than 64 bit may be floats."""
+    """Return the value of JSON bytes as :func:`parse_json` does, but integers of more than 64 bit may become floats."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
@@ -61,7 +61,7 @@ def _parse_with_python(content: bytes) -> Any:
 
 
 def _valid_text(value: Any) -> Any:
-    """Return a JSON value with lone surrogates written as escapes: no table, file or terminal can hold them."""
+    """Return a JSON value with lone surrogates as escapes, because no table, file or terminal can hold them."""
     if isinstance(value, str):
         return safe_text(value)
     if isinstance(value, dict):
@@ -70,12 +70,12 @@ def _valid_text(value: Any) -> Any:
 
 
 def read_json(path: Path) -> Any:
-    """Return what a JSON file says; see :func:`parse_json`."""
+    """Return the value of a JSON file; see :func:`parse_json`."""
     return parse_json(read_regular_file(path))
 
 
 def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
-    """Return the content of a JSON file that may hold anything.
+    """Return the value of an untrusted JSON file.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
         If it cannot be opened.
     ValueError
         If it is not a regular file (a link could lead anywhere, a pipe would wait indefinitely), has more than
-        ``max_bytes``, or holds no JSON.
+        ``max_bytes``, or is not JSON.
     """
     if path.is_symlink():
         raise ValueError("it is a symbolic link")

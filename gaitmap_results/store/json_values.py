@@ -1,4 +1,4 @@
-"""Turns Python values into JSON values, faithfully or with the place of what cannot be."""
+"""Encode Python values as JSON, and name every value that cannot be."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ JsonValue = Any
 #: A longer repr is cut: nobody reads it, and it would fill the record.
 MAX_REPR_BYTES: Final = 100_000
 
-# What JSON readers agree on; larger ones become floats in many of them, ours included (orjson).
+# The range that JSON readers agree on; many, such as orjson, turn larger ones into floats.
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**64 - 1
-# orjson writes 254 levels; the rest is for what wraps the value.
+# orjson writes 254 levels; the rest is for the structure around the value.
 _MAX_DEPTH: Final = 200
 
 
 class _RefusedError(Exception):
-    """A value has no faithful JSON form; the message is the reason."""
+    """The reason why a value has no faithful JSON form."""
 
 
 def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
@@ -55,8 +55,8 @@ def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
     Raises
     ------
     InvalidCustomMetadataError
-        If a value would not come back from JSON as what it was: integers of more than 64 bit, sets, bytes,
-        keys that are not strings, lone surrogates, an object that contains itself, and any other object.
+        If JSON would change a value: integers of more than 64 bit, sets, bytes, keys that are not strings,
+        lone surrogates, an object that contains itself, and any other object.
 
     Examples
     --------
@@ -79,14 +79,14 @@ def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
 
 
 def encode_leniently(value: object, *, nulls: list[str] | None = None) -> tuple[JsonValue, tuple[tuple[str, str], ...]]:
-    """Return ``value`` as JSON, refused values as their repr, and a ``(key path, reason)`` for each of those.
+    """Return ``value`` as JSON with refused values as their repr, and a ``(key path, reason)`` for each of those.
 
     Parameters
     ----------
     value
-        Anything.
+        Any object.
     nulls
-        Filled with the key path of each NaN and infinity, which become ``None``.
+        Collects the key path of each NaN and infinity, which become ``None``.
         Without it these are refused values, too.
     """
     encoder = _Encoder(nulls)
@@ -94,14 +94,14 @@ def encode_leniently(value: object, *, nulls: list[str] | None = None) -> tuple[
 
 
 def safe_repr(value: object, limit: int | None = MAX_REPR_BYTES) -> str:
-    """Return the repr of ``value``; one that raises becomes the text of its error, a very long one is cut.
+    """Return the repr of ``value``, cut if very long, or the text of the error that it raises.
 
     Parameters
     ----------
     value
         Any object.
     limit
-        The number of bytes in UTF-8 from which on it is cut; it then ends with a remark that says so.
+        The maximum number of bytes in UTF-8; a longer repr ends with a remark that it was cut.
     """
     try:
         text = safe_text(repr(value))
@@ -114,19 +114,19 @@ def _cut(text: str, limit: int) -> str:
     raw = text.encode()
     if len(raw) <= limit:
         return text
-    # The last word goes, too: half of a secret cannot be recognised as one.
+    # Drop the last word: half of a secret cannot be recognised as one.
     kept = re.sub(r"\S{1,1000}\Z", "", raw[:limit].decode(errors="ignore"))
     return f"{kept}... <cut: this repr has {len(raw)} bytes>"
 
 
 def own_copy(custom_metadata: Any) -> Any:
-    """Return a copy that can be filled without reaching what was given, which may be used for other runs as well.
+    """Return a copy that can be filled without changing the original, which other runs may share.
 
-    Every mapping becomes a dictionary: the one of a configuration library may be read-only.
+    Every mapping becomes a dictionary: that of a configuration library may be read-only.
     """
     try:
         return {} if custom_metadata is None else _copied(custom_metadata)
-    except Exception:  # noqa: BLE001 - reading it fails, which is told when it is encoded
+    except Exception:  # noqa: BLE001 - encoding it later reports the same error
         return custom_metadata
 
 
@@ -135,7 +135,7 @@ def _copied(value: Any) -> Any:
         items = {key: _copied(each) for key, each in value.items()}
         if type(value) is dict or not isinstance(value, dict):
             return items
-        filled = copy.copy(value)  # a class of its own, such as a defaultdict
+        filled = copy.copy(value)  # a subclass, such as defaultdict
         filled.update(items)
         return filled
     if type(value) in (list, tuple):
@@ -148,7 +148,7 @@ def _copied(value: Any) -> Any:
 
 def safe_text(text: str) -> str:
     """Return ``text`` with lone surrogates written as escapes, so that it can be stored as UTF-8."""
-    plain = str.__str__(text)  # not an instance of a class that inherits from it
+    plain = str.__str__(text)  # a subclass may override methods
     return plain if plain.isascii() else plain.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
@@ -159,7 +159,7 @@ def _describe(error: BaseException) -> str:
         return type(error).__name__
 
 
-# The name of what is encoded, then keys and indices; it is written out only where something is refused.
+# The name of the encoded object, then keys and indices; formatted only if something is refused.
 _KeyPath: TypeAlias = tuple[object, ...]
 
 
@@ -167,7 +167,7 @@ _PLAIN_CONTAINERS: Final = frozenset({dict, list, tuple})
 
 
 class _Encoder:
-    """One pass over a value; collects what it had to refuse, and where it put ``None`` for NaN and infinity."""
+    """One pass over a value, which collects refused values and the places of NaN and infinity."""
 
     def __init__(self, nulls: list[str] | None) -> None:
         self.problems: list[tuple[str, str]] = []
@@ -241,7 +241,7 @@ class _Encoder:
                 text = safe_text(key)
                 if text != key:
                     self.problems.append((_written(inner), "the key contains a lone surrogate: not valid text"))
-            # Only refused keys can meet another one; neither of the two values may get lost.
+            # Only refused keys can collide; neither of the two values may get lost.
             while text in seen:
                 text += "_"
             seen.add(text)
@@ -249,13 +249,13 @@ class _Encoder:
 
 
 def _is_plain(value: object) -> bool:
-    """Say whether a value is its own JSON value, beyond doubt."""
+    """Return whether a value is certainly its own JSON value."""
     kind = type(value)
     return value is None or kind is bool or (kind is str and value.isascii())  # type: ignore[attr-defined]
 
 
 def _written(key_path: _KeyPath) -> str:
-    """Return a path of keys and indices as one would write it in Python."""
+    """Return a path of keys and indices in Python syntax."""
     root, *keys = key_path
     return f"{root}{''.join(f'[{safe_repr(key)}]' for key in keys)}"
 
@@ -285,7 +285,7 @@ def _finite(value: float) -> float:
 
 def _iso(value: datetime) -> str:
     text = value.isoformat()
-    # pandas' NaT is a datetime to isinstance and says so of itself only here.
+    # pandas' NaT passes isinstance for datetime; only its text tells.
     if text == "NaT":
         raise _RefusedError("it is not a time (NaT); use None")
     return text
@@ -304,7 +304,7 @@ _SCALARS: tuple[tuple[type, Callable[[Any], JsonValue]], ...] = (
 
 
 def _from_numpy(value: object) -> object:
-    """Return what a NumPy scalar or array holds, without importing NumPy; anything else comes back as it is."""
+    """Return the value of a NumPy scalar or array without importing NumPy; return anything else unchanged."""
     if type(value).__module__.partition(".")[0] != "numpy":
         return value
     if hasattr(value, "mask"):
@@ -338,7 +338,7 @@ def _hint(value: object) -> str:
 
 
 def without_non_finite(value: Any) -> Any:
-    """Return a value with ``None`` for NaN and infinity in it, which JSON does not have."""
+    """Return a value with ``None`` for each NaN and infinity in it, which JSON does not have."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

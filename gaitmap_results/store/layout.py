@@ -1,4 +1,4 @@
-"""Says where a run lives: the names of folders and files below the results folder."""
+"""Define where a run is stored: the names of folders and files below the results folder."""
 
 from __future__ import annotations
 
@@ -41,20 +41,20 @@ MANIFEST_FILE: Final = "MANIFEST.sha256"
 JOURNAL_FILE: Final = "journal.json"
 RESULTS_DIR: Final = "results"
 FILES_DIR: Final = "files"
-#: A challenge whose core results could not be saved, beside the journal: the object, or what it is made of.
+#: A challenge whose core results could not be saved, beside the journal: the object, or its attributes.
 CHALLENGE_FILE: Final = "challenge.pickle"
 ATTRIBUTES_FILE: Final = "challenge_attributes.pickle"
 UNFINISHED_DIR: Final = ".unfinished"
-#: What was found when runs were reproduced; no runs are in it.
+#: The findings of reproductions; it holds no runs.
 ATTESTATIONS_DIR: Final = ".attestations"
 
-#: A part of an entry's name may have this many bytes in UTF-8.
+#: The maximum length of a part of an entry's name in UTF-8.
 MAX_NAME_BYTES: Final = 100
 
-# PATH_MAX of Linux is 4096 bytes; the rest is for the results folder, the challenge, and what is in the run folder.
+# Linux allows 4096 bytes; the rest is for the results folder, the challenge, and the content of the run folder.
 _MAX_ENTRY_CHARACTERS: Final = 500
 
-# A challenge's folder is made of a module path and a class, which have no such limit in Python; file systems have one.
+# Python does not limit the length of a module path and class name, but file systems do.
 _MAX_CHALLENGE_BYTES = 255
 
 # https://learn.microsoft.com/windows/win32/fileio/naming-a-file: a run folder can be copied to any machine.
@@ -78,9 +78,9 @@ def check_folder_name(name: object, *, what: str, max_bytes: int = MAX_NAME_BYTE
     name
         The name to check.
     what
-        What the name is, as the error calls it.
+        What the error calls the name.
     max_bytes
-        How long the name may be, in bytes of UTF-8.
+        The maximum length in bytes of UTF-8.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def check_folder_name(name: object, *, what: str, max_bytes: int = MAX_NAME_BYTE
     Raises
     ------
     InvalidNameError
-        If the name could leave its folder, or cannot exist on Linux, macOS and Windows alike.
+        If the name could leave its folder, or is invalid on Linux, macOS or Windows.
 
     Examples
     --------
@@ -159,7 +159,7 @@ def check_entry_name(entry_name: object) -> tuple[str, ...]:
     Raises
     ------
     InvalidNameError
-        If there is no part, or one of them cannot be the name of a folder, or looks like a token.
+        If it has no part, or a part is not a valid folder name or looks like a token.
 
     Examples
     --------
@@ -194,7 +194,7 @@ def check_entry_name(entry_name: object) -> tuple[str, ...]:
     what = "entry name" if len(parts) == 1 else "part of the entry name"
     checked = tuple(check_folder_name(part, what=what) for part in parts)
     for part in checked:
-        # An entry's folder must never be taken for a run's, or one would be stored inside the other.
+        # If an entry's folder could pass for a run's, one would be stored inside the other.
         if is_run_folder_name(part):
             raise InvalidNameError(
                 f"The {what} {part!r} looks like the folder of a run (a time stamp). Choose another name; "
@@ -207,29 +207,29 @@ def check_entry_name(entry_name: object) -> tuple[str, ...]:
 
 
 def check_version(version: object) -> str:
-    """Return a challenge's ``VERSION`` if it can be a folder's name, else raise ``InvalidNameError``."""
+    """Return a challenge's ``VERSION`` if it is a valid folder name, else raise ``InvalidNameError``."""
     return check_folder_name(version, what="challenge's VERSION")
 
 
 def check_prefix(prefix: object) -> str:
     """Return ``debug_folder_prefix`` if a run's folder can start with it, else raise ``InvalidNameError``.
 
-    The empty prefix is allowed: debug runs are then told apart by their metadata only.
+    With the empty prefix, only their metadata distinguish debug runs.
     """
     if prefix == "":
         return ""
-    # Checked with what will follow it, so that a prefix like "con" or "a " is fine and "../" is not.
+    # Checked with a character behind it, so that a prefix like "con" or "a " is fine and "../" is not.
     check_folder_name(prefix if not isinstance(prefix, str) else f"{prefix}0", what="debug_folder_prefix")
     return str(prefix)
 
 
 def check_challenge_name(name: str) -> str:
-    """Return the full name of a challenge if it can be a folder's name, else raise ``InvalidNameError``."""
+    """Return the full name of a challenge if it is a valid folder name, else raise ``InvalidNameError``."""
     return check_folder_name(name, what="challenge's module and class name", max_bytes=_MAX_CHALLENGE_BYTES)
 
 
 def entry_folder(results_folder: Path, challenge_name: str, version: str, entry_parts: tuple[str, ...]) -> Path:
-    """Return the folder in which the runs of one entry lie."""
+    """Return the folder for the runs of one entry."""
     return results_folder.joinpath(challenge_name, version, *entry_parts)
 
 
@@ -239,9 +239,9 @@ def run_folder_name(start: datetime, *, prefix: str = "", number: int = 0) -> st
     Parameters
     ----------
     start
-        When the run started; any zone, but aware.
+        The start of the run; aware, in any time zone.
     prefix
-        What a debug run's folder starts with.
+        The prefix of a debug run's folder.
     number
         0 for the first run with this name, else the suffix.
 
@@ -257,7 +257,7 @@ def run_folder_name(start: datetime, *, prefix: str = "", number: int = 0) -> st
 
 
 def is_run_folder_name(name: str) -> bool:
-    """Say whether a folder of this name can only be a run's: a time stamp, behind a prefix without letters or digits.
+    """Return whether a name is a time stamp after a prefix without letters and digits, so only a run's folder has it.
 
     Examples
     --------
@@ -270,7 +270,7 @@ def is_run_folder_name(name: str) -> bool:
 
 
 def run_folder_start(name: str) -> datetime | None:
-    """Return when a run started according to its folder's name, to the second; ``None`` if the name does not say."""
+    """Return the start of a run according to its folder's name, to the second; ``None`` for any other name."""
     match = _RUN_FOLDER.fullmatch(name)
     try:
         return datetime.strptime(f"{match['start']}+0000", "%Y%m%d_%H%M%S%z") if match else None

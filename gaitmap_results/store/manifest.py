@@ -1,4 +1,4 @@
-"""The manifest of a run folder, in the format of ``sha256sum``."""
+"""Write and read the manifest of a run folder, in the format of ``sha256sum``."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _ESCAPES = ((b"\\", b"\\\\"), (b"\n", b"\\n"), (b"\r", b"\\r"))
 
 
 def manifest_content(folder: Path, *, exclude: Collection[str] = ()) -> bytes:
-    """Return the manifest over every file below ``folder`` but itself; symbolic links are left out.
+    """Return the manifest of every file below ``folder`` except itself and symbolic links.
 
     Parameters
     ----------
     folder
         A run folder.
     exclude
-        Names of files directly in it that do not count.
+        Names of files directly in it to leave out.
     """
     return b"".join(
         checksum_line(files.hash_file(file.path), file.name)
@@ -35,12 +35,12 @@ def manifest_content(folder: Path, *, exclude: Collection[str] = ()) -> bytes:
 
 
 def manifest_line(name: str, content: bytes) -> bytes:
-    """Return the line of a file directly in the run folder, from its content."""
+    """Return the line for a file directly in the run folder, given its content."""
     return checksum_line(hashlib.sha256(content).hexdigest(), name)
 
 
 def checksum_line(digest: str, file: str) -> bytes:
-    """Return the line of a file whose hash is known."""
+    """Return the line for a file with a known hash."""
     name = escaped = os.fsencode(file)
     for raw, written in _ESCAPES:
         escaped = escaped.replace(raw, written)
@@ -51,12 +51,12 @@ def checksum_line(digest: str, file: str) -> bytes:
 
 
 def parse_manifest(content: bytes) -> Iterator[tuple[str, str]]:
-    """Yield the path, relative to the run folder and with ``/`` in it, and the SHA-256 of every file of a manifest.
+    """Yield each file's path, relative to the run folder and with ``/``, and its SHA-256.
 
     Raises
     ------
     ValueError
-        If a line has another form, or names a path outside of the run folder.
+        If a line is malformed, or names a path outside of the run folder.
     """
     for number, line in enumerate(content.split(b"\n"), start=1):
         if not line:

@@ -1,4 +1,4 @@
-"""Moves a complete folder to the first free name, with one rename."""
+"""Move a complete folder to the first free name with one rename."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from gaitmap_results.store import files
 __all__ = ["publish_folder"]
 
 _logger = logging.getLogger("gaitmap_results")
-# What a rename onto a folder with something in it answers, by operating system and file system.
+# The errors of a rename onto a folder that is not empty, by operating system and file system.
 _TAKEN: Final = frozenset({errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR})
 
 
 def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours: Callable[[Path], bool]) -> Path:
     """Move a complete folder to the first free name below ``parent`` with one rename.
 
-    The rename itself finds out whether a name is free, so that any number of processes can publish at once without
-    locks: a folder is never empty, and no rename replaces a folder that is not.
+    The rename itself finds out whether a name is free, so any number of processes can publish at once without locks.
+    This works because the folder is not empty, and no rename replaces such a folder.
 
     Parameters
     ----------
@@ -32,15 +32,15 @@ def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours:
     names
         The names to try, in order.
     parent
-        Where the folder is moved; created if it is not there.
+        The folder to move it to; created if missing.
     is_ours
-        Says whether a folder that is there is the one to publish.
-        A file server that repeats a rename it has already carried out answers "no such file" the second time.
+        Returns whether an existing folder is the one to publish.
+        A file server that repeats a completed rename answers "no such file" the second time.
 
     Returns
     -------
     target
-        Where the folder is now.
+        The new path of the folder.
     """
     _make_folder_durably(parent)
     taken: set[str] = set()
@@ -54,7 +54,7 @@ def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours:
             if error.errno == errno.ENOENT and target.is_dir() and is_ours(target):
                 pass
             elif _is_taken(error, target):
-                # Many runs of one second: their names need not be tried one by one.
+                # Many runs may start in one second; skip the taken names at once.
                 taken = taken or set(os.listdir(parent))
                 continue
             elif error.errno == errno.EXDEV:
@@ -70,14 +70,14 @@ def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours:
         try:
             files.sync_folder(parent)
         except OSError as error:
-            # The folder is there, whole and visible; to call that a failure would store it a second time.
+            # The folder is complete and visible; reporting a failure would store it a second time.
             _logger.warning("%s could not be synced: %s", parent, error)
         return target
     raise FileExistsError(errno.EEXIST, "no free name for the run", str(parent))
 
 
 def _make_folder_durably(path: Path) -> None:
-    """Create a folder and its parents so that they survive a power failure, as what is put into them does."""
+    """Create a folder and its parents so that they survive a power failure, like their content."""
     new = [folder for folder in (path, *path.parents) if not folder.exists()]
     files.make_folder(path)
     for folder in new:
@@ -88,7 +88,7 @@ def _rename_folder(source: Path, target: Path) -> None:
     if os.path.lexists(target) and not target.is_dir():
         raise FileExistsError(errno.EEXIST, "there is a file of this name", str(target))
     if target.is_dir() and not any(target.iterdir()):
-        # POSIX renames onto an empty folder; somebody may be about to fill it.
+        # POSIX renames onto an empty folder, which another process may be about to fill.
         raise FileExistsError(errno.EEXIST, "there is a folder of this name", str(target))
     files.retry_on_windows(os.rename, source, target)
 
@@ -98,9 +98,9 @@ def _is_taken(error: OSError, target: Path) -> bool:
 
 
 def _copy_beside(source: Path, parent: Path) -> Path:
-    """Copy a folder next to its target, where that lies on another file system (a link, a mount); metadata.json last.
+    """Copy a folder next to its target on another file system (a link, a mount), metadata.json last.
 
-    Readers find runs by that file, so that they see nothing or all of it.
+    Readers find runs by that file, so they see nothing or the complete run.
     """
     copy = parent / f".{source.name}.copy"
     files.remove_folder(copy)

@@ -1,4 +1,4 @@
-"""Refuse runs that could not be put in their place, or not be opened there."""
+"""Refuse a run whose folder could not be created, or whose files could not be opened."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = ["check_no_file_in_the_way", "check_path_length"]
 
 
 def check_path_length(folder: Path, prefix: str) -> None:
-    """Refuse the folder of an entry if the files of its runs would have paths that the system cannot open.
+    """Refuse the folder of an entry if the system could not open the files of its runs.
 
     Raises
     ------
     InvalidNameError
-        If they would.
+        If the paths would be too long, or not valid in the system's encoding.
     """
     name = run_folder_name(datetime.now(timezone.utc), prefix=prefix, number=99)
     longest = folder / name / CUSTOM_METADATA_FILE
@@ -48,12 +48,12 @@ def check_path_length(folder: Path, prefix: str) -> None:
 
 
 def check_no_file_in_the_way(folder: Path, results_folder: Path) -> None:
-    """Refuse the folder of an entry if a file lies where it, or a folder above it, must go.
+    """Refuse the folder of an entry if a file is in its place, or in that of a folder above it.
 
     Raises
     ------
     InvalidNameError
-        If one does.
+        If there is such a file.
     """
     for place in (folder, *folder.parents):
         if place == results_folder:
@@ -70,7 +70,7 @@ def check_no_file_in_the_way(folder: Path, results_folder: Path) -> None:
 
 def _limit() -> int:
     try:
-        return os.pathconf("/", "PC_PATH_MAX") - 1  # which counts the byte that ends it
+        return os.pathconf("/", "PC_PATH_MAX") - 1  # the limit counts the final NUL byte
     except (OSError, ValueError):
         return 4095
 

@@ -1,4 +1,4 @@
-"""Takes private facts out of what is stored: home folders, user names, secrets."""
+"""Remove private facts from stored text: home folders, user names, secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Redactor", "redact_url", "user_names"]
 
 _USER: Final = "<user>"
 
-# Where an absolute path, or one that goes up, begins in a text, and all of it up to a blank or a bracket.
+# A path in a text that is absolute or goes up, as far as a blank or a bracket.
 _PATH_OUTSIDE = re.compile(r"(?:(?<![\w.%-])|(?<=\.\.))[/\\][^\s'\",;()\[\]{}|]*|%(?:2f|5c)[^\s'\"]*", re.IGNORECASE)
 _ANY_PATH = re.compile(
     r"(?<![^\s'\",;()\[\]{}|])[^\s'\",;()\[\]{}|]*(?:[/\\]|%2f|%5c)[^\s'\",;()\[\]{}|]*", re.IGNORECASE
@@ -45,12 +45,12 @@ def redact_url(url: str) -> str:
 
 
 def user_names(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
-    """Return the names under which paths may mention the current user, longest first."""
+    """Return the names of the current user that paths may contain, longest first."""
     names = {environment.get(name, "") for name in ("LOGNAME", "USER", "LNAME", "USERNAME", "SLURM_JOB_USER")}
     names.add(home.name)
     try:
         import pwd
-    except ImportError:  # there is no such database on Windows; the variables above are always set there
+    except ImportError:  # Windows has no user database, but always sets the variables above
         pass
     else:
         with contextlib.suppress(KeyError):  # a container may run under an id without a name
@@ -61,9 +61,9 @@ def user_names(environment: Mapping[str, str], home: Path) -> tuple[str, ...]:
 class Redactor:
     """Rewrites every string of a metadata tree.
 
-    Secrets are always taken out.
-    With ``relative_to``, paths become relative to that folder, the home folder becomes ``~``, and the user's name as a
-    part of a path becomes ``<user>``.
+    Secrets are always removed.
+    With ``relative_to``, paths become relative to that folder, the home folder becomes ``~``, and the user's name in a
+    path becomes ``<user>``.
 
     Parameters
     ----------
@@ -87,18 +87,18 @@ class Redactor:
 
     @classmethod
     def for_this_process(cls, relative_to: Path | None, *, secrets: Sequence[str] = ()) -> Redactor:
-        """Return a redactor that knows this process' home folder, user, command line and environment.
+        """Return a redactor that knows this process's home folder, user, command line and environment.
 
         Parameters
         ----------
         relative_to
             The folder that stored paths are relative to.
         secrets
-            What else is secret.
+            Further secrets.
         """
         home: Path | None = None
         names: tuple[str, ...] = ()
-        if relative_to is not None:  # else paths stay as they are
+        if relative_to is not None:
             with contextlib.suppress(RuntimeError):  # a container may run under an id without a home
                 home = Path.home()
             names = user_names(os.environ, home or Path())
@@ -106,7 +106,7 @@ class Redactor:
         return cls(relative_to, home=home, names=names, secrets=known)
 
     def path(self, path: str | PurePath) -> str:
-        """Return the text under which a path is stored."""
+        """Return the stored form of a path."""
         if self.relative_to is None:
             return self.text(str(path))
         absolute = os.path.abspath(path)
@@ -136,12 +136,12 @@ class Redactor:
             text = pattern.sub(replacement, text)
         if self._name_in_path is None:
             return text
-        # `pytest-of-NAME` and `NAME_data`, in folders around the project; its own files have names like that by chance.
+        # E.g. `pytest-of-NAME` and `NAME_data`. The project's own files have such names only by coincidence.
         name, paths = self._name_in_path, _ANY_PATH if self._holds_home else _PATH_OUTSIDE
         return paths.sub(lambda found: name.sub(_USER, found.group()), text)
 
     def tree(self, value: Any) -> Any:
-        """Return a JSON value with every string in it rewritten by :meth:`text`; of keys only paths and tokens are."""
+        """Return a JSON value with every string rewritten by :meth:`text`; keys only lose paths and tokens."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
@@ -176,7 +176,7 @@ class Redactor:
         if self.relative_to is None:
             return []
         flags = re.IGNORECASE if _IGNORES_CASE else 0
-        # The longer path first: the project usually lies in the home folder.
+        # The longer path first: the project is usually inside the home folder.
         folders = [(base, ".") for base in _with_real_path(self.relative_to)]
         if self._home is not None:
             folders += [(base, "~") for base in _with_real_path(self._home)]
@@ -184,13 +184,13 @@ class Redactor:
         patterns = []
         for folder, replacement in sorted(folders, key=lambda pair: len(pair[0]), reverse=True):
             written = "|".join(re.escape(form) for form in _spellings(folder))
-            # A relative path that goes up to the root and down again has no leading separator of its own.
+            # A relative path that goes up to the root and down again has no leading separator.
             below_root = r"[/\\]".join(re.escape(part) for part in PurePath(folder).parts[1:])
             start = rf"(?:(?<![\w.~-])(?:{written})|(?<!\.\.[/\\])(?:\.\.[/\\])+{below_root})"
             if replacement == ".":
                 patterns.append((re.compile(rf"{start}[/\\]+(?=[\w.~<-])", flags), ""))
             patterns.append((re.compile(rf"{start}(?![\w-]|\.\w)", flags), replacement))
-            # Folders named after a path (caches of joblib, pip and others) have dashes for its separators.
+            # Caches (joblib, pip and others) name folders after a path, with dashes for its separators.
             dashed = "-".join(re.escape(part) for part in PurePath(folder).parts[1:])
             patterns.append((re.compile(rf"(?<=-){dashed}(?!\w)", flags), replacement))
         for name in self._names:
@@ -212,7 +212,7 @@ def _inside(path: str, base: str) -> str | None:
 
 
 def _spellings(folder: str) -> Iterable[str]:
-    """Return the ways in which a folder can stand in a text: as it is, URL-encoded, in the forms of Windows."""
+    """Return the spellings of a folder in a text: plain, URL-encoded, and those of Windows."""
     return sorted(dict.fromkeys(_all_spellings(folder)), key=len, reverse=True)
 
 

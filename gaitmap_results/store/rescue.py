@@ -1,4 +1,4 @@
-"""Choose a results folder of last resort, and find those that there are."""
+"""Choose a rescue folder when the results folder cannot be written, and find existing ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gaitmap_results.store.umask import open_to_owner
 __all__ = ["is_rescue_folder", "rescue", "rescue_folders"]
 
 _PREFIX: Final = "gaitmap_results_rescue_"
-# What a place answers that cannot take the results; anything else comes from what is written.
+# Errors of a place that cannot take the results; any other error comes from the results themselves.
 _CANNOT_TAKE_IT: Final = frozenset(
     getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG")
 )
@@ -35,26 +35,26 @@ def rescue(
 ) -> Staging:
     """Open an unfinished run in the first place that can take it, in a folder that only its user can read.
 
-    The places are the folder that a Slurm job was submitted from, the working directory, the user's state folder,
-    /var/tmp and the temporary directory; first those on another file system than the results folder.
+    The places are the submission folder of a Slurm job, the working directory, the user's state folder, /var/tmp and
+    the temporary directory; those on another file system than the results folder come first.
 
     Parameters
     ----------
     journal
-        What its journal says first.
+        The first content of its journal.
     write
-        Writes what is to be rescued; if the disk is full, the next place is tried.
+        Writes the rescued data; if the disk is full, the next place is tried.
     away_from
-        The results folder that cannot be written, if there is one.
+        The results folder that cannot be written, if any.
     run_id
-        The run.
+        The identifier of the run.
 
     Raises
     ------
     OSError
-        If there is no such place.
+        If no place can take it.
     Exception
-        Whatever else ``write`` raises.
+        Any other error of ``write``.
     """
     problem: OSError = FileNotFoundError(errno.ENOENT, "no folder can take the rescued run")
     for place in _ordered(_places(), away_from):
@@ -77,14 +77,14 @@ def rescue(
 
 
 def rescue_folders() -> Iterator[Path]:
-    """Yield the results folders of last resort that this user has in the places that can be seen from here."""
+    """Yield this user's rescue folders in the places that this process can see."""
     for place in _places():
         with suppress(OSError):
             yield from filter(is_rescue_folder, sorted(place.glob(f"{_PREFIX}*")))
 
 
 def is_rescue_folder(path: Path) -> bool:
-    """Say whether a folder can be one that :func:`rescue` made; anybody may write to the temporary directory."""
+    """Return whether :func:`rescue` can have made a folder; anybody may write to the temporary directory."""
     return path.name.startswith(_PREFIX) and files.is_own_folder(path)
 
 
@@ -92,7 +92,7 @@ def is_rescue_folder(path: Path) -> bool:
 def _make(place: Path) -> Path:
     files.make_folder(place)
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place))
-    # A place may lie in a repository, which must not become dirty.
+    # A place may be in a repository, which must stay clean.
     files.write_file(folder / ".gitignore", b"*\n", durable=False)
     return folder
 
@@ -100,7 +100,7 @@ def _make(place: Path) -> Path:
 def _places() -> list[Path]:
     found: dict[Path, None] = {}
     for find in (_submission, Path.cwd, _state_folder, _var_tmp, lambda: Path(tempfile.gettempdir())):
-        with suppress(OSError, RuntimeError):  # the working directory is gone, or nobody knows the home folder
+        with suppress(OSError, RuntimeError):  # the working directory was deleted, or the home folder is unknown
             place = find()
             if place is not None:
                 found[Path(os.path.realpath(place))] = None

@@ -1,4 +1,4 @@
-"""Say what is wrong with the directions that a challenge declares for its scores."""
+"""Check the directions that a challenge declares for its scores."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from gaitmap_results.store.json_values import safe_repr
 
 __all__ = ["DIRECTIONS", "direction_problems"]
 
-#: What SCORES may say of a score.
+#: The allowed directions in SCORES.
 DIRECTIONS: Final = ("minimize", "maximize")
 
 
 def direction_problems(declared: Any) -> Iterator[str]:
-    """Yield a sentence for each thing that is wrong with what a challenge has as ``SCORES``.
+    """Yield a sentence for each problem with a challenge's ``SCORES``.
 
     Examples
     --------

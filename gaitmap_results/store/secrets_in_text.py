@@ -1,4 +1,4 @@
-"""Find secrets by their names and shapes, and take them out of texts and command lines."""
+"""Find secrets by their names and shapes, and remove them from texts and command lines."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = [
     "without_tokens",
 ]
 
-#: What stands in the place of a secret.
+#: The replacement for a secret.
 REDACTED: Final = "<redacted>"
 
 _SECRET_WORDS: Final = (
@@ -30,9 +30,9 @@ _SECRET_WORDS: Final = (
 # `api_key` and `db_pass` are secret, `key_points` and `low_pass` are not.
 _SECRET_KEYS: Final = frozenset({"api", "access", "private", "account", "encryption", "master", "signing"})
 _SECRET_PASSES: Final = frozenset({"admin", "db", "email", "ftp", "mysql", "postgres", "proxy", "root", "smtp", "user"})
-# Written as one word: PGPASSWORD, authtoken.
+# Endings within one word: PGPASSWORD, authtoken.
 _SECRET_ENDINGS: Final = ("password", "passwd", "passphrase", "secret", "token", "apikey")
-# `n_token`, `max_token_length`, `cls_token`: a count or a parameter of a network, and no token.
+# `n_token`, `max_token_length`, `cls_token`: a count or a parameter of a network, not a token.
 _OTHER_TOKENS: Final = frozenset(
     {"n", "num", "number", "max", "min", "count", "length", "len", "limit", "size", "total", "dim", "type"}
 ) | frozenset({"bos", "class", "cls", "eos", "mask", "pad", "per", "sep", "unk"})
@@ -51,15 +51,15 @@ _TOKEN: Final = re.compile(
     r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)",
     re.DOTALL,
 )
-# What a token needs; most texts have none of it.
+# A quick test: most texts hold none of these.
 _TOKEN_STARTS: Final = re.compile(
     "-----BEGIN |gh[pousr]_|github_pat_|hf_|gl[a-z]{2,5}-|xox|xapp-|A[A-Z]{3}|eyJ"
     r"|AIza|sk-|k_live_|npm_|pypi-|dckr_pat_|hooks\.slack"
 )
 
-# `password=`, `"api_key": `, `'token' => ` and `environ["TOKEN"] = `; one that is part of a comparison is none.
+# `password=`, `"api_key": `, `'token' => ` and `environ["TOKEN"] = `, but not a comparison.
 _NAMED: Final = re.compile(r"""(?<![\w-])(?<!//)([\w-]+)(\\*["']?\]?\s*(?:=>|:=|=(?!=)|:(?![:=/]))\s*)""")
-# What stands between a name and its value in `secret: str | None = "...`.
+# The annotation between a name and its value in `secret: str | None = "...`.
 _TYPE: Final = r"[\w.]+(?:\[[\w.,| \[\]]{0,100}\])?"
 _ANNOTATION: Final = re.compile(rf"""(["']?){_TYPE}(?:[ \t]*\|[ \t]*{_TYPE})*\1[ \t]*=(?!=)[ \t]*""")
 # `Token("...`, `("token", "...` as a pair, and `wrong password '...`.
@@ -74,11 +74,11 @@ _VALUE: Final = re.compile(
     rf"""(?P<quoted>{_QUOTED})|(?P<escape>\\+["']).*?(?P=escape)|[bruf]{{0,2}}["'][^\n]*"""
     # The repr of an object between angles.
     r"""|<[^<>\n]*>"""
-    # A word: up to white space, or to what ends it in a repr, a list or a sentence.
+    # A word, up to white space or to its end in a repr, a list or a sentence.
     r"""|(?:[^\s,;&'"()\[\]{}\\]|[(\[{\\]|[,;](?!\s|$|["'\\]*[\w-]+\\*["']?\s*[=:])|[)\]}](?![\s,;.:)\]}'"]|$))+""",
     re.DOTALL,
 )
-# The repr of an object or a collection, and what counts in it.
+# The start of the repr of an object or a collection, and the parts that decide where it ends.
 _OPENING: Final = re.compile(r"[\w.]*[(\[{]")
 _NESTING: Final = re.compile(rf"""(?P<other>\\.|{_QUOTED})|(?P<opening>[(\[{{])|[)\]}}]""", re.DOTALL)
 _MAX_NESTED: Final = 20
@@ -90,18 +90,18 @@ _BEARER: Final = re.compile(r"(\bbearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
 _USER_IN_URL: Final = re.compile(
     r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]+:/{1,2})(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
 )
-# Values that say that there is no secret.
+# Values that stand for no secret.
 _NOTHING: Final = re.compile(r"(?:None|null|True|False|''|\"\")(?![\w.'\"])", re.IGNORECASE)
-# Shorter values of secret-looking variables ("1", "yes", "auto") are settings, and stand everywhere by chance.
+# Shorter values of secret-looking variables ("1", "yes", "auto") are settings, which are in many texts by chance.
 _MIN_SECRET_LENGTH: Final = 8
 
-#: Where a value starts and ends, and what takes its place.
+#: The start and end of a value, and its replacement.
 _Span: TypeAlias = tuple[int, int, str]
 
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Say whether something of this name is likely to be a secret.
+    """Return whether a value of this name is likely to be a secret.
 
     Examples
     --------
@@ -117,12 +117,12 @@ def is_secret_name(name: str) -> bool:
 
 
 def _is_secret_option(name: str) -> bool:
-    """Say whether an option (``--github-pat``, ``--db.key``) takes a secret."""
+    """Return whether an option (``--github-pat``, ``--db.key``) takes a secret."""
     return name.startswith("-") and (is_secret_name(name) or re.split("[-.]", name.lower())[-1] in _SECRET_OPTIONS)
 
 
 def holds_token(text: str) -> bool:
-    """Say whether a token of a well-known shape stands in a text."""
+    """Return whether a text holds a token of a well-known shape."""
     return _TOKEN_STARTS.search(text) is not None and _TOKEN.search(text) is not None
 
 
@@ -155,7 +155,7 @@ def without_secrets(text: str) -> str:
 
 
 def _replaced(text: str, pattern: re.Pattern[str], judge: Callable[[re.Match[str]], _Span | None]) -> str:
-    """Return a text with what ``judge`` returns in the place of each secret value after a name."""
+    """Replace each secret value that ``judge`` finds after a name in a text."""
     parts = []
     position = end = 0
     while (name := pattern.search(text, position)) is not None:
@@ -217,7 +217,7 @@ _PLACES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], _Span | No
 
 
 def _value_at(text: str, start: int, separator: str) -> _Span | None:
-    """Return where a value that starts here ends, and what takes its place."""
+    """Return the end of the value that starts here, and its replacement."""
     end = _end_of_nested(text, start)
     if end is not None:
         return start, end, REDACTED
@@ -229,7 +229,7 @@ def _value_at(text: str, start: int, separator: str) -> _Span | None:
 
 
 def _end_of_nested(text: str, start: int) -> int | None:
-    """Return where a repr with brackets that starts here ends; ``None`` if there is none, or it is cut off."""
+    """Return the end of the repr with brackets that starts here; ``None`` if there is none or it is cut off."""
     opening = _OPENING.match(text, start)
     depth = 0 if opening is None else 1
     position = start if opening is None else opening.end()
@@ -243,7 +243,7 @@ def _end_of_nested(text: str, start: int) -> int | None:
 
 
 def redact_command(argv: Sequence[str]) -> list[str]:
-    """Return a command line with the values of secret-looking options taken out.
+    """Return a command line without the values of secret-looking options.
 
     Examples
     --------
@@ -255,18 +255,18 @@ def redact_command(argv: Sequence[str]) -> list[str]:
 
 
 def _judged(argv: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    """Return each argument as it is shown, and the secret in it that must not stand anywhere else either."""
+    """Yield each argument as it is shown, and the secret in it that must not appear anywhere else."""
     option = ""
     for argument in argv:
         # `--password -x` gives a password; `--password --fold` gives none.
         if option and not argument.startswith("--"):
-            # What follows `--key` may be a word such as `left_foot`, which stands elsewhere, too.
+            # The value of `--key` may be a word such as `left_foot`, which also appears elsewhere.
             yield REDACTED, None if option == "key" else argument
             option = ""
             continue
         option = ""
         name, equals, value = argument.partition("=")
-        # Not the query of a URL, and not a sentence.
+        # Neither the query of a URL nor a sentence.
         if re.fullmatch(r"[\w.+-]+", name) is None or not (
             _is_secret_option(name) or (equals and is_secret_name(name))
         ):
@@ -279,8 +279,8 @@ def _judged(argv: Sequence[str]) -> Iterator[tuple[str, str | None]]:
 
 
 def secret_values(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the values that the command line and the environment give to secret-looking names, longest first."""
-    # SSH_AUTH_SOCK and the like hold a path; a secret may have slashes in it, too, but is not a file.
+    """Return the values of secret-looking names in the command line and the environment, longest first."""
+    # SSH_AUTH_SOCK and the like hold a path; a secret may contain slashes, but is not a file.
     values = {environment[name] for name in environment if is_secret_name(name)}
     found = {value for value in values if not _is_path(value)}
     found |= {value for _, value in _judged(argv) if value is not None and not os.path.lexists(value)}

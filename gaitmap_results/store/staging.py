@@ -46,9 +46,9 @@ class Staging:
     Parameters
     ----------
     results_folder
-        The results folder; created if it is not there.
+        The results folder; created if missing.
     journal
-        What the journal says first.
+        The first content of the journal.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class Staging:
         self.journal = Journal(self.folder, replace(journal, run_id=self.run_id))
         try:
             files.make_folder(self.folder)
-            # A kill leaves it; a power failure could take it along as long as there is no result that it tells of.
+            # Not durable: only a power failure could lose the journal, and there is no result yet.
             self.journal.write(durable=False)
         except OSError as error:
             self._withdraw()
@@ -75,16 +75,16 @@ class Staging:
 
     @classmethod
     def existing(cls, results_folder: Path, run_id: str, journal: JournalContent, *, folder: Path) -> Staging:
-        """Return the folder of a run that its process left unfinished; nothing on the disk is changed.
+        """Return the folder of a run that its process left unfinished, without changing anything on the disk.
 
         Parameters
         ----------
         results_folder
             The results folder.
         run_id
-            The run.
+            The identifier of the run.
         journal
-            What its journal says.
+            The content of its journal.
         folder
             Its folder in ``.unfinished``.
         """
@@ -96,7 +96,7 @@ class Staging:
         return staging
 
     def take_over(self) -> None:
-        """Go on with a run that its process left unfinished: finish what a kill cut off."""
+        """Complete the steps that a kill cut off, to go on with an unfinished run."""
         files.make_folder(self.folder)
         self.journal.bring_back()
         _drop_torn_scores(self.folder)
@@ -105,7 +105,7 @@ class Staging:
     def _withdraw(self) -> None:
         try:
             self.discard()
-        except OSError:  # nothing was written there that anybody could miss
+        except OSError:  # it holds nothing worth keeping
             return
 
     @property
@@ -115,16 +115,16 @@ class Staging:
 
     @property
     def author_files(self) -> Path:
-        """The folder with the author's own files, where there are any."""
+        """The folder with the author's own files, if there are any."""
         return self.folder / FILES_DIR
 
     def bring_author_files(self, source: Path) -> None:
-        """Copy the author's files from another folder, where there are any there."""
+        """Copy the author's files from another folder, if there are any."""
         if source != self.author_files and source.is_dir():
             shutil.copytree(source, self.author_files, symlinks=True, dirs_exist_ok=True)
 
     def finish_author_files(self) -> None:
-        """Wait until the author's files are on the disk; a folder without any file is removed."""
+        """Wait until the author's files are on the disk, or remove a folder without files."""
         if not files.is_real_folder(self.author_files):
             return
         open_tree_to_owner(self.author_files)
@@ -134,10 +134,10 @@ class Staging:
             files.remove_folder(self.author_files)
 
     def save_core_results(self, challenge: Any) -> None:
-        """Let a challenge write its core results, once, and wait until they are on the disk.
+        """Let a challenge write its core results, and wait until they are on the disk.
 
-        Until the journal calls them complete, a folder of results is what a save that was cut off has left; only that
-        is replaced.
+        An existing results folder is left from an interrupted save and replaced, because the journal does not call it
+        complete.
         """
         files.remove_folder(self.core_results)
         files.make_folder(self.core_results)
@@ -152,40 +152,40 @@ class Staging:
         self.journal.write(core_results="complete")
 
     def write_scores(self, scores: dict[str, Any]) -> None:
-        """Write what scores.json says; the manifest lists it with the core results."""
+        """Write scores.json; the manifest lists it with the core results."""
         files.write_file(self.folder / SCORES_FILE, dump_json(scores))
 
     def save_half_of_core_results(self, challenge: Any) -> None:
-        """Let a challenge whose run was stopped write what it holds; it is never called complete."""
+        """Let a challenge whose run was stopped write its partial results."""
         self.journal.write(core_results="partial")
         files.make_folder(self.core_results)
         _refuse_unfinished(challenge.save_core_results(self.core_results))
         files.sync_tree(self.core_results)
 
     def hash_core_results(self) -> bytes:
-        """Return the lines of the manifest that do not depend on what else is known."""
+        """Return the manifest's lines for all files except the journal and the metadata."""
         self.finish_author_files()
         return manifest_content(self.folder, exclude={JOURNAL_FILE, *_DOCUMENTS})
 
     def write_custom_metadata(self, custom_metadata: Any) -> bytes:
-        """Write what custom_metadata.json says, and return its line of the manifest."""
+        """Write custom_metadata.json, and return its line of the manifest."""
         return self._write_document(CUSTOM_METADATA_FILE, dump_json(custom_metadata))
 
     def write_metadata(self, metadata: dict[str, Any], custom_metadata: bytes, hashed: bytes) -> dict[str, Any]:
-        """Write what metadata.json says, and the manifest last; return what is in metadata.json then.
+        """Write metadata.json and then the manifest; return the content of metadata.json.
 
         Parameters
         ----------
         metadata
-            What it says.
+            The content of metadata.json.
         custom_metadata, hashed
-            The lines of the manifest that :meth:`write_custom_metadata` and :meth:`hash_core_results` gave.
+            The lines of the manifest from :meth:`write_custom_metadata` and :meth:`hash_core_results`.
         """
         document = dump_json(metadata)
         listed = custom_metadata + self._write_document(METADATA_FILE, document) + hashed
         files.write_file(self.folder / MANIFEST_FILE, listed)
         files.sync_folder(self.folder)
-        # No integer in what was just written has more than 64 bit.
+        # The rough parser suffices: dump_json writes no integer of more than 64 bit.
         written: dict[str, Any] = parse_json_roughly(document)
         return written
 
@@ -201,9 +201,9 @@ class Staging:
         parent
             The folder of the entry.
         start
-            When the run started.
+            The start of the run.
         prefix
-            What the folder's name starts with.
+            The prefix of the folder's name.
         """
         self._refuse_inside_a_run(parent)
         self.journal.set_aside()
@@ -212,11 +212,11 @@ class Staging:
         except BaseException:
             try:
                 self.journal.bring_back()
-            except OSError as error:  # it is read where it is, too
+            except OSError as error:  # readers also find it there
                 _logger.warning("The journal %s could not be moved back: %s", self.journal.path, error)
             raise
         try:
-            # The rename may have been a copy, where the entry's folder lies on another file system.
+            # The rename may have been a copy, if the entry's folder is on another file system.
             files.remove_folder(self.folder)
             self.journal.remove()
         except OSError as error:
@@ -237,31 +237,31 @@ class Staging:
             return False
 
     def discard(self) -> None:
-        """Delete the folder; for runs that left nothing to keep."""
-        # The journal first: what a kill leaves behind must not be taken for a run with complete results.
+        """Delete the folder of a run that has nothing worth keeping."""
+        # The journal first: after a kill, the rest must not pass for a run with complete results.
         self.journal.remove()
         files.remove_folder(self.folder)
 
     def discard_core_results(self) -> None:
-        """Delete the core results and what goes with them, but not the author's files."""
+        """Delete the core results and their scores, but not the author's files."""
         self.note(core_results="none", metadata=None)
         files.remove_folder(self.core_results)
         files.remove_file(self.folder / SCORES_FILE)
 
     def note(self, **changes: Any) -> None:
-        """Change what the journal says, if it can be written; what it is to say must not hide what happened."""
+        """Change the journal, or log that it cannot be written, so that this error hides no other."""
         try:
             self.journal.write(**changes)
         except OSError as error:
             _logger.warning("The journal %s cannot be written: %s", self.journal.path, error)
 
     def is_empty(self) -> bool:
-        """Say whether there is nothing but the journal."""
+        """Return whether the folder holds only the journal."""
         return all(path.name == JOURNAL_FILE for path in self.folder.iterdir())
 
 
 def _refuse_unfinished(returned: object) -> None:
-    """Refuse what has written nothing yet: a coroutine, or a generator."""
+    """Refuse a coroutine or a generator, which has written nothing yet."""
     if inspect.isawaitable(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned):
         if inspect.iscoroutine(returned):
             returned.close()  # else Python warns that it was never awaited
@@ -276,16 +276,16 @@ def _names(start: datetime, prefix: str) -> Iterator[str]:
 
 
 def has_core_results(folder: Path) -> bool:
-    """Say whether an unfinished run has a folder with core results."""
+    """Return whether an unfinished run has a folder with core results."""
     return files.is_real_folder(folder / RESULTS_DIR)
 
 
 def _drop_torn_scores(folder: Path) -> None:
-    """Remove scores that a kill cut off while they were written."""
+    """Remove scores that a kill left half written."""
     path = folder / SCORES_FILE
     try:
         read_json(path)
     except ValueError:
         files.remove_file(path)
-    except OSError:  # mostly there are none
+    except OSError:  # usually there are none
         return

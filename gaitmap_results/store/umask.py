@@ -1,4 +1,4 @@
-"""Let the owner of what is stored read it, whatever umask a library left behind."""
+"""Ensure that the owner can read stored files, whatever umask a library left behind."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ __all__ = ["open_to_owner", "open_tree_to_owner"]
 
 _OWNER: Final = stat.S_IRWXU
 _lock = threading.Lock()
-# How many threads are inside of `open_to_owner`, and the umask that the last of them sets again.
+# How many threads are inside of `open_to_owner`, and the umask that the last one restores.
 _inside = 0
 _left_behind = 0
 
 
 @contextmanager
 def open_to_owner() -> Iterator[None]:
-    """Create files and folders that their owner may read, change and enter; others as the umask says."""
+    """Create files and folders that their owner can read, change and enter; others as the umask says."""
     global _inside, _left_behind  # noqa: PLW0603 - the umask is the process's own
     with _lock:
         current = os.umask(0o077)
@@ -37,17 +37,17 @@ def open_to_owner() -> Iterator[None]:
             _inside -= 1
             if _inside == 0:
                 current = os.umask(_left_behind)
-                if current != _left_behind & ~_OWNER:  # changed meanwhile, by the code of the user's that was called
+                if current != _left_behind & ~_OWNER:  # changed meanwhile by the user's code
                     os.umask(current)
 
 
 def open_tree_to_owner(folder: Path) -> None:
-    """Let the owner read what somebody else's code has put below a folder, where that did not care."""
+    """Give the owner read access to everything that other code has put below a folder."""
     for parent, folders, names in os.walk(folder):
         for name in (*folders, *names):
             path = Path(parent, name)
             needed = stat.S_IRUSR | stat.S_IXUSR if name in folders else stat.S_IRUSR
-            with contextlib.suppress(OSError):  # told when it is read
+            with contextlib.suppress(OSError):  # reading the file later reports the error
                 mode = path.lstat().st_mode
                 if not stat.S_ISLNK(mode) and mode & needed != needed:
                     path.chmod(stat.S_IMODE(mode) | needed)

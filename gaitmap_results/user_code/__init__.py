@@ -1,3 +1,3 @@
-"""Find the user's line, their open block, and wrap their functions."""
+"""Find the user's line and their open block, and wrap their functions."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tell users in one line what was stored, wherever their program shows its messages."""
+"""Tell users in one line what was stored, where their program shows messages."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ _logger = logging.getLogger("gaitmap_results")
 
 
 def announce(lines: Sequence[str] | str) -> None:
-    """Tell the user in one line what was stored.
+    """Tell users in one line what was stored.
 
-    A program that set up logging at the level INFO gets it there.
-    A notebook shows it as an output of the cell: on the error stream it would be a red block.
-    Any other program has it on its standard error, where it never mixes with what the program prints.
+    A program with logging at the level INFO gets it there.
+    A notebook shows it as an output of the cell: the error stream would be a red block.
+    Any other program gets it on its standard error, apart from its own output.
     """
     text = printable(lines if isinstance(lines, str) else "\n".join(lines))
     if _logger.isEnabledFor(logging.INFO) and _logger.hasHandlers():
         _logger.info("%s", text)
         return
     try:
-        if not _display(text) and sys.stderr is not None:  # a program without a console has none
+        if not _display(text) and sys.stderr is not None:  # None in a program without a console
             _write(text)
-    except Exception:  # noqa: BLE001 - streams of other programs raise anything, and the run is stored already
+    except Exception:  # noqa: BLE001 - foreign streams raise anything, and the run is already stored
         _logger.info("%s", text)
 
 
@@ -39,7 +39,7 @@ def _display(text: str) -> bool:
     shell: Any = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
     kernel = getattr(shell, "kernel", None)
     session = getattr(kernel, "session", None)
-    # A forked worker has a copy of the kernel that nobody listens to.
+    # A forked worker has a copy of the kernel without a front end.
     if session is None or getattr(session, "pid", os.getpid()) != os.getpid():
         return False
     shell.display_pub.publish({"text/plain": text})
@@ -51,5 +51,5 @@ def _write(text: str) -> None:
     if tqdm is None:
         sys.stderr.write(f"{text}\n")
     else:
-        # The bars of tqdm, which tpcp shows, stand on the line that would be written to.
+        # tqdm's progress bars, which tpcp shows, occupy the current line.
         tqdm.write(text, file=sys.stderr, nolock=True)

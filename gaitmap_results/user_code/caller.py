@@ -17,11 +17,11 @@ from gaitmap_results.user_code.installed import is_installed, is_library
 __all__ = ["SENT_CODE", "Caller", "existing_file", "find_caller", "innermost_user_frame", "is_cell"]
 
 _OWN_PACKAGE: Final = __name__.partition(".")[0]
-# A decorated function has a frame of wrapt's above it, or none, as wrapt was built.
+# wrapt puts a frame of its own above a decorated function, depending on its build.
 _PLUMBING: Final = frozenset({_OWN_PACKAGE, "wrapt"})
-# The demo's entries stand for the user's.
+# The demo's entries play the part of the user's.
 _OWN_EXAMPLES: Final = f"{_OWN_PACKAGE}.demo"
-#: What cloudpickle 3.1.3 and later call the file of all code that they send by its content.
+#: The file name of code that cloudpickle 3.1.3 and later sends by its content.
 SENT_CODE: Final = "<dynamic-code>"
 _TYPED_CODE: Final = ("<ipython-input", "<stdin", "<python-input", "<console>", SENT_CODE)
 _MAX_HASHED_BYTES: Final = 50_000_000
@@ -34,20 +34,20 @@ def _current_folder() -> Path | None:
         return None
 
 
-# A script that was started with a relative name keeps that name, also after the program changed its folder.
+# A script started with a relative name keeps that name, even after the program changes its folder.
 _FIRST_FOLDER: Final = _current_folder()
 
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asked for a record.
+    """The code that asked for a record.
 
     Attributes
     ----------
     kind
         ``file``, ``notebook``, ``interactive``, ``command`` (``python -c``), ``stdin`` or ``frozen``.
     file
-        The file, absolute; ``None`` where there is none.
+        The absolute path of the file; ``None`` if there is none.
     line
         The line in it, counted from 1.
     function
@@ -67,15 +67,15 @@ def find_caller(offset: int = 0, *, entry: CodeType | None = None, entry_name: s
     """Return the caller of our public function.
 
     Frames of this package, of wrapt and of the standard library never count.
-    Frames of installed packages are never the caller while a frame of the user's is further out.
+    Frames of installed packages are the caller only if no frame of the user's is further out.
 
     Parameters
     ----------
     offset
-        How many user frames further out to look; more than there are means the outermost.
-        An installed package that calls us itself counts its own frames, too.
+        How many user frames further out to look; the outermost if there are fewer.
+        An installed package that calls us also counts its own frames.
     entry
-        The code of a decorated function, taken where no user frame is left (a framework, a thread, a worker process).
+        The code of a decorated function, used if no user frame is left (a framework, a thread, a worker process).
     entry_name
         The qualified name of a decorated function, stored as the caller's function.
     """
@@ -98,7 +98,7 @@ def innermost_user_frame() -> FrameType | None:
 
 
 def existing_file(name: str) -> Path | None:
-    """Return the file that a code object names, absolute; for one inside an archive, the archive."""
+    """Return the absolute path of a code object's file; for one inside an archive, the archive."""
     if name.startswith("<"):
         return None
     for folder in dict.fromkeys([_FIRST_FOLDER, _current_folder()]):
@@ -114,14 +114,14 @@ def existing_file(name: str) -> Path | None:
 
 
 def _calling_frames(frame: FrameType | None) -> tuple[list[FrameType], list[FrameType]]:
-    """Return the frames of the installed code that called us, up to the user's, and the user's; innermost first."""
+    """Return the frames of installed code below the user's, and the user's frames, innermost first."""
     installed: list[FrameType] = []
     own: list[FrameType] = []
     while frame is not None:
         if not _is_plumbing(frame):
             if is_installed(_file_of(frame)):
                 installed += [] if own else [frame]
-            # A command that is not the user's starts the workers of a framework.
+            # A framework starts its workers with a command that is not the user's.
             elif not (installed and _is_command(frame)):
                 own.append(frame)
         frame = frame.f_back
@@ -129,7 +129,7 @@ def _calling_frames(frame: FrameType | None) -> tuple[list[FrameType], list[Fram
 
 
 def _is_plumbing(frame: FrameType) -> bool:
-    """Say whether a frame stands for no code of anybody's: it is the next one further out that counts."""
+    """Return whether to skip a frame, because it belongs neither to the user nor to an installed package."""
     name, module = frame.f_code.co_filename, _module_of(frame)
     if module.partition(".")[0] in _PLUMBING:
         return not f"{module}.".startswith(f"{_OWN_EXAMPLES}.")
@@ -140,14 +140,14 @@ def _is_plumbing(frame: FrameType) -> bool:
 
 def _module_of(frame: FrameType) -> str:
     name = frame.f_globals.get("__name__", "")
-    # The command line keeps its import name here only.
+    # For code of the command line, only __spec__ holds the import name.
     if name == "__main__":
         name = getattr(frame.f_globals.get("__spec__"), "name", name)
     return str(name)
 
 
 def _file_of(frame: FrameType) -> str:
-    """Return the file of a frame's code: by the code itself, else where its module was loaded from."""
+    """Return the file of a frame's code, or else the file that its module was loaded from."""
     name, loaded_from = frame.f_code.co_filename, frame.f_globals.get("__file__")
     return _loaded_file(name, loaded_from if isinstance(loaded_from, str) else None)
 
@@ -163,7 +163,7 @@ def _first_described(frames: list[FrameType]) -> Caller | None:
 
 
 def _describe(frame: FrameType) -> Caller | None:
-    """Return what a frame is, or ``None`` for code that was made on the fly, which the next frame out stands for."""
+    """Return what a frame is, or ``None`` for generated code, for which the next frame out stands."""
     name = frame.f_code.co_filename
     function = _function_name(frame.f_code)
     file = existing_file(name)
@@ -179,13 +179,13 @@ def _describe(frame: FrameType) -> Caller | None:
         kind = "interactive" if hasattr(sys, "ps1") or name != "<stdin>" else "stdin"
         return Caller(kind, None, frame.f_lineno, function, None)
     loaded_from = frame.f_globals.get("__file__")
-    # Only the compiled file is there, or the code came to a worker process without its file.
+    # Only the compiled file exists, or the code came to a worker process without its file.
     if (name == SENT_CODE or not name.startswith("<")) and isinstance(loaded_from, str):
         file = existing_file(loaded_from)
         if file is not None:
             return Caller("file", file, frame.f_lineno, function, _hash(file))
     if name == SENT_CODE or _is_command(frame):
-        # What was sent and has no file comes from a notebook or a prompt.
+        # Sent code without a file comes from a notebook or a prompt.
         kind = "interactive" if name == SENT_CODE else "command"
         return Caller(kind, None, frame.f_lineno, function, None)
     if getattr(sys, "frozen", False) and not name.startswith("<"):
@@ -199,7 +199,7 @@ def _function_name(code: CodeType) -> str | None:
 
 
 def _is_command(frame: FrameType) -> bool:
-    # A process that multiprocessing spawned was started with -c too, but not by the user.
+    # A process spawned by multiprocessing was also started with -c, but not by the user.
     return (
         frame.f_code.co_filename == "<string>"
         and frame.f_globals.get("__name__") == "__main__"
@@ -215,12 +215,12 @@ def _is_spawned() -> bool:
 
 
 def _describe_entry(code: CodeType) -> Caller | None:
-    """Return where a decorated function was written, as far as its code tells, or ``None``."""
+    """Return where a decorated function was written according to its code, or ``None``."""
     name, line = code.co_filename, code.co_firstlineno
     file = existing_file(name)
     if file is not None and not is_cell(name):
         return Caller("file", file, line, None, _hash(file))
-    # A worker process that a function of a cell was sent to knows neither IPython nor the kernel.
+    # A worker process that runs a function of a cell has neither IPython nor the kernel.
     if Path(name).parent.name.startswith("ipykernel_"):
         return Caller("notebook", None, line, None, None)
     if name.startswith(("<ipython-input", "<stdin>", "<python-input", "<console>")):
@@ -229,7 +229,7 @@ def _describe_entry(code: CodeType) -> Caller | None:
 
 
 def _describe_program() -> Caller:
-    """Return the program as a whole, where no frame of the user is left."""
+    """Return the program as the caller, if no frame of the user is left."""
     main = sys.modules.get("__main__")
     name = getattr(main, "__file__", None)
     file = existing_file(name) if isinstance(name, str) else None
@@ -245,7 +245,7 @@ def _describe_program() -> Caller:
 
 
 def is_cell(name: str) -> bool:
-    """Say whether a code object's file name is that of a notebook's or IPython's cell."""
+    """Return whether a code object's file name is that of a cell in a notebook or IPython."""
     if name.startswith("<ipython-input"):
         return True
     # ipykernel names the code of a cell after a file that it does not write.
@@ -259,7 +259,7 @@ def _ipython_shell() -> Any:
 
 
 def _notebook_file(namespace: Mapping[str, Any]) -> Path | None:
-    """Return the notebook's file where the front end tells it: VS Code in a variable, Jupyter in the session's name."""
+    """Return the notebook's file if the front end gives it: VS Code in a variable, Jupyter in the session's name."""
     for told in (namespace.get("__vsc_ipynb_file__"), namespace.get("__session__"), os.environ.get("JPY_SESSION_NAME")):
         if isinstance(told, str) and told.endswith(".ipynb"):
             file = existing_file(told)
@@ -273,5 +273,5 @@ def _hash(file: Path | None) -> str | None:
         if file is None or file.stat().st_size > _MAX_HASHED_BYTES:
             return None
         return hashlib.sha256(file.read_bytes()).hexdigest()
-    except OSError:  # it cannot be read any more; who called is known all the same
+    except OSError:  # the caller is known even if its file can no longer be read
         return None

@@ -1,4 +1,4 @@
-"""Name a class by the module that others would import it from."""
+"""Name a class by its importable module."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ __all__ = ["full_class_name"]
 
 
 def full_class_name(kind: type) -> str:
-    """Return module and name of a class, with the importable name in the place of ``__main__``."""
+    """Return module and name of a class, with the importable name in place of ``__main__``."""
     module = kind.__module__
-    # A process that multiprocessing spawned imports the script under a name of its own, and runpy under a third one.
+    # multiprocessing imports the script of a spawned process under another name, and runpy under a third one.
     if module in ("__main__", "__mp_main__") or module.startswith("<"):
         found = next(_places_of(kind), None)
         module = (found and _name_of_program(*found)) or "__main__"
@@ -28,9 +28,9 @@ def full_class_name(kind: type) -> str:
 
 
 def _places_of(kind: type) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the file that a class was defined in, with the variables of its module; the surest first.
+    """Yield the possible files of a class's definition with the variables of its module, the surest first.
 
-    The module that Python knows by the name may be another one: a profiler, the program of a worker.
+    The module of that name may be a different one: a profiler, the program of a worker.
     """
     methods = list(_methods_of(kind))
     for file, namespace in methods:
@@ -43,17 +43,17 @@ def _places_of(kind: type) -> Iterator[tuple[str, Mapping[str, Any]]]:
         file, namespace = frame.f_code.co_filename, frame.f_globals
         if namespace.get("__name__") == kind.__module__ and (namespace.get(kind.__name__) is kind or _is_own(file)):
             yield from _with_file(file, namespace)
-    # What was made on the fly, as by a dataclass, got the variables of the module that has the name.
+    # Generated methods, such as a dataclass's, have the variables of the module of that name.
     for _, namespace in methods:
         yield from _with_file(None, namespace)
 
 
 def _methods_of(kind: type) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the file and the variables of each function that was written where the class was."""
+    """Yield the file and the module variables of each function that was defined with the class."""
     for member in vars(kind).values():
         function = inspect.unwrap(getattr(member, "__func__", member)) if callable(member) else None
         code, namespace = getattr(function, "__code__", None), getattr(function, "__globals__", {})
-        # IPython's %run takes the name away when the script has ended, and leaves all else.
+        # IPython's %run removes the name after the script, but keeps the rest.
         if code is not None and namespace and namespace.get("__name__", kind.__module__) == kind.__module__:
             yield code.co_filename, namespace
 
@@ -62,7 +62,7 @@ def _with_file(file: str | None, namespace: Mapping[str, Any]) -> Iterator[tuple
     loaded_from = namespace.get("__file__")
     if file is not None and not is_cell(file) and existing_file(file) is not None:
         yield file, namespace
-    # Code that was sent to a worker may have left its file behind; Python that reads a program says "<stdin>" here.
+    # Code sent to a worker may lack its file; for a program read by Python it is "<stdin>".
     elif isinstance(loaded_from, str) and not loaded_from.startswith("<"):
         yield loaded_from, namespace
 
@@ -85,12 +85,12 @@ def _is_own(file: str) -> bool:
 def _name_of_program(file: str, namespace: Mapping[str, Any]) -> str:
     spec, path, package = namespace.get("__spec__"), Path(file), namespace.get("__package__")
     name, origin = getattr(spec, "name", None), getattr(spec, "origin", None)
-    # A profiler that runs a script leaves its own specification there.
+    # A profiler that runs a script leaves its own specification in the script's module.
     if name and name not in ("__main__", "__mp_main__") and isinstance(origin, str) and _is_same(origin, file):
         return str(name)
     if package:  # a class that was sent to a worker has lost the specification of its module
         return f"{package}.{path.stem}"
-    # A folder or archive that is run has its program in a file of this name.
+    # A folder or archive runs the program in its __main__.py.
     return path.parent.stem if path.name == "__main__.py" else path.stem
 
 

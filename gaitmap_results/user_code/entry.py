@@ -1,4 +1,4 @@
-"""Describe what was called for a run: a decorated function, or an entry of a suite."""
+"""Describe the decorated function or the entry of a suite that a run called."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Entry:
     module
         The module that it can be imported from; None for a script, a notebook and the like.
     file
-        The file of its code, absolute; None if there is none.
+        The absolute path of its code's file; None if there is none.
     name
-        The qualified name of the function; the name of the entry of a suite, with slashes.
+        The qualified name of the function; for a suite, the name of the entry, with slashes.
     arguments
-        The arguments by their names, as they were, where all of them are plain values: numbers, texts, None, and
-        lists, tuples and dictionaries of them; else None.
+        The arguments by name if all are plain values: numbers, texts, None, and lists, tuples and dictionaries of
+        them; else None.
     not_plain
-        The names of the arguments that are something else.
+        The names of the other arguments.
     kind
         ``function`` or ``suite``.
     """
@@ -81,7 +81,7 @@ def describe_suite_entry(name: str, file: Path | None) -> Entry:
 def _arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     try:
         return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
-    except (TypeError, ValueError):  # the call itself will say what is wrong
+    except (TypeError, ValueError):  # the call itself will raise the error
         return {**{str(place): value for place, value in enumerate(args)}, **kwargs}
 
 
@@ -94,12 +94,12 @@ def _file(code: Any) -> Path | None:
 
 
 def _copied(value: Any, room: list[int]) -> Any:
-    """Return a copy of a plain value as it is now; raise a TypeError if it is none, or too large to be stored.
+    """Return a copy of a plain value; raise a TypeError for any other value, or one too large to be stored.
 
     Parameters
     ----------
     room
-        How many values there is room for, as the only item.
+        The number of values that still fit, as the only item.
     """
     room[0] -= 1
     kind = type(value)
@@ -113,7 +113,7 @@ def _copied(value: Any, room: list[int]) -> Any:
         return [_copied(each, room) for each in value]
     if kind is dict and all(type(key) is str for key in value):
         return {key: _copied(each, room) for key, each in value.items()}
-    # Numbers of NumPy; a look at their type imports nothing.
+    # NumPy numbers; looking it up in sys.modules imports nothing.
     numpy: Any = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, (numpy.bool_, numpy.integer, numpy.floating)):
         return value.item()

@@ -1,4 +1,4 @@
-"""Run a generator as its user does, with each of its steps inside of a context of its own."""
+"""Run each step of a generator inside of a context, unnoticed by the generator's user."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ def stepped(
     inside: Contexts,
     tell: Callable[[Any], None] = lambda _: None,
 ) -> Generator[Any, Any, Any]:
-    """Yield, take, raise and return what a generator does; only its own code runs in the contexts.
+    """Yield, accept, raise and return what a generator does; only its own code runs in the contexts.
 
     Parameters
     ----------
     generator
         The generator.
     around
-        One context for all of it.
+        One context for the whole generator.
     inside
         Makes a context for each step.
     tell
-        Called with what the generator returns, before the context around it is left.
+        Called with the return value of the generator, before leaving ``around``.
     """
     closed_with: Any = None
     step: Callable[..., Any] = generator.send
@@ -49,7 +49,7 @@ def stepped(
                     with inside():
                         closed_with = generator.close()  # type: ignore[func-returns-value]  # a value since Python 3.13
                     raise
-                except BaseException as error:  # noqa: BLE001 - what the user throws into the generator is its own
+                except BaseException as error:  # noqa: BLE001 - the user may throw anything into the generator
                     argument, step = error, generator.throw
     except GeneratorExit:
         if closed_with is None:
@@ -60,7 +60,7 @@ def stepped(
 async def stepped_async(
     generator: AsyncGenerator[Any, Any], around: AbstractContextManager[Any], inside: Contexts
 ) -> AsyncGenerator[Any, Any]:
-    """Do the same with an asynchronous generator."""
+    """Wrap an asynchronous generator as :func:`stepped` does, but without ``tell``."""
     with around:
         step: Callable[..., Any] = generator.asend
         argument: Any = None
@@ -76,5 +76,5 @@ async def stepped_async(
                 with inside():
                     await generator.aclose()
                 raise
-            except BaseException as error:  # noqa: BLE001 - what the user throws into the generator is its own
+            except BaseException as error:  # noqa: BLE001 - the user may throw anything into the generator
                 argument, step = error, generator.athrow

@@ -1,4 +1,4 @@
-"""Remember what each source file was when Python imported it."""
+"""Remember the state of each source file at its import."""
 
 from __future__ import annotations
 
@@ -21,22 +21,22 @@ _NOT_THE_USERS = (
     f"{os.sep}dist-packages{os.sep}",
     f"{os.path.dirname(os.__file__)}{os.sep}",
 )
-# Of a .pyc: the version of Python, flags, and the time and size of the source, or its hash.
+# The header of a .pyc: the magic number of Python, flags, and the source's time and size, or its hash.
 _HEADER_BYTES = 16
 _HAS_HASH, _CHECKS_HASH = 0b01, 0b10
 
 
 class SeenSource(NamedTuple):
-    """A source file as it was when it was imported, or seen first.
+    """The state of a source file at its import or first check.
 
     Attributes
     ----------
     mtime, size, sha256
-        What it was; ``sha256`` is None for installed packages.
+        Modification time, size and hash; ``sha256`` is None for installed packages.
     at_import
-        Whether it was looked at when it was imported, and not later.
+        Whether this is its state at the import, not later.
     is_compiled
-        Whether what Python keeps compiled was made from it; None if that does not tell.
+        Whether Python's bytecode was compiled from it; None if unknown.
     """
 
     mtime: float
@@ -51,12 +51,12 @@ _seen: dict[str, SeenSource] = {}
 
 
 def seen_source(file: str) -> SeenSource | None:
-    """Return what a file was when it was imported last, or seen first; None if nobody looked."""
+    """Return the state of a file at its last import or first check; None if it was never checked."""
     return _seen.get(file)
 
 
 def imported_files() -> Iterator[str]:
-    """Yield the user's files that were imported since this package was, also those that are not modules any more.
+    """Yield the user's files that were imported after this package, even if they are no longer modules.
 
     A program that loads a file by its path (``importlib.util.spec_from_file_location``) need not keep it as a module.
     """
@@ -64,8 +64,8 @@ def imported_files() -> Iterator[str]:
 
 
 def remember(file: str, status: os.stat_result, module: ModuleType | None) -> SeenSource:
-    """Take what a file is now for what was imported, unless what Python compiled tells otherwise."""
-    # An installer compiles what it puts in the place of a file, so that this tells of the user's own files only.
+    """Take a file's current state for the imported one, unless Python's bytecode contradicts that."""
+    # An installer also compiles the files that it replaces, so bytecode is evidence for the user's own files only.
     compiled = is_compiled_from(file, module) if module is not None and _is_the_users(file) else None
     seen = SeenSource(status.st_mtime, status.st_size, _sha256(file, status.st_size), False, compiled)
     _seen[file] = seen
@@ -73,7 +73,7 @@ def remember(file: str, status: os.stat_result, module: ModuleType | None) -> Se
 
 
 def _sha256(file: str, size: int) -> str | None:
-    # The user's own files are few: touched, or checked out again, they are still what was imported.
+    # The user's own files are few. A hash recognises them after a touch or another checkout.
     if not _is_the_users(file) or size > _MAX_HASHED_BYTES:
         return None
     try:
@@ -84,12 +84,12 @@ def _sha256(file: str, size: int) -> str | None:
 
 
 def _is_the_users(file: str) -> bool:
-    # Only by the look of the path: nothing may be imported or searched for here, in the middle of an import.
+    # Only by the path: during an import, nothing else may be imported or searched.
     return not any(place in file for place in _NOT_THE_USERS)
 
 
 def is_compiled_from(file: str, module: ModuleType, *, unchecked: bool = False) -> bool | None:
-    """Return whether the .pyc of a module was made from the source as it is now; None if there is none that tells.
+    """Return whether a module's .pyc was made from the current source; None if no .pyc tells.
 
     Parameters
     ----------
@@ -98,10 +98,10 @@ def is_compiled_from(file: str, module: ModuleType, *, unchecked: bool = False) 
     module
         The module.
     unchecked
-        Ask only for a .pyc that Python loads without a look at the source.
+        Consider only a .pyc that Python loads without looking at the source.
     """
     cached = getattr(module, "__cached__", None)
-    # Other loaders, as that of pytest, keep their own.
+    # Other loaders, such as pytest's, keep their own bytecode.
     if type(getattr(module, "__loader__", None)) is not SourceFileLoader or not isinstance(cached, str):
         return None
     try:
@@ -110,7 +110,7 @@ def is_compiled_from(file: str, module: ModuleType, *, unchecked: bool = False) 
         flags, mtime, size = (int.from_bytes(header[at : at + 4], "little") for at in (4, 8, 12))
         is_loaded = header[:4] == importlib.util.MAGIC_NUMBER and len(header) == _HEADER_BYTES
         is_unchecked = flags == _HAS_HASH
-        # Where Python may not write, an old one stays as it was.
+        # Where Python may not write, an outdated .pyc stays.
         if not is_loaded or not (is_unchecked or _may_write(cached)) or (unchecked and not is_unchecked):
             return None
         if flags & _HAS_HASH:
@@ -127,12 +127,12 @@ def _may_write(cached: str) -> bool:
 
 
 def watch_imports() -> None:
-    """Look at what is imported now, and from now on at every source file when it is imported.
+    """Record the source files of all current modules, and of each later import.
 
-    The method of the import system that reads a source file's time and size is wrapped: it is called for exactly the
-    files whose content is about to be run, also by loaders of others that build on it.
-    Nothing that is left behind tells as much: without ``__pycache__``, or once another process has compiled a file
-    anew, a file that was edited after its import looks like one that was edited before it.
+    This wraps the import system's method that reads a source file's time and size.
+    It is called exactly for the files that are about to run, also by third-party loaders that build on it.
+    No other trace is as reliable: without ``__pycache__``, or once another process has recompiled a file, an edit
+    after the import looks like one before it.
     """
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")

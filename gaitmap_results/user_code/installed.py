@@ -1,4 +1,4 @@
-"""Tell files of the interpreter and of installed packages from the user's own."""
+"""Distinguish files of the interpreter and of installed packages from the user's own."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ __all__ = ["is_installed", "is_library"]
 
 @lru_cache(maxsize=4096)
 def is_library(file: str) -> bool:
-    """Say whether a file belongs to the interpreter's own library."""
+    """Return whether a file belongs to the standard library."""
     return not is_installed(file) and any(path.startswith(_library_folders()) for path in _spellings(file))
 
 
 @lru_cache(maxsize=4096)
 def is_installed(file: str) -> bool:
-    """Say whether a file belongs to an installed package, or is a command that one brought along.
+    """Return whether a file belongs to an installed package, or is a command of one.
 
-    Installers may link files to a cache elsewhere, so that either place counts.
+    Installers may link files to a cache elsewhere, so both the link and its target count.
     """
     return any(
         not {"site-packages", "dist-packages"}.isdisjoint(path.split(os.sep))

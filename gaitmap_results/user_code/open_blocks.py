@@ -1,4 +1,4 @@
-"""Know which recorded blocks are open, and which of them a piece of running code belongs to."""
+"""Track the open blocks, and find the one that running code belongs to."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class OpeningGenerator:
     frame
         Its frame; kept only while the block is open.
     asynchronous
-        The asynchronous generator; its frame stops at every ``await``, too.
+        The asynchronous generator; its frame also stops at every ``await``.
     resumed_by_library
-        Whether library code resumes it, as ``@contextmanager`` and fixtures do: for the code in between.
+        Whether library code resumes it, as ``@contextmanager`` and fixtures do: the code in between is in the block.
     ran_itself
-        Whether a challenge ran in the generator itself; then it has no need of those that run in between.
+        Whether a challenge ran in the generator itself; then runs of the code in between do not belong to the block.
     """
 
     frame: FrameType
@@ -56,18 +56,18 @@ class OpeningGenerator:
     ran_itself: bool = False
 
     def is_suspended(self) -> bool:
-        """Say whether other code runs now."""
+        """Return whether other code is running now."""
         generator = None if self.asynchronous is None else self.asynchronous()
         return self.frame.f_back is None if generator is None else not generator.ag_running
 
 
 class OpenBlock(Protocol):
-    """What an open block lets other code tell it.
+    """The interface of an open block for other code.
 
     Attributes
     ----------
     runs
-        What is told of the runs of challenges.
+        Receives the runs of challenges.
     """
 
     runs: Any
@@ -77,13 +77,13 @@ class OpenBlock(Protocol):
     generator: OpeningGenerator | None
 
     def core_results_of(self, challenge: Any) -> Path | None:
-        """Return the folder with the core results of a challenge's last run, if they are stored already."""
+        """Return the folder with the core results of a challenge's last run, if they are already stored."""
 
     def challenge_was_saved(self, challenge: Any, path: Path, metadata: dict[str, Any]) -> None:
-        """Learn that the user saved a challenge with ``save_run``."""
+        """Register that the user saved a challenge with ``save_run``."""
 
 
-# The blocks of this context, innermost last; a tuple, so that no context changes another one's.
+# The blocks of this context, innermost last; a tuple, because contexts would share a list.
 _context: ContextVar[tuple[OpenBlock, ...]] = ContextVar("gaitmap_results_open_blocks", default=())
 # The blocks of the whole process, for threads, which start with an empty context.
 _process: list[OpenBlock] = []
@@ -91,14 +91,14 @@ _lock = threading.Lock()
 
 
 def open_block(block: OpenBlock) -> None:
-    """Make a block known in the whole process."""
+    """Register a block in the whole process."""
     block.generator = _opening_generator()
     with _lock:
         _process.append(block)
 
 
 def close_block(block: OpenBlock) -> None:
-    """Forget a block, in this context and in the process; one that is not known is fine."""
+    """Remove a block from this context and the process, if it is registered."""
     with _lock:
         _process[:] = [other for other in _process if other is not block]
     block.generator = None
@@ -111,10 +111,10 @@ def enter(block: OpenBlock) -> None:
 
 
 def leave(block: OpenBlock) -> None:
-    """Take a block out of this context, wherever it stands in it.
+    """Remove a block from this context, at any depth.
 
-    Blocks may be left in another order than they were entered, or in another context (a generator that is finalized
-    elsewhere), so that a token of the context variable would not help.
+    A token of the context variable would not help, because the order or the context may differ from the entry's.
+    One example is a generator that is finalized elsewhere.
     """
     blocks = _context.get()
     if any(other is block for other in blocks):
@@ -125,7 +125,7 @@ def leave(block: OpenBlock) -> None:
 def entered(block: OpenBlock) -> Iterator[None]:
     """Make a block the innermost one of this context for one step of a generator.
 
-    Until the next step, the code of this thread is the one that takes the items; it does not belong to the block.
+    Until the next step, this thread runs the code that consumes the items, which does not belong to the block.
     """
     block.paused_in = None
     enter(block)
@@ -139,8 +139,8 @@ def entered(block: OpenBlock) -> Iterator[None]:
 def find_block() -> OpenBlock | None:
     """Return the open block that the running code belongs to.
 
-    It is the innermost one of this context, but for those of suspended generators: these come last.
-    A thread that knows none belongs to the process' innermost one, if all that are open enclose each other.
+    It is the innermost one of this context, with the blocks of suspended generators last.
+    A thread with an empty context belongs to the process's innermost block, if all open blocks enclose each other.
     A forked child belongs to none; see :func:`inherited_blocks`.
     """
     own = enclosing_block()
@@ -151,9 +151,9 @@ def find_block() -> OpenBlock | None:
 
 
 def possible_blocks() -> list[OpenBlock]:
-    """Return the blocks that may take the run of code that is inside of none.
+    """Return the blocks that may take a run of code outside of any block.
 
-    In the context of suspended generators these are theirs, otherwise (in a thread) the innermost of the process.
+    They are those of suspended generators in this context, or else (in a thread) the innermost of the process.
     """
     around = _blocks_of_context()
     if around:
@@ -169,13 +169,13 @@ def suspended_blocks() -> list[OpenBlock]:
 
 
 def note_run(block: OpenBlock) -> None:
-    """Learn that a challenge starts to run in a block."""
+    """Register that a challenge starts to run in a block."""
     if block.generator is not None and not block.generator.is_suspended():
         block.generator.ran_itself = True
 
 
 def inherited_blocks() -> list[OpenBlock]:
-    """Return the blocks that a forked child belongs to: the innermost ones that its parent had open at the fork."""
+    """Return the blocks of a forked child: the innermost ones that were open in its parent at the fork."""
     pid = os.getpid()
     around = [block for block in _context.get() if block.owner_pid != pid and is_open(block)]
     with _lock:
@@ -189,7 +189,7 @@ def _innermost(blocks: list[OpenBlock]) -> list[OpenBlock]:
 def enclosing_block() -> OpenBlock | None:
     """Return the innermost open block of this context.
 
-    A thread that knows none may have nothing to do with the blocks of other threads: its block is not inside of them.
+    A thread with an empty context may have nothing to do with the blocks of other threads, so it gets none.
     """
     own = [block for block in _blocks_of_context() if not _is_asleep(block)]
     return own[-1] if own else None
@@ -200,7 +200,7 @@ def _blocks_of_context() -> list[OpenBlock]:
 
 
 def _is_asleep(block: OpenBlock) -> bool:
-    """Say whether a block belongs to a suspended generator, and the code that runs now does not."""
+    """Return whether a block belongs to a suspended generator, and the running code does not."""
     generator = block.generator
     if generator is None or not generator.is_suspended():
         return False
@@ -212,7 +212,7 @@ def _ran_itself(block: OpenBlock) -> bool:
 
 
 def _opening_generator() -> OpeningGenerator | None:
-    """Return the innermost generator whose code is running, but for this package's own."""
+    """Return the innermost generator whose code is running, except this package's own."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         is_ours = str(frame.f_globals.get("__name__", "")).partition(".")[0] == _OWN_PACKAGE
@@ -226,7 +226,7 @@ def _opening_generator() -> OpeningGenerator | None:
 
 
 def _asynchronous_generator(frame: FrameType) -> weakref.ref[Any] | None:
-    """Return the asynchronous generator that a frame belongs to; nothing but the garbage collector knows it."""
+    """Return the asynchronous generator of a frame; only the garbage collector knows it."""
     if not frame.f_code.co_flags & inspect.CO_ASYNC_GENERATOR:
         return None
     found = (each for each in gc.get_objects() if type(each) is AsyncGeneratorType and each.ag_frame is frame)
@@ -235,7 +235,7 @@ def _asynchronous_generator(frame: FrameType) -> weakref.ref[Any] | None:
 
 
 def is_open(block: OpenBlock) -> bool:
-    """Say whether a block is open."""
+    """Return whether a block is open."""
     with _lock:
         return any(other is block for other in _process)
 

@@ -1,4 +1,4 @@
-"""Tell what of a returned value still has work to do: coroutines, generators, futures, lazy iterators, threads."""
+"""Find unfinished work in a returned value: coroutines, generators, futures, lazy iterators, threads."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from gaitmap_results.user_code.installed import is_library
 
 __all__ = ["error_of_work", "follow_work", "is_done", "is_suspended", "kind_of_work", "replace_work_in"]
 
-# How many iterators may lie in each other: enumerate(zip(map(...))).
+# The maximum nesting of iterators: enumerate(zip(map(...))).
 _DEPTH: Final = 5
 
 
 def kind_of_work(returned: Any) -> str | None:
-    """Return how a value that a function gave back goes on with its work; ``None`` if it is just a value.
+    """Return the kind of unfinished work that a returned value is; ``None`` for a plain value.
 
     Returns
     -------
     kind
-        ``coroutine``, ``generator``, ``async generator``, ``awaitable`` and ``iterator`` go on when somebody asks them
-        to, a ``future`` and ``background`` work (a thread, a result of a pool) by themselves.
+        ``coroutine``, ``generator``, ``async generator``, ``awaitable`` and ``iterator`` go on when asked to;
+        a ``future`` and ``background`` work (a thread, a result of a pool) by themselves.
     """
     if isinstance(returned, type):
         return None
@@ -48,16 +48,16 @@ def kind_of_work(returned: Any) -> str | None:
 
 
 def replace_work_in(returned: Any, replace: Callable[[Any, str], Any]) -> Any:
-    """Replace what has work to do in a list, tuple or dictionary, or in an object that is iterated or entered.
+    """Replace unfinished work in a list, tuple or dictionary, or in an object that is iterated or entered.
 
-    Progress bars hold the generator that they show, and so do context managers that are made of one.
+    Progress bars hold the generator that they show, and so do context managers made from one.
 
     Parameters
     ----------
     returned
         The value; all but tuples are changed in place.
     replace
-        Called with each part that has work to do, and its kind.
+        Called with each part that is unfinished work, and its kind.
     """
     if type(returned) is tuple:
         found = _work_among(enumerate(returned))
@@ -75,12 +75,12 @@ def replace_work_in(returned: Any, replace: Callable[[Any, str], Any]) -> Any:
 
 
 def is_suspended(kind: str) -> bool:
-    """Say whether work of this kind stands still until somebody asks for its next step."""
+    """Return whether work of this kind waits until its next step is requested."""
     return kind in ("generator", "async generator", "iterator")
 
 
 def follow_work(work: Any, settle: Callable[[Any], None], ended: Callable[[Any], None]) -> None:
-    """Have told that a future or background work is done, if possible before anybody learns of it who waits for it.
+    """Report that a future or background work is done, if possible before those who wait for it learn of it.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def follow_work(work: Any, settle: Callable[[Any], None], ended: Callable[[Any],
         Called with it when it is about to be done, without an error.
     """
     if _is_future(work):
-        # A future wakes who waits for it before it calls back. What the user's own callback does is part of the run.
+        # A future wakes its waiters before its callbacks run; a callback of the user's is part of the run.
         if isinstance(work, Future) and not getattr(work, "_done_callbacks", True):
             setattr(work, "set_result", _before(work.set_result, partial(ended, work)))  # noqa: B010
         work.add_done_callback(settle)
@@ -122,18 +122,18 @@ def _after(wait: Callable[..., Any], do: Callable[[], None]) -> Callable[..., An
 
 
 def is_done(work: Any) -> bool:
-    """Say whether a future or background work has ended."""
+    """Return whether a future or background work has ended."""
     if isinstance(work, threading.Thread):
         return not work.is_alive()
     return bool(work.ready() if isinstance(work, _pool_results()) else work.done())
 
 
 def error_of_work(work: Any) -> BaseException | None:
-    """Return what ended a future or background work before its time; nobody knows what ended a thread."""
+    """Return the error of a future or background work; that of a thread is unknown."""
     if isinstance(work, threading.Thread):
         return None
     if isinstance(work, _pool_results()):
-        # Its `get`, which would raise it, is what the user waits in.
+        # Its `get` would raise the error, but the user waits in it.
         return None if work.successful() else RuntimeError("the work of a pool failed")
     if work.cancelled():
         return CancelledError()
@@ -141,21 +141,21 @@ def error_of_work(work: Any) -> BaseException | None:
 
 
 def _is_future(candidate: Any) -> bool:
-    kind = type(candidate)  # an object may do anything when it is asked for an attribute that it has not
+    kind = type(candidate)  # an object may do anything when asked for an attribute
     return callable(getattr(kind, "add_done_callback", None)) and callable(getattr(kind, "done", None))
 
 
 def _pool_results() -> tuple[Any, ...]:
-    """Return the class of what pools give back, if any pool can have been made; else nothing is an instance of it."""
+    """Return the class of results of a pool, or nothing if no pool can exist."""
     pool = sys.modules.get("multiprocessing.pool")
     return () if pool is None else (pool.AsyncResult,)
 
 
 def _work_among(items: Any) -> dict[Any, str]:
-    """Return the kind of each item that has work to do, by its key."""
+    """Return the kind of each item that is unfinished work, by its key."""
     found = {}
     for key, item in items:
-        # Most items are numbers, texts or tables, of which there may be millions.
+        # Most items are numbers, texts or tables, and there may be millions.
         if type(item).__module__ != "builtins" or hasattr(type(item), "__next__") or inspect.iscoroutine(item):
             kind = kind_of_work(item)
             if kind is not None:
@@ -164,9 +164,9 @@ def _work_among(items: Any) -> dict[Any, str]:
 
 
 def _is_lazy_iterator(candidate: Any, depth: int) -> bool:
-    """Say whether the steps of an iterator run the user's code, as those of ``map`` over a method do.
+    """Return whether the steps of an iterator run the user's code, as those of ``map`` over a method do.
 
-    What an iterator over a list, a table or a file yields is there already.
+    The items of an iterator over a list, a table or a file already exist.
     """
     kind = type(candidate)
     if not (hasattr(kind, "__next__") and hasattr(kind, "__iter__")) or isinstance(candidate, io.IOBase):
@@ -174,7 +174,7 @@ def _is_lazy_iterator(candidate: Any, depth: int) -> bool:
     held = getattr(candidate, "__dict__", None)
     if type(held) is dict:
         return _is_written(inspect.getattr_static(kind, "__next__")) or any(_runs_code(x, depth) for x in held.values())
-    # Of those that are written in C nothing but the garbage collector knows what they hold.
+    # Only the garbage collector knows what an iterator written in C holds.
     return any(_runs_code(x, depth) or _is_written(x) for x in _flat(gc.get_referents(candidate)))
 
 
@@ -190,7 +190,7 @@ def _flat(held: list[Any]) -> Iterator[Any]:
 
 
 def _is_written(function: Any) -> bool:
-    """Say whether somebody wrote a function in Python outside of Python's own library."""
+    """Return whether a function is written in Python outside of the standard library."""
     while isinstance(function, (partial, MethodType)):
         function = function.func if isinstance(function, partial) else function.__func__
     if not isinstance(function, FunctionType):

@@ -17,10 +17,9 @@ _logger = logging.getLogger("gaitmap_results")
 
 
 def warn_user(message: str, category: type[GaitmapResultsWarning]) -> None:
-    """Warn as if the user's line that led here had done so.
+    """Warn at the user's line that led here.
 
-    Where the warning cannot be shown, since the program has put something of its own in the place of ``sys.stderr``,
-    nothing is raised.
+    Nothing is raised if the warning cannot be shown, because the program has replaced ``sys.stderr``.
     """
     frame = innermost_user_frame()
     if frame is None:
@@ -36,7 +35,7 @@ def warn_at(
     line: int,
     namespace: dict[str, Any] | None = None,
 ) -> None:
-    """Warn as :func:`warn_user` does, as if a line that is known had done so."""
+    """Warn as :func:`warn_user` does, but at a given line."""
     variables = {} if namespace is None else namespace
     try:
         warnings.warn_explicit(
@@ -47,7 +46,7 @@ def warn_at(
             module=variables.get("__name__", "<unknown>"),
             registry=variables.setdefault("__warningregistry__", {}),
         )
-    except Warning:  # the user made errors of warnings
+    except Warning:  # the user turned warnings into errors
         raise
     except Exception as error:  # noqa: BLE001 - a courtesy costs no result
         with contextlib.suppress(Exception):
@@ -68,7 +67,7 @@ class PendingWarnings:
         self.messages.append((printable(message), category))
 
     def show(self) -> None:
-        """Show all that wait; if one is an error by the user's filters, the others are shown before it is raised."""
+        """Show all pending warnings; if the user's filters make one an error, show the others before raising it."""
         messages, self.messages = self.messages, []
         raised: list[Warning] = []
         for message, category in messages:
@@ -80,7 +79,7 @@ class PendingWarnings:
             raise raised[0]
 
     def log(self, reason: str) -> None:
-        """Log what waits instead of showing it, where a warning turned into an error would hide another error."""
+        """Log all pending warnings, where a warning turned into an error would hide another error."""
         messages, self.messages = self.messages, []
         for message, _ in messages:
             _logger.warning("%s (%s)", message, reason)

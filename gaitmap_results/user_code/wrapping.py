@@ -1,4 +1,4 @@
-"""Wraps functions and methods so that they stay what they were: picklable, copyable, of the same kind."""
+"""Wrap functions and methods so that they remain picklable, copyable and of the same kind."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ __all__ = [
 
 _logger = logging.getLogger("gaitmap_results")
 
-#: What runs in the place of a function: called with the function, its instance (or ``None``), and its arguments.
+#: Runs in place of a function: called with the function, its instance (or ``None``), and its arguments.
 Wrapper: TypeAlias = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
 
-# How wrapped functions are pickled where that is not by their name alone.
+# How to pickle wrapped functions if not by name.
 _reduce: Callable[[Any], Any] | None = None
 
 
@@ -51,7 +51,7 @@ class BoundWrapped(wrapt.BoundFunctionWrapper):  # type: ignore[type-arg]  # no 
 
 
 class WrappedFunction(wrapt.FunctionWrapper):  # type: ignore[type-arg]  # no generic at run time
-    """A wrapped function; pickled by its name, as every function is."""
+    """A wrapped function, pickled by its name like any function."""
 
     __bound_function_wrapper__ = BoundWrapped
 
@@ -74,19 +74,19 @@ def wrap_function(function: Any, wrapper: Wrapper) -> Any:
 
 
 def pickle_with(reduce: Callable[[Any], Any]) -> None:
-    """Let every pickle of a wrapped function hold what ``reduce`` returns for it.
+    """Pickle every wrapped function as ``reduce`` says.
 
     Parameters
     ----------
     reduce
-        Called with the wrapped function; it returns what ``__reduce__`` returns.
+        Called with the wrapped function; returns a value as ``__reduce__`` does.
     """
     global _reduce  # noqa: PLW0603
     _reduce = reduce
 
 
 class _WrappedAwaitable(wrapt.ObjectProxy):  # type: ignore[type-arg]  # no generic at run time
-    """An object that can be awaited, and is in all else what it was."""
+    """An awaitable that awaits something else, and otherwise behaves as the original."""
 
     def __init__(self, awaitable: Any, follow: Callable[[Any], Coroutine[Any, Any, Any]]) -> None:
         super().__init__(awaitable)
@@ -97,12 +97,12 @@ class _WrappedAwaitable(wrapt.ObjectProxy):  # type: ignore[type-arg]  # no gene
 
 
 def wrap_awaitable(awaitable: Any, follow: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
-    """Return ``awaitable`` such that to await it is to await what ``follow`` makes of it."""
+    """Return ``awaitable`` such that awaiting it awaits ``follow(awaitable)``."""
     return _WrappedAwaitable(awaitable, follow)
 
 
 class _WrappedIterator(wrapt.ObjectProxy):  # type: ignore[type-arg]  # no generic at run time
-    """An iterator whose items come from a generator, and that is in all else what it was."""
+    """An iterator that takes its items from a generator, and otherwise behaves as the original."""
 
     def __init__(self, iterator: Any, steps: Generator[Any, Any, Any]) -> None:
         super().__init__(iterator)
@@ -116,7 +116,7 @@ class _WrappedIterator(wrapt.ObjectProxy):  # type: ignore[type-arg]  # no gener
 
 
 def wrap_iterator(iterator: Any, follow: Callable[[Generator[Any, Any, Any]], Generator[Any, Any, Any]]) -> Any:
-    """Return ``iterator`` such that its items are those of what ``follow`` makes of a generator that yields them."""
+    """Return ``iterator`` such that its items come from ``follow``, called with a generator of its items."""
 
     def items() -> Generator[Any, Any, Any]:
         yield from iterator
@@ -125,13 +125,13 @@ def wrap_iterator(iterator: Any, follow: Callable[[Generator[Any, Any, Any]], Ge
 
 
 def is_wrapped(function: Any) -> bool:
-    """Say whether :func:`wrap_function` made this."""
-    # A wrapper claims to be an instance of what it wraps; its type does not.
+    """Return whether :func:`wrap_function` made this."""
+    # isinstance would see the wrapped object's class.
     return isinstance(type(function), type) and issubclass(type(function), (WrappedFunction, BoundWrapped))
 
 
 def wrap_method(owner: type, name: str, wrapper: Wrapper) -> None:
-    """Wrap a method of a class in place, inherited or its own; once."""
+    """Wrap a class's own or inherited method in place, once."""
     method = inspect.getattr_static(owner, name, None)
     if method is None or isinstance(method, property):
         return
@@ -141,12 +141,12 @@ def wrap_method(owner: type, name: str, wrapper: Wrapper) -> None:
 
 
 def when_imported(module: str, action: Callable[[Any], None]) -> None:
-    """Call ``action`` with a module as soon as it is imported, or now if it is; it never breaks that import."""
+    """Call ``action`` with a module when it is imported, or now if it already is, without ever breaking the import."""
 
     def guarded(loaded: Any) -> None:
         try:
             action(loaded)
-        except Exception:  # the user imports somebody else's package, which works without us
+        except Exception:  # the user's import of another package must not fail because of us
             _logger.warning("gaitmap_results could not prepare %s; it works as usual.", module, exc_info=True)
 
     wrapt.register_post_import_hook(guarded, module)

@@ -1,4 +1,4 @@
-"""Reads the state of a git repository."""
+"""Read the state of a git repository."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ask git for the changes of one work tree, and read its answer."""
+"""Ask git for the changes of one working tree, and parse its answer."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Change:
     Attributes
     ----------
     kind
-        In which way; ``"hidden"`` is a path whose changes git was told not to report.
+        How it differs; ``"hidden"`` is a path whose changes git was told not to report.
     path
-        Relative to the top folder of the outermost work tree; a folder without tracked files ends with ``/``.
+        Relative to the top folder of the outermost working tree; a folder without tracked files ends with ``/``.
     submodule
-        The submodule that it lies in, with a ``/`` at its end; empty if it is in none.
+        The submodule that holds it, with a trailing ``/``; empty if none.
     """
 
     kind: Kind
@@ -36,11 +36,11 @@ class Change:
 
     @property
     def field(self) -> str:
-        """Under which name it is told: what changed inside of a submodule, under that of submodules."""
+        """The kind under which the change is reported: changes inside of a submodule count as ``submodules``."""
         return "submodules" if self.submodule and self.kind != "hidden" else self.kind
 
     def inside(self, submodule: bytes) -> Change:
-        """Return this change of a submodule as one of the work tree that the submodule lies in."""
+        """Return this change of a submodule as a change of the enclosing working tree."""
         return replace(self, path=submodule + self.path, submodule=submodule + self.submodule)
 
 
@@ -51,30 +51,30 @@ def shown(path: bytes) -> str:
 
 @dataclass(frozen=True)
 class Head:
-    """Where the work tree is at."""
+    """The checked-out commit and branch."""
 
     commit: bytes | None
     branch: bytes | None
 
 
 def start_status(processes: GitProcesses, folder: Path, *, ceiling: Path | None = None) -> int:
-    """Start the one command that sees every change but those inside of submodules."""
+    """Start the command that reports every change except those inside of submodules."""
     return processes.start(
         folder,
         *("status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind"),
-        # A renamed file is then its old and its new path, so that code moved out of an ignored folder is new code.
+        # With old and new path reported separately, code moved out of an ignored folder counts as new code.
         "--no-renames",
-        # Settings of the user or in .gitmodules would hide changes. A submodule at another commit is still told; what
-        # changed inside of it is asked there, because what git itself asks there follows the submodule's settings.
+        # The user's settings or .gitmodules would hide changes. A submodule at another commit is still reported.
+        # Changes inside of submodules are asked there, because git would apply the submodule's settings.
         *("--untracked-files=normal", "--ignore-submodules=dirty"),
         ceiling=ceiling,
     )
 
 
 def parse_status(output: bytes, messages: bytes = b"") -> tuple[Head, list[Change]]:
-    """Return what ``git status --porcelain=v2 -z --branch --no-renames`` says.
+    """Parse the output of ``git status --porcelain=v2 -z --branch --no-renames``.
 
-    The form of the lines is described in the section "Porcelain Format Version 2" of the manual of git-status.
+    The format is described in the section "Porcelain Format Version 2" of the manual of git-status.
     """
     about: dict[bytes, bytes] = {}
     changes: list[Change] = []
@@ -94,7 +94,7 @@ def parse_status(output: bytes, messages: bytes = b"") -> tuple[Head, list[Chang
 
 
 def closed_folders(messages: bytes) -> list[bytes]:
-    """Return the folders that git may not look into: it goes on, but what is in there is unknown, hence not clean."""
+    """Return the folders that git could not open: their content is unknown, so they are not clean."""
     return re.findall(rb"^warning: could not open directory '(.*)': ", messages, re.MULTILINE)
 
 

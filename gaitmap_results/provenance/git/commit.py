@@ -1,4 +1,4 @@
-"""Say how a commit is called and where it can be fetched."""
+"""Describe a commit and where it can be fetched."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["CommitFacts", "PendingCommitFacts"]
 
 @dataclass(frozen=True)
 class CommitFacts:
-    """What can be told about a commit once a run has ended.
+    """What is known about a commit after a run.
 
     Attributes
     ----------
     describe
-        The commit in the words of ``git describe --tags --always``.
+        The output of ``git describe --tags --always``.
     remote
         The URL of the remote, without user, password, query and fragment.
     pushed
-        Whether a remote-tracking branch holds the commit, as far as is known here; None if git could not say.
+        Whether a local remote-tracking branch holds the commit; None if git could not say.
     """
 
     describe: str | None
@@ -31,27 +31,27 @@ class CommitFacts:
 
 
 class PendingCommitFacts:
-    """What git was asked about a commit; no remote is asked.
+    """The pending answers of git about a commit; no remote is contacted.
 
     Parameters
     ----------
     processes
-        Where git is started.
+        Starts git.
     folder
-        A folder of the work tree.
+        A folder of the working tree.
     commit
-        The commit; that which is checked out if not given.
+        The commit; by default the one that is checked out.
     """
 
     def __init__(self, processes: GitProcesses, folder: Path, commit: str | None = None) -> None:
         self._processes = processes
         self._describe = processes.start(folder, "describe", "--tags", "--always", *filter(None, [commit]))
-        # Nothing is left of a commit's history without what the remotes' branches hold, if one of them holds it.
+        # The output is empty if a remote-tracking branch holds the commit.
         self._not_pushed = processes.start(folder, "rev-list", "--max-count=1", commit or "HEAD", "--not", "--remotes")
         self._settings = start_settings(processes, folder)
 
     def answer(self, branch: str | None) -> CommitFacts:
-        """Wait for git and return what it said; what it could not say is None.
+        """Wait for git and return its answers; None for each that failed.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Tell what changed in a repository while a run went on."""
+"""Find out what changed in a repository during a run."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from gaitmap_results.provenance.git.uncounted_paths import Uncounted
 __all__ = ["Differences", "find_differences"]
 
 _CODE = frozenset({".py", ".pyx", ".so", ".pyd", ".ipynb"})
-# Of `git diff-tree --raw -z`: what happened to a path.
+# One change in the output of `git diff-tree --raw -z`.
 _RAW = re.compile(rb":[0-7]+ [0-7]+ [0-9a-f]+ [0-9a-f]+ (?P<what>[A-Z])[0-9]*\0(?P<path>[^\0]+)\0")
 
 
 @dataclass(frozen=True)
 class Differences:
-    """What counts, and is not at the end of a run as it was at its start.
+    """The relevant differences between the start and the end of a run.
 
     Attributes
     ----------
     changed
         The paths that changed; they may be the code that ran.
     created
-        Untracked files that are new, no code and not loaded: the output of the run.
+        New untracked files that are neither code nor loaded: the output of the run.
     other_commit
-        Whether there is another commit, and git could not say how it differs.
+        Whether the commit changed and git could not say how.
     """
 
     changed: tuple[str, ...] = ()
@@ -40,7 +40,7 @@ class Differences:
     other_commit: bool = False
 
     def __bool__(self) -> bool:
-        """Return whether the commit may not be the code that ran."""
+        """Return whether the commit may differ from the code that ran."""
         return bool(self.changed) or self.other_commit
 
 
@@ -57,17 +57,17 @@ def find_differences(
     Parameters
     ----------
     processes
-        Where git is started.
+        Starts git.
     base_dir
-        The top folder of the work tree.
+        The top folder of the working tree.
     first
-        The paths that counted at the start, by the field that they were listed in.
+        The relevant changed paths at the start, by field.
     last
-        The changes that count at the end.
+        The relevant changes at the end.
     commits
         The commits that were checked out at the start and at the end.
     uncounted
-        What does not count.
+        Decides which paths to ignore.
     """
     listed: dict[str, set[str]] = {name: set() for name in first}
     new: list[Change] = []
@@ -88,7 +88,7 @@ def find_differences(
 
 
 def _sorted_out(processes: GitProcesses, base_dir: Path, new: list[Change]) -> tuple[set[bytes], set[bytes]]:
-    """Return which new files are output of the run, a folder as one path if all of it is; and which may be code."""
+    """Return which new files are output of the run and which may be code; a folder of output is one path."""
     output: set[bytes] = set()
     code: set[bytes] = set()
     loaded = _loaded_files() if new else set()
@@ -102,13 +102,13 @@ def _sorted_out(processes: GitProcesses, base_dir: Path, new: list[Change]) -> t
 
 def _may_have_run(base_dir: Path, path: bytes, loaded: set[str]) -> bool:
     name = os.fsdecode(path)
-    # What git could not look into is unknown.
+    # The content of a folder that git could not open is unknown.
     is_code = name.endswith("/") or PurePosixPath(name).suffix.lower() in _CODE
     return is_code or os.path.realpath(base_dir / name) in loaded
 
 
 def _loaded_files() -> set[str]:
-    # Not by attribute, which can make a module load others.
+    # Attribute access could make a module load others.
     files = (vars(module).get("__file__") for module in list(sys.modules.values()) if hasattr(module, "__dict__"))
     return {os.path.realpath(file) for file in files if isinstance(file, str)}
 
@@ -116,9 +116,9 @@ def _loaded_files() -> set[str]:
 def _changed_by_commits(
     processes: GitProcesses, base_dir: Path, start: str | None, end: str | None, uncounted: Uncounted
 ) -> list[bytes] | None:
-    """Return the paths in which one commit differs from another and that count; None if git could not say.
+    """Return the relevant paths in which two commits differ; None if git could not say.
 
-    A file that was added was untracked before: it does not count where an untracked one would be output of the run.
+    An added file was untracked before, and is ignored where an untracked file would be output of the run.
     """
     if start is None or end is None:
         return None

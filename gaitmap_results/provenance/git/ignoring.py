@@ -1,7 +1,7 @@
-"""Decide which paths ``git_dirty_ignore`` names.
+"""Decide which paths ``git_dirty_ignore`` covers.
 
-Inside this package a path is the bytes that git prints, because a name need not be text, and what is decided about a
-name must not depend on how it is shown.
+Inside this package a path is the bytes that git prints.
+A name may not be valid text, and a decision about it must not depend on how it is shown.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ __all__ = ["IgnoreList", "check_git_dirty_ignore", "is_in", "path_in_repository"
 
 
 def check_git_dirty_ignore(entries: Sequence[str | Path]) -> tuple[str, ...]:
-    """Return the entries of a ``git_dirty_ignore`` list in one spelling, or refuse what makes no sense.
+    """Return the normalised entries of a ``git_dirty_ignore`` list, or refuse invalid ones.
 
-    No repository is needed.
-    Absolute paths stay absolute, and ``~`` stays, because only a repository can say whether they lie in it.
+    Absolute paths and ``~`` stay, because only a repository can say whether they are in it.
 
     Raises
     ------
@@ -60,7 +59,7 @@ def _checked(entry: object) -> str:
         raise _refused(entry, "it is neither absolute nor relative to the repository")
     checked = path.as_posix()
     if is_pattern(checked):
-        # A pattern that ends with a slash matches folders only.
+        # A trailing slash restricts a pattern to folders.
         checked += "/" if str(entry).endswith("/") else ""
         if matches_everything(checked):
             raise _refused(entry, "it matches every file, so no change would count")
@@ -76,18 +75,18 @@ def _refused(entry: object, reason: str) -> InvalidOptionError:
 
 @dataclass(frozen=True)
 class IgnoreList:
-    """What the entries of ``git_dirty_ignore`` mean in one repository.
+    """The meaning of the entries of ``git_dirty_ignore`` in one repository.
 
     Attributes
     ----------
     base_dir
-        The top folder of the work tree, without links on the way.
+        The top folder of the working tree, with symbolic links resolved.
     places
-        Where each entry lies in the work tree, if it does.
+        The path of each entry in the working tree, if it is there.
     patterns
-        What each pattern matches.
+        The compiled form of each pattern.
     outside
-        The entries that name something outside of the work tree, as absolute paths; they vouch for code there.
+        The entries outside of the working tree, as absolute paths; they vouch for code there.
     """
 
     base_dir: Path
@@ -97,12 +96,12 @@ class IgnoreList:
 
     @classmethod
     def of(cls, entries: Iterable[str], base_dir: Path) -> IgnoreList:
-        """Return the meaning of checked entries.
+        """Return the meaning of validated entries.
 
         Raises
         ------
         InvalidOptionError
-            If an absolute entry is the work tree or contains it.
+            If an absolute entry is the working tree or contains it.
         """
         places, patterns, outside = {}, {}, {}
         for entry in entries:
@@ -125,14 +124,14 @@ class IgnoreList:
         return cls(base_dir, places, patterns, outside)
 
     def covers(self, path: bytes) -> bool:
-        """Return whether a path of the work tree is named; a folder has a ``/`` at its end."""
+        """Return whether an entry covers a path of the working tree; a folder ends with ``/``."""
         text = os.fsdecode(path)
         return any(is_in(path, place) for place in self.places.values()) or any(
             pattern.match(text) for pattern in self.patterns.values()
         )
 
     def vouches_for(self, file: Path) -> bool:
-        """Return whether a file is named, inside of the work tree or outside."""
+        """Return whether an entry covers a file, inside or outside of the working tree."""
         ways = {os.path.abspath(file), os.path.realpath(file)}
         inside = [path_in_repository(way, self.base_dir, follow=False) for way in ways]
         if any(self.covers(place) for place in inside if place is not None):
@@ -143,7 +142,7 @@ class IgnoreList:
         ) or any(pattern.match(way.replace(os.sep, "/").lstrip("/")) for way in ways for pattern in named)
 
     def unmatched(self, changed: Iterable[bytes]) -> tuple[str, ...]:
-        """Return the entries that name neither a file nor a change; a pattern need not match anything."""
+        """Return the entries that match neither a file nor a change, except patterns."""
         changed = tuple(changed)
         return tuple(
             [
@@ -162,17 +161,17 @@ class IgnoreList:
 
 
 def is_in(path: bytes, place: bytes) -> bool:
-    """Return whether a path is a place or lies in it."""
+    """Return whether a path is ``place`` or inside of it."""
     path = path.rstrip(b"/")
     return path == place or path.startswith(place + b"/")
 
 
 def path_in_repository(path: str | Path, base_dir: Path, *, follow: bool = True) -> bytes | None:
-    """Return a path relative to the work tree, or None if it is not strictly inside.
+    """Return a path relative to the working tree, or None if it is not strictly inside.
 
-    Links on the way are followed, so that every way to a file gives the same path; a link at the end only with
-    ``follow``.
-    There is none on the way to ``base_dir``.
+    Links in the parent folders are resolved, so that every way to a file gives the same path.
+    A link at the end is resolved only with ``follow``.
+    ``base_dir`` must not contain links.
     """
     absolute = os.path.abspath(path)
     folder, name = os.path.split(absolute)
@@ -185,7 +184,7 @@ def path_in_repository(path: str | Path, base_dir: Path, *, follow: bool = True)
 
 
 def _is_there(base_dir: Path, place: bytes) -> bool:
-    """Return whether a place is something in the work tree that git could report as changed."""
+    """Return whether git could report a place in the working tree as changed."""
     path = base_dir / os.fsdecode(place)
-    # git does not look behind links, hence an entry that leads through one would never match.
+    # git does not follow links, so an entry that leads through one would never match.
     return os.path.lexists(path) and os.path.realpath(path.parent) == str(path.parent)

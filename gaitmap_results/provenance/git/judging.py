@@ -1,4 +1,4 @@
-"""Tell which changes of a work tree count, path by path."""
+"""Decide for each changed path of a working tree whether it counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["files_in", "judged"]
 def judged(
     processes: GitProcesses, base_dir: Path, changes: Iterable[Change], uncounted: Uncounted
 ) -> Iterator[tuple[Change, bool]]:
-    """Yield every change with whether it counts, in such detail that each path counts wholly or not at all.
+    """Yield every change with whether it counts, splitting a folder where its files differ in that.
 
     git lists a folder without tracked files as one path.
     """
@@ -37,7 +37,7 @@ def judged(
 
 def files_in(processes: GitProcesses, base_dir: Path, change: Change) -> set[bytes]:
     """Return the files of a changed folder, without those that git ignores."""
-    if change.kind == "submodules":  # there is no repository that git could be asked about
+    if change.kind == "submodules":  # a folder without a repository, so git cannot list it
         return set(_walk(base_dir, change.path))
     options = ("--literal-pathspecs", "ls-files", "-z", "--others", "--exclude-standard")
     folder = base_dir / os.fsdecode(change.submodule)
@@ -55,13 +55,13 @@ def _walk(base_dir: Path, path: bytes) -> Iterator[bytes]:
 
 
 def _shortened(paths: Iterable[bytes], others: Iterable[bytes], top: bytes) -> set[bytes]:
-    """Return the paths with each folder that holds none of the others as one path, as git itself would list it."""
+    """Replace paths by the outermost folders that hold none of the others, as git itself lists them."""
     mixed = {folder for path in others for folder in _folders(path, top)}
     return {next((folder for folder in _folders(path, top) if folder not in mixed), path) for path in paths}
 
 
 def _folders(path: bytes, top: bytes) -> Iterator[bytes]:
-    """Yield the folders around a path, from the outermost one that is not a folder above ``top``."""
+    """Yield the folders around a path from the outside in, starting at ``top``."""
     at = path.find(b"/", len(top) - 1)
     while at != -1:
         yield path[: at + 1]

@@ -1,4 +1,4 @@
-"""Translate patterns as in .gitignore into regular expressions."""
+"""Translate the patterns of .gitignore into regular expressions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 __all__ = ["compile_pattern", "is_pattern", "matches_everything"]
 
-# Names as they are found in a study; a pattern that matches all of them leaves nothing to look at.
+# Typical names in a study; a pattern that matches all of them would ignore everything.
 _USUAL_PATHS = ("algorithm.py", "README.md", "Makefile", "src/package/module.py", "data/table_1.csv", "notebook.ipynb")
 _PART = re.compile(
     r"(?P<all>/\*\*/)|(?P<end>/\*\*\Z)|(?P<star>\*+)|(?P<one>\?)|\\(?P<escaped>.)|(?P<plain>.)", re.DOTALL
@@ -24,15 +24,15 @@ _NAMED_CLASSES = {
 
 
 def is_pattern(entry: str) -> bool:
-    """Return whether an entry has one of the characters that make it a pattern."""
+    """Return whether an entry contains a wildcard."""
     return any(character in entry for character in "*?[")
 
 
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    r"""Return what matches the paths that a pattern covers: files, and folders with a ``/`` at their end.
+    r"""Compile a pattern to match the paths that it covers: files, and folders with a trailing ``/``.
 
-    The rules are those of gitignore(5): without a ``/`` in it or in front of it, a pattern matches at any depth; a
-    ``/`` at its end matches folders only; ``*`` and ``?`` match no ``/``, ``**`` any number of folders.
+    The rules are those of gitignore(5): a pattern without a leading or inner ``/`` matches at any depth.
+    A trailing ``/`` matches folders only; ``*`` and ``?`` match no ``/``; ``**`` matches any number of folders.
 
     Examples
     --------
@@ -88,6 +88,6 @@ def _class(negated: bool, members: str) -> str:
 
 
 def matches_everything(pattern: str) -> bool:
-    """Return whether a pattern would leave no file of a usual study to look at."""
+    """Return whether a pattern matches every file of a typical study."""
     compiled = compile_pattern(pattern)
     return all(compiled.match(path) for path in _USUAL_PATHS)

@@ -1,4 +1,4 @@
-"""Runs git."""
+"""Run git in the background, and stop it at the end of the block."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from typing import IO
 
 __all__ = ["GitProcesses", "GitUnreadableError"]
 
-# What `git rev-parse --local-env-vars` lists: a git hook leaves these variables behind, and they point to *its*
-# repository instead of the one asked for.
-# Of that list GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT are missing here: they are settings like those in a file, and
-# git itself hands them on to submodules.
-# The last six do not belong to it: two start or read something else, four change what a path given to git means.
+# `git rev-parse --local-env-vars` lists these variables: a git hook sets them, and they point to *its* repository.
+# GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT are left out: they are settings like those in a file, and git itself
+# hands them on to submodules.
+# The last six are not on that list: two start or read something else, four change the meaning of a path.
 _REDIRECTING_VARIABLES = frozenset(
     {
         "GIT_ALTERNATE_OBJECT_DIRECTORIES",
@@ -49,20 +48,20 @@ _OWN_VARIABLES = {
     "GIT_OPTIONAL_LOCKS": "0",  # reading must not rewrite the index
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_PAGER": "cat",
-    # Another commit that `git replace` puts in place of the stored one is in no clone.
+    # No clone has the commit that `git replace` puts in place of the stored one.
     "GIT_NO_REPLACE_OBJECTS": "1",
-    # What a partial clone lacks is not fetched: recording asks nobody, and no configured program is started for it.
+    # Do not fetch what a partial clone lacks: recording contacts no server and starts no configured program.
     "GIT_NO_LAZY_FETCH": "1",
     "GIT_ALLOW_PROTOCOL": "none",
-    "LC_ALL": "C",  # messages that can be recognised
+    "LC_ALL": "C",  # messages are recognised by their English text
     "LANGUAGE": "C",
 }
 _OWN_SETTINGS = (
     *("-c", "core.quotePath=false"),
-    # A monitor of the file system is a hook of the user or a process that stays; neither is needed here.
+    # A file system monitor is a hook of the user's or a process that stays.
     *("-c", "core.fsmonitor=false"),
     *("-c", f"core.hooksPath={os.devnull}"),
-    # Else an edit that keeps size and time of a file, as some tools make it, could pass unseen.
+    # Without these, an edit that keeps a file's size and time could go unnoticed.
     *("-c", "core.trustCtime=true"),
     *("-c", "core.checkStat=default"),
 )
@@ -71,7 +70,7 @@ _IMPORT_LOCK = threading.Lock()
 
 
 class GitUnreadableError(Exception):
-    """The state of the repository is unknown.
+    """The error for a repository whose state cannot be read.
 
     Parameters
     ----------
@@ -91,13 +90,13 @@ class GitUnreadableError(Exception):
 
 
 class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
-    """The git processes of one reading; none of them outlives the block.
+    """The git processes of one reading; the end of the block stops them all.
 
     Parameters
     ----------
     timeout
-        Seconds that all of them may take together, from when the first answer is waited for: what the program does
-        before, while they work, is not their fault.
+        Seconds for all of them together, from the first wait for an answer: the program's own work before that
+        does not count.
     ceiling
         A folder in which, and above which, git does not look for a repository.
     """
@@ -115,27 +114,26 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
         self.close()
 
     def close(self) -> None:
-        """Stop what still runs."""
+        """Stop the processes that still run."""
         for process, _ in self._started:
             _stop(process)
 
     def start(self, folder: Path, *arguments: str, ceiling: Path | None = None, stdin: IO[bytes] | None = None) -> int:
-        """Start a git command in a folder and return the number under which its answer can be fetched.
+        """Start a git command in a folder and return its number for ``answer``.
 
         Parameters
         ----------
         folder
-            Where to start it.
+            The folder to start it in.
         arguments
             The command and its arguments.
         ceiling
-            Another ceiling than that of the others.
+            A different ceiling for this command.
         stdin
-            A file that the command reads.
+            A file for the command to read.
         """
-        # Git.execute of GitPython merges the environment of this process into that of git and cannot leave a variable
-        # out, and its timeout does not exist on Windows.
-        # Hence only GitPython's ways to find git and to start it safely are used, with an environment of our own.
+        # GitPython's Git.execute cannot remove a variable from the environment, and has no timeout on Windows.
+        # Hence only GitPython's ways to find git and to start it safely are used, with our own environment.
         executable = self._git.cmd.Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
         try:
             process = self._git.cmd.safer_popen(
@@ -145,7 +143,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
                 stdin=stdin or subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                # A group of its own, so that the filters that git starts can be stopped together with it.
+                # In its own group, so that the filters that git starts are stopped together with it.
                 start_new_session=True,
             )
         except OSError as error:
@@ -154,12 +152,12 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
         return len(self._started) - 1
 
     def answer(self, number: int) -> tuple[bytes, bytes]:
-        """Wait for a command and return what it wrote to its output and to its error stream.
+        """Wait for a command and return its output and error stream.
 
         Raises
         ------
         GitUnreadableError
-            If the command failed or the time is over.
+            If the command failed or the time is up.
         """
         process, folder = self._started[number]
         if self._deadline is None:
@@ -177,7 +175,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
         return output, messages
 
     def answer_or_none(self, number: int) -> bytes | None:
-        """Return the output of a command that one can do without, or None if there is none."""
+        """Return the output of an optional command, or None if it failed."""
         try:
             return self.answer(number)[0]
         except GitUnreadableError:
@@ -185,7 +183,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
 
 
 def _import_git() -> ModuleType:
-    """Import GitPython, which by itself would raise if there is no git."""
+    """Import GitPython, which by default raises if git is missing."""
     with _IMPORT_LOCK:
         before = os.environ.get(_REFRESH)
         first_time = "git" not in sys.modules
@@ -214,7 +212,7 @@ def _environment(ceiling: Path | None) -> dict[str, str]:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    # Without a return code nobody has waited for the process yet, so its number cannot belong to another one.
+    # Without a return code nobody has waited for the process yet, so its number is not reused.
     if process.returncode is None:
         with contextlib.suppress(OSError):
             if sys.platform == "win32":
@@ -276,7 +274,7 @@ def _failed(folder: Path, code: int, messages: bytes) -> GitUnreadableError:
 
 
 def _broken_link(folder: Path) -> str:
-    """Say what to do where the file .git of a work tree or a submodule leads nowhere."""
+    """Return advice for a .git file of a working tree or a submodule that points nowhere."""
     link = next((place / ".git" for place in (folder, *folder.parents) if os.path.lexists(place / ".git")), ".git")
     return (
         f"{link} leads to a repository that is not there. Bring it back (a container needs the folder that it leads "
@@ -285,6 +283,6 @@ def _broken_link(folder: Path) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    """Take user names, passwords, queries and fragments out of the URLs in a message of git."""
+    """Remove user names, passwords, queries and fragments from the URLs in a message of git."""
     text = re.sub(r"://[^\s'\"]*@", "://", text)
     return re.sub(r"(://[^\s'\"?#]*)[?#][^\s'\"]*", r"\1", text)

@@ -1,4 +1,4 @@
-"""Name the remote of a repository without any secret in it."""
+"""Return the URL of a repository's remote without secrets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gaitmap_results.provenance.git.processes import GitProcesses
 
 __all__ = ["remote_url", "start_settings", "without_secrets"]
 
-# Addresses of other kinds (`s3://KEY:SECRET@bucket`, `ext::sh -c ...`) have rules of their own.
+# Other schemes (`s3://KEY:SECRET@bucket`, `ext::sh -c ...`) have their own syntax.
 _KNOWN_SCHEMES = frozenset({"file", "ftp", "ftps", "git", "git+ssh", "http", "https", "ssh", "ssh+git"})
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]\\:%]*)(:[0-9]*)?")
 
@@ -17,14 +17,14 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]\\:%]*)(:[0-9]*)?")
 def start_settings(processes: GitProcesses, folder: Path) -> int:
     """Ask git for the settings that :func:`remote_url` reads.
 
-    Unlike ``git remote get-url`` that does not expand the user's abbreviations, which may hold secrets.
+    ``git remote get-url`` would expand the user's abbreviations, which may hold secrets.
     """
     names = r"^(remote\..*\.url|branch\..*\.remote)$"
     return processes.start(folder, "config", "-z", "--get-regexp", names)
 
 
 def remote_url(settings: bytes, branch: str | None) -> str | None:
-    """Return the URL of ``origin``, else of the remote of the branch, else of the only remote.
+    """Return the URL of ``origin``, else of the branch's remote, else of the only remote.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def remote_url(settings: bytes, branch: str | None) -> str | None:
 def without_secrets(url: str) -> str:
     """Return the URL of a remote without user, password, query and fragment.
 
-    Where it is not certain what is which, only the beginning up to ``://`` is left.
+    A URL that cannot be parsed with certainty is cut after ``://``.
 
     Examples
     --------
@@ -67,8 +67,7 @@ def without_secrets(url: str) -> str:
         return scheme.group() + (_host_and_path(url[scheme.end() :]) if known else "")
     if re.match(r"[A-Za-z]:[\\/]|[/\\.~]", url):
         return url  # a path on this machine
-    # What stands in front of the last @ of the host in `user@host:path`, or, as nobody should write it, of what
-    # follows a first colon in `user:password@host:path`.
+    # Remove `user@` from `user@host:path`, and `user:password@` from `user:password@host:path`.
     short = re.sub(r"^[^/\\:]*@", "", url)
     if short == url:
         short = re.sub(r"^[^/\\@]*:[/\\]*[^/\\]*@", "", url)
@@ -81,7 +80,7 @@ def _host_and_path(rest: str) -> str:
     if not user and re.search(r"[?#]", host):
         host, slash, path = re.split(r"[?#]", host)[0], "", ""
     found = _HOST.fullmatch(host)
-    # A password may hold an unescaped / or # or ?, and then part of it would pass for a host, a port or a path.
+    # A password may hold an unescaped /, # or ?, and part of it would then pass for a host, a port or a path.
     if re.search(r"[?#]", user) or found is None or ("@" in path and (user or found.group(2))):
         return ""
     return host + slash + re.split(r"[?#]", path)[0]

@@ -1,4 +1,4 @@
-"""Read the state of a repository, at the start and at the end of a run."""
+"""Read the state of a repository at the start and at the end of a run."""
 
 from __future__ import annotations
 
@@ -22,35 +22,34 @@ __all__ = ["GitState", "PendingStatus", "read_git_state", "reread_git_state"]
 
 @dataclass(frozen=True)
 class GitState:
-    r"""What git says about a work tree.
+    r"""What git says about a working tree.
 
-    All paths are relative to ``base_dir``, with ``/`` between their parts; bytes that are not UTF-8 are shown as
-    ``\xff``.
-    A folder in which nothing is tracked is listed as one path that ends with ``/``, a renamed file as two paths.
+    All paths are relative to ``base_dir`` and use ``/``; bytes that are not UTF-8 are shown as ``\xff``.
+    A folder without tracked files is one path that ends with ``/``; a renamed file is two paths.
 
     Attributes
     ----------
     base_dir
-        The top folder of the work tree, without links on the way.
+        The top folder of the working tree, with symbolic links resolved.
     commit, branch, detached
         ``commit`` is None before the first commit, ``branch`` is None when no branch is checked out.
     facts
-        How the commit is called and where it can be fetched; None if git was not asked for that yet.
+        The description of the commit and its remote; None if git was not asked yet.
     shallow
         Whether the history is cut off.
     dirty
-        Whether the commit would not reproduce the files, apart from what does not count.
+        Whether the commit would not reproduce the files, apart from ignored changes.
     staged, unstaged, untracked, conflicted, submodules, hidden
         The changed paths that count. A path can be both staged and unstaged.
-        ``submodules`` are submodules at another commit or with files and without a repository, and what changed
-        inside of one.
+        ``submodules`` are submodules at another commit, folders with files in place of a submodule, and changes
+        inside of submodules.
         ``hidden`` are paths whose changes git was told not to report (``assume-unchanged``, ``skip-worktree``).
     ignored
         The changed paths that do not count.
     unmatched_ignores
         Entries of the ignore list that match neither a file nor a change.
     caller_tracked
-        Whether the caller's file is tracked; None if there is none or it is unknown.
+        Whether the caller's file is tracked; None if there is no such file or it is unknown.
     differences
         At the end of a run: what changed since its start; else None.
     """
@@ -82,28 +81,28 @@ def read_git_state(
     caller_file: Path | None = None,
     timeout: float = 30.0,
 ) -> GitState:
-    """Read the state of the repository that a folder lies in.
+    """Read the state of the repository that contains a folder.
 
     Parameters
     ----------
     folder
-        A folder inside the work tree.
+        A folder inside the working tree.
     ignore
-        Files, folders and patterns whose changes do not count, relative to the top of the work tree, as
-        :func:`check_git_dirty_ignore` returns them.
+        Files, folders and patterns to ignore, relative to the top of the working tree, as returned by
+        :func:`check_git_dirty_ignore`.
     results_folder
-        Where runs are stored; what is unfinished there does not count, as little as runs anywhere in the work tree.
+        The folder for runs; its unfinished runs are ignored, and so are runs anywhere in the working tree.
     caller_file
         The file to look for among the tracked files.
     timeout
-        Seconds that all of it may take.
+        Seconds for all of git's answers.
 
     Raises
     ------
     GitUnreadableError
         If there is no repository, or git cannot read it.
     InvalidOptionError
-        If ``ignore`` has an absolute entry that is the work tree or contains it.
+        If ``ignore`` has an absolute entry that is the working tree or contains it.
     """
     with PendingStatus(folder, timeout=timeout) as pending:
         return pending.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
@@ -117,37 +116,37 @@ def reread_git_state(
     caller_file: Path | None = None,
     timeout: float = 30.0,
 ) -> GitState:
-    """Read again what can have changed since ``state`` was read, and the facts about the commit of ``state``.
+    """Read again what can have changed since ``state`` was read, and the facts about its commit.
 
     Parameters and errors are those of :func:`read_git_state`.
-    Whether the history is shallow and the caller's file is tracked are those of ``state``.
+    ``shallow`` and ``caller_tracked`` are taken from ``state``.
     """
     with PendingStatus(state.base_dir, first=state, timeout=timeout) as pending:
         return pending.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
 
 
 class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
-    """The status of a repository, asked for now, so that other things can be done until it is waited for.
+    """The pending status of a repository: git works while the program does other things.
 
-    None of git's processes outlives the block.
+    The end of the block stops all git processes.
 
     Parameters
     ----------
     folder
-        A folder inside the work tree.
+        A folder inside the working tree.
     first
-        What was read at the start of a run, if this is its end: the facts are then those about its commit.
+        At the end of a run, the state at its start: the facts are then those about its commit.
     facts
         Whether to ask for the facts about the commit as well.
     timeout
-        Seconds that all of it may take.
+        Seconds for all of git's answers.
     """
 
     def __init__(
         self, folder: Path, *, first: GitState | None = None, facts: bool = True, timeout: float = 30.0
     ) -> None:
         self._first = first
-        # If the repository is gone, git must not answer for another one that this one lay in.
+        # If the repository was deleted, git must not answer for one around it.
         self._processes = processes = GitProcesses(timeout, ceiling=None if first is None else first.base_dir.parent)
         try:
             self._work_tree = PendingWorkTree(processes, folder)
@@ -169,7 +168,7 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
         results_folder: Path | None = None,
         caller_file: Path | None = None,
     ) -> GitState:
-        """Wait for git and return what it said; parameters and errors are those of :func:`read_git_state`."""
+        """Wait for git and return its answer; parameters and errors are those of :func:`read_git_state`."""
         first = self._first
         base_dir, shallow = self._place_of_repository() if first is None else (first.base_dir, first.shallow)
         uncounted = Uncounted.of(ignore, results_folder, base_dir)
@@ -188,7 +187,7 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
             detached=branch is None,
             facts=None if self._facts is None else self._facts.answer(branch if first is None else first.branch),
             shallow=shallow,
-            # Without a commit there is nothing that could reproduce anything.
+            # Without a commit, nothing can be reproduced.
             dirty=commit is None or bool(counted),
             **{name: tuple(sorted(paths)) for name, paths in listed.items()},
             ignored=tuple(sorted({shown(change.path) for change, counts in changes if not counts})),

@@ -1,4 +1,4 @@
-"""Tell for each of some files whether a repository holds it as it is."""
+"""Check for each file whether a repository holds it with its current content."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ FileState = Literal["unchanged", "modified", "untracked", "ignored", "unknown"]
 
 @dataclass(frozen=True)
 class TrackedFiles:
-    """What one repository says about files that lie in its work tree.
+    """What one repository says about files in its working tree.
 
     Attributes
     ----------
     base_dir
-        The top folder of the work tree, without links on the way.
+        The top folder of the working tree, with symbolic links resolved.
     commit
         The commit that the files were compared with; ``None`` if there is none yet, or git could not say.
     branch
@@ -34,7 +34,7 @@ class TrackedFiles:
     remote
         The URL of the remote, without user, password, query and fragment.
     states
-        One of these words for each file:
+        The state of each file:
 
         - ``unchanged``: the commit holds the file with this content.
         - ``modified``: the commit holds it with another content.
@@ -56,21 +56,20 @@ class TrackedFiles:
 def track_files(
     files: Iterable[Path], *, commits: Mapping[Path, str] | None = None, timeout: float = 30.0
 ) -> tuple[TrackedFiles, ...]:
-    """Return what the repositories of some files say about them; a file in no repository is in no answer.
+    """Return what the repositories say about files, without the files that are in no repository.
 
-    The content of a file is compared with the commit, so that marks in the index (``assume-unchanged``) and staged
-    changes make no difference.
+    File contents are compared with the commit, so index flags (``assume-unchanged``) and staged changes do not matter.
     A file of a submodule belongs to the submodule's repository.
-    A link is followed: it is the file behind it that counts.
+    A link stands for its target.
 
     Parameters
     ----------
     files
-        The files, as absolute paths; ``states`` has them as they were given.
+        The files, as absolute paths; ``states`` has them as given.
     commits
-        The commit to compare with for a work tree (without links on the way), where that is not the one checked out.
+        The commit to compare with, by working tree (links resolved); by default the one that is checked out.
     timeout
-        Seconds that git may take.
+        Seconds for git's answers.
 
     Raises
     ------
@@ -87,7 +86,6 @@ def track_files(
     if not by_top:
         return ()
     with GitProcesses(timeout) as processes:
-        # All repositories side by side.
         asked = [
             _Asked(processes, top, inside, None if commits is None else commits.get(top))
             for top, inside in by_top.items()
@@ -96,12 +94,12 @@ def track_files(
 
 
 def _work_tree_around(file: Path) -> Path | None:
-    """Return the folder around a file that has a ``.git``; whether that is a repository, git says."""
+    """Return the folder around a file that has a ``.git``, which may not be a repository."""
     return next((folder for folder in file.parents if os.path.lexists(folder / ".git")), None)
 
 
 class _Asked:
-    """What one repository was asked."""
+    """The pending answers of one repository."""
 
     def __init__(
         self, processes: GitProcesses, top: Path, inside: list[tuple[Path, bytes]], commit: str | None
@@ -111,7 +109,7 @@ class _Asked:
         self._inside = inside
         self._commit = commit
         self._there = [path for file, path in inside if file.is_file()]
-        # The commit and the branch; no file is looked at for that.
+        # Restricted to a path that never matches: only the commit and the branch are needed.
         self._head = self._start(
             "status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--", ":(literal).git"
         )
@@ -123,11 +121,11 @@ class _Asked:
         with tempfile.TemporaryFile() as stdin:
             stdin.writelines(paths)
             stdin.seek(0)
-            # A folder .git that is not a repository must not make git answer for another one around it.
+            # If .git is not a repository, git must not answer for one around it.
             return self._processes.start(self._top, *arguments, ceiling=self._top.parent, stdin=stdin)
 
     def answer(self) -> TrackedFiles:
-        """Wait for git and return what it said."""
+        """Wait for git and return its answer."""
         try:
             head, _ = parse_status(*self._processes.answer(self._head))
             commit = self._commit or (None if head.commit is None else head.commit.decode())
@@ -140,7 +138,6 @@ class _Asked:
         return TrackedFiles(self._top, commit, branch, remote, states)
 
     def _states(self, commit: str | None) -> dict[Path, FileState]:
-        # Without a commit, there is no tree to list.
         tree = b"" if commit is None else self._processes.answer(self._tree)[0]
         committed = {path: held for held, path in re.findall(rb"(?:\A|(?<=\0))[0-7]+ blob ([0-9a-f]+)\t([^\0]+)", tree)}
         here = dict(zip(self._there, self._processes.answer(self._hashes)[0].split(), strict=True))
@@ -155,11 +152,11 @@ class _Asked:
 
     def _ignored(self, paths: list[bytes]) -> set[bytes]:
         asked = self._start("check-ignore", "-z", "--stdin", paths=[path + b"\0" for path in paths])
-        return set((self._processes.answer_or_none(asked) or b"").split(b"\0"))  # it fails where none is ignored
+        return set((self._processes.answer_or_none(asked) or b"").split(b"\0"))  # git fails if none is ignored
 
 
 def _quoted(path: bytes) -> bytes:
-    """Return a path as a line of git's input: a quote or a line break in it has to be escaped."""
+    """Return a path as a line of git's input, with quotes and line breaks escaped."""
     for plain, escaped in ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n")):
         path = path.replace(plain, escaped)
     return b'"' + path + b'"\n'

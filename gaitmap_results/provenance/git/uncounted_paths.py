@@ -1,4 +1,4 @@
-"""Decide which changed paths of a work tree do not count."""
+"""Decide which changed paths of a working tree to ignore."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ __all__ = ["Uncounted"]
 
 _OWN_FOLDERS = (UNFINISHED_DIR, ATTESTATIONS_DIR)
 _RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-# In a job of Slurm; its log is named so unless the user named it.
+# Slurm's default name for the log of a job.
 _SLURM_LOG = re.compile(rb"(?:.*/)?slurm-[^/]*\.(?:out|err)", re.DOTALL)
-# Of challenge, version and an entry of one part.
+# The challenge, its version and an entry of one part.
 _FOLDERS_ABOVE_A_RUN = 3
 
 
 @dataclass(frozen=True)
 class Uncounted:
-    """What does not count in one work tree.
+    """The paths to ignore in one working tree.
 
-    That is what ``git_dirty_ignore`` names, the folders that this package makes (runs, unfinished runs, attestations,
-    rescued runs), and untracked files that hold what the process prints.
+    They are the entries of ``git_dirty_ignore``, the folders that this package makes (runs, unfinished runs,
+    attestations, rescued runs), and untracked files that receive the output of the process.
 
     Attributes
     ----------
     ignored
-        What ``git_dirty_ignore`` names.
+        The meaning of ``git_dirty_ignore``.
     results
-        Where the results folder lies in the work tree (b"" for the top folder), or None if it does not.
+        The path of the results folder in the working tree (b"" for the top folder), or None if it is outside.
     own
-        Folders and links of the results folder that are not the user's.
+        Folders that this package makes in the results folder, and the link to that folder.
     logs
-        What identifies the files that the process prints to.
+        The status of the files that the process prints to.
     slurm
         Whether the process is part of a Slurm job.
     """
@@ -59,7 +59,7 @@ class Uncounted:
 
     @classmethod
     def of(cls, entries: Iterable[str], results_folder: Path | None, base_dir: Path) -> Uncounted:
-        """Return what does not count, by the checked entries of ``git_dirty_ignore`` and the results folder."""
+        """Return the paths to ignore, given the entries of ``git_dirty_ignore`` and the results folder."""
         results, own = None, set()
         if results_folder is not None:
             if os.path.realpath(results_folder) == str(base_dir):
@@ -78,7 +78,7 @@ class Uncounted:
         )
 
     def covers(self, path: bytes, *, untracked: bool) -> bool:
-        """Return whether a changed path does not count; a folder has a ``/`` at its end."""
+        """Return whether to ignore a changed path; a folder ends with ``/``."""
         return (
             self.ignored.covers(path)
             or any(is_in(path, place) for place in self.own)
@@ -87,7 +87,7 @@ class Uncounted:
         )
 
     def may_lie_in(self, folder: bytes) -> bool:
-        """Return whether something in a changed folder may not count although the folder as a whole does."""
+        """Return whether a changed folder that counts may contain paths to ignore."""
         inside = (*self.own, *self.ignored.places.values(), *(() if self.results is None else (self.results,)))
         return (
             bool(self.ignored.patterns or self.logs or self.slurm)
@@ -125,12 +125,12 @@ def _is_own_folder(base_dir: Path, parts: list[str], number: int) -> bool:
     below_a_challenge = any("." in part.strip(".") for part in parts[: max(0, number - _FOLDERS_ABOVE_A_RUN + 1)])
     if not below_a_challenge or run_folder_start(name) is None:
         return False
-    # Deleting a run does not change the code, either.
+    # A deleted run does not change the code, either.
     return not os.path.lexists(place) or any((place / file).is_file() for file in (METADATA_FILE, MANIFEST_FILE))
 
 
 def _holds_own_only(base_dir: Path, parts: list[str]) -> bool:
-    """Return whether all files of a folder belong to runs; looking ends at the first one that does not."""
+    """Return whether all files of a folder belong to runs, stopping at the first that does not."""
     found = False
     for entry in _entries(base_dir.joinpath(*parts)):
         inner = [*parts, entry.name]
@@ -152,11 +152,11 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _logs() -> Iterator[os.stat_result]:
-    """Yield what identifies the regular files that the process writes its output and its errors to."""
+    """Yield the status of each regular file that the process writes its output and errors to."""
     for stream in (1, 2, sys.stdout, sys.stderr):
         try:
             found = os.fstat(stream if isinstance(stream, int) else stream.fileno())
-        except (OSError, ValueError, AttributeError):  # closed, or no file at all
+        except (OSError, ValueError, AttributeError):  # closed, or not a file
             continue
         if stat.S_ISREG(found.st_mode):
             yield found

@@ -1,4 +1,4 @@
-"""Read the changes of a work tree and of every submodule in it, at any depth and whatever the settings say."""
+"""Read the changes of a working tree and of all submodules in it, at any depth and under any git settings."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadable
 
 __all__ = ["PendingWorkTree", "WorkTree"]
 
-# Of `git ls-files -v --stage`: the mark, the mode and the path.
+# One line of `git ls-files -v --stage`.
 _LINE = re.compile(rb"(?:\A|(?<=\0))(?P<mark>[A-Za-z?]) (?P<mode>[0-7]{6}) [0-9a-f]+ [0-3]\t(?P<path>[^\0]+)")
 _SUBMODULE = b"160000"
 _SKIP_WORKTREE = b"S"
-# A repository may have hundreds of submodules; not as many processes at once.
+# A repository may have hundreds of submodules, too many for one process each.
 _AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class WorkTree:
-    """What git says of a work tree.
+    """What git says about a working tree.
 
     Attributes
     ----------
     head
-        Where it is at.
+        The checked-out commit and branch.
     changes
-        What differs from the commit, also inside of submodules.
+        The differences from the commit, including those inside of submodules.
     tracked
-        The tracked paths, also those inside of submodules.
+        The tracked paths, including those inside of submodules.
     """
 
     head: Head
@@ -41,38 +41,38 @@ class WorkTree:
 
 
 class PendingWorkTree:
-    """A work tree that git was asked about.
+    """The pending answers of git about a working tree.
 
     Parameters
     ----------
     processes
-        Where git is started.
+        Starts git.
     folder
-        A folder of the work tree.
+        A folder of the working tree.
     ceiling
         A folder in which, and above which, git does not look for a repository.
     """
 
     def __init__(self, processes: GitProcesses, folder: Path, *, ceiling: Path | None = None) -> None:
         self._processes = processes
-        # Side by side: in a large repository the status takes nearly all of the time.
+        # In parallel: in a large repository the status takes nearly all of the time.
         self._status = start_status(processes, folder, ceiling=ceiling)
-        # Not --recurse-submodules, which leaves out the marks of the submodules themselves.
+        # --recurse-submodules would leave out the flags of the submodules themselves.
         listing = ("ls-files", "-z", "-v", "--stage", "--full-name", "--", ":(top)")
         self._listing = processes.start(folder, *listing, ceiling=ceiling)
 
     def answer(self, base_dir: Path) -> WorkTree:
-        """Wait for git and return what it said.
+        """Wait for git and return its answer.
 
         Parameters
         ----------
         base_dir
-            The top folder of the work tree.
+            The top folder of the working tree.
 
         Raises
         ------
         GitUnreadableError
-            If git could not read the work tree, or that of a submodule.
+            If git could not read the working tree, or that of a submodule.
         """
         listing, _ = self._processes.answer(self._listing)
         lines = [(each["mark"], each["mode"], each["path"]) for each in _LINE.finditer(listing)]
@@ -84,7 +84,7 @@ class PendingWorkTree:
         for path, tree in inner:
             prefix = path + b"/"
             if tree is None:
-                # With a slash, as git lists a folder in which nothing is tracked.
+                # With a slash, as git lists a folder without tracked files.
                 changes.append(Change("submodules", prefix))
             else:
                 changes += [change.inside(prefix) for change in tree.changes]
@@ -92,7 +92,7 @@ class PendingWorkTree:
         return WorkTree(head, changes, frozenset(tracked))
 
     def _hidden(self, base_dir: Path, lines: list[tuple[bytes, bytes, bytes]]) -> Iterator[Change]:
-        """Yield the paths at which git was told not to look: a small letter is assume-unchanged, an S skip-worktree."""
+        """Yield the paths that git was told not to check: a lower-case mark is assume-unchanged, an S skip-worktree."""
         left_out: list[bytes] = []
         for mark, _, path in lines:
             place = base_dir / os.fsdecode(path)
@@ -112,16 +112,16 @@ class PendingWorkTree:
 def _inside_submodules(
     processes: GitProcesses, base_dir: Path, paths: list[bytes]
 ) -> Iterator[tuple[bytes, WorkTree | None]]:
-    """Yield what git says inside of each submodule; None is a folder with files and without a repository.
+    """Yield what git says inside of each submodule; None is a folder with files but without a repository.
 
-    A submodule that is not there, or whose folder is empty, is told by the status of the outer repository.
+    The status of the outer repository reports a submodule whose folder is missing or empty.
     """
     for start in range(0, len(paths), _AT_ONCE):
         pending: list[tuple[bytes, Path, PendingWorkTree | None]] = []
         for path in paths[start : start + _AT_ONCE]:
             folder = base_dir / os.fsdecode(path)
             if os.path.lexists(folder / ".git") and not folder.is_symlink():
-                # git must not answer for the outer repository.
+                # With the ceiling, git cannot answer for the outer repository.
                 pending.append((path, folder, PendingWorkTree(processes, folder, ceiling=folder.parent)))
             elif folder.is_dir() and not folder.is_symlink() and _holds_files(folder):
                 pending.append((path, folder, None))
@@ -135,11 +135,11 @@ def _answer(asked: PendingWorkTree, folder: Path) -> WorkTree | None:
     except GitUnreadableError as error:
         if error.code != "git.not_a_repository":
             raise
-        return None  # what is called .git there is none
+        return None  # its .git is not a repository
 
 
 def _holds_files(path: Path) -> bool:
-    """Return whether there is a file at a path, or in a folder that lies there."""
+    """Return whether a path is a file or a folder with files."""
     if not path.is_dir() or path.is_symlink():
         return os.path.lexists(path)
     return any(files for _, _, files in os.walk(path))
