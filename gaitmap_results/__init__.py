@@ -113,7 +113,7 @@ __all__ = [
     "write_report",
 ]
 
-# What a program that records does not need is imported when it is first asked for.
+# Imported on first use, so that a program that only records starts fast.
 _MODULES = {
     "EntryComparison": "comparing.comparison",
     "Entry": "suites.entry",

@@ -1,4 +1,4 @@
-"""Gives pandas to the functions that need it, or says how to install it."""
+"""Import pandas, or say how to install it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says what a challenge is, and reads from one what a record needs."""
+"""Define the base class of challenges, and read from a challenge what a record needs."""
 
 from __future__ import annotations
 
@@ -29,11 +29,10 @@ __all__ = [
 
 
 class BaseChallenge:
-    """What every challenge has: a version, a run, and core results that can be saved and loaded.
+    """Base class of challenges: a version, a run, and core results that can be saved and loaded.
 
     A challenge is a subclass that sets ``VERSION`` and implements the four methods below.
-    It may be a dataclass, and it may inherit from other classes, tpcp's among them; this one has no requirements of its
-    own.
+    It may be a dataclass, and it may inherit from other classes such as tpcp's.
 
     Attributes
     ----------
@@ -41,13 +40,13 @@ class BaseChallenge:
         The version of the challenge (class constant).
         Increase it whenever new results can no longer be compared with old ones.
     SCORES
-        Optional: for each score by which entries are compared whether to ``"minimize"`` or to ``"maximize"`` it.
+        Optional: the scores by which entries are compared, each with ``"minimize"`` or ``"maximize"``.
         The first one is the main score.
         The method ``get_scores()`` then returns them: a DataFrame (its index names the units, mostly participants),
         ``{score: {unit: number}}``, or ``{score: number}``.
     TOLERANCES
-        Optional: for a score that is less exact than others how far a reproduction may be off, relative to the largest
-        magnitude of the score, for example ``{"f1_score": 1e-3}``.
+        Optional: how far a reproduction may be off in scores that are less exact than others.
+        Relative to the largest magnitude of the score, for example ``{"f1_score": 1e-3}``.
     FORMER_NAMES
         Optional: the full names (module and class) that the challenge had before.
         Runs that were stored under them count as its own.
@@ -100,7 +99,7 @@ class BaseChallenge:
 
     def __repr__(self) -> str:
         """Show the parameters of ``__init__`` that are attributes of the same name."""
-        # What Python gives to all objects has no parameters, and to look for them takes longest there.
+        # The ``__init__`` of ``object`` has no parameters, and inspecting it is slow.
         written = type(self).__init__ is not object.__init__
         names = list(inspect.signature(type(self).__init__).parameters)[1:] if written else []
         shown = [f"{name}={getattr(self, name)!r}" for name in names if hasattr(self, name)]
@@ -125,9 +124,9 @@ class BaseChallenge:
 
     @property
     def _measure_time(self) -> Callable[[], AbstractContextManager[None]]:
-        """Use ``with self._measure_time():`` inside ``run`` around what is to be timed.
+        """Measure the time of a ``with self._measure_time():`` block inside ``run``.
 
-        The times are set when the body raises, too.
+        The times are set even if the body raises.
         """
         return self._timer
 
@@ -168,13 +167,13 @@ class RunTimes:
             if start is None or end is None or isinstance(runtime, bool) or not isinstance(runtime, (int, float)):
                 return None
             return cls(start, end, float(runtime), "challenge")
-        # A property of the challenge's own may raise anything, or ask to end the program; times cost no result.
+        # A property of the challenge may raise anything, even SystemExit; missing times must not cost the results.
         except (Exception, SystemExit):  # noqa: BLE001
             return None
 
 
 def aware_datetime(text: object) -> datetime | None:
-    """Return the moment that a text in ISO 8601 with an offset from UTC means, or ``None`` if it is none."""
+    """Parse an ISO 8601 text with an offset from UTC; return ``None`` for anything else."""
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
     except ValueError:
@@ -183,7 +182,7 @@ def aware_datetime(text: object) -> datetime | None:
 
 
 def is_challenge(candidate: object) -> bool:
-    """Say whether an object (no class) can be run and saved as a challenge.
+    """Say whether an object can be run and saved as a challenge; a class cannot.
 
     Examples
     --------
@@ -203,20 +202,20 @@ def is_challenge(candidate: object) -> bool:
 
 
 def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str, str]:
-    """Return the full name and the version of a challenge, both fit for a path.
+    """Check a challenge, and return its full name and version, both fit for a path.
 
     Parameters
     ----------
     before_run
-        Refuse it, too, if what it saves could not be loaded, or its ``SCORES`` are wrong.
-        Once it has run, its results come first.
+        Whether to also refuse a challenge that cannot load its results or has wrong ``SCORES``.
+        After the run both are accepted, since saving the results matters more.
 
     Raises
     ------
     InvalidChallengeError
-        If it is a class, or lacks ``VERSION``, ``save_core_results`` or, before its run, ``load_core_results``; before
-        its run also if its ``save_core_results`` would only return a coroutine or a generator, or its ``SCORES`` are
-        wrong.
+        If it is a class, or lacks ``VERSION`` or ``save_core_results``.
+        Before its run, also if it lacks ``load_core_results``, its ``SCORES`` are wrong, or its ``save_core_results``
+        would only return a coroutine or a generator.
     InvalidNameError
         If its name or version cannot be a folder.
     """
@@ -255,7 +254,7 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
 def _check_directions(challenge: object) -> None:
     try:
         declared = getattr(challenge, "SCORES", None)
-    # A property may need the results, which come later; one that loads lazily may even ask to end the program.
+    # A property may need results that come later, and lazy loading may raise anything, even SystemExit.
     except (Exception, SystemExit):  # noqa: BLE001
         return
     problems = [] if declared is None else list(direction_problems(declared))
@@ -267,7 +266,7 @@ def _check_directions(challenge: object) -> None:
 
 
 def has_written(challenge: object, method: str) -> bool:
-    """Say whether a challenge has a method of its own where :class:`BaseChallenge` only says that it is missing."""
+    """Say whether a challenge implements a method that :class:`BaseChallenge` leaves open."""
     if not isinstance(challenge, BaseChallenge):
         return True
     own, base = getattr(challenge, method, None), getattr(BaseChallenge, method)
@@ -278,7 +277,7 @@ def challenge_name(challenge: object) -> str:
     """Return the full name under which the runs of a challenge (an instance, a class, or the name itself) are stored.
 
     It is the import path of its class.
-    A class of a script takes the name by which others would import the script.
+    A class in a script is named as if the script were imported.
 
     Examples
     --------
@@ -305,14 +304,14 @@ def all_challenge_names(challenge: object) -> tuple[str, ...]:
     name = challenge_name(challenge)
     if isinstance(challenge, str):
         return (name,)
-    # Not those of a base class: its runs are not runs of this one.
+    # A base class's former names do not count: its runs are not runs of this challenge.
     former = vars(challenge if isinstance(challenge, type) else type(challenge)).get("FORMER_NAMES", ())
     former = (former,) if isinstance(former, str) else former
     return tuple(dict.fromkeys([name, *map(str, former)]))
 
 
 def resolve_dataset(dataset: Any, dataset_class: type) -> Any:
-    """Return a data set that was given as an instance, or as the folder it is in.
+    """Return a data set, given as an instance or as the folder that holds it.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """Save and load cross-validation results.
 
 These functions are for the authors of challenges that use tpcp's ``cross_validate``.
-The files can be read by gaitmap_challenges, and the files that gaitmap_challenges wrote can be read here.
-Beside each file lies one whose name ends in ``.types.json``.
-It says what plain JSON loses, such as whether a list was an array, and what had to be left out.
+gaitmap_challenges can read the files, and its files can be read here.
+A second file, ending in ``.types.json``, keeps what plain JSON loses, such as whether a list was an array.
+It also names what had to be left out.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class CvMetadata(TypedDict):
 
 
 def collect_cv_results(cv_results: Mapping[str, Any]) -> pd.DataFrame:
-    """Return what ``cross_validate`` of tpcp returned as a table with one row for each fold.
+    """Turn the results of tpcp's ``cross_validate`` into a table with one row for each fold.
 
     The optimizers, which cannot be stored, are left out; see :func:`collect_opti_results`.
 
@@ -86,7 +86,7 @@ def collect_cv_results(cv_results: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def collect_cv_metadata(dataset: Any) -> CvMetadata:
-    """Return what is needed to name the data points of a data set when the results are loaded.
+    """Return the metadata that name the data points when the results are loaded.
 
     Parameters
     ----------
@@ -197,7 +197,7 @@ def save_cv_results(
 def save_opti_results(
     opti_results: Sequence[Mapping[str, Any]] | None, folder_path: str | Path, filename: str = "opti_results.json"
 ) -> None:
-    """Write the results of the optimizations into a folder; without any, nothing is written.
+    """Write the results of the optimizations into a folder; write nothing if there are none.
 
     Parameters
     ----------
@@ -230,7 +230,7 @@ def save_opti_results(
 def load_cv_results(
     folder_path: str | Path, filename: str = "cv_results.json", meta_data_filename: str = "cv_metadata.json"
 ) -> tuple[pd.DataFrame, CvMetadata]:
-    """Read what :func:`save_cv_results`, or the same function of gaitmap_challenges, wrote into a folder.
+    """Load the results that :func:`save_cv_results` wrote, here or in gaitmap_challenges.
 
     Parameters
     ----------
@@ -253,7 +253,7 @@ def load_cv_results(
     FileNotFoundError
         If one of the files is not there.
     CorruptRunError
-        If one of them is not what it should be.
+        If one of them is damaged.
 
     Examples
     --------
@@ -284,7 +284,7 @@ def load_cv_results(
 
 
 def load_opti_results(folder_path: str | Path, filename: str = "opti_results.json") -> list[dict[str, Any]] | None:
-    """Read what :func:`save_opti_results`, or the same function of gaitmap_challenges, wrote into a folder.
+    """Load the results that :func:`save_opti_results` wrote, here or in gaitmap_challenges.
 
     Parameters
     ----------
@@ -301,7 +301,7 @@ def load_opti_results(folder_path: str | Path, filename: str = "opti_results.jso
     Raises
     ------
     CorruptRunError
-        If the file is not what it should be.
+        If the file is damaged.
 
     Examples
     --------

@@ -1,8 +1,7 @@
-"""Errors and warnings of gaitmap_results.
+"""Define the errors and warnings of gaitmap_results.
 
-Every error is a :class:`GaitmapResultsError` and, beside it, the builtin exception that fits, so that code which has
-never heard of this package can catch it too.
-The data behind a message are attributes, and every error and warning can be pickled.
+Every error is a :class:`GaitmapResultsError` and the fitting builtin, which code without this package can catch.
+Attributes hold the data behind a message, and every error and warning can be pickled.
 """
 
 from __future__ import annotations
@@ -55,9 +54,9 @@ _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u2
 
 
 def printable(text: str) -> str:
-    """Return text with control characters escaped, so that a name from a stranger cannot command a terminal.
+    """Escape control characters, so that a foreign name cannot control the terminal.
 
-    Here, at the bottom of the package, since every error and warning goes through it.
+    It is here because every error and warning uses it.
     """
     return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
@@ -195,11 +194,11 @@ class RunNotFoundError(GaitmapResultsError, LookupError):
 
 
 class CorruptRunError(GaitmapResultsError, ValueError):
-    """A file of a run folder cannot be read as what it should be."""
+    """A file of a run folder is damaged or has an unexpected format."""
 
 
 class WrongChallengeError(GaitmapResultsError, ValueError):
-    """A run was to be loaded with a challenge class other than the one that wrote it."""
+    """A run was loaded with a challenge class other than the one that wrote it."""
 
 
 class NotComparableError(GaitmapResultsError, ValueError):
@@ -217,12 +216,12 @@ class NotComparableError(GaitmapResultsError, ValueError):
 
 
 class PrivateContentError(GaitmapResultsError, ValueError):
-    """Runs were to be handed on in which private paths, user names or secrets stand.
+    """The runs to export hold private paths, user names or secrets.
 
     Attributes
     ----------
     findings
-        For each the file, the key or the line in it, and what stands there; secrets themselves are not repeated.
+        The file, the key or line in it, and what was found there; secrets themselves are not repeated.
     """
 
     def __init__(self, message: str = "", *, findings: Sequence[tuple[str, str, str]] = ()) -> None:
@@ -231,12 +230,12 @@ class PrivateContentError(GaitmapResultsError, ValueError):
 
 
 class NotReproducibleError(GaitmapResultsError, ValueError):
-    """A run is not run again: it is a debug run, had uncommitted changes, or is not what was published.
+    """A run cannot be reproduced: it is a debug run, had uncommitted changes, or was changed after it was saved.
 
     Attributes
     ----------
     reasons
-        One sentence for each thing that is in the way.
+        One sentence for each obstacle.
     """
 
     def __init__(self, message: str = "", *, reasons: Sequence[str] = (), path: Path | None = None) -> None:
@@ -277,7 +276,7 @@ class GaitmapResultsWarning(UserWarning):
 
 
 class DebugRunWarning(GaitmapResultsWarning):
-    """A run that was asked to be official is, or would be, a debug run."""
+    """A run that was requested as official is, or will be, a debug run."""
 
 
 class DebugSettingWarning(GaitmapResultsWarning):
@@ -301,7 +300,7 @@ class CreatedFilesWarning(GaitmapResultsWarning):
 
 
 class UntrackedCallerWarning(GaitmapResultsWarning):
-    """Not issued any more: such a run is a debug run (``code.unidentified``). Kept for filters that name it."""
+    """No longer issued: such a run is a debug run (``code.unidentified``). Kept for filters that name it."""
 
 
 class RecorderNotEnteredWarning(GaitmapResultsWarning):
@@ -313,7 +312,7 @@ class AmbiguousChallengeWarning(GaitmapResultsWarning):
 
 
 class SaveFailedWarning(GaitmapResultsWarning):
-    """The core results of a challenge could not be saved when its ``run`` ended; the error follows with the block's."""
+    """The core results of a challenge could not be saved when its ``run`` ended; the block will raise the error."""
 
 
 class SkippedRunWarning(GaitmapResultsWarning):
@@ -321,4 +320,4 @@ class SkippedRunWarning(GaitmapResultsWarning):
 
 
 class SkippedFileWarning(GaitmapResultsWarning):
-    """A file of a run was not handed on, since it is a link or no ordinary file."""
+    """A file of a run was not exported, because it is a link or not a regular file."""

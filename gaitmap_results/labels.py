@@ -1,4 +1,4 @@
-"""Forward to the labels' new place, for pickles that name this one; it goes with the next version."""
+"""Forward to ``typed_results.labels`` for pickles that name this module; the next version removes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes a challenge of an evaluation of mobgap, which can then be recorded as it is."""
+"""Turn an evaluation of mobgap into a challenge that can be recorded."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EVALUATION_FILE: Final = "evaluation.json"
 
 
 class EvaluationChallenge(BaseChallenge):
-    """Turns an ``Evaluation`` or ``EvaluationCV`` of mobgap into a challenge.
+    """Turn an ``Evaluation`` or ``EvaluationCV`` of mobgap into a challenge.
 
     Write a class for each benchmark: its runs are stored and compared under its name and ``VERSION``.
 
@@ -29,10 +29,10 @@ class EvaluationChallenge(BaseChallenge):
     ----------
     evaluation
         The evaluation, not yet run: data set, scoring and cross-validation.
-        It stays as it is; what runs is a clone.
+        It is not changed: ``run`` runs a clone.
     raw_results
-        Whether to store the raw results of the scoring function (those it calls ``raw__...``), which can be large: all,
-        none, or those with these names.
+        Which raw results (``raw__...``) of the scoring function to store: all, none, or those with these names.
+        They can be large.
 
     Attributes
     ----------
@@ -61,15 +61,14 @@ class EvaluationChallenge(BaseChallenge):
 
     @classmethod
     def of_finished(cls, evaluation: Any, *, raw_results: bool | Sequence[str] = False) -> EvaluationChallenge:
-        """Return the challenge of an evaluation that has already run, to be given to ``save_run``.
+        """Make a challenge from an evaluation that has already run, for ``save_run``.
 
         Parameters
         ----------
         evaluation
             The evaluation, after its run.
         raw_results
-            Whether to store the raw results of the scoring function (``raw__...``): all, none, or those with these
-            names.
+            Which raw results (``raw__...``) of the scoring function to store: all, none, or those with these names.
 
         Raises
         ------
@@ -118,7 +117,7 @@ class EvaluationChallenge(BaseChallenge):
         return self
 
     def _check(self) -> None:
-        """Refuse what would only be noticed when the results are saved."""
+        """Refuse now what would otherwise fail only when the results are saved."""
         check_challenge(self)
         if not all(hasattr(self.evaluation, name) for name in ("clone", "get_aggregated_results_as_df")):
             raise InvalidChallengeError(
@@ -135,7 +134,7 @@ class EvaluationChallenge(BaseChallenge):
         self.optimizer = getattr(evaluation, "optimizer", None) or evaluation.pipeline
 
     def get_core_results(self) -> dict[str, Any]:
-        """Return what is stored.
+        """Return the results to store.
 
         Returns
         -------
@@ -160,17 +159,17 @@ class EvaluationChallenge(BaseChallenge):
         return {**tables, "raw_results": self._chosen_raw_results(), **self._about_the_evaluation()}
 
     def get_scores(self) -> Any:
-        """Return the scores of each participant: those of the data points, averaged.
+        """Return the scores of each participant, averaged over their data points.
 
-        A participant without a score for one of the data points has none.
+        If the score of one data point is missing, so is the participant's.
         Where the data set has no column that names participants, the scores are those of each fold.
-        Name in ``SCORES`` by which of them entries are compared, or write this method anew for others.
+        Name the scores to compare by in ``SCORES``, or override this method.
         """
         single = self.evaluation_.get_single_results_as_df()
         participant = next((name for name in PARTICIPANT_COLUMNS if name in single.index.names), None)
         if participant is None:
             return None  # the folds in cv_results_ count
-        # A number is given to one participant in each cohort.
+        # Participant numbers are unique only within a cohort.
         levels = [name for name in single.index.names if name in ("cohort", participant)]
         numbers = single[[name for name in single if _are_numbers(single[name])]].astype(float)
         return numbers.groupby(level=levels, sort=False).agg(lambda values: values.mean(skipna=False))
@@ -189,7 +188,7 @@ class EvaluationChallenge(BaseChallenge):
             return found
         unknown = [name for name in self.raw_results if name not in found]
         if unknown:
-            # A warning, since the evaluation has run already.
+            # Only a warning: an error now would lose the finished evaluation.
             warn_user(
                 f"raw_results names {', '.join(unknown)}, but the scoring function returned only: "
                 f"{', '.join(found) or 'none'}. All else is stored.",
@@ -198,7 +197,7 @@ class EvaluationChallenge(BaseChallenge):
         return {name: found[name] for name in self.raw_results if name in found}
 
     def save_core_results(self, folder_path: Path) -> None:
-        """Write tables and timings as JSON from which they come back as they were."""
+        """Write tables and timings as JSON that restores them exactly."""
         results = self.get_core_results()
         for name in _TABLES:
             if name in results:

@@ -1,3 +1,3 @@
-"""Record from entering the block to leaving it."""
+"""Record the challenges that run in a block, from its beginning to its end."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Give the next block an identifier from outside, so that its run can be found even if its process dies."""
+"""Assign an identifier to the next block, so that its run can be found even if its process dies."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ __all__ = ["AwaitedBlock", "awaited_block", "claim_block_id", "is_told_elsewhere
 
 @dataclass
 class AwaitedBlock:
-    """A block that somebody waits for.
+    """A block whose identifier was assigned before it began.
 
     Attributes
     ----------
     block_id
         The identifier that the block will have.
     is_told
-        Whether somebody else tells the user what was stored.
+        Whether another process tells the user what was stored.
     recorder
         The block's recorder; ``None`` before it is entered.
     """
@@ -36,7 +36,7 @@ _awaited: ContextVar[AwaitedBlock | None] = ContextVar("gaitmap_results_awaited_
 
 @contextmanager
 def awaited_block(block_id: str, *, is_told: bool = False) -> Iterator[AwaitedBlock]:
-    """Let the first block that is entered meanwhile have an identifier, and tell its recorder."""
+    """Give the first block that is entered meanwhile this identifier, and yield its recorder."""
     awaited = AwaitedBlock(block_id, is_told)
     token = _awaited.set(awaited)
     try:
@@ -46,7 +46,7 @@ def awaited_block(block_id: str, *, is_told: bool = False) -> Iterator[AwaitedBl
 
 
 def claim_block_id(recorder: Any) -> str:
-    """Return the identifier of a block that is being entered: the awaited one, or a new one."""
+    """Return the identifier of a block that is being entered: the assigned one, or a new one."""
     awaited = _awaited.get()
     if awaited is None or awaited.recorder is not None:
         return str(uuid4())
@@ -55,6 +55,6 @@ def claim_block_id(recorder: Any) -> str:
 
 
 def is_told_elsewhere(recorder_block_id: str) -> bool:
-    """Say whether somebody else tells the user what a block has stored."""
+    """Say whether another process tells the user what a block has stored."""
     awaited = _awaited.get()
     return awaited is not None and awaited.is_told and awaited.block_id == recorder_block_id

@@ -18,14 +18,14 @@ _logger = logging.getLogger("gaitmap_results")
 
 
 class AuthorFiles:
-    """The author's files of one block; they belong to each of its runs, and are kept where there is none.
+    """The author's files of one block: each of its runs gets them, and they are kept if no run is saved.
 
     Parameters
     ----------
     home
-        The folder that was opened with the block; its run takes them along when it is published.
+        The folder that was opened with the block; its run keeps them when it is published.
     new_staging
-        Gives another folder, where that one cannot be written any more.
+        Returns another folder if that one can no longer be written.
     """
 
     def __init__(self, home: Staging, new_staging: Callable[[], Staging]) -> None:
@@ -34,7 +34,7 @@ class AuthorFiles:
         self._given_to: list[Path] = []
 
     def make_folder(self) -> Path:
-        """Return the folder for them; it is there then."""
+        """Create and return the folder for them."""
         try:
             files.make_folder(self._home.author_files)
         except OSError:
@@ -54,11 +54,11 @@ class AuthorFiles:
             run.bring_author_files(source)
 
     def were_given_to(self, path: Path) -> None:
-        """Learn of a published run that has them."""
+        """Note that a published run has them."""
         self._given_to.append(path)
 
     def are_left_over(self) -> bool:
-        """Say whether they are nowhere else but in ``.unfinished``; then the journal says so."""
+        """Say whether only ``.unfinished`` holds them; the journal then says so."""
         self._home.finish_author_files()
         mine = _content(self._home.author_files)
         if not mine:
@@ -72,7 +72,7 @@ class AuthorFiles:
         return True
 
     def discard(self, run: FinishedRun) -> None:
-        """Delete what is on the disk of a run that the user has saved, but no file that is nowhere else."""
+        """Delete the folder of a run that the user has saved, except files that exist nowhere else."""
         if run.place is self._home and self.are_left_over():
             self._home.discard_core_results()
         else:

@@ -1,4 +1,4 @@
-"""Hold the folders of one block in `.unfinished`."""
+"""Manage the folders of one block in `.unfinished`."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _logger = logging.getLogger("gaitmap_results")
 
 
 class BlockFolders:
-    """The folders of a block: one that is there before the user's code runs, and one for each further run.
+    """The folders of a block: one is created before the user's code runs, and one for each further run.
 
     Parameters
     ----------
     metadata
         Says what metadata.json will hold.
     custom_metadata
-        What is to be stored beside the results as far as it is known now, encoded.
+        The custom metadata known so far, encoded.
 
     Attributes
     ----------
@@ -42,39 +42,39 @@ class BlockFolders:
         self.first = open_staging(
             metadata.plan, metadata.provenance, block_id=metadata.block_id, custom_metadata=custom_metadata
         )
-        # A kill inside of `run` then leaves a journal that says which code ran, and where.
+        # If `run` is killed, the journal still says which code ran, and where.
         self.first.note(durable=False, metadata=metadata.build_start(self.first.run_id))
         self._all = [self.first]
         self._first_is_free = True
         self._lock = threading.Lock()
 
     def run_ids(self) -> set[str]:
-        """Return the identifiers of all of them."""
+        """Return the identifiers of all folders."""
         return {staging.run_id for staging in self._all}
 
     def take(self) -> Staging:
-        """Return the first one, or another one if that is taken."""
+        """Return the first folder, or a new one if that is taken."""
         with self._lock:
             is_free, self._first_is_free = self._first_is_free, False
         return self.first if is_free else self.another()
 
     def another(self) -> Staging:
-        """Open one more, and count it as the block's."""
+        """Open one more folder for this block."""
         staging = self.open_another()
         self._all.append(staging)
         return staging
 
     def open_another(self) -> Staging:
-        """Open one more; where the results folder cannot be written any more, in a rescue folder."""
+        """Open one more folder; use a rescue folder if the results folder can no longer be written."""
         metadata = self._metadata
         return open_staging_somewhere(metadata.plan, metadata.provenance, block_id=metadata.block_id)
 
     def first_is_taken(self) -> bool:
-        """Say whether a run has the first one, or it was withdrawn."""
+        """Say whether the first folder belongs to a run or was withdrawn."""
         return not self._first_is_free
 
     def withdraw_first(self) -> None:
-        """Delete the first one, if it holds nothing but its journal."""
+        """Delete the first folder if it holds nothing but its journal."""
         try:
             if self.first.is_empty():
                 self.first.discard()
@@ -83,16 +83,16 @@ class BlockFolders:
             _logger.warning("The folder %s is not needed, but could not be removed: %s", self.first.folder, error)
 
     def note_challenge(self, name: str, version: str) -> None:
-        """Say in the first journal which challenge runs, as long as no run has it."""
+        """Write into the first journal which challenge runs, unless a run has taken it."""
         if self._first_is_free:
             self.first.note(durable=False, challenge_name=name, challenge_version=version)
 
     def beat(self) -> None:
-        """Give a sign of life of all of them; their journals may be moved or deleted meanwhile."""
+        """Renew the heartbeat of all journals; some may have been moved or deleted."""
         for staging in list(self._all):
             beat(staging.journal.path)
 
     def note(self, **changes: Any) -> None:
-        """Change what the journals say of the runs that are neither published nor deleted."""
+        """Update the journals of all runs that are neither published nor deleted."""
         for staging in list(self._all):
             staging.note(**changes)

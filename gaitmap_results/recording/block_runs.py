@@ -1,4 +1,4 @@
-"""Keep the runs of one block on the disk, and say which of them are saved when it ends."""
+"""Keep the runs of one block on disk, and decide which of them are saved when it ends."""
 
 from __future__ import annotations
 
@@ -32,26 +32,26 @@ _logger = logging.getLogger("gaitmap_results")
 
 
 class BlockRuns:
-    """The runs of one block and their folders; may be told of runs from any thread.
+    """The runs of one block and their folders; any thread may report runs.
 
     Attributes
     ----------
     named
         The challenges to choose from, if none was seen running.
     failed
-        Challenges whose last ``run`` raised: what they hold now is half a result.
+        Challenges whose last ``run`` raised; their results are incomplete.
     refused
-        Challenges that cannot be stored, and why; what they hold is kept.
+        Challenges that cannot be stored, and why; their results are kept.
     saved_by_user
         Challenges that the user saved with ``save_run``.
     nested_saved
-        Challenges that blocks inside of this one saved.
+        Challenges that nested blocks saved.
     folders
         Their folders in ``.unfinished``.
     files
         The author's own files.
     strays
-        Runs that ended where this block does not publish them.
+        Runs that this block does not publish.
     owner_pid
         The process that opened the block; a forked child has a copy.
     under_way
@@ -72,14 +72,14 @@ class BlockRuns:
         self._lock = threading.RLock()
 
     def open(self, metadata: MetadataBuilder, custom_metadata: Any) -> None:
-        """Open the folder of the first run, which is there before the user's code runs.
+        """Open the folder of the first run, before the user's code runs.
 
         Parameters
         ----------
         metadata
             Says what metadata.json will hold.
         custom_metadata
-            What is to be stored beside the results as far as it is known now, encoded.
+            The custom metadata known so far, encoded.
 
         Raises
         ------
@@ -93,12 +93,12 @@ class BlockRuns:
         self.named.open()
 
     def begin(self, challenge: Any, call: ObservedCall) -> None:
-        """Learn that a challenge runs now: what it holds from here on belongs to no earlier run of it.
+        """Note that a challenge starts to run; its results no longer belong to an earlier run.
 
         Raises
         ------
         InvalidChallengeError, InvalidNameError
-            If its results could not be stored; better now than after hours.
+            If its results could not be stored.
         """
         name, version = check_challenge(challenge, before_run=True)
         self._metadata.plan.check_paths(name, version)
@@ -110,20 +110,20 @@ class BlockRuns:
                     run.was_superseded = True
 
     def fail(self, challenge: Any, call: ObservedCall) -> None:
-        """Learn that the ``run`` of a challenge raised: what it holds is not saved, even if the block goes on."""
+        """Note that a challenge's ``run`` raised; its results are not saved, even if the block goes on."""
         if self._is_own_process():
             self._forget(call)
             self.failed.append(challenge)
 
     def stop(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:
-        """Learn that a ``run`` was stopped before its end, as a generator can be: keep what it holds."""
+        """Keep the results of a ``run`` that was stopped before its end, as a generator can be."""
         self.strays.keep_half(challenge, times, f"{call.name} was stopped before its end")
         self.fail(challenge, call)
 
     def finish(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:
-        """Learn that a challenge's ``run`` has ended, and put its results on the disk at once.
+        """Write the results of a challenge to disk as soon as its ``run`` has ended.
 
-        Later they are not asked for again, whether or not this succeeds: the challenge may have changed.
+        They are not requested again, even if this fails: the challenge may have changed by then.
         """
         if not self._is_own_process():  # its locks may have been held by another thread at the fork
             self.strays.keep(challenge, times, f"{call.name} was called in a process forked from that of its block")
@@ -163,7 +163,7 @@ class BlockRuns:
             self.under_way = [other for other in self.under_way if other is not call]
 
     def keep(self, run: FinishedRun) -> None:
-        """Write the core results of a run, into the folder that was opened with the block or another one.
+        """Write the core results of a run into the first free folder of the block.
 
         Raises
         ------
@@ -180,10 +180,7 @@ class BlockRuns:
         return None
 
     def was_saved(self, challenge: Any, *, nested: bool) -> bool:
-        """Learn that the user saved a challenge with ``save_run``; say whether that is a run of this block.
-
-        It is the challenge's latest run; earlier ones, and one that follows, are other results.
-        """
+        """Note that the user saved a challenge with ``save_run``; say whether its latest run is one of this block."""
         runs = self._of(challenge)
         for run in runs:
             run.was_saved_by_user = run.was_saved_by_user or not run.was_superseded
@@ -192,21 +189,21 @@ class BlockRuns:
         return own
 
     def close(self, raised: BaseException | None, since: datetime, times: RunTimes) -> list[FinishedRun]:
-        """Return the runs to save; whatever finishes from now on is late.
+        """Return the runs to save; a run that finishes later is a stray.
 
         Parameters
         ----------
         raised
-            What the block raised; then what was not seen running is kept, not saved.
+            What the block raised; challenges that were not observed are then kept, not saved.
         since
             When the block began.
         times
-            Those of the block, for challenges without any of their own.
+            The times of the block, for challenges without their own.
 
         Raises
         ------
         AmbiguousChallengeError
-            If the block could mean several challenges; the core results of each are kept.
+            If several challenges could be the one to save; the core results of each are kept.
         """
         for call in list(self.under_way):
             call.settle()
@@ -229,24 +226,24 @@ class BlockRuns:
 
     def _known(self, runs: Iterable[FinishedRun]) -> list[Any]:
         refused = [challenge for challenge, _ in self.refused]
-        running = [call.challenge for call in self.under_way]  # what they hold is half a result
+        running = [call.challenge for call in self.under_way]  # their results are incomplete
         return [*(run.challenge for run in runs), *self.saved_by_user, *refused, *self.failed, *running]
 
     def _unobserved(self, runs: Iterable[FinishedRun], since: datetime, times: RunTimes) -> list[FinishedRun]:
-        """Return the challenges to save that were not seen running, by the ways in which they can be named."""
+        """Return the challenges to save that were not observed but named in another way."""
         own = self._known(runs)
         found = self.named.find(own, self.nested_saved, since)
         if found or own or self.nested_saved:
             return self._as_runs(found, times)
         in_frame = self.named.in_calling_frame(since)
         if in_frame and self.strays.kept_by_children(self.folders.run_ids()):
-            # Where a child ran the challenge, the parent's object has not run, and holds what it was made with.
+            # If a child process ran the challenge, the parent's object has no results.
             in_frame = self.named.with_new_times(in_frame)
         around = self._as_runs(in_frame, times)
         return around if len(around) < 2 else self._the_only_one(around)
 
     def _the_only_one(self, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-        """Return the only challenge that has results to save, or keep those of all and ask for its name."""
+        """Return the only challenge with results, or keep the results of all and raise."""
         kept = self._keep_all(runs)
         if len(kept) < 2:
             return kept
@@ -254,7 +251,7 @@ class BlockRuns:
         raise candidates.ambiguous([run.challenge for run in kept], folder, [run.staging.folder for run in kept])
 
     def _keep_all(self, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-        """Put on the disk what can be saved; one that fails stays as a pickle, unless it seems not to have run."""
+        """Keep the results of all challenges; pickle one that fails, unless it seems not to have run."""
         kept = []
         for run in runs:
             try:
@@ -270,7 +267,7 @@ class BlockRuns:
         return kept
 
     def _as_runs(self, challenges: Iterable[Any], times: RunTimes) -> list[FinishedRun]:
-        """Return the runs of challenges that were named; those whose results are kept already are not asked again."""
+        """Return the runs of named challenges; results that are already kept are not requested again."""
         runs = []
         for challenge in challenges:
             kept = self.strays.unclear_of(challenge)
@@ -282,7 +279,7 @@ class BlockRuns:
         return runs
 
     def _check(self, challenge: Any) -> tuple[str, str] | None:
-        """Return name and version; without them keep the results, and tell so when the block ends."""
+        """Return name and version; without them, keep the results and report this when the block ends."""
         try:
             return check_challenge(challenge)
         except GaitmapResultsError as error:
@@ -301,20 +298,20 @@ class BlockRuns:
         return [run for run in self._runs if run.challenge is challenge]
 
     def missing(self) -> NoChallengeError:
-        """Return the error for a block without a run to save; it names whatever is kept."""
+        """Return the error for a block without a run to save; it names the results that are kept."""
         under_way = [call.name for call in self.under_way]
         kept = self.strays.error(self.entry_name, self.folders.run_ids(), under_way)
         return kept or candidates.missing(self.entry_name, self.failed, under_way)
 
     def any_seen(self) -> bool:
-        """Say whether any challenge was seen running."""
+        """Say whether any run was observed."""
         return bool(self._runs or self.under_way or self.failed or self.refused)
 
     def any_kept(self) -> bool:
-        """Say whether the results of any run are on the disk."""
+        """Say whether the results of any run are on disk."""
         return any(run.is_kept for run in self._runs)
 
     def withdraw_first(self) -> None:
-        """Delete the folder that was opened with the block, if no challenge has used it and it holds no files."""
+        """Delete the first folder if no challenge has used it and it holds no files."""
         if not self.folders.first_is_taken() and not self.files.are_left_over():
             self.folders.withdraw_first()

@@ -1,4 +1,4 @@
-"""Find the challenge of a block in which none was seen running."""
+"""Find the challenge of a block in which no run was observed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ HOW_TO_NAME_A_CHALLENGE: Final = (
 
 @dataclass
 class NamedChallenges:
-    """The objects that may be the challenge of a block, by the ways in which they can be named.
+    """The objects that may be the challenge of a block, by how the user named them.
 
     Attributes
     ----------
@@ -51,15 +51,15 @@ class NamedChallenges:
     _before: list[tuple[Any, RunTimes | None]] = field(default_factory=list)
 
     def open(self) -> None:
-        """Note the times of all challenges around the block that begins: those that keep them do not run in it.
+        """Note the times of all challenges around the block: a challenge whose times stay the same did not run in it.
 
-        Moments alone do not tell: clocks are set back, and some challenges store whole seconds.
+        Comparing with the block's start is not enough: clocks are set back, and some challenges store whole seconds.
         """
         around = without([*self.offered, *_challenges_around(of_module=True)], ())
         self._before = [(challenge, RunTimes.of_challenge(challenge)) for challenge in around]
 
     def in_calling_frame(self, since: datetime) -> list[Any]:
-        """Return the challenges that the user's code around the block has as variables, and that did not run before."""
+        """Return the challenges in variables of the code around the block, except those that ran before it."""
         return self._that_ran(without(_challenges_around(), ()), since)
 
     def with_new_times(self, found: Iterable[Any]) -> list[Any]:
@@ -71,7 +71,7 @@ class NamedChallenges:
         return any(other is challenge and times == own for other, times in self._before)
 
     def _that_ran(self, found: Iterable[Any], since: datetime) -> list[Any]:
-        """Leave out the challenges whose run ended before the block began, and that have not run again."""
+        """Leave out challenges whose last run ended before the block began."""
         return [challenge for challenge in found if not self._ended_before(challenge, since)]
 
     def _ended_before(self, challenge: Any, since: datetime) -> bool:
@@ -83,14 +83,14 @@ class NamedChallenges:
         return self._had(challenge, own) and not may_be_same_second
 
     def find(self, own: Sequence[Any], nested: Sequence[Any], since: datetime) -> list[Any]:
-        """Return the challenges to save beside those that are known already.
+        """Return the challenges to save, except those that are already known.
 
         Parameters
         ----------
         own
-            The challenges that were seen running in the block, or that the user saved with ``save``.
+            The challenges that were observed in the block, or that the user saved.
         nested
-            Those that blocks inside of this one saved.
+            The challenges that nested blocks saved.
         since
             When the block began; only what the user gave may have run before.
         """
@@ -98,14 +98,14 @@ class NamedChallenges:
         found = without(self.given, known)
         if not found and not own:
             found = self._that_ran(without(challenges_among([self.returned]), known), since)
-        # What is passed on to blocks inside of this one is theirs.
+        # Arguments that were passed on to nested blocks belong to those.
         for item in self.offered if not found and not known else ():
             found = found or self._that_ran(challenges_among([item]), since)
         return found
 
 
 def ambiguous(found: Iterable[Any], folder: Path, kept: Sequence[Path]) -> AmbiguousChallengeError:
-    """Return the error for several challenges that could be the one to save, whose core results are kept."""
+    """Return the error for several possible challenges, whose core results are kept."""
     names = ", ".join(type(challenge).__qualname__ for challenge in found)
     return AmbiguousChallengeError(
         f"The recorder saw no challenge run, and the code around the block has several: {names}. The core results of "
@@ -115,7 +115,7 @@ def ambiguous(found: Iterable[Any], folder: Path, kept: Sequence[Path]) -> Ambig
 
 
 def unclear(entry_name: object, kept: Sequence[Path]) -> AmbiguousChallengeError:
-    """Return the error for a block that may be the one of runs which cannot be told apart."""
+    """Return the error for runs that may belong to this block or to another one."""
     return AmbiguousChallengeError(
         f"The block of {entry_name!r} ended, but no challenge is known to have run in it. Challenges ran in threads "
         f"while several blocks were open. Their core results are kept in {_listed(kept)}. Publish one with "
@@ -166,7 +166,7 @@ def missing(entry_name: object, failed: Sequence[Any] = (), under_way: Sequence[
 
 
 def challenges_among(objects: Iterable[Any]) -> list[Any]:
-    """Return the challenges among objects, and among what lists, tuples and dictionaries of these hold."""
+    """Return the challenges among objects, also inside lists, tuples and dictionaries."""
     found: list[Any] = []
     for item in objects:
         if is_challenge(item):
@@ -179,7 +179,7 @@ def challenges_among(objects: Iterable[Any]) -> list[Any]:
 
 
 def _challenges_around(*, of_module: bool = False) -> list[Any]:
-    """Return the challenges that the user's code around the block, or also its module, has as variables."""
+    """Return the challenges in variables of the code around the block, or also of its module."""
     frame = innermost_user_frame()
     if frame is None:
         return []
@@ -188,7 +188,7 @@ def _challenges_around(*, of_module: bool = False) -> list[Any]:
 
 
 def without(objects: Iterable[Any], known: Sequence[Any]) -> list[Any]:
-    """Return each object once, but none of the known ones; identity counts, since challenges may compare equal."""
+    """Return each object once, except the known ones; compare by identity, since challenges may be equal."""
     found: list[Any] = []
     for item in objects:
         if not any(item is other for other in (*known, *found)):

@@ -26,10 +26,10 @@ _logger = logging.getLogger("gaitmap_results")
 def run_in_block(
     recorder: Recorder, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
-    """Call a function, and return what it returns, or the like of that, which leaves the block when it has ended."""
+    """Call a function in a block; a returned coroutine or generator leaves the block when it has ended."""
     if inspect.iscoroutinefunction(function):
-        _refuse_wrong_arguments(function, args, kwargs)  # here, and not when it is awaited
-        # Not called before entering: a coroutine that is made and then refused would be told as never awaited.
+        _refuse_wrong_arguments(function, args, kwargs)  # now, not only when it is awaited
+        # Called after entering only: Python would warn that a refused coroutine was never awaited.
         return _named_like(function, _await(recorder, recorder, lambda: function(*args, **kwargs)))
     if inspect.isasyncgenfunction(function):
         return _named_like(function, _iterate_async(recorder, recorder, function(*args, **kwargs)))
@@ -45,15 +45,15 @@ def run_in_block(
 
 
 def _refuse_wrong_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise the TypeError that calling the function would raise, as far as it is known without calling it."""
+    """Raise the TypeError that wrong arguments would raise, as far as the signature shows them."""
     plain = function.__func__ if isinstance(function, MethodType) else function
-    # What another decorator shows as the signature need not be what it takes; then the function itself refuses.
+    # Another decorator may show a signature that it does not have; then the function itself refuses.
     if type(plain) is FunctionType and not hasattr(plain, "__signature__"):
         inspect.signature(function, follow_wrapped=False).bind(*args, **kwargs)
 
 
 def _rest_of(recorder: Recorder, block: ExitStack, function: Any, returned: Any) -> Any:
-    """Return what stands for the rest of a plain function around others, or ``None`` if nothing is left to do."""
+    """Wrap the coroutine, generator or future that a plain function returned; ``None`` if it has ended."""
     kind = kind_of_work(returned)
     if kind is None or kind == "background" or (kind == "iterator" and recorder.runs.any_seen()):
         return None
@@ -69,13 +69,13 @@ def _rest_of(recorder: Recorder, block: ExitStack, function: Any, returned: Any)
 
 
 def _abandon(recorder: Recorder, block: ExitStack) -> None:
-    """Leave the block of what was dropped before it had begun; once it has begun, it leaves the block itself."""
+    """Leave the block of a coroutine or generator that was dropped before it began."""
     error = None if recorder.runs.any_kept() else GeneratorExit()
     block.__exit__(None if error is None else GeneratorExit, error, None)
 
 
 def _settle(recorder: Recorder, block: ExitStack, future: Any) -> None:
-    """Leave the block of a future or task that is done, as its result or error says; nobody waits for ours here."""
+    """Leave the block of a future or task that is done, with its result or error."""
     error = CancelledError() if future.cancelled() else future.exception()
     if error is None:
         recorder.offer(returned=future.result())
@@ -106,7 +106,7 @@ def _await_other(recorder: Recorder, block: AbstractContextManager[Any], awaitab
 
 @contextmanager
 def _between_steps(recorder: Recorder, block: AbstractContextManager[Any]) -> Iterator[None]:
-    """Keep a block open that only the generator's own code sees."""
+    """Make the open block visible to the generator's own code only."""
     with block:
         _open_blocks.leave(recorder)
         yield
@@ -143,7 +143,7 @@ _FOLLOW: Final[dict[str, Callable[[Recorder, AbstractContextManager[Any], Any], 
 
 
 def _named_like(function: Any, running: Any) -> Any:
-    """Give a coroutine or generator of ours the name of the user's function, which tracebacks and tasks show."""
+    """Name our coroutine or generator after the user's function, for tracebacks and tasks."""
     name = getattr(function, "__name__", None)
     if isinstance(name, str) and hasattr(running, "__qualname__"):
         running.__name__ = name

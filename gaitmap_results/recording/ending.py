@@ -20,7 +20,7 @@ __all__ = ["publish_in_block", "tell_of_published"]
 def publish_in_block(
     run: FinishedRun, runs: BlockRuns, metadata: MetadataBuilder, ask_outcome: Callable[[], Outcome]
 ) -> PublishedRun:
-    """Publish a run of a block, with the author's files; one that nobody saw running is asked for its results now.
+    """Publish a run of a block with the author's files; request its results now if it was not observed.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def publish_in_block(
     if run.failure is not None:
         raise run.failure
     if run.place is None:
-        # What the challenge does now is not part of the run, and it may wait for every process of this program.
+        # What the challenge does now is not part of the run, and it may wait for the processes of this program.
         with contextlib.suppress(Exception):  # told when the run is published
             ask_outcome()
         runs.keep(run)
@@ -45,7 +45,7 @@ def publish_in_block(
 def tell_of_published(
     published: PublishedRun, run: FinishedRun, metadata: MetadataBuilder, pending: PendingWarnings
 ) -> None:
-    """Say where a run is, and collect the warnings about what was not known at the start of the block."""
+    """Log where a run is, and collect the warnings that could not be given at the start of the block."""
     if not is_told_elsewhere(published.metadata["block_id"]):
         announce(describe_saved(published))
     known = len(metadata.provenance.errors)

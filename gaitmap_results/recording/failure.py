@@ -1,4 +1,4 @@
-"""Describes how a block ended that was left by an exception."""
+"""Describe the exception that ended a block."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _logger = logging.getLogger("gaitmap_results")
 
 
 def is_clean_exit(error: BaseException) -> bool:
-    """Say whether an exception is a program's way to end in order, as ``sys.exit()`` does."""
+    """Say whether an exception ends the program normally, as ``sys.exit()`` does."""
     return isinstance(error, SystemExit) and error.code in (None, 0)
 
 
 def status_of(error: BaseException | None) -> str:
-    """Return the status of a run that was left by ``error`` before a challenge had finished."""
-    # A cancelled task of asyncio was interrupted, too; its class is compared by name to import nothing for it.
+    """Return the status of a run that ``error`` ended before a challenge had finished."""
+    # A cancelled asyncio task counts as interrupted; comparing by name avoids importing asyncio.
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError":
         return "interrupted"
     return "failed"
 
 
 def describe_failure(error: BaseException, relative_to: Path | None) -> dict[str, str]:
-    """Return what the journal says about an exception, without secrets and private paths."""
+    """Describe an exception for the journal, without secrets and private paths."""
     redactor = Redactor.for_this_process(relative_to)
     lines = traceback.format_exception(type(error), error, error.__traceback__)
     return {
@@ -39,7 +39,7 @@ def describe_failure(error: BaseException, relative_to: Path | None) -> dict[str
 
 
 def tell_with(error: BaseException, message: str) -> None:
-    """Tell what else went wrong while ``error`` is on its way, without changing what the user sees first."""
+    """Add what else went wrong as a note to ``error``, so that the user still sees their own error first."""
     _logger.error("%s", message)
     if hasattr(error, "add_note"):  # Python 3.11 and later
         error.add_note(message)

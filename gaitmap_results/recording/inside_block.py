@@ -1,4 +1,4 @@
-"""Say what code inside of a block can ask and tell its recorder."""
+"""Offer the recorder's interface for code inside the block."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _C = TypeVar("_C")
 
 
 class InsideBlock:
-    """The side of a recorder that the code in its block sees."""
+    """The part of a recorder that code in its block uses."""
 
     status_: str
     runs: BlockRuns
@@ -71,10 +71,7 @@ class InsideBlock:
     def challenge_was_saved(
         self, challenge: Any, path: Path, metadata: dict[str, Any], *, nested: bool = False
     ) -> None:
-        """Learn that the user saved a challenge with ``save_run``, here or in a block inside of this one.
-
-        It is the challenge's latest run; earlier ones, and one that follows, are other results.
-        """
+        """Note that the user saved a challenge's latest run with ``save_run``, here or in a nested block."""
         if not nested:
             self.runs.files.were_given_to(path)
         if self.runs.was_saved(challenge, nested=nested):
@@ -84,6 +81,6 @@ class InsideBlock:
             self.parent.challenge_was_saved(challenge, path, metadata, nested=True)
 
     def offer(self, *objects: Any, returned: Any = None) -> None:
-        """Name objects among which the challenge may be, if none is seen running; what was returned counts first."""
+        """Name objects that may be the challenge if no run is observed; returned objects come first."""
         self.runs.named.offered.extend(objects)
         self.runs.named.returned = returned

@@ -14,7 +14,7 @@ __all__ = ["expect_entering"]
 
 
 def expect_entering(recorder: Any, entry_name: object) -> weakref.finalize[Any, Any]:
-    """Warn at the user's line that made a recorder if that is dropped, or the program ends; detach it on entering."""
+    """Warn at the user's line if a recorder is dropped or the program ends; detach this on entering."""
     frame = innermost_user_frame()
     place = (__file__, 1, {}) if frame is None else (frame.f_code.co_filename, frame.f_lineno, frame.f_globals)
     return weakref.finalize(recorder, _warn, os.getpid(), repr(entry_name), *place)

@@ -1,4 +1,4 @@
-"""Follow one call of a challenge's `run` until what it gave back has ended."""
+"""Follow one call of a challenge's `run` until everything that it returned has ended."""
 
 from __future__ import annotations
 
@@ -30,38 +30,38 @@ __all__ = ["ObservedCall", "Runs", "is_running"]
 
 _logger = logging.getLogger("gaitmap_results")
 
-# Challenges whose `run` is under way in this context: a `super().run()` inside is the same run.
+# Challenges that run in this context: a `super().run()` inside is the same run.
 _running: ContextVar[frozenset[int]] = ContextVar("gaitmap_results_running_challenges", default=frozenset())
 
 
 def is_running(challenge: Any) -> bool:
-    """Say whether the code that asks is part of a run of this challenge."""
+    """Say whether the calling code is part of a run of this challenge."""
     return id(challenge) in _running.get()
 
 
 class Runs(Protocol):
-    """What is told of the runs of challenges, from any thread, and in forked children."""
+    """Receiver of events about runs, from any thread and in forked children."""
 
     def begin(self, challenge: Any, call: ObservedCall) -> None:
-        """Learn that a challenge runs now; refuse one whose results could not be stored."""
+        """Handle the start of a run; refuse a challenge whose results could not be stored."""
 
     def fail(self, challenge: Any, call: ObservedCall) -> None:
-        """Learn that a ``run`` raised."""
+        """Handle a ``run`` that raised."""
 
     def stop(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:
-        """Learn that a ``run`` that is a generator was closed before its end."""
+        """Handle a generator ``run`` that was closed before its end."""
 
     def finish(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:
-        """Learn that a ``run`` has ended."""
+        """Handle the end of a ``run``."""
 
 
 class ObservedCall:
-    """One run of a challenge: it starts when its first line runs, and ends when nothing of it is left to do.
+    """One run of a challenge: it starts with its first line, and ends when all of its work is done.
 
     Parameters
     ----------
     runs
-        What is told of start and end.
+        Receives its start and end.
     challenge
         The challenge.
 
@@ -76,7 +76,7 @@ class ObservedCall:
         self.challenge = challenge
         self._own_times_before = RunTimes.of_challenge(challenge)
         self._start: datetime | None = None
-        # What has not ended: the call itself, then the parts of what it gave back that have work to do.
+        # Counts what has not ended: the call itself, then the returned parts that still have work to do.
         self._n_open = 1
         self._goes_on: list[Any] = []
         self._has_steps = False
@@ -85,11 +85,11 @@ class ObservedCall:
 
     @property
     def name(self) -> str:
-        """What ran."""
+        """Name of the method that ran."""
         return f"{type(self.challenge).__qualname__}.run"
 
     def follow(self, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """Call ``run`` and return what it returns, or the like of that, which tells when it has ended."""
+        """Call ``run`` and return its result; coroutines and generators come back wrapped, to notice their end."""
         if not (
             inspect.iscoroutinefunction(run) or inspect.isgeneratorfunction(run) or inspect.isasyncgenfunction(run)
         ):
@@ -109,18 +109,18 @@ class ObservedCall:
         return returned
 
     def settle(self) -> None:
-        """End the run if what goes on by itself is done; that may be told by a thread that has not been awake since."""
+        """End the run if its background work is done; the thread that reports this may be delayed."""
         with self._lock:  # which that thread holds until the results are on the disk
             for work in list(self._goes_on):
                 self._settle(work)
 
     @property
     def stands_still(self) -> bool:
-        """Whether it has begun and waits for its next step; it may go on later, or never."""
+        """Whether it has begun and waits for its next step, which may never come."""
         return self._has_steps and not self._has_ended and self._start is not None
 
     def _follow_part(self, part: Any, kind: str) -> Any:
-        """Return what stands for work that is left to do: the same kind of object, which does the same."""
+        """Wrap unfinished work in an object of the same kind."""
         with self._lock:
             self._n_open += 1
             self._has_steps = self._has_steps or is_suspended(kind)
@@ -203,7 +203,7 @@ class ObservedCall:
             self._runs.fail(self.challenge, self)
 
     def _stop(self) -> None:
-        """Tell that a generator was closed before its end; what it holds is half a result."""
+        """Report that a generator was closed before its end; its results are incomplete."""
         if self._has_ended:
             return
         self._has_ended = True
@@ -213,15 +213,15 @@ class ObservedCall:
             self._runs.stop(self.challenge, self.times(), self)
 
     def times(self) -> RunTimes:
-        """Return the times that the challenge measured itself in this run, else those of this call."""
+        """Return the times that the challenge measured in this run, else those of this call."""
         runtime = time.perf_counter() - self._clock
         observed = RunTimes(self._start, datetime.now(timezone.utc), runtime, "observed")
         own = RunTimes.of_challenge(self.challenge)
-        # Those of an earlier run are still there if this one measured nothing.
+        # If this run measured nothing, the challenge still has the times of an earlier one.
         return observed if own is None or own == self._own_times_before else own
 
 
 def _named_like(original: Any, running: Any) -> Any:
-    """Give a coroutine or generator of ours the name of the user's, which tracebacks and tasks show."""
+    """Name our coroutine or generator after the user's, for tracebacks and tasks."""
     running.__name__, running.__qualname__ = original.__name__, original.__qualname__
     return running

@@ -1,4 +1,4 @@
-"""Watch challenges run, so that an open recorder knows which one did and when."""
+"""Observe challenges, so that an open recorder knows which one ran and when."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _MARK = "_gaitmap_results_observed"
 
 
 def observe_challenges(cls: _C) -> _C:
-    """Let recorders see when ``run`` of a class, and of every class that inherits from it, is called.
+    """Let recorders observe ``run`` of a class and of all classes that inherit from it.
 
     Subclasses of :class:`gaitmap_results.BaseChallenge` and of ``gaitmap_challenges``' base class are observed anyway.
-    Can be used as a decorator of the class.
+    You can use it as a class decorator.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def observe_challenges(cls: _C) -> _C:
 def observe_again() -> None:
     """Wrap `run` where it has been replaced.
 
-    A class that was sent to a worker by its content gets its methods after it was made, and users may replace one.
+    cloudpickle adds the methods after it has made the class in a worker, and users may replace one.
     """
     for cls in list(_observed):
         _observe_tree(cls)
@@ -86,7 +86,7 @@ def _observe_tree(cls: Any) -> None:
 
 
 def _observe_future_subclasses(cls: Any) -> None:
-    """Wrap `run` of every later subclass, since each one overrides it."""
+    """Wrap `run` of every later subclass, since each one may override it."""
     own = vars(cls).get("__init_subclass__")
 
     def __init_subclass__(subclass: Any, /, **options: Any) -> None:  # noqa: N807 - this is what Python calls it
@@ -109,7 +109,7 @@ def _observed_run(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, .
 
 
 def _run_unrecorded(wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """Run a challenge outside of every block; ``save_run`` may follow and needs to know when that was."""
+    """Run a challenge outside of any block, and remember the times for a later ``save_run``."""
     start, clock = datetime.now(timezone.utc), time.perf_counter()
     returned = wrapped(*args, **kwargs)
     runtime = time.perf_counter() - clock
@@ -120,7 +120,7 @@ def _run_unrecorded(wrapped: Callable[..., Any], instance: Any, args: tuple[Any,
 
 
 def _find_runs(instance: Any) -> Runs | None:
-    """Return what is to be told of a run that starts now, or ``None`` where nothing is recorded."""
+    """Return the receiver for a run that starts now, or ``None`` where nothing is recorded."""
     block = _open_blocks.find_block()
     if block is not None:
         _open_blocks.note_run(block)

@@ -26,7 +26,7 @@ _Options = ParamSpec("_Options")
 
 
 class _RecordRun(Protocol[_Options]):
-    """What type checkers see: a decorator that takes the options of another function."""
+    """The type of a decorator that takes the options of another function, for type checkers."""
 
     @overload
     def __call__(self, function: _F, /) -> _F: ...
@@ -40,7 +40,7 @@ class _RecordRun(Protocol[_Options]):
 def _with_options_of(
     function: Callable[Concatenate[Any, _Options], Any],
 ) -> Callable[[Callable[..., Any]], _RecordRun[_Options]]:
-    """Show the options of ``function`` as those of a decorator, so that they are written down once."""
+    """Give a decorator the options of ``function``, so that they are declared only once."""
 
     def show(decorator: Any) -> Any:
         name, *options = inspect.signature(function).parameters.values()
@@ -78,13 +78,12 @@ def record_run(entry_name: Any = None, **options: Any) -> Any:
     InvalidTargetError
         At decoration, if this is a class or a property.
     GaitmapResultsError
-        When the function is called: before it runs, if an option, the config or the results folder is wrong; after it,
-        if the run could not be stored as it should, or if no challenge ran.
+        Before the function runs, if an option, the config or the results folder is wrong.
+        After it, if the run could not be stored as it should, or if no challenge ran.
 
     Notes
     -----
-    The file that is stored as ``caller_file_path`` is the one that calls the function; the function itself is stored as
-    ``caller.function``.
+    ``caller_file_path`` is the file that calls the function; ``caller.function`` is the function itself.
 
     Examples
     --------
@@ -96,12 +95,12 @@ def record_run(entry_name: Any = None, **options: Any) -> Any:
     >>> shin_tuned()
     0.022
     """
-    # A class method, a property and the like cannot be called themselves, but all tell how to be looked up in a class.
+    # Class methods, properties and the like are descriptors that need not be callable.
     if callable(entry_name) or hasattr(type(entry_name), "__get__"):
         if options:
             raise TypeError("record_run takes either a function, or options: @record_run(...) above the function.")
         return _decorate(entry_name, None, {})
-    block_options("", **options)  # an unknown option is told now, not at the first call
+    block_options("", **options)  # refuse an unknown option now, not at the first call
     if entry_name is not None:
         check_entry_name(entry_name)
     return lambda function: _decorate(function, entry_name, options)
@@ -126,7 +125,7 @@ def _decorate(function: Any, entry_name: Any, options: dict[str, Any]) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class RecordedCall:
-    """Runs in the place of a decorated function; an object of its own, so that it can be sent to worker processes."""
+    """Run in place of a decorated function; it is an object so that it can be sent to worker processes."""
 
     name: Any
     options: dict[str, Any]
@@ -134,7 +133,7 @@ class RecordedCall:
     def __call__(  # noqa: D102 - the class says it
         self, wrapped: Callable[..., Any], instance: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
-        # Here, and not in the coroutine or generator: later, no frame tells any more who called.
+        # Now, since inside the coroutine or generator the caller's frame is gone.
         offset = check_offset(self.options.get("_caller_file_path_stack_offset", 0))
         caller = find_caller(offset, entry=_code_of(wrapped), entry_name=getattr(wrapped, "__qualname__", None))
         entry = describe_entry(wrapped, instance, args, kwargs)
@@ -144,13 +143,13 @@ class RecordedCall:
 
 
 def recorded_call(function: Any) -> RecordedCall | None:
-    """Return what records the calls of a decorated function; ``None`` if it is not decorated."""
+    """Return the recorder of a decorated function's calls; ``None`` if it is not decorated."""
     call = function._self_wrapper if is_wrapped(function) else None
     return call if isinstance(call, RecordedCall) else None
 
 
 def _code_of(function: Any) -> CodeType | None:
-    """Return the code that a decorated function leads to: below other decorators, partials, methods and callables."""
+    """Return the code of a function below its decorators, partials, methods and callable objects."""
     for _ in range(100):  # they may go in a circle
         inner = inspect.unwrap(function) if hasattr(function, "__wrapped__") else function
         inner = getattr(inner, "func", inner) if isinstance(inner, partial) else getattr(inner, "__func__", inner)

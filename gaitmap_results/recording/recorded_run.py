@@ -37,8 +37,8 @@ def recorded_run(
     When the block begins, before anything is computed, it checks all arguments and records the state of the code, the
     machine and the packages.
     When it ends, it saves each challenge that ran.
-    If the block raises before a challenge has finished, nothing is published, and the journal in ``.unfinished`` says
-    why.
+    If the block raises before a challenge has finished, nothing is published.
+    The journal in ``.unfinished`` then says why.
     A challenge that had already finished is saved as a debug run.
     The exception is raised in both cases.
 
@@ -50,9 +50,9 @@ def recorded_run(
         The challenge to save.
         Only needed where its ``run`` cannot be observed, see :func:`gaitmap_results.observe_challenges`.
     custom_metadata
-        What the author of the entry wants to store beside the results.
-        Can be filled in the block, too: ``r.custom_metadata["note"] = "..."``.
-        Files of your own go to ``r.files_dir``.
+        What you want to store beside the results.
+        You can also fill it in the block: ``r.custom_metadata["note"] = "..."``.
+        Put your own files into ``r.files_dir``.
     path
         The results folder.
         If not given, the config's is used.
@@ -66,20 +66,20 @@ def recorded_run(
         Whether to store the state of the repository that the current working directory is in.
         ``False`` also gives up the check that makes a run with uncommitted changes a debug run.
     git_dirty_ignore
-        Files and folders, relative to the root of the repository, whose changes do not count, and patterns with
-        ``*``, ``?`` or ``[`` as in ``.gitignore``.
+        Files and folders whose changes do not count, relative to the root of the repository.
+        Patterns with ``*``, ``?`` or ``[`` work as in ``.gitignore``.
     debug_folder_prefix
         What the folder of a debug run starts with.
     handle_signals
-        Names of signals that end the block in order, as an exception would.
+        Names of signals that end the block as an exception would.
         ``("SIGTERM",)``, for example, is for the time limit of a Slurm job.
         This works in the main thread only.
     sample_resources_s
         How often to look at the memory and the CPU time of the run's processes, in seconds, for example ``1``.
         A thread does so, which needs at most 0.5 % of a processor.
-        ``resources`` in metadata.json then covers processes that ended during the run, too, and other computers can see
-        that the run is alive.
-        By default there is no thread, and the block looks when it begins and when it ends.
+        ``resources`` in metadata.json then also covers processes that ended during the run.
+        Other computers can then see that the run is alive.
+        By default there is no thread; the block looks only when it begins and when it ends.
     _force_local_debug_run_setting
         If ``True``, the config's setting wins over ``debug_run``.
     _caller_file_path_stack_offset
@@ -94,8 +94,8 @@ def recorded_run(
     ------
     GaitmapResultsError
         When the block begins, if an argument, the config or the results folder is wrong.
-        When it ends, if the run could not be stored as it should (``path`` then says where the core results are), or if
-        no challenge ran.
+        When it ends, if the run could not be stored as it should, or if no challenge ran.
+        ``path`` then says where the core results are.
 
     Warns
     -----
@@ -121,7 +121,7 @@ _SIGNATURE = inspect.signature(recorded_run)
 
 
 def block_options(entry_name: Any, **options: Any) -> dict[str, Any]:
-    """Return all options of :func:`recorded_run` by their names, those that are not given with their defaults.
+    """Return all options of :func:`recorded_run` by name, with defaults for those not given.
 
     Raises
     ------

@@ -58,18 +58,18 @@ _C = TypeVar("_C")
 
 
 class Recorder(InsideBlock, _html.ShownRecorder):
-    """Records every challenge that runs while its block is open; made by :func:`gaitmap_results.recorded_run`.
+    """Record every challenge that runs while its block is open; made by :func:`gaitmap_results.recorded_run`.
 
     Attributes
     ----------
     custom_metadata
-        What to store beside the results; can be filled until the block ends.
+        What to store beside the results; you can fill it until the block ends.
     path_
-        The run folder; if several challenges ran, that of the last one; ``None`` before anything is stored.
+        The run folder; that of the last challenge if several ran, ``None`` before anything is stored.
     paths_
         All run folders, in the order in which their challenges finished.
     metadata_
-        What the metadata.json at ``path_`` says.
+        The content of metadata.json in ``path_``.
     status_
         ``new``, ``running``, ``published``, ``empty`` (only nested blocks stored something), ``failed``,
         ``interrupted``, ``terminated`` or ``save_failed``.
@@ -174,7 +174,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
         if os.getpid() != self.owner_pid:
             return False  # a forked child leaves the block of its parent
         left = time.perf_counter()
-        # Before anything else runs that would be measured, too.
+        # First, so that our own work below is not measured.
         self._resources = self._ending.collect("resources", self._meter.finish) if self._meter else None
         self._block_times = RunTimes(self._start, datetime.now(timezone.utc), left - self._clock, "block")
         _open_blocks.close_block(self)
@@ -184,7 +184,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
         except Exception as failure:
             if error is None:
                 raise
-            # The user must see what their own code raised; ours is told with it.
+            # The user must see the error of their own code; ours becomes a note on it.
             tell_with(error, f"gaitmap_results: {failure}")
         except BaseException as interrupt:
             self._note_failure(interrupt)
@@ -200,7 +200,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
     def _finish(self, error: BaseException | None, pending: PendingWarnings) -> None:
         raised = error if error is not None and not is_clean_exit(error) else None
         if sys.is_finalizing():
-            # Modules are being taken apart; what is staged can be recovered.
+            # The interpreter is shutting down; staged results can be recovered later.
             self._note_failure(error)
             return
         try:
@@ -211,7 +211,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
         if not runs:
             self._nothing_to_save(error)
             return
-        # git works in a process of its own, while all is done that does not depend on what it says.
+        # git runs in its own process, while everything is done that does not depend on its answer.
         with PendingEndStatus(self._provenance, self._ending) as git:
             self._publish_all(runs, lru_cache(maxsize=1)(lambda: self._outcome(raised, git)), pending)
 
@@ -283,11 +283,11 @@ class Recorder(InsideBlock, _html.ShownRecorder):
         self.runs.folders.note(status="terminated", signal=name)
 
     def _note_failure(self, error: BaseException | None) -> None:
-        """Keep in the journal why nothing was published."""
+        """Write into the journal why nothing was published."""
         if self.status_ != "terminated":
             self.status_ = status_of(error)
         if self.runs.any_kept() or (isinstance(error, NoChallengeError) and error.paths):
-            self.runs.withdraw_first()  # the others hold more than it does
+            self.runs.withdraw_first()  # the others hold the results
         self.runs.folders.note(
             status=self.status_,
             error=None if error is None else describe_failure(error, self._plan.relative_to),

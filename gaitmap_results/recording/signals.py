@@ -1,4 +1,4 @@
-"""Turn signals into an orderly leaving of the block."""
+"""Turn signals into an orderly end of the block."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_signals(names: Sequence[str | int]) -> tuple[int, ...]:
 
 
 class HandledSignals:
-    """Turns signals into ``SystemExit`` while a block is open.
+    """Turn signals into ``SystemExit`` while a block is open.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class HandledSignals:
         self._open = False
 
     def install(self) -> None:
-        """Set the handlers, if this is the main thread; Python allows none in any other.
+        """Set the handlers if this is the main thread, the only one where Python allows it.
 
         A signal that the program ignores, as ``nohup`` makes it do, stays ignored.
         """
@@ -79,9 +79,9 @@ class HandledSignals:
                     return
 
     def restore(self) -> None:
-        """Set the previous handlers again, except where somebody else has set one meanwhile.
+        """Restore the previous handlers, except where other code has set one meanwhile.
 
-        Where a block that was entered later is still open, that one does it when it is left.
+        If a block that was entered later is still open, it does this when it ends.
         """
         self._open = False
         if threading.current_thread() is not threading.main_thread():
@@ -91,7 +91,7 @@ class HandledSignals:
                 signal.signal(number, self._before(number))
 
     def _before(self, number: int) -> Any:
-        """Return the handler that was set before this one, and whose block is not closed already."""
+        """Return the last handler before this one whose block is still open."""
         handler = self._previous[number]
         while isinstance(owner := getattr(handler, "__self__", None), HandledSignals) and not owner._open:
             handler = owner._previous.get(number, signal.SIG_DFL)
@@ -100,7 +100,7 @@ class HandledSignals:
     def _handle(self, number: int, frame: FrameType | None) -> None:
         previous = self._before(number)
         if os.getpid() != self._owner:
-            # A forked child, for example a worker that its pool ends: the block is none of its business.
+            # A forked child, for example a pool worker that is being ended, does not own the block.
             signal.signal(number, previous)
             signal.raise_signal(number)
             return

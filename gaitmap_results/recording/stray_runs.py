@@ -1,4 +1,4 @@
-"""Keep the results of runs that ended where their block does not publish them."""
+"""Keep the results of runs that their block does not publish."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _logger = logging.getLogger("gaitmap_results")
 class StrayRuns:
     """The runs of a block that it does not publish: late, in a forked child, stopped, or perhaps another block's.
 
-    Nothing here takes a lock: a forked child uses its copy, whatever the threads of its parent held.
+    Nothing here takes a lock: a forked child has copies of locks that its parent's threads may have held.
 
     Parameters
     ----------
     metadata
         Says what metadata.json will hold.
     new_staging
-        Gives a folder to write to.
+        Returns a folder to write to.
     """
 
     def __init__(self, metadata: MetadataBuilder, new_staging: Callable[[], Staging]) -> None:
@@ -43,12 +43,12 @@ class StrayRuns:
         self._unclear: list[FinishedRun] = []
 
     def keep(self, challenge: Any, times: RunTimes, message: str, *, is_half: bool = False) -> FinishedRun | None:
-        """Write the results of a run, and why it is not published into its journal.
+        """Write the results of a run, and note in its journal why it is not published.
 
         Returns
         -------
         run
-            The run; ``None`` if it could not be kept, which is told in the log.
+            The run; ``None`` if it could not be kept, which is logged.
         """
         try:
             run = FinishedRun(challenge, ChallengeFacts.not_asked(*check_challenge(challenge)), times)
@@ -61,12 +61,12 @@ class StrayRuns:
         return run
 
     def keep_half(self, challenge: Any, times: RunTimes, message: str) -> None:
-        """Write what a challenge holds whose run was stopped; it is never called complete."""
+        """Write the results of a stopped run; they are never marked complete."""
         run = self.keep(challenge, times, message, is_half=True)
         self._stopped.extend([] if run is None else [run])
 
     def keep_unclear(self, challenge: Any, times: RunTimes, entry_names: Collection[str]) -> FinishedRun | None:
-        """Write the results of a run that may belong to several blocks; nobody knows the name of its entry."""
+        """Write the results of a run that may belong to several blocks, so that its entry is unknown."""
         names = ", ".join(entry_names)
         what = f"{type(challenge).__qualname__}.run was called in a thread while several recorders were open: {names}"
         run = self.keep(challenge, times, what)
@@ -76,17 +76,17 @@ class StrayRuns:
         return run
 
     def add_unclear(self, run: FinishedRun) -> None:
-        """Learn of a run that may belong to this block."""
+        """Add a run that may belong to this block."""
         self._unclear.append(run)
 
     def unclear_of(self, challenge: Any) -> list[FinishedRun]:
-        """Return the runs of a challenge that may belong to this block, and that no other one has published."""
+        """Return the runs of a challenge that may belong to this block and are not published elsewhere."""
         return [run for run in self._unclear if run.challenge is challenge and run.staging.core_results.is_dir()]
 
     def error(
         self, entry_name: object, known: Collection[str], under_way: Sequence[str] = ()
     ) -> NoChallengeError | None:
-        """Return the error that names what is kept, if there is anything and the block has no other run."""
+        """Return the error that names the kept results, if the block has no other run."""
         unclear = [run.staging.folder for run in self._unclear if run.staging.folder.is_dir()]
         if unclear:
             return candidates.unclear(entry_name, unclear)
@@ -98,7 +98,7 @@ class StrayRuns:
         return None
 
     def kept_by_children(self, known: Collection[str]) -> list[Path]:
-        """Return the unfinished runs of this block with complete core results, but for those that are known."""
+        """Return this block's unfinished runs with complete core results, except the known ones."""
         found = []
         for path in sorted(self._metadata.plan.results_folder.glob(f"{UNFINISHED_DIR}/*/{JOURNAL_FILE}")):
             try:
@@ -117,7 +117,7 @@ class _Block(Protocol):
 
 
 class UnclearRuns:
-    """What is told of a run that may belong to several blocks.
+    """Receiver of events about a run that may belong to several blocks.
 
     Parameters
     ----------
@@ -136,11 +136,11 @@ class UnclearRuns:
         """Do nothing: there are no results to keep."""
 
     def stop(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:
-        """Keep what a run holds that was stopped, with the first of the blocks."""
+        """Keep the results of a stopped run with the first of the blocks."""
         self._blocks[0].strays.keep_half(challenge, times, f"{call.name} was stopped before its end")
 
     def finish(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:  # noqa: ARG002 - as above
-        """Keep the results with the first of the blocks, and let all of them know."""
+        """Keep the results with the first of the blocks, and report them to all."""
         names = {repr(block.entry_name): None for block in self._blocks}
         run = self._blocks[0].strays.keep_unclear(challenge, times, list(names))
         if run is None:

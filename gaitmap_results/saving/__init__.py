@@ -1,3 +1,3 @@
-"""Save one finished challenge: options, official or not, metadata.json, publish."""
+"""Save one finished challenge: check options, decide whether it is official, write metadata.json, publish."""
 
 from __future__ import annotations

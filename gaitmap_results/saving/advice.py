@@ -1,4 +1,4 @@
-"""Tell the user what they should know about their run."""
+"""Give users the warnings that they need about their run."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ __all__ = [
     "advise_before_start",
 ]
 
-# What was told once need not be told by every block.
+# Each piece of advice is given once, not by every block.
 _told: set[str] = set()
 
 
 def advise_before_start(plan: SavePlan, provenance: Provenance) -> list[DebugReason]:
-    """Warn while the run can still be stopped, and return why its repository or its code makes it a debug run."""
+    """Warn while the run can still be stopped; return why its repository or code makes it a debug run."""
     pending = PendingWarnings()
     advise_about_start(plan, provenance, pending)
     advise_about_unknowns(provenance.errors, pending)
@@ -45,7 +45,7 @@ def advise_before_start(plan: SavePlan, provenance: Provenance) -> list[DebugRea
 
 
 def advise_about_start(plan: SavePlan, provenance: Provenance, pending: PendingWarnings) -> None:
-    """Collect what the user should know about their setting and their repository."""
+    """Collect the warnings about the user's setting and repository."""
     if plan.foreign_config is not None and plan.foreign_config not in _told:
         _told.add(plan.foreign_config)
         announce(plan.foreign_config)
@@ -63,7 +63,7 @@ def advise_about_start(plan: SavePlan, provenance: Provenance, pending: PendingW
 
 
 def advise_about_created_files(plan: SavePlan, end: GitEnd | None, pending: PendingWarnings) -> None:
-    """Collect what to do with files that the run left behind, before they make the next one a debug run."""
+    """Collect advice on files that the run left behind, which would make the next run a debug run."""
     if end is not None and end.created_paths and not plan.setting.debug:
         pending.add(
             f"The run left untracked files in the repository: {some_paths(end.created_paths)}. They cost this run "
@@ -97,7 +97,7 @@ def advise_about_loading(challenge: Any, pending: PendingWarnings) -> None:
 def advise_about_debug(
     plan: SavePlan, reasons: Sequence[DebugReason], pending: PendingWarnings, *, will_be: bool = False
 ) -> None:
-    """Collect the warning for a run that was asked to be official and is (or will be) none."""
+    """Collect the warning for a run that was requested as official and is, or will be, a debug run."""
     if plan.setting.debug or not reasons:
         return
     verb = "will be" if will_be else "is"

@@ -16,7 +16,7 @@ __all__ = ["ChallengeFacts"]
 
 @dataclass(frozen=True)
 class ChallengeFacts:
-    """What a challenge says about itself after its run; ``None`` is what it does not say."""
+    """What a challenge says about itself after its run; ``None`` is unknown."""
 
     name: str
     version: str
@@ -32,13 +32,13 @@ class ChallengeFacts:
 
     @classmethod
     def not_asked(cls, name: str, version: str) -> ChallengeFacts:
-        """Return what is known before a challenge is asked, which may take long, or never end."""
+        """Return the facts known without asking the challenge, which may take long or never end."""
         error = {"what": "repr_challenge", "error": "The run ended before the challenge had described itself."}
         return cls(name, version, None, None, None, None, None, None, None, None, (error,))
 
     @classmethod
     def of(cls, challenge: Any, name: str, version: str) -> ChallengeFacts:
-        """Ask a challenge; whatever fails costs only itself."""
+        """Ask a challenge for its facts; a failure loses only the fact that it concerns."""
         collector = Collector()
         scores = _scores(collector, challenge)
         pipeline = collector.collect("repr_pipeline", getattr, challenge, "optimizer", None)
@@ -59,7 +59,7 @@ class ChallengeFacts:
 
 
 def _scores(collector: Collector, challenge: Any) -> dict[str, Any] | None:
-    """Return the content of scores.json; whatever the challenge's own ``get_scores`` raises costs no result."""
+    """Return the content of scores.json; an error of the challenge's ``get_scores`` must not cost the results."""
     try:
         scores = collect_scores(challenge, lambda problem: collector.note("scores", problem))
     except Exception as error:  # noqa: BLE001 - as the docstring says
@@ -80,7 +80,7 @@ def _parameters(collector: Collector, challenge: Any, pipeline: Any, dataset: An
 
 
 def _without_results(described: Any) -> Any:
-    """Leave out what a challenge without parameters holds only after its run: the entry, and names like ``errors_``."""
+    """Leave out what the run adds to a challenge without parameters: the entry, and names like ``errors_``."""
     attributes = (described or {}).get("value", {})
     attributes = attributes.get("attributes", {}) if isinstance(attributes, dict) else {}
     for name in [name for name in attributes if name.endswith("_") or name == "optimizer"]:

@@ -1,4 +1,4 @@
-"""Name every reason that makes a run a debug run, one function a code."""
+"""Name every reason that makes a run a debug run, with one function for each code."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ def describe_reasons(reasons: Sequence[DebugReason]) -> str:
 def reasons_for_debug(
     setting: DebugSetting, answer: GitAnswer | None, code: LoadedCode | None, end: GitEnd | None = None
 ) -> list[DebugReason]:
-    """Return why a run is a debug run: by its setting, by the repository, and by the code that was loaded."""
+    """Return every reason from the setting, the repository and the loaded code."""
     return [*_by_setting(setting), *git_reasons(answer, end), *code_reasons(answer, code)]
 
 
 def code_reasons(answer: GitAnswer | None, code: LoadedCode | None) -> list[DebugReason]:
-    """Return why the loaded code makes a run a debug run; what git's own reasons name already is not told again."""
+    """Return why the loaded code makes a run a debug run, without repeating git's own reasons."""
     if code is None:
         return []
     told = _told_by_git(answer)
@@ -83,7 +83,7 @@ def code_reasons(answer: GitAnswer | None, code: LoadedCode | None) -> list[Debu
 def _told_by_git(answer: GitAnswer | None) -> Callable[[Unidentified], bool]:
     state = None if answer is None else answer.state
     if state is None:
-        # Without a repository around them, the files of the working directory are in none, and that is told.
+        # Without a repository, git's own reasons already cover the files of the working directory.
         try:
             here = os.path.join(os.path.realpath(os.curdir), "")
         except OSError:  # the folder may have been deleted
@@ -96,14 +96,14 @@ def _told_by_git(answer: GitAnswer | None) -> Callable[[Unidentified], bool]:
             inside = Path(os.path.realpath(each.file)).relative_to(state.base_dir).as_posix()
         except ValueError:
             return False
-        # A folder in which nothing is tracked is told as one path with a slash at its end.
+        # git reports an untracked folder as one path that ends with a slash.
         return inside in changed or any(inside.startswith(path) for path in changed if path.endswith("/"))
 
     return is_told
 
 
 def git_reasons(answer: GitAnswer | None, end: GitEnd | None = None) -> list[DebugReason]:
-    """Return why the repository makes a run a debug run; none if git was not asked.
+    """Return why the repository makes a run a debug run; nothing if git was not asked.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def _changed_during_run(end: GitEnd) -> Iterator[DebugReason]:
 
 
 def custom_metadata_invalid(error: InvalidCustomMetadataError) -> DebugReason:
-    """Return why a run is a debug run whose custom metadata cannot be stored as JSON."""
+    """Return the reason for custom metadata that cannot be stored as JSON."""
     return DebugReason(
         "custom_metadata.invalid",
         "Values of the custom metadata cannot be stored as JSON; their repr is stored instead. Convert them.",
@@ -183,14 +183,14 @@ def custom_metadata_invalid(error: InvalidCustomMetadataError) -> DebugReason:
 
 
 def block_raised(error: BaseException) -> DebugReason:
-    """Return why a run is a debug run whose block raised ``error`` after a challenge had finished."""
+    """Return the reason for a block that raised ``error`` after a challenge had finished."""
     text = safe_text(f"{type(error).__name__}: {error}")
     message = f"The code after the challenge raised {text}. Fix it and run again."
     return DebugReason("block.raised", message, {"type": type(error).__name__})
 
 
 def recovered(*, status: str, certainty: str, evidence: str) -> DebugReason:
-    """Return why a run is a debug run that its own program did not publish."""
+    """Return the reason for a run that its own program did not publish."""
     return DebugReason(
         "recovered",
         "The run was published by `recover`, not by the program that ran it. Run it again for an official one.",
@@ -199,7 +199,7 @@ def recovered(*, status: str, certainty: str, evidence: str) -> DebugReason:
 
 
 def results_written_again() -> DebugReason:
-    """Return why a run is a debug run whose core results were gone from the disk when the block ended."""
+    """Return the reason for core results that were gone from disk when the block ended."""
     return DebugReason(
         "recovered",
         "The core results were gone from the results folder when the block ended, so the challenge wrote them again. "
@@ -208,5 +208,5 @@ def results_written_again() -> DebugReason:
 
 
 def some_paths(paths: Sequence[str]) -> str:
-    """Return the first paths of a list in one line, and how many more there are."""
+    """Return the first paths of a list on one line, and the number of further ones."""
     return ", ".join(paths[:5]) + (f" and {len(paths) - 5} more" if len(paths) > 5 else "")

@@ -1,4 +1,4 @@
-"""Decide whether an official run was asked for, where argument and config may disagree."""
+"""Decide whether the user asks for an official run, where argument and config may disagree."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ __all__ = ["DebugSetting", "resolve_debug_setting"]
 
 @dataclass(frozen=True)
 class DebugSetting:
-    """Whether a debug run was asked for, by whom, and whether two places disagreed about it.
+    """Whether a debug run is requested, by what, and whether argument and config disagree.
 
     Attributes
     ----------
     debug
-        What counts.
+        The setting to use.
     source
         ``argument``, ``config`` or ``default``.
     disagreement
-        What to tell the user if argument and config say different things, else ``None``.
+        The message for the user if argument and config disagree, else ``None``.
     """
 
     debug: bool
@@ -29,14 +29,14 @@ class DebugSetting:
 
 
 def resolve_debug_setting(argument: bool | None, config: bool | None, *, config_wins: bool = False) -> DebugSetting:
-    """Return which of the ``debug_run`` argument and the global config's setting counts.
+    """Return the debug setting to use, from the ``debug_run`` argument and the global config.
 
     Parameters
     ----------
     argument
-        The ``debug_run`` argument; ``None`` says nothing.
+        The ``debug_run`` argument; ``None`` if not given.
     config
-        The global config's setting; ``None`` says nothing.
+        The global config's setting; ``None`` if not set.
     config_wins
         ``_force_local_debug_run_setting``: the config's setting, where there is one, wins over the argument.
 

@@ -1,4 +1,4 @@
-"""Keep the results of one finished challenge on the disk, from the end of its run until it is published."""
+"""Keep the results of one finished challenge on disk until they are published."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 _logger = logging.getLogger("gaitmap_results")
-# How many values of the custom metadata are named that could not be stored.
+# At most so many values of the custom metadata that could not be stored are named.
 _MAX_NAMED: Final = 100
 
 
@@ -49,23 +49,23 @@ class FinishedRun:
     challenge
         The challenge.
     facts
-        What it says about itself.
+        What the challenge says about itself.
     times
         When it ran.
     place
         The unfinished run that holds its core results; ``None`` until they are written.
     source
-        What writes the core results: the challenge, or :class:`StoredResults` where they are on the disk already.
+        Writes the core results: the challenge, or :class:`StoredResults` where they are already on disk.
     failure
-        Why they could not be written; they are not asked for again.
+        Why they could not be written; they are not requested again.
     was_superseded
         Whether the same object has begun to run again.
     was_saved_by_user
         Whether the user saved this run with ``save_run``.
     origin
-        The unfinished run that the core results are copied from, where they are kept already.
+        The unfinished run that already holds the core results, to copy them from.
     notes
-        What ``collection_errors`` says about its core results.
+        The entries of ``collection_errors`` about its core results.
     """
 
     challenge: Any
@@ -88,7 +88,7 @@ class FinishedRun:
 
     @property
     def is_kept(self) -> bool:
-        """Whether all of its core results are on the disk."""
+        """Whether all of its core results are on disk."""
         return self.place is not None and self.failure is None
 
     def bring_author_files(self, source: Path) -> None:
@@ -100,32 +100,32 @@ class FinishedRun:
 
     @property
     def is_complete(self) -> bool:
-        """Whether its journal says that all of its core results are on the disk."""
+        """Whether its journal says that all of its core results are on disk."""
         return self.place is not None and self.place.journal.content.core_results == "complete"
 
     def discard(self) -> None:
-        """Delete what is on the disk: the user has saved the same results, or there are none."""
+        """Delete the folder, because the user has saved the same results or there are none."""
         if self.place is not None:
             self.place.discard()
 
 
 @dataclass(frozen=True)
 class StoredResults:
-    """Core results that are on the disk already, to be copied where a challenge would write them."""
+    """Core results that are already on disk, to be copied where a challenge would write them."""
 
     folder: Path
 
     def save_core_results(self, folder_path: Path) -> None:
-        """Copy them; links are copied as links, since what they lead to is not part of the results."""
+        """Copy them; links stay links, since their targets are not part of the results."""
         shutil.copytree(self.folder, folder_path, symlinks=True, dirs_exist_ok=True)
 
 
 def keep_run(
     run: FinishedRun, metadata: MetadataBuilder, new_staging: Callable[[], Staging], *, is_half: bool = False
 ) -> None:
-    """Write a run's core results, then what is known about it.
+    """Write a run's core results, then its metadata.
 
-    The challenge is asked about itself only after its results are on the disk: its repr may raise, or never return.
+    The challenge is asked about itself only after its results are on disk: its repr may raise or never return.
 
     Parameters
     ----------
@@ -134,9 +134,9 @@ def keep_run(
     metadata
         Says what metadata.json will hold.
     new_staging
-        Gives the folder to write to.
+        Returns the folder to write to.
     is_half
-        Whether the run was stopped before its end; its core results are then never called complete.
+        Whether the run was stopped before its end; its core results are then never marked complete.
 
     Raises
     ------
@@ -155,14 +155,14 @@ def keep_run(
     except BaseException as error:
         if not run.is_complete:
             run.failure = _interrupted(run, error)
-        elif isinstance(error, Exception):  # out of the user's handler of a signal, which had to wait for the results
+        elif isinstance(error, Exception):  # raised by the user's signal handler, which had to wait for the results
             _describe_kept(run, metadata)
         raise
     _describe_kept(run, metadata)
 
 
 def _describe_kept(run: FinishedRun, metadata: MetadataBuilder) -> None:
-    if run.origin is None:  # else it was asked when its results were kept
+    if run.origin is None:  # otherwise it was described when its results were kept
         describe(run)
     write_draft(run, metadata)
 
@@ -182,13 +182,12 @@ def _interrupted(run: FinishedRun, error: BaseException) -> CoreResultsError:
 def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = None) -> None:
     """Write a run's core results; signals that ask the process to end wait until that is done.
 
-    Where the results folder cannot be written any more, they go to a rescue folder; ``run.staging`` is then that.
+    If the results folder can no longer be written, they go to a rescue folder, which becomes ``run.staging``.
 
     Parameters
     ----------
     draft
-        What metadata.json will say, as far as it is known; the journal keeps it with the word that the results are
-        complete.
+        What is known of metadata.json; the journal keeps it when it marks the results complete.
 
     Raises
     ------
@@ -224,7 +223,7 @@ def _source(run: FinishedRun) -> Any:
 
 
 def stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
-    """Save once more in a rescue folder: it may have been the disk, or the challenge itself.
+    """Save once more in a rescue folder, since the disk may have caused the error.
 
     Raises
     ------
@@ -263,7 +262,7 @@ def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
 
 
 def describe(run: FinishedRun) -> None:
-    """Ask a challenge about itself and for its scores, after its results are on the disk."""
+    """Ask a challenge for its facts and scores, after its results are on disk."""
     run.facts = ChallengeFacts.of(run.challenge, run.facts.name, run.facts.version)
     _write_scores(run)
 
@@ -279,7 +278,7 @@ def _write_scores(run: FinishedRun) -> None:
 
 
 def draft_metadata(run: FinishedRun, metadata: MetadataBuilder) -> dict[str, Any] | None:
-    """Return what `recover` needs to publish a run whose end is not known; if that fails, it does with less."""
+    """Return the metadata that `recover` needs if the program dies; ``None`` if they cannot be collected."""
     try:
         code = metadata.provenance.code
         outcome = Outcome(reasons_for_debug(metadata.plan.setting, metadata.provenance.git, code), code=code)
@@ -290,7 +289,7 @@ def draft_metadata(run: FinishedRun, metadata: MetadataBuilder) -> dict[str, Any
 
 
 def note_names(run: FinishedRun, plan: SavePlan, custom_metadata: Any) -> None:
-    """Leave in the journal what is known before anything is asked: names, times and custom metadata."""
+    """Write names, times and custom metadata into the journal, before anything is asked."""
     entry_name = entry_json(plan.entry_name)
     names = {"entry_name": entry_name, "challenge_name": run.facts.name, "challenge_version": run.facts.version}
     encoded, _, _ = encode_for_storage(custom_metadata)
@@ -298,7 +297,7 @@ def note_names(run: FinishedRun, plan: SavePlan, custom_metadata: Any) -> None:
 
 
 def write_draft(run: FinishedRun, metadata: MetadataBuilder) -> None:
-    """Leave in the journal of a staged run what `recover` needs to publish it."""
+    """Write into the journal of a staged run what `recover` needs to publish it."""
     draft = draft_metadata(run, metadata)
     try:
         encoded, _, _ = encode_for_storage(metadata.custom_metadata())
@@ -315,9 +314,9 @@ def encode_for_storage(custom_metadata: Any) -> tuple[Any, InvalidCustomMetadata
     encoded
         The values.
     error
-        Names what had to be replaced by its repr; ``None`` if there is nothing.
+        Names the values that were replaced by their repr; ``None`` if there are none.
     notes
-        What ``collection_errors`` says about values that had to be left out.
+        The entries of ``collection_errors`` about values that had to be left out.
     """
     nulls: list[str] = []
     encoded, _ = encode_leniently(custom_metadata, nulls=nulls)

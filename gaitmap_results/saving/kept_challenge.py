@@ -16,18 +16,18 @@ from gaitmap_results.store.umask import open_to_owner
 
 __all__ = ["how_to_load", "keep_challenge", "keep_challenge_of"]
 
-# Loading a pickle to see whether that works needs its memory a second time.
+# Trying to load a larger pickle could need too much memory.
 _MAX_TRIED_BYTES: Final = 256_000_000
-# What a pickle cannot name for another program: a script, and the same under multiprocessing.
+# Another program cannot import from these modules: a script, and the same under multiprocessing.
 _PROGRAMS: Final = ("__main__", "__mp_main__")
 
 
 @open_to_owner()
 def keep_challenge(challenge: Any, folder: Path) -> Path | None:
-    """Pickle a challenge into a folder, or every attribute of it that can be pickled; return the file.
+    """Pickle a challenge, or those of its attributes that can be pickled, into a folder; return the file.
 
     A challenge of a script is kept by its attributes, since another program cannot import its class.
-    A file that is there already is left alone: it is closer to what the challenge held when its ``run`` returned.
+    An existing file stays as it is: it is closer to the state when ``run`` returned.
 
     Returns
     -------
@@ -54,7 +54,7 @@ def keep_challenge(challenge: Any, folder: Path) -> Path | None:
 
 
 def keep_challenge_of(challenge: Any, first: Staging) -> str:
-    """Pickle a challenge beside the journal of its run, or where that cannot be written in a rescue folder.
+    """Pickle a challenge beside the journal of its run, or into a rescue folder if that fails.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def _not_kept(problem: str) -> str:
 
 
 def how_to_load(file: Path) -> str:
-    """Return the three lines that load what :func:`keep_challenge` wrote, and what to do then."""
+    """Return the code that loads the file of :func:`keep_challenge`, and what to do next."""
     is_whole = file.name == CHALLENGE_FILE
     name = "challenge" if is_whole else "attributes"
     then = (
@@ -121,10 +121,10 @@ def _attributes(challenge: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _pickled(value: Any) -> bytes | None:
-    """Return the pickle of a value, or ``None`` if it cannot be pickled and loaded; its own code may raise anything."""
+    """Return the pickle of a value, or ``None`` if it cannot be pickled and loaded again."""
     try:
         content = pickle.dumps(value, protocol=5)
-        # What some classes are pickled to, exceptions for example, cannot be loaded.
+        # Some objects can be pickled but not loaded, for example exceptions.
         if len(content) <= _MAX_TRIED_BYTES:
             pickle.loads(content)  # noqa: S301 - it was written just now
     except (Exception, SystemExit):  # noqa: BLE001 - see above

@@ -1,4 +1,4 @@
-"""Put together what metadata.json says."""
+"""Build the content of metadata.json."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SCHEMA_VERSION", "MetadataBuilder", "Outcome", "unknown_metadata"]
 
-#: The version of the format of metadata.json; it grows when a key changes its meaning.
+#: The version of the format of metadata.json; increased when a key changes its meaning.
 SCHEMA_VERSION: Final = 1
 
 
@@ -35,9 +35,9 @@ class Outcome:
     Attributes
     ----------
     reasons
-        Every reason that makes it a debug run; an official run has none.
+        Every reason that makes it a debug run; empty for an official run.
     git
-        What git said at the end; ``None`` if that is not known yet.
+        What git said at the end; ``None`` if not yet known.
     code
         Where the loaded code can be fetched; ``None`` if git was not asked.
     resources
@@ -66,7 +66,7 @@ _KEYS: Final = (
 
 
 def unknown_metadata(run_id: str, times: RunTimes | None = None) -> dict[str, Any]:
-    """Return the content of metadata.json of a run about which nothing is known but its times."""
+    """Return the metadata of a run of which only the times are known."""
     known = {"run_id": run_id, "schema_version": SCHEMA_VERSION, "recorder_version": __version__}
     return {
         **dict.fromkeys(_KEYS),
@@ -78,16 +78,16 @@ def unknown_metadata(run_id: str, times: RunTimes | None = None) -> dict[str, An
 
 
 class MetadataBuilder:
-    """Build metadata.json for each run of one block, or for the one that is saved.
+    """Build metadata.json for each run of a block, or for one saved run.
 
     Parameters
     ----------
     plan
-        What a save will do.
+        The plan of the save.
     provenance
         What was known at the start.
     custom_metadata
-        Returns what the author of the entry wants to store; they may change it until the block ends.
+        Returns the author's custom metadata, which may change until the block ends.
     block_id
         Identifier of the block.
     """
@@ -104,14 +104,14 @@ class MetadataBuilder:
         self.provenance = provenance
         self.custom_metadata = custom_metadata
         self.block_id = block_id
-        # A program may take a secret out of the environment as soon as it has read it; it stays one.
+        # Collected now, since a program may remove a secret from the environment once it has read it.
         self._secrets = Redactor.for_this_process(plan.relative_to).secrets
         self._parts: dict[str, tuple[object, tuple[str, ...], _Part]] = {}
 
     def build(self, facts: ChallengeFacts, times: RunTimes, outcome: Outcome, *, run_id: str) -> dict[str, Any]:
-        """Return the content of metadata.json; the keys of gaitmap_challenges first, with its names, places, types.
+        """Return the content of metadata.json, beginning with the keys of gaitmap_challenges in their names and types.
 
-        What is in it is shared with the records of other runs; it is there to be written, not to be changed.
+        Do not change it: its values are shared with the records of other runs.
         """
         redactor = self._redactor()
         known = self._once("start", None, redactor, self._known_at_start)
@@ -131,7 +131,7 @@ class MetadataBuilder:
             **known.content,
             **described.content,
             **ended.content,
-            # Names that identify a run are stored as they are; they hold no paths.
+            # Not redacted: these names identify a run, and hold no paths.
             "entry_name": entry_json(self.plan.entry_name),
             "challenge_name": facts.name,
             "challenge_version": facts.version,
@@ -146,7 +146,7 @@ class MetadataBuilder:
         return {key: record[key] for key in _KEYS}
 
     def build_start(self, run_id: str) -> dict[str, Any]:
-        """Return what of metadata.json is known before a challenge runs: code, machine and entry."""
+        """Return the metadata known before a challenge runs: code, machine and entry."""
         redactor = self._redactor()
         known = self._once("start", None, redactor, self._known_at_start)
         return {
@@ -163,17 +163,17 @@ class MetadataBuilder:
         return redactor
 
     def _once(self, name: str, source: object, redactor: Redactor, build: Callable[[Redactor], _Part]) -> _Part:
-        """Return a part that was built before, unless it is about something else or more is known to be secret now."""
+        """Reuse a part that was built before, unless its source or the known secrets have changed."""
         known = self._parts.get(name)
         if known is None or known[0] is not source or known[1] != redactor.secrets:
             known = self._parts[name] = (source, redactor.secrets, build(redactor))
         return known[2]
 
     def _known_at_start(self, redactor: Redactor) -> _Part:
-        """Return what no run of the block can change, which is most of it."""
+        """Return the metadata that are the same for all runs of the block."""
         plan, provenance = self.plan, self.provenance
         system_info = dict(provenance.system_info)
-        # Names and versions of hundreds of packages; nothing in them is private, and all of it is text already.
+        # Hundreds of names and versions; skipping them saves time, and nothing in them is private.
         packages = system_info.pop("packages_info", None)
         part = _part(
             {
@@ -195,7 +195,7 @@ class MetadataBuilder:
 
 
 class _Part(NamedTuple):
-    """Keys of a record, and what of them could not be stored."""
+    """Some keys of a record, and the values among them that could not be stored."""
 
     content: dict[str, Any]
     lossy: list[dict[str, str]]
@@ -207,7 +207,7 @@ def _part(content: dict[str, Any], redactor: Redactor) -> _Part:
 
 
 def _described(facts: ChallengeFacts, redactor: Redactor) -> _Part:
-    """Return what the challenge says about itself, which is asked once and stands in a draft and in the record."""
+    """Return the challenge's facts as they are stored in the draft and in the record."""
     part = _part(
         {
             "repr_challenge": facts.repr_challenge,
@@ -279,7 +279,7 @@ def _caller(caller: Caller | None, redactor: Redactor) -> dict[str, Any] | None:
 
 
 def _inside_repository(path: Path | None, answer: GitAnswer | None, redactor: Redactor) -> str | None:
-    """Return a path relative to the repository of the working directory, else as other paths are stored."""
+    """Return a path relative to the repository of the working directory, else like any other path."""
     state = answer.state if answer else None
     if path is None:
         return None

@@ -20,7 +20,7 @@ __all__ = ["open_staging", "open_staging_somewhere"]
 def journal_start(
     plan: SavePlan, provenance: Provenance | None, block_id: str | None, custom_metadata: Any = None
 ) -> JournalContent:
-    """Return what the journal of a run says first: enough to judge it from outside."""
+    """Return the first content of a run's journal: enough to judge the run from outside."""
     from gaitmap_results.provenance.process_identity import current_process
 
     collector = Collector()
@@ -44,26 +44,26 @@ def journal_start(
 def open_staging(
     plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None, custom_metadata: Any = None
 ) -> Staging:
-    """Start an unfinished run in the results folder, which proves that it can be written.
+    """Create an unfinished run in the results folder, which proves that it is writable.
 
     Parameters
     ----------
     custom_metadata
-        What is known of it now, encoded, so that it is not lost if the run ends before its time.
+        The custom metadata known now, encoded, so that they are not lost if the run dies.
 
     Raises
     ------
     ResultsFolderError
-        If it cannot.
+        If the results folder cannot be written.
     """
     return Staging(plan.results_folder, journal_start(plan, provenance, block_id, custom_metadata))
 
 
 def open_staging_somewhere(plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None) -> Staging:
-    """Start an unfinished run for results that are there already: in the results folder, or else in a rescue folder."""
+    """Create an unfinished run for existing results, in the results folder or else in a rescue folder."""
     journal = journal_start(plan, provenance, block_id)
     try:
         return Staging(plan.results_folder, journal)
     except OSError:
-        # The results come first; `publish` tells where they went.
+        # No error here: the results come first, and `publish` reports where they went.
         return rescue(journal, away_from=plan.results_folder)

@@ -1,4 +1,4 @@
-"""Check what a save was asked for, before anything runs."""
+"""Check the options of a save before anything runs."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ __all__ = ["SavePlan", "make_plan"]
 
 @dataclass(frozen=True)
 class SavePlan:
-    """What a save will do; every value is checked.
+    """The checked options of a save.
 
     Attributes
     ----------
     entry_name
-        As it is stored: a string, or a tuple of strings.
+        The name as it is stored: a string, or a tuple of strings.
     entry_parts
         The folders of the entry.
     results_folder
         Where runs are stored, absolute.
     setting
-        Whether an official run was asked for.
+        Whether an official run is requested.
     relative_to
         The folder that stored paths are relative to, absolute.
     use_git, git_dirty_ignore, prefix
         The options of :func:`gaitmap_results.save_run` with these names.
     sample_resources_s
-        Seconds between two looks at the processes of the run; ``None`` for no looks in between.
+        Seconds between two samples of the run's processes; ``None`` for no sampling.
     handle_signals
         The signals that the config names for blocks that name none.
     ignore_from_config
-        Whether ``git_dirty_ignore`` comes from the config, whose entries need not exist in every repository.
+        Whether ``git_dirty_ignore`` comes from the config, so that its entries need not exist in every repository.
     foreign_config
-        One line about what counts although it was given to gaitmap_challenges, if anything does.
+        One line about the settings taken over from gaitmap_challenges, if any.
     """
 
     entry_name: str | tuple[str, ...]
@@ -61,7 +61,7 @@ class SavePlan:
     foreign_config: str | None = None
 
     def of_provenance(self) -> _ProvenanceOptions:
-        """Return what decides what is collected about where the run comes from."""
+        """Return the options for collecting the provenance."""
         return {
             "use_git": self.use_git,
             "git_dirty_ignore": self.git_dirty_ignore,
@@ -69,7 +69,7 @@ class SavePlan:
         }
 
     def check_paths(self, challenge_name: str = "", version: str = "") -> None:
-        """Refuse the run of a challenge, or of any if none is named, that could not be put in its place.
+        """Refuse a run whose folder could not be created; without a name, check for any challenge.
 
         Raises
         ------
@@ -89,17 +89,17 @@ class _ProvenanceOptions(TypedDict):
 
 
 def make_plan(options: Mapping[str, Any]) -> SavePlan:
-    """Check the arguments of a save, and add what the config says.
+    """Check the arguments of a save, and fill them up from the config.
 
     Parameters
     ----------
     options
-        The arguments of ``recorded_run`` or ``save_run`` by their names, as they were passed.
+        The arguments of ``recorded_run`` or ``save_run``, by name.
 
     Returns
     -------
     plan
-        What the save will do.
+        The checked options.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def make_plan(options: Mapping[str, Any]) -> SavePlan:
     configured = config.find_config() or config.LocalConfig()
     ignore = check_git_dirty_ignore(options["git_dirty_ignore"])
     relative_to = _folder(options["stored_filenames_relative_to"], "stored_filenames_relative_to")
-    seconds = None  # save_run comes after the run
+    seconds = None  # save_run is called after the run
     if "sample_resources_s" in options:
         given = _seconds(options["sample_resources_s"], "sample_resources_s")
         seconds = given or configured.sample_resources_s
@@ -150,7 +150,7 @@ def _seconds(value: object, name: str) -> float | None:
     if value is None:
         return None
     try:
-        # NumPy's numbers are such numbers, too.
+        # Real also covers NumPy's numbers.
         seconds = math.nan if isinstance(value, bool) or not isinstance(value, Real) else float(value)
     except OverflowError:
         seconds = math.inf

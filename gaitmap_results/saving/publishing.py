@@ -1,4 +1,4 @@
-"""Publish one finished run, or keep its results where that is possible."""
+"""Publish one finished run, or keep its results wherever possible."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ __all__ = ["PublishedRun", "describe_saved", "publish"]
 
 @dataclass(frozen=True)
 class PublishedRun:
-    """A run that is in its place.
+    """A published run.
 
     Attributes
     ----------
     path
         The run folder.
     metadata
-        What its metadata.json says.
+        The content of its metadata.json.
     error
-        What to raise now that nothing can be lost any more; ``None`` if all went well.
+        The error to raise now that the run is safe; ``None`` if all went well.
     """
 
     path: Path
@@ -45,7 +45,7 @@ class PublishedRun:
 
 
 def publish(run: FinishedRun, metadata: MetadataBuilder, ask_outcome: Callable[[], Outcome]) -> PublishedRun:
-    """Write everything else into the folder of a staged run, and move it to its place.
+    """Complete the folder of a staged run, and move it to its place.
 
     Signals that ask the process to end wait until that is done.
 
@@ -54,14 +54,14 @@ def publish(run: FinishedRun, metadata: MetadataBuilder, ask_outcome: Callable[[
     run
         The run.
     metadata
-        Says what metadata.json and custom_metadata.json hold.
+        Builds the content of metadata.json and custom_metadata.json.
     ask_outcome
-        Returns what was known at its end; it is called once all is done that does not depend on that.
+        Returns the outcome; called last, after everything that does not depend on it.
 
     Raises
     ------
     SaveError
-        If that cannot be done; ``path`` says where the core results are.
+        If the run cannot be published; ``path`` says where the core results are.
     """
     plan = metadata.plan
     encoded, invalid, notes = encode_for_storage(metadata.custom_metadata())
@@ -77,7 +77,7 @@ def publish(run: FinishedRun, metadata: MetadataBuilder, ask_outcome: Callable[[
         except Exception as failure:
             if files.is_folder(run.staging.core_results):
                 raise _publishing_failed(run, failure) from failure
-            # The results folder went away after the core results were written; the challenge may still have them.
+            # The results folder vanished after the core results were written; the challenge may still have them.
             stage_elsewhere(run, plan, OSError(f"{type(failure).__name__}: {failure}"))
             own_reasons.append(results_written_again())
             try:
@@ -96,7 +96,7 @@ def _publish_staged(
     run: FinishedRun, metadata: MetadataBuilder, ask_outcome: Callable[[], Outcome], custom_metadata: Any
 ) -> tuple[Path, dict[str, Any]]:
     plan, staging = metadata.plan, run.staging
-    # While git is at work.
+    # Hash while git is still working.
     listed = staging.write_custom_metadata(custom_metadata), staging.hash_core_results()
     outcome = ask_outcome()
     outcome = replace(outcome, errors=(*outcome.errors, *run.notes))
@@ -128,7 +128,7 @@ def _was_rescued(run: FinishedRun, path: Path, plan: SavePlan) -> ResultsFolderE
 
 
 def describe_saved(published: PublishedRun) -> str:
-    """Return the one line that tells the user what was stored, and a second one where it was sent elsewhere."""
+    """Return the line that tells the user what was stored, and a second one if it went elsewhere."""
     redirected = os.environ.get(REDIRECT_VARIABLE)
     sent = f"\n{REDIRECT_VARIABLE} counts, whatever results folder is named: {redirected}" if redirected else ""
     if not published.metadata["is_debug_run"]:

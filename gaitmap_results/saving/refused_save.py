@@ -1,4 +1,4 @@
-"""Keep a challenge whose save is refused, with all that is known about its run."""
+"""Keep the results of a challenge whose save is refused, with all that is known about its run."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from gaitmap_results.user_code.class_names import full_class_name
 __all__ = ["keep_refused"]
 
 _T = TypeVar("_T")
-# Stands where a name is refused, until the draft is complete; `recover` then asks for it.
+# Replaces a refused name until the draft is complete; `recover` then asks for the name.
 _PLACEHOLDER: Final = "unknown"
-# What no argument of `save_run` can be refused for.
+# Arguments of `save_run` that are always accepted.
 _ACCEPTED: Final[Mapping[str, Any]] = {
     "entry_name": _PLACEHOLDER,
     "debug_run": None,
@@ -56,7 +56,7 @@ def keep_refused(
     known: MetadataBuilder | None = None,
     source: Any = None,
 ) -> None:
-    """Write the core results of a challenge whose save is refused; the error then tells where they are.
+    """Write the core results of a challenge whose save is refused, and add their place to the error.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ def keep_refused(
     error
         Why it is refused.
     options
-        The arguments of ``save_run`` by their names; of those that are refused themselves nothing is kept.
+        The arguments of ``save_run``, by name; refused arguments are not kept.
     caller
-        Who asked for the save, if that is known.
+        The caller of the save, if known.
     known
-        What a block knew when the run started, instead.
+        What a block knew when the run started, used instead of ``options`` and ``caller``.
     source
-        What writes the core results, if that is not the challenge.
+        Writes the core results, if not the challenge.
     """
     if isinstance(challenge, type) or not callable(getattr(challenge, "save_core_results", None)):
         return
@@ -126,7 +126,7 @@ def _open(options: Mapping[str, Any], names: Mapping[str, Any], times: RunTimes)
 
 
 def _keep(challenge: Any, staging: Staging, source: Any) -> str:
-    """Write the core results, else the challenge itself; say where."""
+    """Write the core results, else the pickled challenge, and return where."""
     try:
         staging.save_core_results(challenge if source is None else source)
     except (Exception, SystemExit) as failure:  # noqa: BLE001 - the challenge's own
@@ -142,7 +142,7 @@ def _draft(
     times: RunTimes,
     builder: MetadataBuilder | Callable[[], MetadataBuilder],
 ) -> dict[str, Any]:
-    """Return what metadata.json will say once the run is recovered, else its names and times."""
+    """Return the metadata for recovering the run, or at least its names and times."""
     name, version = (names[key] or _PLACEHOLDER for key in ("challenge_name", "challenge_version"))
     facts = ChallengeFacts.not_asked(name, version)
     run = FinishedRun(challenge, facts, times, staging)
@@ -164,7 +164,7 @@ def _builder(staging: Staging, options: Mapping[str, Any], caller: Caller | None
 
 
 def _plan(staging: Staging, options: Mapping[str, Any]) -> SavePlan:
-    """Return the plan of the arguments that are accepted, each judged by itself."""
+    """Return a plan of the accepted arguments, each checked alone."""
     chosen = {**_ACCEPTED, "path": staging.results_folder}
     for name in _ACCEPTED:
         tried = {**chosen, name: options.get(name, chosen[name])}

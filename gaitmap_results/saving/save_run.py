@@ -56,8 +56,8 @@ def save_run(
 ) -> Path:
     """Save a challenge on which ``run`` was already called, together with its provenance.
 
-    Prefer :func:`gaitmap_results.recorded_run` or :func:`gaitmap_results.record_run`: they check the code before the
-    run and refuse bad input before anything is computed.
+    Prefer :func:`gaitmap_results.recorded_run` or :func:`gaitmap_results.record_run`.
+    They check the code and refuse bad input before anything is computed.
 
     The run is stored in ``{challenge_module}.{challenge_class}/{challenge_version}/{entry_name}/{timestamp}`` below
     the results folder; ``timestamp`` is the start in UTC.
@@ -69,9 +69,9 @@ def save_run(
     entry_name
         The name of the entry; a tuple of strings makes nested folders.
     custom_metadata
-        What the author of the entry wants to store beside the results.
-        Strings, booleans, numbers, ``None``, lists and dictionaries with string keys can be stored, and what NumPy,
-        paths, dates and enumerations hold.
+        What you want to store beside the results.
+        Allowed are strings, booleans, numbers, ``None``, lists and dictionaries with string keys, and also NumPy
+        values, paths, dates and enumerations.
     path
         The results folder.
         If not given, the config's is used.
@@ -85,8 +85,8 @@ def save_run(
         Whether to store the state of the repository that the current working directory is in.
         ``False`` also gives up the check that makes a run with uncommitted changes a debug run.
     git_dirty_ignore
-        Files and folders, relative to the root of the repository, whose changes do not count, and patterns with
-        ``*``, ``?`` or ``[`` as in ``.gitignore``.
+        Files and folders whose changes do not count, relative to the root of the repository.
+        Patterns with ``*``, ``?`` or ``[`` work as in ``.gitignore``.
     debug_folder_prefix
         What the folder of a debug run starts with.
     _force_local_debug_run_setting
@@ -102,7 +102,7 @@ def save_run(
     Raises
     ------
     GaitmapResultsError
-        Whatever is wrong with the arguments, or with the disk.
+        If an argument is wrong, or the run cannot be stored.
         The core results are saved before anything else; the ``path`` of the error says where they are.
 
     Warns
@@ -142,7 +142,7 @@ def save_run(
         raise published.error
     try:
         pending.show()
-    except Warning as warning:  # the user made errors of warnings; the run is stored all the same
+    except Warning as warning:  # the user's filter turned a warning into an error; the run is stored all the same
         warning.path = published.path  # type: ignore[attr-defined]
         raise
     return published.path
@@ -166,7 +166,7 @@ def check_offset(offset: object) -> int:
 def _save(
     challenge: Any, name: str, version: str, plan: SavePlan, caller: Caller, custom_metadata: Any
 ) -> tuple[PublishedRun, PendingWarnings]:
-    """Stage the core results first; everything after that is best effort for them."""
+    """Save the core results first; whatever fails later must not lose them."""
     times = RunTimes.of_challenge(challenge) or seen_times(challenge) or RunTimes(None, None, None, None)
     facts = ChallengeFacts.not_asked(name, version)
     run = FinishedRun(challenge, facts, times, open_staging_somewhere(plan, None), _stored_results(challenge))
@@ -202,13 +202,13 @@ def _keep_refused(
     challenge: Any, error: GaitmapResultsError, options: Mapping[str, Any], caller: Caller | None
 ) -> None:
     if caller is None:
-        with contextlib.suppress(Exception):  # nothing must keep the results from being kept
+        with contextlib.suppress(Exception):  # nothing may prevent keeping the results
             caller = find_caller()
     keep_refused(challenge, error, options, caller=caller, source=_stored_results(challenge))
 
 
 def _stored_results(challenge: Any) -> StoredResults | None:
-    """Return the core results that an open block stored when ``run`` ended; they are not asked for again."""
+    """Return the core results that an open block stored when ``run`` ended; they are not requested again."""
     block = _open_blocks.find_block()
     folder = None if block is None else block.core_results_of(challenge)
     return None if folder is None else StoredResults(folder)

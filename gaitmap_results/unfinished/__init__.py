@@ -1,3 +1,3 @@
-"""List, judge, recover and discard runs that were never published."""
+"""List, judge, recover and discard unfinished runs."""
 
 from __future__ import annotations

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["claimed", "holder_of", "refuse_claimed"]
 
 _logger = logging.getLogger("gaitmap_results")
-# Who claims a run stands in the name of its folder: nothing else is changed by the same rename.
+# The folder's name holds the claiming process, because only the name changes atomically with the rename.
 _CLAIM: Final = re.compile(r".*\.claimed-(?P<pid>\d+)-(?P<clock>[tc])(?P<start>\d+)-(?P<where>\w+-\w+-\w+)")
 
 
 def holder_of(place: Place) -> str | None:
-    """Say which process holds a run to recover or discard it; ``None`` if none does, or if it has ended."""
+    """Return the process that is recovering or discarding a run; ``None`` if none is, or it has ended."""
     match = _CLAIM.fullmatch(place.folder.name)
     if match is None or _is_gone(match) is True:
         return None
@@ -43,12 +43,12 @@ def refuse_claimed(place: Place, *, by_force: bool = False) -> None:
     Parameters
     ----------
     by_force
-        Take it from a process that cannot be seen, or from this one, which may have failed to give it back.
+        Whether to take it from a process that is not visible, or from this one, which may have failed to release it.
 
     Raises
     ------
     RunNotFoundError
-        If it is held.
+        If another process holds it.
     """
     holder = holder_of(place)
     match = _CLAIM.fullmatch(place.folder.name)
@@ -64,12 +64,12 @@ def refuse_claimed(place: Place, *, by_force: bool = False) -> None:
 
 @contextmanager
 def claimed(place: Place) -> Iterator[Place]:
-    """Hold a run: its folder, or where only that is left its journal, is renamed; given back when the body raises.
+    """Hold a run by renaming its folder, or its journal if there is no folder; release it if the body raises.
 
     Raises
     ------
     RunNotFoundError
-        If another process was faster.
+        If another process holds it.
     OSError
         If it cannot be renamed.
     """
@@ -97,13 +97,13 @@ def _claim(place: Place) -> Place:
             f"The unfinished run {place.run_id} is gone: another process has claimed it just now, to recover or "
             "discard it, or has published it."
         ) from error
-    for former in {place.folder, folder.with_name(place.run_id)}:  # a journal whose writing was cut off by a kill
+    for former in {place.folder, folder.with_name(place.run_id)}:  # a kill may have cut off a journal
         files.remove_file(Journal.temporary_path(former))
     return held
 
 
 def _take_along(journals: list[Path], target: Path) -> None:
-    """Bring back a journal that was set aside; the claim of the folder made it ours."""
+    """Restore a journal that was set aside; it belongs to the folder that we hold."""
     for path in journals:
         if not target.exists():
             files.move_file(path, target)
@@ -117,7 +117,7 @@ def _give_back(held: Place) -> None:
         aside = Journal.aside_path(held.folder)
         if aside.exists():
             files.move_file(aside, Journal.aside_path(folder))
-    except OSError as error:  # it is found where it is, once this process has ended
+    except OSError as error:  # it will be found there once this process has ended
         _logger.warning("The unfinished run %s could not be given back: %s", held.folder, error)
 
 
@@ -135,7 +135,7 @@ def _where(process: ProcessIdentity) -> str:
 
 
 def _is_gone(match: re.Match[str]) -> bool | None:
-    """Say whether the process that made a claim has ended; ``None`` if that cannot be seen from here."""
+    """Say whether the claiming process has ended; ``None`` if this machine cannot tell."""
     from gaitmap_results.provenance.process_identity import current_process, process_is_gone
 
     own = current_process()

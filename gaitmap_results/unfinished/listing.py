@@ -1,4 +1,4 @@
-"""List the runs that were started and never published."""
+"""List the runs that were started but never published."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ __all__ = [
 ]
 
 _START_S: Final = 0.02
-#: Names the run that was started last, as in every other command.
+#: Names the run that started last, as in every other command.
 LATEST: Final = "@latest"
 
 
 @dataclass(frozen=True)
 class UnfinishedRun:
-    """A run that was started and not published.
+    """A run that was started but not published.
 
     Attributes
     ----------
@@ -49,9 +49,9 @@ class UnfinishedRun:
         What became of it: ``running``, ``failed``, ``interrupted``, ``terminated``, ``save_failed``, ``lost`` (its
         process ended without recording why) or ``unknown``.
     certainty
-        How sure that is: ``certain``, ``probable`` or ``unknown``.
+        How certain the status is: ``certain``, ``probable`` or ``unknown``.
     evidence
-        What that is based on, in words.
+        What the status is based on, in words.
     entry_name
         The name of the entry; ``None`` if it cannot be read.
     started
@@ -61,11 +61,11 @@ class UnfinishedRun:
     core_results
         ``none``, ``partial``, ``complete`` (the run can be recovered) or ``unknown``.
     challenge_name, challenge_version
-        Which challenge ran; ``None`` before one has finished.
+        The challenge that ran; ``None`` before one has finished.
     error
         The error with which the run ended, if any.
     rescued_to
-        Where its results are, if the results folder could not be written any more.
+        Where its results are, if the results folder could no longer be written.
     challenge_file
         The pickle of the challenge, or of its attributes, if its results could not be saved.
 
@@ -101,11 +101,11 @@ class UnfinishedRunOnDisk:
     run
         The run.
     place
-        Where it lies.
+        Where it is on disk.
     journal
-        What its journal says; nothing, if it cannot be read.
+        The content of its journal; empty if it cannot be read.
     published_as
-        Its run folder, if it was killed after it had been published, so that only the journal was left behind.
+        Its run folder, if a kill right after the publication left only the journal behind.
     shows_signs_of_life
         Whether its heartbeat is fresh, so that its block is still open.
     """
@@ -118,10 +118,9 @@ class UnfinishedRunOnDisk:
 
 
 def unfinished_runs(results: str | Path | None = None) -> list[UnfinishedRun]:
-    """Return the runs below a results folder that were started and not published, oldest first.
+    """Return the runs below a results folder that were started but not published, oldest first.
 
-    What became of each is derived now, from its journal, its process, its Slurm job and its heartbeat; see
-    :class:`UnfinishedRun`.
+    The status of each is derived now, from its journal, its process, its Slurm job and its heartbeat.
 
     Parameters
     ----------
@@ -137,7 +136,7 @@ def unfinished_runs(results: str | Path | None = None) -> list[UnfinishedRun]:
     Raises
     ------
     ConfigError
-        If there is no config to say where runs are stored, or it is wrong.
+        If no config says where runs are stored, or the config is wrong.
     RunNotFoundError
         If there is no such results folder, or its ``.unfinished`` cannot be read.
 
@@ -160,7 +159,7 @@ def unfinished_runs(results: str | Path | None = None) -> list[UnfinishedRun]:
 
 
 def list_unfinished(results_folder: Path) -> tuple[list[UnfinishedRun], list[str]]:
-    """Return the unfinished runs of a results folder, oldest first, and what was skipped there and why.
+    """Return the unfinished runs of a results folder, oldest first, and what was skipped and why.
 
     Raises
     ------
@@ -178,7 +177,7 @@ def list_unfinished(results_folder: Path) -> tuple[list[UnfinishedRun], list[str
 def find_unfinished_run(results_folder: Path, name: str) -> UnfinishedRunOnDisk:
     """Return an unfinished run by its id or the beginning of it, its folder, its entry, or ``@latest``.
 
-    A run that is published, but whose journal a kill has left behind, is found, too.
+    This also finds a published run whose journal was left behind by a kill.
 
     Raises
     ------
@@ -216,11 +215,11 @@ def _named(places: list[Place], word: str) -> list[Place]:
 
 
 def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -> UnfinishedRunOnDisk | None:
-    """Return the run in a place, or ``None`` if it was published, deleted or claimed just now."""
+    """Read the run in a place; return ``None`` if it was just published, deleted or claimed."""
     folder = place.folder
     journal, problem, file = place.read_journal()
     if file is None and folder.is_dir():
-        # A run that is just starting writes its journal a moment after it has made its folder.
+        # A starting run writes its journal a moment after it has made its folder.
         time.sleep(_START_S)
         journal, problem, file = place.read_journal()
     is_aside = file is not None and file.parent != folder
@@ -229,13 +228,13 @@ def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -
     published = find_published(results_folder, place.run_id, journal) if is_aside else None
     verdict = judge(journal, slurm or Slurm(), file) if problem is None else Verdict("unknown", "unknown", problem)
     if published is None and is_aside and not folder.is_dir():
-        published = find_published(results_folder, place.run_id, journal)  # it may be there since a moment
+        published = find_published(results_folder, place.run_id, journal)  # it may just have been published
         verdict = Verdict(
             "unknown", "unknown", "It was about to be published; its folder has been moved or deleted since."
         )
     rescued = None if is_complete(folder, journal) else find_rescued(place.run_id, journal)
     if rescued is not None and rescued.parent.name != UNFINISHED_DIR:
-        # Its program has finished with it, even where the disk was too full for the journal to say so.
+        # Its program is done with it, even if a full disk kept the journal from saying so.
         verdict = Verdict("save_failed", "certain", f"The results folder could not be written; it is in {rescued}.")
     holder = holder_of(place)
     run = UnfinishedRun(
@@ -265,12 +264,12 @@ def _core_results(folder: Path, journal: JournalContent, rescued: Path | None) -
     if stated == "complete" and not is_complete(folder, journal):
         return "none"
     if stated == "none" and has_core_results(folder):
-        return "partial"  # the program ended while it wrote them
+        return "partial"  # the program ended while writing them
     return str(stated)
 
 
 def is_complete(folder: Path, journal: JournalContent) -> bool:
-    """Say whether the core results in an unfinished run's folder are all there, as far as its journal knows."""
+    """Say whether an unfinished run's folder holds all core results that its journal lists."""
     return journal.core_results == "complete" and has_core_results(folder)
 
 

@@ -1,4 +1,4 @@
-"""Find where each unfinished run lies on the disk."""
+"""Find the folder and journal of each unfinished run on disk."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _NAME: Final = re.compile(
 
 @dataclass(frozen=True)
 class Place:
-    """Where an unfinished run lies.
+    """Where an unfinished run is on disk.
 
     Attributes
     ----------
     run_id
-        The run.
+        The run's identifier.
     folder
-        Its folder in ``.unfinished``, named by the run and, where a process has claimed it, by that.
-        It need not be there: a run that is being published has a journal only.
+        Its folder in ``.unfinished``, named after the run and the process that has claimed it, if any.
+        It need not exist: a run that is being published has only a journal.
     journals
-        The places of its journal, the most likely first.
+        The possible places of its journal, the most likely first.
     """
 
     run_id: str
@@ -39,7 +39,7 @@ class Place:
     journals: tuple[Path, ...]
 
     def read_journal(self) -> tuple[JournalContent, str | None, Path | None]:
-        """Return what the journal says, or why it says nothing, and where it lies."""
+        """Return the journal's content, or why it cannot be read, and its path."""
         problem = f"It has no {JOURNAL_FILE}: it is starting just now, or was killed when it did."
         there = None
         for path in self.journals:
@@ -54,7 +54,7 @@ class Place:
 
 
 def find_places(results_folder: Path) -> tuple[list[Place], list[str]]:
-    """Return where the unfinished runs of a results folder lie, and what else is there.
+    """Return the places of the unfinished runs of a results folder, and anything else found there.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def find_places(results_folder: Path) -> tuple[list[Place], list[str]]:
     except FileNotFoundError:
         return [], []
     except OSError as error:
-        # Not an empty list: nobody would look for the runs that are in there.
+        # An empty list would hide the runs in it.
         raise RunNotFoundError(
             f"Whether there are unfinished runs is not known: {folder} cannot be read ({error.strerror or error})."
         ) from error
@@ -83,20 +83,19 @@ def find_places(results_folder: Path) -> tuple[list[Place], list[str]]:
         if path.is_symlink():
             skipped.append(f"{path} was skipped: it is a symbolic link.")
         elif match is None or (match["journal"] is None) != path.is_dir():
-            # A run that was published since the folder was listed is gone, and nothing to warn about; file servers and
-            # file managers keep files that start with a dot everywhere.
+            # The run may have been published since the listing, and file servers keep hidden files everywhere.
             if path.exists() and not path.name.startswith("."):
                 skipped.append(f"{path} was skipped: it is not an unfinished run.")
         elif match["journal"] is None:
             folders.setdefault(match["run_id"], []).append(path)
-        elif not path.name.endswith(".new"):  # a journal that was being written when its run was killed
+        elif not path.name.endswith(".new"):  # a kill interrupted the writing of a journal
             journals.setdefault(match["run_id"], []).append(path)
     run_ids = sorted({*folders, *journals})
     return [_place(run_id, folders.get(run_id, []), journals.get(run_id, [])) for run_id in run_ids], skipped
 
 
 def _place(run_id: str, folders: list[Path], journals: list[Path]) -> Place:
-    """Put together what belongs to one run; a kill during a claim may have left its folder and journal apart."""
+    """Match folder and journal of one run, which a kill during a claim may have separated."""
     folder = folders[-1] if folders else _without_suffix(journals[-1])
     likely = (folder / JOURNAL_FILE, Journal.aside_path(folder))
     return Place(run_id, folder, (*likely, *(path for path in journals if path not in likely)))

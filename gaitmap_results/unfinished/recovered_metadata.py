@@ -1,4 +1,4 @@
-"""Put together what is known of a run that its own program did not publish."""
+"""Build the metadata of a run that its own program did not publish."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["recovered_metadata", "start_of", "stored_custom_metadata", "stored_m
 
 
 def stored_metadata(found: UnfinishedRunOnDisk) -> dict[str, Any]:
-    """Return the fullest metadata.json there is of a run, for itself or as a draft; if there is none, nothing."""
+    """Return the most complete metadata of a run, from its file or a draft; empty if there are none."""
     for folder in _folders(found.run):
         journal = found.journal if folder == found.run.path else _journal_in(folder)
         for candidate in (_read(folder / layout.METADATA_FILE), journal.metadata):
@@ -27,7 +27,7 @@ def stored_metadata(found: UnfinishedRunOnDisk) -> dict[str, Any]:
 
 
 def stored_custom_metadata(found: UnfinishedRunOnDisk) -> Any:
-    """Return what the author of the entry wanted to store, as far as it was written down; ``None`` if it was not."""
+    """Return the author's custom metadata as far as they were written; ``None`` if they were not."""
     for folder in _folders(found.run):
         stored = _read(folder / layout.CUSTOM_METADATA_FILE)
         if isinstance(stored, dict):
@@ -54,7 +54,7 @@ def _read(path: Path) -> Any:
 
 
 def recovered_metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custom_metadata: Any) -> dict[str, Any]:
-    """Return what metadata.json says of a recovered run."""
+    """Return the content of metadata.json of a recovered run."""
     metadata = {**unknown_metadata(found.run.run_id), **stored}
     errors = _list_of(metadata["collection_errors"])
     if metadata["run_start_datetime_utc"] is None:
@@ -64,7 +64,7 @@ def recovered_metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custo
     if custom_metadata is None:
         errors.append({"what": "custom_metadata", "error": "The run ended before they were written down."})
     reason = recovered(status=found.run.status, certainty=found.run.certainty, evidence=found.run.evidence)
-    # One that was recovered before, and could not be published, has the reason already.
+    # An earlier recovery that could not publish the run has already added the reason.
     known = _list_of(metadata["debug_reasons"])
     before = [each for each in known if not (isinstance(each, dict) and each.get("message") == reason.message)]
     metadata["debug_reasons"] = [*before, reason.to_json()]
@@ -86,7 +86,7 @@ def _list_of(value: Any) -> list[Any]:
 
 
 def start_of(found: UnfinishedRunOnDisk, metadata: dict[str, Any]) -> datetime:
-    """Return when a run started, as far as it is known."""
+    """Return when a run started, from the best source available."""
     try:
         return datetime.fromtimestamp(metadata["run_start_datetime_utc"], timezone.utc)
     except (TypeError, ValueError, OverflowError, OSError):

@@ -56,8 +56,8 @@ def recover_run(
 ) -> Path:
     """Publish an unfinished run whose core results are complete, as a debug run.
 
-    What was known about the run when its results were written is stored with it; what was not is stored as unknown.
-    Why it is a debug run is told by the reason ``recovered``.
+    The record holds what was known when the results were written; everything else is stored as unknown.
+    The reason ``recovered`` says why it is a debug run.
 
     Parameters
     ----------
@@ -68,11 +68,11 @@ def recover_run(
         The results folder.
         If not given, the config's is used.
     entry_name, challenge_name, challenge_version
-        What the journal of the run does not know, for example the version of a challenge that had none.
+        Only needed where the run's journal lacks them, for example for a challenge without a version.
     even_if_running
-        Publish it although its process is still alive: for a block that has ended in a program that goes on, such as a
-        notebook, and that could not say so because the disk was full.
-        A fresh heartbeat is not overruled: it says that the block is still open.
+        Whether to publish it although its process is still alive.
+        This is for a block in a notebook or another running program that could not record its end on a full disk.
+        A run with a fresh heartbeat is refused all the same, because its block is still open.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def recover_run(
     results_folder = find_results_folder(results)
     found = find_unfinished_run(results_folder, run_id)
     if found.published_as is not None:
-        # Who publishes it may just be clearing up.
+        # Its publisher may be deleting the journal right now.
         with contextlib.suppress(RunNotFoundError):
             _remove(results_folder, found)
         return found.published_as
@@ -134,7 +134,7 @@ def recover_run(
     try:
         _complete_core_results(found)
     except SaveError:
-        # Unless its files were moved away while they were looked at.
+        # Another process may have claimed it while it was read.
         refuse_claimed(find_unfinished_run(results_folder, found.run.run_id).place, by_force=even_if_running)
         raise
     given = {"entry_name": entry_name, "challenge_name": challenge_name, "challenge_version": challenge_version}
@@ -153,7 +153,7 @@ def recover_run(
 
 
 def _read_again(results_folder: Path, found: UnfinishedRunOnDisk, held: Place) -> UnfinishedRunOnDisk:
-    """Return a run as it is now that it is claimed, with what was found out about its end before."""
+    """Read a claimed run again, and keep the verdict about its end from before."""
     again = read_place(results_folder, held)
     if again is None:
         raise RunNotFoundError(f"The unfinished run {held.run_id} is gone from {held.folder.parent}.")
@@ -163,7 +163,7 @@ def _read_again(results_folder: Path, found: UnfinishedRunOnDisk, held: Place) -
 
 
 def discard_run(run_id: str, results: str | Path | None = None) -> Path:
-    """Delete an unfinished run with all that it has stored.
+    """Delete an unfinished run with everything that it has stored.
 
     Parameters
     ----------
@@ -178,7 +178,7 @@ def discard_run(run_id: str, results: str | Path | None = None) -> Path:
     -------
     path
         The folder that was deleted.
-        What was rescued to a folder outside of the results folder stays there.
+        Files in a rescue folder outside the results folder stay there.
 
     Raises
     ------
@@ -189,7 +189,7 @@ def discard_run(run_id: str, results: str | Path | None = None) -> Path:
     RecorderStateError
         If the run is still being recorded.
     ResultsFolderError
-        If it cannot be deleted.
+        If the run cannot be deleted.
 
     Examples
     --------
@@ -216,7 +216,7 @@ def _refuse_running(run: UnfinishedRun, what: str) -> None:
 
 
 def _remove(results_folder: Path, found: UnfinishedRunOnDisk) -> None:
-    """Delete what is in ``.unfinished`` of a run: all of it, or what a kill right after the publication left there."""
+    """Delete a run from ``.unfinished``, or the remains that a kill right after the publication left there."""
     run = found.run
     refuse_claimed(found.place)
     try:
@@ -241,14 +241,14 @@ def _publish(results_folder: Path, found: UnfinishedRunOnDisk, given: dict[str, 
         layout.check_entry_name(names["entry_name"]),
     )
     custom_metadata = stored_custom_metadata(found)
-    # In the journal first: what is read from elsewhere now would be lost by a kill in the middle of this.
+    # Into the journal first: a kill during the next steps would lose what was read from elsewhere.
     drafts: dict[str, Any] = {"metadata": stored or None, "custom_metadata": custom_metadata}
     staging = Staging.existing(results_folder, run.run_id, replace(found.journal, **names, **drafts), folder=run.path)
     staging.take_over()
     if source != run.path:
         staging.save_core_results(StoredResults(source / layout.RESULTS_DIR))
         staging.bring_author_files(source / layout.FILES_DIR)
-        with contextlib.suppress(OSError, ValueError):  # there are none, or a kill cut them off
+        with contextlib.suppress(OSError, ValueError):  # missing, or cut off by a kill
             staging.write_scores(read_foreign_json(source / layout.SCORES_FILE, max_bytes=MAX_JSON_BYTES))
     metadata = recovered_metadata(found, stored, custom_metadata) | names
     staging.write_metadata(metadata, staging.write_custom_metadata(custom_metadata or {}), staging.hash_core_results())
@@ -267,7 +267,7 @@ def _known(key: str, stored: dict[str, Any], journal: JournalContent) -> Any:
 
 
 def _settle(key: str, known: Any, given: Any) -> Any:
-    """Return the name that is known or given; a run is never filed under another name than its own."""
+    """Return the known or the given name; refuse a given name that differs from the known one."""
     if key == "entry_name":
         known, given = as_entry_name(known), as_entry_name(given)
     if known is None and given is None:
@@ -282,12 +282,12 @@ def _settle(key: str, known: Any, given: Any) -> Any:
 
 
 def _complete_core_results(found: UnfinishedRunOnDisk) -> Path:
-    """Return the folder that holds all core results of a run: its own, or the one they were rescued to.
+    """Return the folder with all core results of a run: its own, or its rescue folder.
 
     Raises
     ------
     SaveError
-        If they are not complete anywhere.
+        If neither has them all.
     """
     run = found.run
     if is_complete(run.path, found.journal) or _is_whole(run.path):
@@ -304,7 +304,7 @@ def _complete_core_results(found: UnfinishedRunOnDisk) -> Path:
 
 
 def _is_whole(folder: Path) -> bool:
-    """Say whether a run without a readable journal is complete all the same: its manifest, written last, says so."""
+    """Say whether a run without a readable journal is complete, which its manifest proves as it is written last."""
     try:
         found = verify_run(folder)
     except (GaitmapResultsError, OSError):

@@ -1,4 +1,4 @@
-"""Find the results of a run that went to a rescue folder."""
+"""Find the results of a run in a rescue folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["find_kept_challenge", "find_published", "find_rescued"]
 
 
 def find_published(results_folder: Path, run_id: str, journal: JournalContent) -> Path | None:
-    """Return the run folder of a run, if it is where its journal says that it belongs.
+    """Return the run folder of a run, if it is where its journal expects it.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def find_published(results_folder: Path, run_id: str, journal: JournalContent) -
     run_id
         The run.
     journal
-        What its journal says.
+        The content of its journal.
     """
     try:
         parent = entry_folder(
@@ -55,14 +55,14 @@ def find_published(results_folder: Path, run_id: str, journal: JournalContent) -
 def find_rescued(run_id: str, journal: JournalContent) -> Path | None:
     """Return the folder in a rescue folder that holds the complete core results of a run.
 
-    It is looked for where the journal says, and, since a full disk may have kept the journal from saying so, in the
-    rescue folders of this computer.
+    The journal may name it; since a full disk may have prevented that, the rescue folders of this computer are
+    searched, too.
     """
     for store in _places(run_id, journal):
         unfinished = store / UNFINISHED_DIR / run_id
         if has_core_results(unfinished) and _says_complete(unfinished / JOURNAL_FILE):
             return unfinished
-        # Not by the names in the journal: the disk may have been full before they were known.
+        # Do not rely on names in the journal: the disk may have been full before they were known.
         for file in store.rglob(METADATA_FILE):
             if UNFINISHED_DIR not in file.parts and _is_record_of(file, run_id):
                 return file.parent
@@ -79,7 +79,7 @@ def find_kept_challenge(run_id: str, folder: Path, journal: JournalContent) -> P
 def _places(run_id: str, journal: JournalContent) -> Iterator[Path]:
     stated = journal.rescued_to
     path = Path(stated) if stated is not None and "\0" not in stated else None
-    # Whatever a journal says, nothing is read but what a rescue of this run can have written.
+    # A journal may be forged: read only what a rescue of this run can have written.
     if path is not None and path.parts[-2:] == (UNFINISHED_DIR, run_id) and is_rescue_folder(path.parent.parent):
         yield path.parent.parent
     yield from rescue_folders()

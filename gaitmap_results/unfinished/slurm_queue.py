@@ -19,20 +19,20 @@ _WAITING: Final = frozenset(
 )
 _JOB_ID: Final = re.compile(r"\d{1,12}")
 _TIMEOUT_S: Final = 5.0
-# A job starts its program a moment later than itself, and two computers' clocks differ.
+# A job's program starts later than the job itself, and clocks of two computers differ.
 _START_TOLERANCE_S: Final = 60.0
 
 
 @dataclass(frozen=True)
 class JobAnswer:
-    """What Slurm says about the job that a run belongs to.
+    """What Slurm says about the job of a run.
 
     Attributes
     ----------
     is_over
         Whether the run's program has ended.
     words
-        What Slurm said.
+        The evidence, in words.
     """
 
     is_over: bool
@@ -40,10 +40,9 @@ class JobAnswer:
 
 
 class Slurm:
-    """Ask ``squeue`` and ``sacct``, each job once; where Slurm does not answer in time it is not asked again.
+    """Ask ``squeue`` and ``sacct`` about each job once; stop asking if Slurm does not answer in time.
 
-    A job is judged by its own row: the last task of an array has the id of the array, and Slurm then answers with all
-    tasks.
+    A job is judged by its own row: for the last task of an array, Slurm answers with all tasks.
     """
 
     def __init__(self, *, timeout: float = _TIMEOUT_S) -> None:
@@ -65,7 +64,7 @@ class Slurm:
         Returns
         -------
         answer
-            ``None`` if Slurm is not there, does not answer, or knows no such job.
+            ``None`` if Slurm is not installed, does not answer, or does not know the job.
         """
         if not _JOB_ID.fullmatch(job_id):
             return None
@@ -89,7 +88,7 @@ class Slurm:
         return known
 
     def _ask_accounting(self, job_id: str) -> JobAnswer | None:
-        """Ask for a job that is in the queue no more; it may also be one of another cluster."""
+        """Ask the accounting for a job that is not in the queue; it may belong to another cluster."""
         answer = self._run(
             "sacct", "--noheader", "--allocations", "--parsable2", f"--jobs={job_id}", "--format=JobIDRaw,State"
         )
@@ -99,7 +98,7 @@ class Slurm:
         # "CANCELLED by 1000"
         state = row[0].partition(" ")[0]
         if state in _ACTIVE | _WAITING:
-            # The queue would know it; the accounting is not up to date.
+            # An active job would be in the queue, so the accounting is out of date.
             return None
         return JobAnswer(True, f"Slurm says that job {job_id} has ended ({state})")
 
@@ -135,7 +134,7 @@ class _Output(NamedTuple):
 
 
 def _row_of(job_id: str, answer: str) -> list[str] | None:
-    """Return the row of a job without its id; of several (it was put back into the queue) the last one."""
+    """Return the last row of a job without its id; a requeued job has several."""
     rows = [line.strip().split("|") for line in answer.splitlines()]
     return next((row[1:] for row in reversed(rows) if len(row) > 1 and row[0] == job_id), None)
 
@@ -152,7 +151,7 @@ def _judge_queue(job_id: str, row: list[str], started: float | None) -> JobAnswe
 
 
 def _timestamp(text: str) -> float | None:
-    """Read a time as Slurm writes it: seconds since 1970 where it knows the format asked for, else local time."""
+    """Parse a time of Slurm: seconds since 1970 if it supports that format, else local time."""
     try:
         return float(text) if text.isdigit() else datetime.fromisoformat(text).timestamp()
     except (ValueError, OverflowError, OSError):

@@ -1,4 +1,4 @@
-"""Derive from evidence what became of a run that was never published."""
+"""Derive the status of a run that was never published, with its evidence."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SAID: Final = {
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a run.
+    """The status of an unfinished run, and what it is based on.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Verdict:
     certainty
         ``certain``, ``probable`` or ``unknown``.
     evidence
-        What that rests on, in words.
+        What the status is based on, in words.
     shows_signs_of_life
         Whether its heartbeat is fresh, so that its block is still open.
     """
@@ -48,21 +48,21 @@ class Verdict:
 
 
 def judge(journal: JournalContent, slurm: Slurm, file: Path | None = None) -> Verdict:
-    """Return what became of a run.
+    """Return the status of an unfinished run.
 
-    What its program wrote about its end counts; while it says "running", its process is looked for, then its Slurm job
-    and its heartbeat.
+    An end that its program has recorded is final.
+    Otherwise its process decides, then its Slurm job and its heartbeat.
 
     Parameters
     ----------
     journal
-        What the run's journal says.
+        The content of the run's journal.
     slurm
-        Whom to ask about Slurm jobs.
+        Answers about Slurm jobs.
     file
         The journal's file, whose time stamp is the heartbeat of runs that have one.
     """
-    # Here, since psutil comes with it.
+    # Imported here because it imports psutil.
     from gaitmap_results.provenance.process_identity import ProcessIdentity, process_is_gone
 
     said = journal.status
@@ -87,12 +87,12 @@ def judge(journal: JournalContent, slurm: Slurm, file: Path | None = None) -> Ve
 
 
 def _from_elsewhere(answer: JobAnswer | None, sign: SignOfLife | None, who: str) -> Verdict | None:
-    """Judge a run whose process cannot be seen; a fresh sign of life counts more than all that Slurm says."""
+    """Judge a run whose process is not visible; a fresh heartbeat outweighs Slurm's answer."""
     but = "" if answer is None else f" {answer.words}."
     if sign is not None and not sign.is_overdue:
         alive = f"Its {who} cannot be seen from here, but {sign.words}.{but}"
         return Verdict("running", "probable", alive, shows_signs_of_life=True)
-    # A job that goes on may have other programs to run.
+    # A running job proves nothing: it may be running other programs.
     if answer is not None and (answer.is_over or sign is None):
         return Verdict("lost" if answer.is_over else "running", "probable", f"{answer.words}.")
     if sign is None:
@@ -105,7 +105,7 @@ def _why_unknown(identity: ProcessIdentity, who: str, journal: JournalContent) -
     asked = (
         "" if identity.slurm_job_id is None else f", and nothing was learned about Slurm job {identity.slurm_job_id}"
     )
-    # Only runs whose processes are looked at have a heartbeat: its thread makes forks of the user's program less safe.
+    # Only runs with resource sampling have a heartbeat: its thread makes forks of the user's program less safe.
     silence = " A journal is written only when something changes; its silence does not mean that the run has ended."
     return f"Its {who} cannot be seen from here{asked}.{_last_sign(journal)}{silence}"
 
