@@ -1,3 +1,3 @@
-"""Hold runs and entries against each other."""
+"""Compare runs and entries with each other."""
 
 from __future__ import annotations

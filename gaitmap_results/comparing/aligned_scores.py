@@ -1,4 +1,4 @@
-"""Lay the scores of several runs side by side, unit by unit, and leave out what does not fit."""
+"""Align the scores of several runs unit by unit, and leave out runs that do not fit."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Runs = Mapping[str, list[RunSummary]]
 
 @dataclass(frozen=True, eq=False)
 class MatchedScores:
-    """One score of each entry for the same units.
+    """One score of every entry, for the same units.
 
     Attributes
     ----------
@@ -41,9 +41,9 @@ class MatchedScores:
         For each entry the standard deviation between the means of its runs; ``None`` for a single run.
     fold_ratios
         ``None`` if units are independent.
-        If they are folds, what was tested divided by what was trained with, for each; empty if that is not known.
+        If they are folds, test size divided by training size for each; empty if unknown.
     averaged_over
-        The levels, such as trials, that the scores of each participant were averaged over.
+        The levels, such as trials, over which each participant's scores were averaged.
     """
 
     table: pd.DataFrame
@@ -54,7 +54,7 @@ class MatchedScores:
 
 
 def match_scores(runs: Runs, scores: Mapping[str, Scores], score: str, left_out: list[LeftOut]) -> MatchedScores:
-    """Return one score of all runs that have it for the same units; the others are added to ``left_out``.
+    """Return one score of all runs that have it for the same units; add the other runs to ``left_out``.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def match_scores(runs: Runs, scores: Mapping[str, Scores], score: str, left_out:
 
 
 def _independent(scores: Mapping[str, Scores]) -> dict[str, Scores]:
-    """Return scores with one row for each participant: trials of one person resemble each other."""
+    """Return scores with one row for each participant, since trials of one person are not independent."""
     people = {each.units: levels for each in scores.values() if (levels := each.participant_levels) is not None}
     return {
         folder: each.averaged(people[each.units]) if each.units in people else each for folder, each in scores.items()
@@ -112,7 +112,7 @@ def _repeated(scores: Scores) -> str | None:
 
 
 def _values(scores: Scores, name: str) -> Values | str:
-    """Return a number for each unit, or why there is not one for each."""
+    """Return a number for each unit, or the reason why some unit has none."""
     if name not in scores.directions:
         return f"it has no score {name}"
     values = {row.unit: row.scores[name] for row in scores.rows}
@@ -123,7 +123,7 @@ def _values(scores: Scores, name: str) -> Values | str:
 
 
 def _twin(missing: Sequence[tuple[Any, ...]], values: Values) -> str:
-    """Return a remark where a unit is missing only because it is a number in one run and a text in another."""
+    """Return a remark if a unit is missing only because it is a number in one run and a text in another."""
     texts = {tuple(map(str, unit)) for unit in values}
     twin = next((unit for unit in missing if tuple(map(str, unit)) in texts), None)
     return "" if twin is None else f" ({_listed([twin])} is a number in one of them and a text in the other)"
@@ -156,7 +156,7 @@ def _spread(runs: Sequence[Values]) -> float | None:
 
 
 def _fold_ratios(scores: Sequence[Scores]) -> list[float]:
-    """Return what was tested divided by what was trained with; empty where it is not known or not the same."""
+    """Return test size divided by training size; empty if unknown or different between runs."""
     folds = {each.folds for each in scores}
     sizes = next(iter(folds)) if len(folds) == 1 else ()
     return [each.n_test / each.n_train for each in sizes] if all(each.n_train for each in sizes) else []

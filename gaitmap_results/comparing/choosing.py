@@ -1,4 +1,4 @@
-"""Choose the runs that stand for each entry, and name those that are left out, with the reason."""
+"""Choose the runs that represent each entry, and name those left out, with the reason."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from gaitmap_results.store.entry_names import entry_text
 
 __all__ = ["SEEDS", "LeftOut", "choose", "eligible"]
 
-#: Parameters that an algorithm depends on by chance only.
+#: Parameters that change only the random numbers of an algorithm.
 SEEDS: Final = frozenset({"seed", "random_seed", "random_state"})
 
 
 class LeftOut(NamedTuple):
-    """A run that does not take part in a comparison.
+    """A run that a comparison leaves out.
 
     Attributes
     ----------
@@ -44,7 +44,7 @@ class LeftOut(NamedTuple):
 def eligible(
     runs: Iterable[RunSummary], left_out: list[LeftOut], *, include_debug: bool, version: str | None = None
 ) -> list[RunSummary]:
-    """Return the runs that may be compared; the others are added to ``left_out``."""
+    """Return the runs that may be compared; add the other runs to ``left_out``."""
     withdrawn = withdrawals()
     kept = []
     for run in runs:
@@ -73,7 +73,7 @@ def _why_not(
 
 
 def choose(runs: Sequence[RunSummary], which: str, left_out: list[LeftOut]) -> dict[str, list[RunSummary]]:
-    """Return for each entry its latest run, or with ``which="mean"`` all that differ from that in a seed only."""
+    """Return the latest run of each entry; with ``which="mean"``, also all runs that differ from it only in a seed."""
     by_entry: dict[str, list[RunSummary]] = {}
     for run in sorted(runs, key=by_start):
         by_entry.setdefault(entry_text(run.entry), []).append(run)
@@ -101,7 +101,7 @@ def _like(latest: RunSummary, runs: Sequence[RunSummary], left_out: list[LeftOut
 
 
 def _parameters(metadata: Mapping[str, Any]) -> Any:
-    """Return the parameters of entry and challenge; of older records there is only a repr."""
+    """Return the parameters of entry and challenge; for older records, their reprs."""
     described = metadata.get("parameters")
     if isinstance(described, Mapping):
         return [described.get("pipeline"), described.get("challenge")]

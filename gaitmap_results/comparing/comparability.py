@@ -46,7 +46,7 @@ def reasons_against(chosen: Runs, *, one_challenge: bool, but_for: Collection[st
 
 
 def _differing(what: str, runs: list[tuple[str, RunSummary]], values: list[str | None]) -> list[str]:
-    """Return a line that names the runs for each value; none if all that are known are the same."""
+    """Return lines that name the runs for each value; empty if all known values are the same."""
     groups: dict[str, list[str]] = {}
     for (name, run), value in zip(runs, values, strict=True):
         if value is not None:
@@ -64,7 +64,7 @@ def _challenge_parameters(metadata: Mapping[str, Any]) -> Any:
 
 
 def _data(runs: list[tuple[str, RunSummary]], metadata: list[dict[str, Any]]) -> list[str | None]:
-    """Return what tells the data of each run, in the way that is known for all of them, else for most."""
+    """Return what identifies the data of each run, in a form known for all runs or else for most."""
     ways: list[list[str | None]] = []
     for hash_of in (_index_hash, _dataset_hash, _labels_hash):
         found = [hash_of(run, each) for (_, run), each in zip(runs, metadata, strict=True)]
@@ -90,7 +90,7 @@ def _hash_in(data: Any) -> str | None:
 
 
 def _labels_hash(run: RunSummary, _: Mapping[str, Any]) -> str | None:
-    """Return what tells the data of a record of gaitmap_challenges: the labels of the data points that were tested."""
+    """Return the hash of the tested data labels, which identify the data in a record of gaitmap_challenges."""
     try:
         found = read_cross_validation(run.path)
         labels = sorted(json.dumps(label) for fold in found[0]["test_data_labels"] for label in fold) if found else None

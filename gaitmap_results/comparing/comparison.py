@@ -1,4 +1,4 @@
-"""What came of comparing entries, as tables, JSON and words."""
+"""Hold the result of a comparison of entries, as tables, JSON and words."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["EntryComparison", "Options"]
 
 @dataclass(frozen=True)
 class Options:
-    """How to compare, as it was asked for; ``None`` leaves it to the records."""
+    """The options of a comparison; ``None`` leaves the choice to the records."""
 
     score: str | None = None
     direction: str | None = None
@@ -35,7 +35,7 @@ class Options:
 
 @dataclass(frozen=True, eq=False)
 class EntryComparison:
-    """What came of comparing entries.
+    """The result of comparing entries.
 
     Attributes
     ----------
@@ -48,9 +48,9 @@ class EntryComparison:
     challenge_name, challenge_version
         The challenge.
     score, direction
-        The score that was compared, and whether to ``"minimize"`` or to ``"maximize"`` it.
+        The score that was compared, and whether to ``"minimize"`` or ``"maximize"`` it.
     baseline
-        The entry that all others were compared with; ``None`` if all pairs were.
+        The entry that all others were compared with; ``None`` if all pairs were compared.
     smallest_effect, alpha
         As they were given.
     paths
@@ -90,7 +90,7 @@ class EntryComparison:
         baseline: str | None,
         left_out: Sequence[LeftOut],
     ) -> EntryComparison:
-        """Put together what came of comparing."""
+        """Build the result of a comparison."""
         pd = require_pandas("Comparing entries")
         latest = next(iter(matched.runs.values()))[-1]
         if table is None:
@@ -119,7 +119,7 @@ class EntryComparison:
 
     @property
     def units_are_folds(self) -> bool:
-        """Whether scores were known for each fold of a cross-validation only."""
+        """Whether the units are folds of a cross-validation, since no other scores are known."""
         return tuple(self.scores.index.names) == FOLD_UNITS
 
     @property
@@ -136,17 +136,17 @@ class EntryComparison:
 
     @property
     def counted_units(self) -> str:
-        """How many units there are, such as ``7 participants``."""
+        """The number of units in words, such as ``7 participants``."""
         return counted(len(self.scores), self.kind_of_unit)
 
     @property
     def scope(self) -> str:
-        """What every claim is limited to, as a sentence."""
+        """A sentence that says what all claims are limited to."""
         which = "this" if len(self.scores) == 1 else "these"
         return f"This holds for {which} {self.counted_units}, and for the entries as they were tuned here."
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as JSON values; a number that is not known is ``None``."""
+        """Return everything as JSON values; an unknown number is ``None``."""
         levels = [name for name in self.scores.index.names if name is not None]
         units = [
             list(unit) if isinstance(unit, tuple) else [unit][: len(levels)] for unit in self.scores.index.tolist()
@@ -184,6 +184,6 @@ def _spread_note(matched: MatchedScores, name: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return a Python value of a table's cell."""
+    """Return a table's cell as a Python value."""
     value = value.item() if hasattr(value, "item") else value
     return None if isinstance(value, float) and not math.isfinite(value) else value

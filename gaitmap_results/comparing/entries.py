@@ -24,7 +24,7 @@ from gaitmap_results.typed_results.scores import Scores
 __all__ = ["check_options", "compare_chosen", "compare_entries", "compare_runs"]
 
 _MAX_SHOWN: Final = 12
-# What helps, where a reason says this.
+# What to do about a reason that contains this text.
 _HINTS: Final = {
     "it is a debug run": "Debug runs count with include_debug=True (--include-debug).",
     "another version of": "Choose one with version=... (--version).",
@@ -58,15 +58,14 @@ def compare_entries(
         The entry that all others are compared with, fixed before you looked at the scores.
         Without it, all pairs are compared, and the tests are adjusted for all of them.
     direction
-        Whether to ``"minimize"`` or to ``"maximize"`` the score, if the records do not say it.
+        Whether to ``"minimize"`` or ``"maximize"`` the score, if the records do not say it.
     version
         The version of the challenge, needed if the latest runs of the entries are of several.
     include_debug
         Whether debug runs count, too.
     runs
         ``"latest"`` takes the latest run of each entry.
-        ``"mean"`` averages, participant by participant, all runs of an entry that differ in a seed only, for algorithms
-        that depend on chance.
+        ``"mean"`` averages, for each participant, all runs of an entry that differ only in a seed.
     smallest_effect
         The smallest difference that matters, in the unit of the score.
     alpha
@@ -75,8 +74,9 @@ def compare_entries(
     Returns
     -------
     comparison
-        ``table`` has a row for each comparison, see :func:`compare_scores`; ``scores`` a row for each unit and a column
-        for each entry; ``left_out`` names each run that could not be used, with the reason.
+        ``table`` has a row for each comparison, see :func:`compare_scores`.
+        ``scores`` has a row for each unit and a column for each entry.
+        ``left_out`` names each run that could not be used, with the reason.
 
     Raises
     ------
@@ -85,8 +85,8 @@ def compare_entries(
     RunNotFoundError
         If there is no run of the challenge in ``base_path``.
     NotComparableError
-        If fewer than two entries have a run that can be compared, or the runs differ in more than the entry; its
-        ``reasons`` name the runs.
+        If fewer than two entries have a run that can be compared, or the runs differ in more than the entry;
+        see its ``reasons``.
     InvalidOptionError
         If the score is unknown, the baseline has no run that can be compared, or another option makes no sense.
 
@@ -120,19 +120,19 @@ def compare_runs(
     smallest_effect: float | None = None,
     alpha: float = 0.05,
 ) -> EntryComparison:
-    """Compare any runs of one challenge by the scores of the same participants, also two of one entry.
+    """Compare any runs of one challenge, even of one entry, by the scores of the same participants.
 
     Parameters
     ----------
     runs
-        For each name under which a run is shown its run folder: ``{"before": path, "after": path}``.
+        The run folder for each name to show: ``{"before": path, "after": path}``.
     score
         The score to compare by; without it, the main score.
     baseline
         The name that all others are compared with, fixed before you looked at the scores.
         Without it, all pairs are compared, and the tests are adjusted for all of them.
     direction
-        Whether to ``"minimize"`` or to ``"maximize"`` the score, if the records do not say it.
+        Whether to ``"minimize"`` or ``"maximize"`` the score, if the records do not say it.
     include_debug
         Whether debug runs count, too.
     smallest_effect
@@ -143,8 +143,9 @@ def compare_runs(
     Returns
     -------
     comparison
-        ``table`` has a row for each comparison, see :func:`compare_scores`; ``scores`` a row for each unit and a column
-        for each name; ``left_out`` names each run that could not be used, with the reason.
+        ``table`` has a row for each comparison, see :func:`compare_scores`.
+        ``scores`` has a row for each unit and a column for each name.
+        ``left_out`` names each run that could not be used, with the reason.
 
     Raises
     ------
@@ -153,8 +154,7 @@ def compare_runs(
     MissingExtraError
         If pandas or SciPy is not installed.
     NotComparableError
-        If fewer than two of the runs can be compared, or they differ in more than the entry; its ``reasons`` name the
-        runs.
+        If fewer than two of the runs can be compared, or they differ in more than the entry; see its ``reasons``.
     InvalidOptionError
         If the score or the baseline is unknown, or another option makes no sense.
 
@@ -191,7 +191,7 @@ def _summary_at(path: str | Path) -> RunSummary:
 
 
 def check_options(score: object, direction: object, smallest_effect: object, alpha: object) -> Options:
-    """Return the options of a comparison, checked before anything is read."""
+    """Check the options of a comparison before anything is read."""
     require_pandas("Comparing entries")
     require_scipy()
     if score is not None and not isinstance(score, str):
@@ -217,23 +217,23 @@ def compare_chosen(
     chosen
         The runs of each entry, by its name.
     left_out
-        The runs that were left out so far.
+        The runs left out so far; more may be added.
     options
         How to compare.
     baseline
         The entry that all others are compared with.
     declared
-        The ``SCORES`` of the challenge, where its class is at hand: they count where the records say nothing.
+        The ``SCORES`` of the challenge class, if available, for records that do not say it.
     one_challenge
-        Whether all runs are known to be of one challenge, whatever its names.
+        Whether all runs belong to one challenge, whatever its names.
     may_be_untested
-        Whether scores without a direction are laid side by side without a test, instead of being refused.
+        Whether to show scores without a direction untested, instead of refusing them.
     """
     scores = _scores_of(chosen, left_out)
     usable = {name: [run for run in runs if run.folder in scores] for name, runs in chosen.items()}
     usable = {name: runs for name, runs in usable.items() if runs}
     _refuse_few(usable, left_out)
-    # What is averaged over seeds may have them in the challenge, too.
+    # Runs that are averaged over seeds may also have different seeds in the challenge.
     averaging = any(len(of_entry) > 1 for of_entry in usable.values())
     reasons = reasons_against(usable, one_challenge=one_challenge, but_for=SEEDS if averaging else ())
     if reasons:
@@ -264,7 +264,7 @@ def compare_chosen(
 
 
 def _declared(challenge: Any) -> Mapping[str, str]:
-    """Return what the class of a challenge says of its scores, if it is at hand."""
+    """Return the ``SCORES`` of a challenge, if its class is available."""
     declared = getattr(challenge, "SCORES", None)
     if declared is None or isinstance(declared, property):
         return {}
@@ -275,7 +275,7 @@ def _declared(challenge: Any) -> Mapping[str, str]:
 
 
 def _scores_of(chosen: Mapping[str, list[RunSummary]], left_out: list[LeftOut]) -> dict[str, Scores]:
-    """Return the scores of each run that has any, by its folder."""
+    """Return the scores of each run that has them, by its folder."""
     scores = {}
     for run in (run for runs in chosen.values() for run in runs):
         try:

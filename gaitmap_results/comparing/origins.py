@@ -1,4 +1,4 @@
-"""Tell where the numbers of a comparison come from: commit, machine, and packages that differ."""
+"""List the origins of the numbers in a comparison: commit, machine, and packages that differ."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gaitmap_results.showing.text import one_line
 __all__ = ["Origin", "origins_of"]
 
 _MAX_PACKAGES: Final = 8
-# Differences in these are told first.
+# Differences in these are listed first.
 _FIRST: Final = ("gaitmap", "mobgap", "tpcp", "numpy", "pandas", "scipy", "scikit-learn", "gaitmap_results")
 
 
@@ -33,7 +33,7 @@ class Origin:
 
 
 def origins_of(runs: Mapping[str, Sequence[RunSummary]]) -> tuple[list[str], list[Origin], str]:
-    """Return the packages whose versions differ, where each run comes from, and what the runs have in common."""
+    """Return the packages whose versions differ, the origin of each run, and what the runs have in common."""
     verdict_of = verdicts()
     listed = [(name, run, index.read_metadata(run.folder)) for name, of_entry in runs.items() for run in of_entry]
     packages = [_part(_part(metadata, "system_info"), "packages_info") for _, _, metadata in listed]

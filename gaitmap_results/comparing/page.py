@@ -1,4 +1,4 @@
-"""Lay a comparison out as one HTML page that needs no network and no script."""
+"""Render a comparison as one HTML page that needs no network and no script."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 __all__ = ["comparison_page", "require_report", "start_page"]
 
-# Nobody can read a drawing of more rows; the table has all.
+# A drawing with more rows is unreadable; the table shows all.
 _MAX_DRAWN: Final = 40
 _MAX_UNBROKEN: Final = 20
 
 
 def require_report() -> None:
-    """Raise ``MissingExtraError`` if what writes pages is not installed."""
+    """Raise ``MissingExtraError`` if the packages for writing pages are not installed."""
     require_matplotlib()
     try:
         import jinja2  # noqa: F401
@@ -81,7 +81,7 @@ def comparison_page(comparison: EntryComparison, *, base: Path) -> str:
 
 
 def start_page(challenges: Sequence[Mapping[str, Any]]) -> str:
-    """Return a page that leads to the others."""
+    """Return a page that links to the others."""
     text = "Each page compares the official runs of one version of a challenge."
     return _rendered("start_page.html", title="Results", what=text, challenges=challenges)
 
@@ -92,7 +92,7 @@ def _rendered(template: str, **values: Any) -> str:
     from markupsafe import Markup
 
     def clean(value: Any) -> Any:
-        # Names may hold characters that turn a line around or end it.
+        # Names may contain characters that reverse or end a line.
         return value if isinstance(value, Markup) or not isinstance(value, str) else one_line(value)
 
     environment = Environment(
@@ -104,7 +104,7 @@ def _rendered(template: str, **values: Any) -> str:
 
 
 def _breakable(name: str) -> Any:
-    """Return a name that may be broken into lines after its slashes, and a long one after its underscores, too."""
+    """Return a name that can wrap after its slashes, and if it is long also after its underscores."""
     from markupsafe import Markup, escape
 
     signs = "([/_])" if len(name) > _MAX_UNBROKEN else "(/)"

@@ -26,7 +26,7 @@ __all__ = [
     "require_scipy",
 ]
 
-#: The columns of a table of comparisons.
+#: The columns of the table of comparisons.
 COLUMNS: Final = (
     *("entry", "baseline", "n", "better", "worse", "tied", "difference", "low", "high"),
     *("d_z", "p", "p_holm", "verdict", "note"),
@@ -55,7 +55,7 @@ def compare_scores(
         The entry that all others are compared with, fixed before you looked at the scores.
         Without it, all pairs are compared, and the tests are adjusted for all of them.
     direction
-        Whether to ``"minimize"`` or to ``"maximize"`` the score.
+        Whether to ``"minimize"`` or ``"maximize"`` the score.
     smallest_effect
         The smallest difference that matters, in the unit of the score.
     alpha
@@ -66,13 +66,13 @@ def compare_scores(
     table
         One row for each comparison.
         ``entry`` and ``baseline`` are compared, ``n`` is the number of units.
-        ``better``, ``worse`` and ``tied`` count the units for which the entry is.
-        ``difference`` is the mean of entry minus baseline, ``low`` and ``high`` are its t interval, ``d_z`` is the mean
-        divided by the standard deviation of the differences.
-        ``p`` is that of a two-sided sign-flip test of the mean: exact up to 20 units, by 99,999 random flips with a
+        ``better``, ``worse`` and ``tied`` count the units where the entry is better, worse or equal.
+        ``difference`` is the mean of entry minus baseline, ``low`` and ``high`` are its t interval.
+        ``d_z`` is the mean divided by the standard deviation of the differences.
+        ``p`` comes from a two-sided sign-flip test of the mean: exact up to 20 units, by 99,999 random flips with a
         fixed seed beyond; ``p_holm`` is adjusted for all comparisons by Holm's method.
-        ``verdict`` says in words what is shown, ``note`` what a reader has to know beside it.
-        For folds, which share their training data, interval and ``p`` are those of the corrected resampled t test
+        ``verdict`` says in words what is shown, ``note`` adds what a reader has to know.
+        For folds, which share training data, interval and ``p`` come from the corrected resampled t test
         (Nadeau and Bengio 2003).
 
     Raises
@@ -80,8 +80,8 @@ def compare_scores(
     MissingExtraError
         If pandas or SciPy is not installed.
     InvalidOptionError
-        If a score is missing or no number, a unit or entry occurs twice, there are fewer than two entries, or an
-        option makes no sense.
+        If a score is missing or not a number, or a unit or entry occurs twice.
+        Also if there are fewer than two entries, or an option makes no sense.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def compare_paired(
     ----------
     fold_ratios
         ``None`` if units are independent.
-        If they are folds, what was tested divided by what was trained with, for each; empty where that is not known.
+        If they are folds, test size divided by training size for each; empty if unknown.
     """
     pd = require_pandas(_WHAT)
     np = _numpy()
@@ -150,7 +150,7 @@ def compare_paired(
 
 
 def _counts(differences: Sequence[float], direction: str) -> tuple[int, int, int]:
-    """Return for how many units the entry is better, worse, and neither."""
+    """Count the units for which the entry is better, worse, and neither."""
     more, less = sum(each > 0 for each in differences), sum(each < 0 for each in differences)
     better, worse = (more, less) if direction == "maximize" else (less, more)
     return better, worse, len(differences) - better - worse
@@ -164,7 +164,7 @@ def mean_interval(values: Any, alpha: float) -> tuple[float, float]:
 
 
 def check_direction(direction: object) -> str:
-    """Return a direction, or raise ``InvalidOptionError`` if it is none."""
+    """Return a direction, or raise ``InvalidOptionError`` if it is not one."""
     if direction not in DIRECTIONS:
         raise InvalidOptionError(f"direction is {direction!r}; it takes 'minimize' or 'maximize'.")
     return str(direction)
@@ -206,7 +206,7 @@ def require_scipy() -> None:
 
 
 def _checked_values(scores: pd.DataFrame) -> Any:
-    """Return the scores as an array, or say what is wrong with them."""
+    """Return the scores as an array, or raise what is wrong with them."""
     for what, axis in (("unit", scores.index), ("entry", scores.columns)):
         if axis.has_duplicates:
             raise InvalidOptionError(
@@ -239,7 +239,7 @@ def _shown(label: Any) -> str:
 
 
 def _no_number(column: pd.Series) -> str | None:
-    """Return what a column of scores has that is not a number; a missing number is another matter."""
+    """Say what a column holds that is not a number; missing numbers are checked elsewhere."""
     if column.dtype.kind in "iuf":
         return None
     if column.dtype.kind != "O":
@@ -249,7 +249,7 @@ def _no_number(column: pd.Series) -> str | None:
 
 
 def _refuse_trials(units: pd.Index) -> None:
-    """Refuse several rows of one participant, who would count as several."""
+    """Refuse several rows of one participant, who would be counted several times."""
     rows = tuple(ScoreRow(unit if isinstance(unit, tuple) else (unit,), None, {}) for unit in units)
     levels = Scores(tuple(map(str, units.names)), {}, rows).participant_levels
     if levels is not None:
@@ -260,7 +260,7 @@ def _refuse_trials(units: pd.Index) -> None:
 
 
 def _pairs(names: list[Any], baseline: Any) -> list[tuple[int, int]]:
-    """Return which entry is compared with which: all with the baseline, else each with those before it."""
+    """Return the pairs to compare: all with the baseline, else each with those before it."""
     if baseline is None:
         return [(other, one) for one, other in itertools.combinations(range(len(names)), 2)]
     fixed = names.index(baseline)
@@ -268,7 +268,7 @@ def _pairs(names: list[Any], baseline: Any) -> list[tuple[int, int]]:
 
 
 def _difference(entry: Any, baseline: Any) -> Any:
-    """Return the differences of the units; what is due to rounding is none."""
+    """Return the differences of the units, with rounding errors set to zero."""
     np = _numpy()
     difference = entry - baseline
     rounding = 8 * np.finfo(float).eps * np.maximum(np.abs(entry), np.abs(baseline))
@@ -292,12 +292,12 @@ def _t_statistics(differences: Any, alpha: float, fold_ratios: Sequence[float] |
     half_widths = float(stdtrit(n_units - 1, 1 - alpha / 2)) * errors
     with np.errstate(divide="ignore", invalid="ignore"):
         statistics = np.abs(means) / errors
-    # Without spread: no difference at all, or the same one everywhere.
+    # Without spread there is either no difference, or the same one everywhere.
     statistics = np.where(errors > 0, statistics, np.where(means == 0, 0.0, math.inf))
     return means, spreads, half_widths, 2 * stdtr(n_units - 1, -statistics)
 
 
 def _fold_variance(n_folds: int, ratios: Sequence[float]) -> float:
-    """Return by what the variance over folds is multiplied: Nadeau and Bengio, Machine Learning 52 (2003)."""
+    """Return the factor for the variance over folds (Nadeau and Bengio, Machine Learning 52, 2003)."""
     ratio = math.fsum(ratios) / len(ratios) if ratios else 1 / (n_folds - 1)
     return 1 / n_folds + ratio

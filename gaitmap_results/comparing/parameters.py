@@ -1,4 +1,4 @@
-"""Say whether two runs had equal parameters, but for what says how to compute and not what."""
+"""Say whether two runs had equal parameters, ignoring those that affect only how to compute."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any, Final
 __all__ = ["equal_parameters"]
 
 _HOW: Final = frozenset({"n_jobs", "pre_dispatch", "verbose", "progress_bar", "memory"})
-# Where data lie differs from one computer to the next; which data they are, is compared by themselves.
+# Paths of data differ between computers; the data themselves are compared elsewhere.
 _PATH: Final = re.compile(r"(?:/|~|\.\.[\\/]|[A-Za-z]:[\\/]).*[\\/](?P<name>[^\\/]*)", re.DOTALL)
 
 
 def equal_parameters(first: Any, second: Any, *, but_for: Collection[str] = ()) -> bool:
-    """Say whether parameters are equal, at any depth.
+    """Say whether parameters are equal at any depth.
 
     Parameters
     ----------
     first, second
-        Parameters as metadata.json has them.
+        Parameters as stored in metadata.json.
     but_for
         Names of parameters that may differ.
 
@@ -39,7 +39,7 @@ def equal_parameters(first: Any, second: Any, *, but_for: Collection[str] = ()) 
 
 def _without(value: Any, names: frozenset[str]) -> Any:
     if isinstance(value, Mapping):
-        # Also what belongs to one of these: memory__location.
+        # Nested parameters of these count, too: memory__location.
         kept = {key: each for key, each in value.items() if names.isdisjoint(str(key).split("__"))}
         return {key: _without(each, names) for key, each in kept.items()}
     if isinstance(value, list):

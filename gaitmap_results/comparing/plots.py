@@ -26,14 +26,14 @@ __all__ = [
     "require_matplotlib",
 ]
 
-#: The colours of what is drawn.
+#: The colours of the plots.
 ACCENT: Final = "#1f77b4"
 MUTED: Final = "#808080"
 
 _ROW_HEIGHT: Final = 0.6  # inches
 _LEFT_OUT: Final = "\N{HORIZONTAL ELLIPSIS}"
 _BELOW: Final = 0.27
-# Characters: what fits above a row, also in a wide font.
+# Characters that fit above a row even in a wide font.
 _MAX_NAME: Final = 44
 _WIDTH: Final = 5.2
 _MARGIN: Final = 0.75
@@ -54,7 +54,7 @@ def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
     ax
         The axes.
         Rows are ordered by their mean, the best at the top.
-        An interval ends where scores end, see the notes.
+        An interval is cut at the limits of the score, see the notes.
 
     Raises
     ------
@@ -63,9 +63,9 @@ def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
 
     Notes
     -----
-    A t interval knows nothing of limits.
-    Where no score is negative and less is better, it is cut at 0; where all scores lie between 0 and 1 and more is
-    better, at 0 and 1.
+    A t interval may exceed the limits of a score.
+    It is cut at 0 if no score is negative and less is better.
+    It is cut at 0 and 1 if all scores are between 0 and 1 and more is better.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
     low_limit, high_limit = limits_of(comparison)
     for row, name in enumerate(names):
         values = comparison.scores[name].to_numpy()
-        # Units that have the same score stay visible.
+        # Spread out units with the same score, so that all stay visible.
         points = ax.scatter(values, _spread_out(values, row), s=24, color=ACCENT, alpha=0.7, linewidths=0, zorder=3)
         points.set_gid(f"units-{row}")
         points.set_clip_on(False)
@@ -86,7 +86,7 @@ def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
         if not comparison.units_are_folds and len(values) > 1:
             low, high = mean_interval(values, comparison.alpha)
             ends = [max(low, low_limit), min(high, high_limit)]
-            # Below the points, which would hide behind it.
+            # Draw the interval below the points, not over them.
             ax.plot(ends, [row + _BELOW, row + _BELOW], color="black", linewidth=1.4)
         ax.plot([mean, mean], [row + _BELOW - 0.11, row + _BELOW + 0.11], color="black", linewidth=2)
     shown = _distinct(names, _MAX_NAME)
@@ -108,7 +108,7 @@ def plot_differences(comparison: EntryComparison, ax: Axes | None = None) -> Axe
     -------
     ax
         The axes.
-        A band marks what is smaller than the smallest effect, where one was given.
+        A band marks differences smaller than the smallest effect, if one was given.
 
     Raises
     ------
@@ -129,7 +129,7 @@ def plot_differences(comparison: EntryComparison, ax: Axes | None = None) -> Axe
     shown = _distinct(list(comparison.scores), _MAX_NAME // 2 - 1)
     names = []
     for row, each in enumerate(table.itertuples()):
-        # In pieces, so that it does not cross the names.
+        # One piece for each row, so that the line does not cross the names.
         ax.plot([0, 0], [row - 0.2, row + 0.3], color=MUTED, linewidth=1)
         if math.isfinite(each.low):
             ax.plot([each.low, each.high], [row, row], color=ACCENT, linewidth=2)
@@ -153,7 +153,7 @@ def require_matplotlib() -> None:
 
 
 def new_axes(n_rows: int) -> Axes:
-    """Return the axes of a new figure with room for so many rows."""
+    """Return the axes of a new figure with space for so many rows."""
     require_matplotlib()
     import matplotlib.pyplot as plt
 
@@ -163,14 +163,14 @@ def new_axes(n_rows: int) -> Axes:
 
 
 def is_cut(comparison: EntryComparison) -> bool:
-    """Say whether the interval of any entry goes beyond where scores end."""
+    """Say whether any entry's interval exceeds the limits of the score."""
     low_limit, high_limit = limits_of(comparison)
     intervals = [mean_interval(comparison.scores[name], comparison.alpha) for name in comparison.scores]
     return any(low < low_limit or high > high_limit for low, high in intervals)
 
 
 def limits_of(comparison: EntryComparison) -> tuple[float, float]:
-    """Return where scores end, as far as the scores themselves tell."""
+    """Return the limits of the score, as inferred from the scores."""
     values = comparison.scores.to_numpy()
     if comparison.direction == "minimize" and values.min() >= 0:
         return 0.0, math.inf
@@ -180,13 +180,13 @@ def limits_of(comparison: EntryComparison) -> tuple[float, float]:
 
 
 def best_first(comparison: EntryComparison) -> list[Any]:
-    """Return the entries in the order of their means; where it is not known what is better, the smallest first."""
+    """Return the entries, the best mean first; if the direction is unknown, the smallest first."""
     means = comparison.scores.mean()
     return list(means.sort_values(ascending=comparison.direction != "maximize", kind="stable").index)
 
 
 def _spread_out(values: Any, row: int) -> list[float]:
-    """Return a height for each value, so that those that are nearly the same do not hide each other."""
+    """Return a height for each value, so that similar values do not hide each other."""
     width = float(values.max() - values.min()) / 40 or 1.0
     heights, last, step = [row + 0.0] * len(values), -math.inf, 0
     for place in values.argsort(kind="stable"):
@@ -197,7 +197,7 @@ def _spread_out(values: Any, row: int) -> list[float]:
 
 
 def _distinct(names: list[Any], length: int) -> dict[Any, str]:
-    """Return a text of at most this length for each name: what all have in front, then the middle, is left out."""
+    """Shorten each name to this length: drop the common beginning, then the middle."""
     texts = [one_line(str(name)) for name in names]
     if max(map(len, texts), default=0) > length:
         parts = [text.split("/") for text in texts]
@@ -212,7 +212,7 @@ def _distinct(names: list[Any], length: int) -> dict[Any, str]:
 
 
 def _finish(ax: Axes, names: list[str], label: str) -> None:
-    """Write the name of each row above it: beside it, there would be no room for long ones."""
+    """Write the name of each row above it, since long names do not fit beside it."""
     for row, name in enumerate(names):
         place = ax.get_yaxis_transform()
         text = ax.text(0, row - 0.27, name, transform=place, va="bottom", parse_math=False)

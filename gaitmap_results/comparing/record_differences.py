@@ -1,4 +1,4 @@
-"""Find the facts in which the records of two runs differ."""
+"""Find the differences between the records of two runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Difference:
     Attributes
     ----------
     name
-        What differs, in dotted names.
+        What differs, as a dotted name.
     first, second
         The value in either run; ``None`` where the run has none.
     """
@@ -32,12 +32,12 @@ class Difference:
 
 
 def compare_records(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[Difference]]:
-    """Return what differs between two records, section by section; sections without a difference are empty.
+    """Return the differences between two records by section; sections without any are empty.
 
     Parameters
     ----------
     first, second
-        What ``load_run_metadata`` returned for the two runs.
+        The metadata of the two runs, from ``load_run_metadata``.
     """
     structured = all(isinstance(each.get("parameters"), Mapping) for each in (first, second))
     sections: dict[str, tuple[Callable[[Mapping[str, Any]], Facts], bool]] = {
@@ -57,7 +57,7 @@ def compare_records(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict
 
 
 def _differences(first: Facts, second: Facts, *, missing_differs: bool) -> list[Difference]:
-    """Compare facts by name; what only one of the runs knows differs only where having it is a choice."""
+    """Compare facts by name; a fact missing in one run counts only if ``missing_differs``."""
     found = []
     for name in first | second:
         one, other = first.get(name), second.get(name)
@@ -97,7 +97,7 @@ def _data(record: Mapping[str, Any]) -> Facts:
     known = _part(record, "data")
     if known:
         return _flat(known, "")
-    # gaitmap_challenges stores the repr of the data set, whose first and last rows are shown.
+    # gaitmap_challenges stores only the repr of the data set, with its first and last rows.
     return {"class": record.get("dataset_name"), "columns": record.get("dataset_columns")}
 
 
@@ -131,12 +131,12 @@ def _parameters(record: Mapping[str, Any]) -> Facts:
             found |= _flat(described.get("parameters") or {}, name) if described.get("parameters") else {}
             if "value" in described:
                 found[f"{name} (value)"] = _without_results(described["value"])
-    # A data set is told by its data, see the section above this one.
+    # The data section already compares the data set.
     return {name: value for name, value in found.items() if name != "dataset (value)"}
 
 
 def _without_results(value: Any) -> Any:
-    """Return a described object without what its run has left in it: attributes whose names end with an underscore."""
+    """Return a described object without the results of its run, attributes that end with an underscore."""
     if not isinstance(value, Mapping) or not isinstance(value.get("attributes"), Mapping):
         return value
     kept = {name: each for name, each in value["attributes"].items() if not name.endswith("_")}
@@ -195,6 +195,6 @@ def _config(record: Mapping[str, Any]) -> Facts:
 
 
 def _is_place(name: str) -> bool:
-    """Say whether an option of the config names a place on a machine, which says nothing about the numbers."""
+    """Say whether a config option is a place on a machine, which does not affect the numbers."""
     first = name.partition(".")[0]
     return first.endswith("_dir") or first in ("datasets", "stored_filenames_relative_to")

@@ -1,4 +1,4 @@
-"""Write comparisons as pages: one of a challenge, or a site of all."""
+"""Write comparisons as HTML pages: one for a challenge, or a site for all."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def write_report(
     alpha: float = 0.05,
     overwrite: bool = False,
 ) -> Path:
-    """Compare the entries of a challenge, and write what came of it as one HTML page.
+    """Compare the entries of a challenge, and write the result as one HTML page.
 
-    The page needs no network and no script, can be read on a phone, in the dark and on paper, and names every run that
-    was left out.
+    The page needs no network and no script, and suits phones, dark mode and paper.
+    It names every run that was left out.
 
     Parameters
     ----------
@@ -60,13 +60,12 @@ def write_report(
         The entry that all others are compared with, fixed before you looked at the scores.
         Without it, all pairs are compared, and the tests are adjusted for all of them.
     direction
-        Whether to ``"minimize"`` or to ``"maximize"`` the score, if the records do not say it.
+        Whether to ``"minimize"`` or ``"maximize"`` the score, if the records do not say it.
     include_debug
         Whether debug runs count, too.
     runs
         ``"latest"`` takes the latest run of each entry.
-        ``"mean"`` averages, participant by participant, all runs of an entry that differ in a seed only, for algorithms
-        that depend on chance.
+        ``"mean"`` averages, for each participant, all runs of an entry that differ only in a seed.
     smallest_effect
         The smallest difference that matters, in the unit of the score.
     alpha
@@ -84,8 +83,8 @@ def write_report(
     MissingExtraError
         If matplotlib, Jinja2, pandas or SciPy is not installed.
     InvalidOptionError
-        If the file exists, lies in a run folder, or there are several challenges; if the score is unknown, the baseline
-        has no run that can be compared, or another option makes no sense.
+        If the file exists or is in a run folder, or there are several challenges.
+        Also if the score is unknown, the baseline has no run that can be compared, or another option makes no sense.
     RunNotFoundError
         If there is no run of the challenge in ``base_path``.
     NotComparableError
@@ -131,10 +130,10 @@ def only_challenge(base: Path) -> str:
 
 
 def write_site(base_path: str | Path, output: str | Path, *, include_debug: bool = False) -> Path:
-    """Write a page for each challenge and version, and a start page that leads to them; return the start page.
+    """Write a page for each challenge and version, and a start page that links to them; return the start page.
 
     The same runs give the same bytes.
-    Where runs cannot be compared, the start page says why.
+    If runs cannot be compared, the start page says why.
     """
     require_report()
     base, folder = (Path(path).expanduser().absolute() for path in (base_path, output))
@@ -164,7 +163,7 @@ def write_site(base_path: str | Path, output: str | Path, *, include_debug: bool
 
 
 def _file_name(title: str, taken: Sequence[str]) -> str:
-    """Return a name that every file system and address takes, and that no other page has there."""
+    """Return a unique file name that works on every file system and in every URL."""
     stem = re.sub(r"[^A-Za-z0-9._-]", "-", title)
     folded = {name.casefold() for name in (*taken, "index.html")}
     names = (f"{stem}{f'-{number}' if number else ''}.html" for number in itertools.count())
@@ -174,7 +173,7 @@ def _file_name(title: str, taken: Sequence[str]) -> str:
 def _site_page(
     runs: list[RunSummary], skipped: list[SkippedRun], base: Path, *, include_debug: bool
 ) -> tuple[str, str | None]:
-    """Return what the start page says about one version of a challenge, and its page if there is one."""
+    """Return the start page's text about one version of a challenge, and its page if any."""
     folder = runs[0].path.parents[len(runs[0].entry)]
     left_out = [LeftOut(Path(each.folder), each.reason) for each in skipped if Path(each.folder).is_relative_to(folder)]
     try:
@@ -199,7 +198,7 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
 
 
 def write_page(target: Path, page: str) -> None:
-    """Write a page as a whole, or leave the file that is there as it is."""
+    """Write a page atomically: on failure an existing file stays as it is."""
     try:
         make_folder(target.parent)
         replace_file(target, target.with_name(f".{target.name}.new"), page.encode("utf-8", "backslashreplace"))

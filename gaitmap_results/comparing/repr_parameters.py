@@ -1,4 +1,4 @@
-"""Split a repr into its parameters, for records that store nothing better."""
+"""Split a repr into its parameters, for records that store only reprs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CLOSING: Final = {"(": ")", "[": "]", "{": "}"}
 def parameters_in_repr(text: str, name: str = "") -> dict[str, str]:
     """Return the parameters in a repr such as ``Shin(axis='z', filter=Butter(order=4))`` by their nested names.
 
-    What cannot be split is one value, with white space folded and memory addresses left out.
+    A repr that cannot be split stays one value, with white space folded and memory addresses removed.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def _is_balanced(text: str) -> bool:
 
 
 def _commas(text: str) -> Iterator[int]:
-    """Yield the places of commas outside of brackets and quotes; -1 where the brackets do not fit."""
+    """Yield the positions of commas outside brackets and quotes; yield -1 if brackets do not match."""
     expected: list[str] = []
     quote = ""
     escaped = False

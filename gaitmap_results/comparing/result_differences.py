@@ -1,4 +1,4 @@
-"""Hold the numbers of two folders of core results against each other."""
+"""Compare the numbers in two folders of core results."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from gaitmap_results.typed_results.scores import Scores
 
 __all__ = ["MEASURED_TIMES", "ColumnDifference", "ResultsDifference", "compare_results", "compare_runs_by_numbers"]
 
-# Names of columns that hold measured durations, which are other ones in every run.
+# Columns of measured durations, which differ in every run.
 # These exact names, never a pattern: `stride_time` is a result.
 MEASURED_TIMES: Final = frozenset(
     {"runtime_s", "score_time", "optimize_time", "timings", "debug__score_time", "debug__optimize_time"}
 )
 _MAX_JSON_BYTES: Final = 256_000_000
 _HUGE: Final = 2**1000
-# What the results of a cross-validation put before the name of a score.
+# The prefixes of scores in the results of a cross-validation.
 _PREFIX: Final = re.compile(r"test_(?:_?(?:single|agg)_{1,2})?|(?:single|agg)__")
 
 Column = tuple[str, str]
@@ -42,16 +42,16 @@ class ColumnDifference:
         The file's path in the folder of core results.
     column
         The column: the keys that lead to it, with ``*`` for each position.
-        Empty for a file that is compared as a whole.
+        Empty if the file is compared as a whole.
     n_values, n_different
-        How many values the column has in either run, and how many of them differ.
+        The number of values of the column in either run, and of those that differ.
     largest
-        The largest difference, relative to the largest magnitude in the column; infinite where values that are not
-        numbers differ, or where only one of the runs has a value.
+        The largest difference, relative to the largest magnitude in the column.
+        Infinite if values that are not numbers differ, or if only one run has a value.
     row
-        Where that is.
+        The row of the largest difference.
     first, second
-        The two values there; ``None`` for a missing one.
+        The two values in that row; ``None`` for a missing one.
     """
 
     file: str
@@ -70,7 +70,7 @@ class ColumnDifference:
 
     @property
     def score(self) -> str:
-        """The name that the column has as a score: without the keys that lead to it, and without ``test_``."""
+        """The name of the column as a score: without parent keys, and without ``test_``."""
         return _PREFIX.sub("", self.column.rpartition("/")[2])
 
 
@@ -81,7 +81,7 @@ class ResultsDifference:
     Attributes
     ----------
     n_values
-        How many values the files hold that are not the same byte by byte.
+        The number of values in files that differ in any byte.
     bitwise
         Whether all files are the same, byte by byte.
     columns
@@ -94,7 +94,7 @@ class ResultsDifference:
 
     @property
     def results(self) -> tuple[ColumnDifference, ...]:
-        """The columns that differ, without those of measured times."""
+        """The columns that differ, except measured times."""
         return tuple(each for each in self.columns if not each.is_measured_time)
 
     def verdict(
@@ -107,7 +107,7 @@ class ResultsDifference:
         rtol
             The largest difference that counts as agreement, relative to the largest magnitude of the column.
         tolerances
-            Other ones for some scores, by their names.
+            Other limits for some scores, by name.
         """
         if self.bitwise:
             return "bitwise"
@@ -165,7 +165,7 @@ def _digest(path: Path) -> str | None:
 
 
 def _columns(path: Path, name: str) -> dict[str, dict[str, Any]]:
-    """Return the columns of a file: for each the values by their rows."""
+    """Return the columns of a file, each with its values by row."""
     if not path.is_file():
         return {}
     columns: dict[str, dict[str, Any]] = {}
@@ -178,13 +178,13 @@ def _columns(path: Path, name: str) -> dict[str, dict[str, Any]]:
             _add_csv(columns, path)
         else:
             return {"": {"": _digest(path)}}
-    except (ValueError, RecursionError):  # not what its name says
+    except (ValueError, RecursionError):  # the content does not match the file's suffix
         return {"": {"": _digest(path)}}
     return columns
 
 
 def _add_json(columns: dict[str, dict[str, Any]], value: Any, column: str, row: str) -> None:
-    """Add each number, text, truth value and null; the keys and positions before it are joined with slashes."""
+    """Add each number, text, boolean and null; its keys and positions are joined with slashes."""
     if isinstance(value, dict):
         if _is_split_table(value):
             _add_table(columns, value, column, row)
@@ -200,12 +200,12 @@ def _add_json(columns: dict[str, dict[str, Any]], value: Any, column: str, row: 
             _add_json(columns, each, column, f"{row}/{number}" if row else str(number))
     else:
         cells = columns.setdefault(column, {})
-        # Labels may repeat, and a key may hold a slash: no value hides another one.
+        # Labels may repeat, and a key may contain a slash: do not overwrite values.
         cells[row if row not in cells else f"{row} (value {len(cells)})"] = value
 
 
 def _add_scores(columns: dict[str, dict[str, Any]], path: Path) -> None:
-    """Add each score, by the names of its units."""
+    """Add each score by its units."""
     for row in Scores.from_json(read_foreign_json(path, max_bytes=_MAX_JSON_BYTES)).rows:
         for name, value in row.scores.items():
             cells = columns.setdefault(name, {})
@@ -262,7 +262,7 @@ _MISSING: Final = object()
 def _difference(
     file: str, column: str, values: Mapping[str, Any], others: Mapping[str, Any]
 ) -> ColumnDifference | None:
-    """Return what differs in a column; ``None`` if nothing does."""
+    """Return the difference in a column; ``None`` if there is none."""
     if values == others:
         return None
     numbers = [abs(each) for each in (*values.values(), *others.values()) if _is_number(each) and math.isfinite(each)]
@@ -289,11 +289,11 @@ def _distance(value: Any, other: Any, scale: float) -> float:
         return math.inf
     if math.isnan(value) and math.isnan(other):
         return 0.0
-    # Of integers the difference is exact.
+    # The difference of integers is exact.
     difference = abs(value - other)
     return difference / scale if math.isfinite(difference) else math.inf
 
 
 def _is_number(value: Any) -> bool:
-    """Say whether a value can be held against others; an integer beyond every float cannot."""
+    """Say whether a value can be compared as a number; an integer beyond the range of floats cannot."""
     return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < _HUGE)

@@ -1,4 +1,4 @@
-"""Tell what changed between two runs."""
+"""Find out what changed between two runs."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _N_WORST: Final = 3
 
 @dataclass(frozen=True)
 class RunDiff:
-    """What differs between two runs.
+    """The differences between two runs.
 
     Attributes
     ----------
     first, second
         The two run folders.
     sections
-        What differs, in the order of likely cause.
+        The differences, in the order of likely cause.
         A list of ``{"name", "first", "second"}`` for each of challenge, data, code, parameters, packages, Python,
         machine and config.
         For ``scores`` a list with one dictionary for each score.
@@ -46,7 +46,7 @@ class RunDiff:
     same
         The names of the sections without a difference.
     runtime
-        The runtimes in seconds, if both runs were made on the same processor; no difference by themselves.
+        The runtimes in seconds, if both runs used the same processor; they do not count as a difference.
 
     Examples
     --------
@@ -93,12 +93,12 @@ class RunDiff:
 def diff_runs(first: str | Path, second: str | Path) -> RunDiff:
     """Return what changed from one run to another.
 
-    What differs between any two runs is left out: ids, times, paths, free memory.
+    Values that differ between any two runs are left out: ids, times, paths, free memory.
 
     Parameters
     ----------
     first, second
-        The two run folders; the second one is told as a change of the first.
+        The two run folders; the second one is described as a change of the first.
 
     Returns
     -------
@@ -110,7 +110,7 @@ def diff_runs(first: str | Path, second: str | Path) -> RunDiff:
     RunNotFoundError
         If there is no run in one of the folders.
     CorruptRunError
-        If what one of them stores cannot be read.
+        If one of the runs cannot be read.
 
     Examples
     --------
@@ -221,7 +221,7 @@ def _short(value: Any) -> str:
 
 
 def score_line(score: Mapping[str, Any]) -> str:
-    """Say how one score changed, and for whom most."""
+    """Say how one score changed, and for which unit most."""
     if score.get("mean_difference") is None:
         return _fact_line(score)
     text = f"{score['name']}  {_number(score['first'])} → {_number(score['second'])}"

@@ -1,4 +1,4 @@
-"""Say in sentences what a comparison shows, what it cannot show, and by which method."""
+"""Describe in sentences what a comparison shows, what it cannot show, and by which method."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _MAX_SENTENCES: Final = 12
 
 
 def number(value: float, *, signed: bool = False) -> str:
-    """Return a number for people, with a true minus sign; a dash where it is not known."""
+    """Format a number for people, with a true minus sign; a dash if it is unknown."""
     if not math.isfinite(value):
         return "\N{EN DASH}"
     return f"{value:{'+' if signed else ''}.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def p_value(value: float) -> str:
-    """Return a p for people, never with an exponent."""
+    """Format a p-value for people, never with an exponent."""
     return f"{value:.2g}" if value >= 0.0001 or value == 0 else f"{value:.5f}" if value >= 0.00001 else "< 0.00001"
 
 
@@ -54,7 +54,7 @@ def _units(comparison: EntryComparison) -> str:
 
 
 def sentences(comparison: EntryComparison) -> Iterator[str]:
-    """Yield the verdicts in words, what was shown first."""
+    """Yield the verdicts in words, beginning with what was shown."""
     if comparison.direction is None:
         yield (
             f"Nothing was tested: the records do not say whether less or more {comparison.score} is better. Name it "
@@ -94,7 +94,7 @@ def _equals(p: float) -> str:
 
 
 def power(comparison: EntryComparison) -> str:
-    """Return what so many units can and cannot decide."""
+    """Return what this number of units can and cannot decide."""
     n_units, alpha = len(comparison.scores), comparison.alpha
     if comparison.direction is None:
         return ""

@@ -6,35 +6,35 @@ from typing import Any, Final
 
 __all__ = ["MAX_EXACT", "smallest_p", "two_sided_p"]
 
-#: Up to so many units every flip is counted; beyond, as many as below are drawn.
+#: Up to so many units, all flips are counted; beyond, the number below is drawn.
 MAX_EXACT: Final = 20
 
-# Up to so many units the sums of all comparisons are few enough to be looked at together.
+# Up to so many units, the sums of all comparisons fit into memory together.
 _MAX_AT_ONCE: Final = 12
 _N_DRAWN: Final = 99_999
 _SEED: Final = 20_261_125  # any fixed number: the same scores give the same p
 _CHUNK: Final = 10_000
-# Sums that differ by less than this part of the sum of magnitudes differ by rounding only.
+# Smaller differences of sums, relative to the sum of magnitudes, are due to rounding.
 _ROUNDING: Final = 1e-12
 
 
 def smallest_p(n_units: int) -> float:
-    """Return the smallest two-sided p that so many units can give: two of all flips are as extreme as the extreme."""
+    """Return the smallest possible two-sided p, where only two of all flips are as extreme."""
     return max(2.0 ** (1 - n_units), 1 / (_N_DRAWN + 1)) if n_units > MAX_EXACT else min(1.0, 2.0 ** (1 - n_units))
 
 
 def two_sided_p(differences: Any) -> Any:
-    """Return for each column of an array (units by comparisons) the two-sided p of its mean.
+    """Return the two-sided p of the mean of each column of an array (units by comparisons).
 
-    If an entry is no better than the other one, each difference might as well have had the other sign.
-    p is the part of all flips of signs whose mean is at least as far from zero as the one that was seen.
+    If the entries are equally good, each difference could as well have had the other sign.
+    p is the fraction of all sign flips whose mean is at least as far from zero as the observed one.
     """
     import numpy as np
 
     totals = differences.sum(axis=0)
     limits = np.abs(totals) - _ROUNDING * np.abs(differences).sum(axis=0)
     if len(differences) <= _MAX_AT_ONCE:
-        # Of two opposite flips one is enough.
+        # Opposite flips have the same magnitude, so that half of them are enough.
         sums = np.abs(differences[0] + _all_sums(differences[1:]))
         return (sums >= limits).mean(axis=0)
     if len(differences) <= MAX_EXACT:
@@ -43,7 +43,7 @@ def two_sided_p(differences: Any) -> Any:
 
 
 def _exact(differences: Any, limit: float) -> float:
-    """Count the flips whose sum is as far from zero, without looking at each: half of the units at a time."""
+    """Return the fraction of flips whose sum is as far from zero, from sorted sums of each half of the units."""
     if limit <= 0:
         return 1.0
     import numpy as np
@@ -57,7 +57,7 @@ def _exact(differences: Any, limit: float) -> float:
 
 
 def _all_sums(differences: Any) -> Any:
-    """Return the sums of all flips, by doubling: each further difference is added and taken away."""
+    """Return the sums of all flips, by adding and subtracting one difference after the other."""
     import numpy as np
 
     sums = np.zeros((1, *differences.shape[1:]))
@@ -67,7 +67,7 @@ def _all_sums(differences: Any) -> Any:
 
 
 def _drawn(differences: Any, totals: Any, limits: Any) -> Any:
-    """Estimate p from random flips, the same ones for all comparisons; the flip that was seen is one of them."""
+    """Estimate p from random flips, the same for all comparisons, plus the observed one."""
     import numpy as np
 
     random = np.random.default_rng(_SEED)

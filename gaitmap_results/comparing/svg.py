@@ -1,4 +1,4 @@
-"""Turn a figure into a small SVG whose colours follow the page and whose points say what they are."""
+"""Turn a figure into a small SVG with the page's colours and a title for each point."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def drawn(draw: Callable[[Axes], Any], n_rows: int, *, label: str, titles: Seque
     label
         What the figure shows, for those who cannot see it.
     titles
-        For each row what each of its points says when it is pointed at.
+        The titles of the points of each row, shown when pointed at.
     """
     import matplotlib as mpl
     import matplotlib.pyplot as plt
@@ -70,7 +70,7 @@ def drawn(draw: Callable[[Axes], Any], n_rows: int, *, label: str, titles: Seque
 
 
 def _titled(text: str, name: str, titles: Sequence[str]) -> str:
-    """Put a title into each point of a group; what all points have in common is said once."""
+    """Add a title to each point of a group; move their common attributes to the group."""
     found = re.search(rf'<g id="{name}">.*?\n  ?  </g>\n', text, re.DOTALL)
     if found is None:
         return text

@@ -1,4 +1,4 @@
-"""Say in words what a comparison of two entries shows, and what its numbers rest on."""
+"""Say in words what a comparison of two entries shows, and what a reader has to know about it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gaitmap_results.showing.text import counted
 
 __all__ = ["MIN_UNITS", "Test", "holm", "notes_about", "verdict_on"]
 
-#: With fewer units no two-sided p can be 0.05 or less.
+#: With fewer units, no two-sided p can be 0.05 or less.
 MIN_UNITS: Final = 6
 
 _APPROXIMATE: Final = "approximate: corrected resampled t over folds (Nadeau and Bengio 2003)"
@@ -24,7 +24,7 @@ class Test:
     Attributes
     ----------
     direction
-        Whether to ``"minimize"`` or to ``"maximize"`` the score.
+        Whether to ``"minimize"`` or ``"maximize"`` the score.
     smallest_effect
         The smallest difference that matters, in the unit of the score.
     alpha
@@ -37,7 +37,7 @@ class Test:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return the p of several comparisons adjusted by Holm's method (1979), in the same order."""
+    """Adjust the p of several comparisons by Holm's method (1979), in the same order."""
     order = sorted(range(len(p_values)), key=lambda number: p_values[number])
     adjusted = [1.0] * len(p_values)
     largest = 0.0
@@ -77,7 +77,7 @@ def verdict_on(
 
 
 def notes_about(test: Test, differences: Sequence[float], *, folds: bool, n_comparisons: int) -> str:
-    """Return what a reader has to know beside the verdict; empty if there is nothing."""
+    """Return notes that a reader needs beside the verdict; empty if there are none."""
     n_units = len(differences)
     notes = []
     if folds:
@@ -90,7 +90,7 @@ def notes_about(test: Test, differences: Sequence[float], *, folds: bool, n_comp
 
 
 def _rests_on_one(differences: Sequence[float]) -> bool:
-    """Say whether leaving out one unit turns the sign of the mean, or leaves nothing of it."""
+    """Say whether leaving out one unit changes the sign of the mean or makes it zero."""
     total = sum(differences)
     rounding = 1e-12 * sum(map(abs, differences))
     if abs(total) <= rounding:

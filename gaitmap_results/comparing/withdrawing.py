@@ -19,19 +19,19 @@ _SCHEMA_VERSION: Final = 1
 
 
 def withdraw_run(path: str | Path, reason: str) -> Path:
-    """Say that a run must no longer be compared, for example because of a bug that was found later.
+    """Withdraw a run, for example because of a bug that was found later.
 
-    The run folder is not touched; the reason is stored beside it, in ``.attestations/{run_id}/withdrawn.json`` of the
-    results folder.
-    ``list`` and ``show`` tell it, and comparing leaves the run out with that reason.
-    To take it back, delete that file.
+    The run folder stays unchanged.
+    The reason is stored in ``.attestations/{run_id}/withdrawn.json`` of the results folder.
+    ``list`` and ``show`` report it, and comparisons leave out the run with this reason.
+    To undo it, delete that file.
 
     Parameters
     ----------
     path
         The run folder.
     reason
-        Why, as a reader will see it.
+        The reason, as readers will see it.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def withdraw_run(path: str | Path, reason: str) -> Path:
     InvalidOptionError
         If no reason is given, or the run was withdrawn before.
     ResultsFolderError
-        If the run lies in no results folder, or that cannot be written.
+        If the run is not in a results folder, or that cannot be written.
 
     Examples
     --------

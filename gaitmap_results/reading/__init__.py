@@ -1,3 +1,3 @@
-"""Find, load, verify and tabulate runs; this folder knows nothing of writing."""
+"""Find, load, verify and tabulate runs; nothing in this folder writes."""
 
 from __future__ import annotations

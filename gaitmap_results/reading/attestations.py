@@ -1,4 +1,4 @@
-"""Read what was said about a run after it was published: whether it was withdrawn, and whether it was reproduced."""
+"""Read the attestations about a published run: whether it was withdrawn or reproduced."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ __all__ = [
     "withdrawn_reason",
 ]
 
-#: Says in the folder of a run that it was withdrawn, and why.
+#: The file in a run's attestations that says why it was withdrawn.
 WITHDRAWN_FILE: Final = "withdrawn.json"
-#: The Statement about a reproduction, and the figures beside it.
+#: The Statement about a reproduction; the figures are beside it.
 REPRODUCTION_FILE: Final = "reproduction.json"
 FIGURES_FILE: Final = "figures.json"
 _VERDICTS: Final = ("bitwise", "equal but for measured times", "within tolerance", "differs")
@@ -36,14 +36,14 @@ _NO_REASON: Final = "no reason is given"
 
 
 def attestations_folder(summary: RunSummary) -> Path | None:
-    """Return the folder with what was said about a run; ``None`` if the run lies in no store. It need not exist."""
+    """Return the folder with the attestations of a run, which need not exist; ``None`` outside a results folder."""
     store = _store(summary)
     name = attested_id(summary)
     return None if store is None or not _is_name(name) else Path(store, ATTESTATIONS_DIR, name)
 
 
 def attested_id(summary: RunSummary) -> str:
-    """Return the id of a run; one of gaitmap_challenges, which has none, gets one of what tells it apart."""
+    """Return the id of a run; for runs of gaitmap_challenges it is derived from identifying facts."""
     if summary.run_id is not None:
         return summary.run_id
     what = (summary.challenge_name, summary.challenge_version, *summary.entry, summary.run_start_datetime)
@@ -70,7 +70,7 @@ def withdrawals() -> Callable[[RunSummary], str | None]:
 
 
 def numbered(name: str, number: int) -> str:
-    """Return the name of a file of the first reproduction, or of a later one: ``figures.1.json``."""
+    """Return the numbered name of a file of a reproduction, such as ``figures.1.json``."""
     stem, dot, ending = name.rpartition(".")
     return f"{stem}.{number}{dot}{ending}" if number else name
 
@@ -95,7 +95,7 @@ def verdicts() -> Callable[[RunSummary], str | None]:
 
 
 def _last_verdict(folder: Path) -> str | None:
-    """Return the verdict of the reproduction that came last; a file that cannot be read is none."""
+    """Return the verdict of the last reproduction; ignore files that cannot be read."""
     found: list[tuple[str, str]] = []
     stem, _, ending = FIGURES_FILE.rpartition(".")
     try:
@@ -113,7 +113,7 @@ def _last_verdict(folder: Path) -> str | None:
 
 
 def _store(summary: RunSummary) -> str | None:
-    """Return the results folder that a run lies in: above its entry, its version and its challenge."""
+    """Return the results folder of a run: the folder above its entry, version and challenge."""
     parts = summary.folder.split(os.sep)
     depth = 1 + len(summary.entry) + 2
     return os.sep.join(parts[:-depth]) if len(parts) > depth else None

@@ -1,4 +1,4 @@
-"""Give each column of a table the type that keeps all of its values exact."""
+"""Choose for each column of a table the type that keeps all of its values exact."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["exact_column", "integer_type"]
 
 _INT64: Final = (-(2**63), 2**63 - 1)
 _UINT64: Final = (0, 2**64 - 1)
-# A float holds every integer up to here.
+# A float represents every integer up to here exactly.
 _EXACT_IN_FLOAT: Final = 2**53
 
 
 def exact_column(values: Sequence[Any]) -> Any:
-    """Return values as a column of pandas without changing any of them; ``None`` is a gap."""
+    """Return values as a pandas column without changing any; ``None`` is a missing value."""
     pd = require_pandas("A table of runs")
     known = [value for value in values if value is not None]
     kinds = set(map(type, known))

@@ -25,7 +25,7 @@ _STATES: Final = ("intact", "changed", "no manifest", "unreadable")
 
 @dataclass(frozen=True)
 class Criteria:
-    """What a run has to meet; ``None`` asks for nothing. See :func:`gaitmap_results.filter_results`."""
+    """The criteria for runs; ``None`` accepts all. See :func:`gaitmap_results.filter_results`."""
 
     challenge_version: str | None = None
     is_debug_run: bool | None = None
@@ -37,7 +37,7 @@ class Criteria:
     predicate: Predicate | None = None
 
     def met_by(self, summary: RunSummary) -> bool:
-        """Say whether a run meets all of them; what takes long is asked last."""
+        """Say whether a run meets all criteria, with the slow ones checked last."""
         return (
             (self.challenge_version is None or summary.challenge_version == self.challenge_version)
             and (self.is_debug_run is None or summary.is_debug_run is self.is_debug_run)
@@ -61,7 +61,7 @@ def make_criteria(
     verification: str | Collection[str] | None = None,
     predicate: Predicate | None = None,
 ) -> Criteria:
-    """Return the criteria that the options of :func:`gaitmap_results.filter_results` set.
+    """Build criteria from the options of :func:`gaitmap_results.filter_results`.
 
     Raises
     ------

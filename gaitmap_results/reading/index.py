@@ -1,6 +1,6 @@
 """Find the runs below a folder, and read each metadata.json once.
 
-What selecting and listing need of a run is remembered until its file changes, which is looked up each time.
+Summaries of runs are cached until their file changes, which is checked each time.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from gaitmap_results.store.layout import METADATA_FILE, RESULTS_DIR, is_run_fold
 
 __all__ = ["RunSummary", "SkippedRun", "StoreScan", "by_start", "read_metadata", "read_summary"]
 
-# Of so many runs the summaries are remembered (about 1 kB each), and of the first ones the files themselves, in bytes.
+# So many summaries are cached (about 1 kB each), and so many bytes of the first files themselves.
 _MAX_REMEMBERED: Final = 100_000
 _MAX_CONTENT: Final = 16_000_000
 
 
 class RunSummary(NamedTuple):
-    """What is read of a run to find it; ``None`` is unknown.
+    """The facts by which a run is found; ``None`` is unknown.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class RunSummary(NamedTuple):
     challenge_name, challenge_version, is_debug_run, run_id, git_commit_hash, git_dirty, runtime, run_start_datetime
         The values of these keys of metadata.json.
     kind
-        ``debug`` or ``official``, and what ``official`` rests on.
+        ``debug`` or ``official``, and what ``official`` is based on.
     start
         The true start as a POSIX time stamp, in seconds.
     debug_reasons
@@ -69,7 +69,7 @@ class RunSummary(NamedTuple):
 
 @dataclass(frozen=True)
 class SkippedRun:
-    """A folder that was left out, and why."""
+    """A folder that was skipped, and why."""
 
     folder: str
     reason: str
@@ -83,32 +83,31 @@ class _Known(NamedTuple):
 
 _known: dict[str, _Known] = {}
 _content_bytes = 0
-# Thousands of runs share a few names.
+# Thousands of runs share a few names, so that equal ones are stored once.
 _entries: dict[tuple[str, ...], tuple[str, ...]] = {}
 
 
 @dataclass
 class StoreScan:
-    """One pass over the folders below another one; iterating yields the summary of each run.
+    """One pass over all folders below another one; iterate to get the summary of each run.
 
     Attributes
     ----------
     top
         Where to start, absolute.
     skipped
-        The folders that were left out so far.
+        The folders that were skipped so far.
     """
 
     top: str
     skipped: list[SkippedRun] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[RunSummary]:
-        # Folders that were scanned as a whole, by their real path. A link is followed only where it leads out of all
-        # of them, so that a loop ends and no run is listed twice.
+        # Real paths of scanned folders. Only links that leave all of them are followed: no loops, no run twice.
         scanned: list[str] = []
         tops = [self.top]
         while tops:
-            # A folder before those inside it.
+            # Scan outer folders before inner ones.
             tops.sort(key=lambda top: len(os.path.realpath(top)), reverse=True)
             top = tops.pop()
             real = os.path.realpath(top)
@@ -130,7 +129,7 @@ class StoreScan:
                     continue
             except (CorruptRunError, OSError) as error:
                 self.skipped.append(SkippedRun(folder, _reason(error)))
-                # Another program may keep a file of this name beside the folders of runs.
+                # Other programs may have files with this name beside run folders.
                 if is_run_folder_name(os.path.basename(folder)):
                     continue
                 is_foreign = True
@@ -142,14 +141,14 @@ class StoreScan:
                         if _is_folder(entry):
                             (links if entry.is_symlink() else waiting).append(entry.path)
             except OSError as error:
-                if not is_foreign:  # else it is named already
+                if not is_foreign:  # foreign folders are already named
                     self.skipped.append(SkippedRun(folder, _reason(error)))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself
+    except OSError:  # a link to itself
         return False
 
 
@@ -168,10 +167,10 @@ def by_start(summary: RunSummary) -> tuple[float, int, str, str]:
     start = summary.start
     name = os.path.basename(summary.folder)
     if start is None:
-        # The folder's name knows the second.
+        # The folder's name has the start to the second.
         moment = run_folder_start(name)
         start = -math.inf if moment is None else moment.timestamp()
-    # Of two runs in the same moment the one with the higher number at its name came later: _10 after _2.
+    # Of two runs with the same start, the higher number came later: _10 after _2.
     return start, len(name), name, summary.folder
 
 
@@ -183,15 +182,15 @@ def read_summary(folder: str) -> RunSummary:
     RunNotFoundError
         If it has no metadata.json.
     CorruptRunError
-        If that file is not the record of a run; the message is the reason.
+        If that file is not the record of a run; the message gives the reason.
     OSError
-        If it cannot be read.
+        If the file cannot be read.
     """
     return _look_up(folder).summary
 
 
 def read_metadata(folder: str) -> dict[str, Any]:
-    """Return the metadata of the run in ``folder`` as a new dictionary; raises as :func:`read_summary` does."""
+    """Return the metadata of the run in ``folder`` as a new dictionary; raise like :func:`read_summary`."""
     known = _look_up(folder)
     if known.content is None:
         return _parse(_read(folder)[0], parse_json)
@@ -205,10 +204,10 @@ def _look_up(folder: str) -> _Known:
             if _signature(os.stat(f"{folder}{os.sep}{METADATA_FILE}")) == known.signature:
                 return known
         except OSError:
-            pass  # reading it says what is wrong
+            pass  # reading it will raise the fitting error
         _forget(folder)
     content, status = _read(folder)
-    # A summary holds no integers of more than 64 bit.
+    # Rough parsing is enough: a summary has no integers beyond 64 bits.
     summary = _summarize(folder, _parse(content, parse_json_roughly))
     return _remember(folder, _Known(_signature(status), summary, content))
 

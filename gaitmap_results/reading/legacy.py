@@ -1,4 +1,4 @@
-"""Correct what older writers stored wrongly."""
+"""Correct wrong values in records of older writers."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _STAMPS = (
 
 
 def repaired(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return a record of gaitmap_challenges with right time stamps; one of ours comes back as it is.
+    """Return a record with correct time stamps; only records of gaitmap_challenges are changed.
 
-    Its texts in ISO 8601 have the offset from UTC and are right.
-    The end is also put under the names that our records have.
+    Their ISO 8601 texts have the offset from UTC and are correct.
+    The end is also stored under the keys of our records.
     """
     if "schema_version" in metadata:
         return metadata
@@ -32,7 +32,7 @@ def repaired(metadata: dict[str, Any]) -> dict[str, Any]:
         if moment is None or stamp is None:
             continue
         right = moment.timestamp()
-        # The two clocks were read one after the other; what is more than a second is the offset.
+        # The two clocks were read one after the other; only a difference above one second is an offset.
         if abs(right - stamp) > 1:
             fixed[stamp_key] = right
             changes[stamp_key] = {"stored": stamp, "repaired": right}

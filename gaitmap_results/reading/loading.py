@@ -20,7 +20,7 @@ _MAX_SHOWN: Final = 10
 
 
 class _Contents(NamedTuple):
-    """The three parts of a run, in the order in which they are unpacked."""
+    """The three parts of a run, in the order for unpacking."""
 
     metadata: dict[str, Any]
     results: Any
@@ -28,12 +28,12 @@ class _Contents(NamedTuple):
 
 
 class LoadedRun(_Contents):
-    """A run that was read back: a named tuple of three parts, which a notebook shows as a table.
+    """A loaded run: a named tuple of three parts, which a notebook shows as a table.
 
     Attributes
     ----------
     metadata
-        What its metadata.json says.
+        The content of its metadata.json.
     results
         What the challenge's ``load_core_results`` returns.
     custom_metadata
@@ -57,12 +57,12 @@ class LoadedRun(_Contents):
         return run_html(self.metadata, self.custom_metadata, self.path, scores=scores.lines() if scores else ())
 
 
-#: The name that gaitmap_challenges has for it.
+#: The name in gaitmap_challenges.
 ResultReturn = LoadedRun
 
 
 def load_run(challenge_class: Any, folder_path: str | Path) -> LoadedRun:
-    """Read a run folder with the challenge that wrote it.
+    """Load a run with the challenge that wrote it.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ def load_run(challenge_class: Any, folder_path: str | Path) -> LoadedRun:
     RunNotFoundError
         If there is no run at ``folder_path``.
     CorruptRunError
-        If one of its JSON files cannot be read, or core results are links that lead out of the run folder.
+        If one of its JSON files cannot be read, or core results are links to outside the run folder.
     WrongChallengeError
         If another challenge wrote it.
 
@@ -116,10 +116,10 @@ def load_run(challenge_class: Any, folder_path: str | Path) -> LoadedRun:
 
 
 def load_run_metadata(folder_path: str | Path) -> dict[str, Any]:
-    """Return what the metadata.json of a run folder says.
+    """Return the metadata of a run.
 
-    In a record of gaitmap_challenges the UTC time stamps are wrong by the offset from UTC; they are corrected, and the
-    key ``repaired`` names what was changed.
+    gaitmap_challenges stored UTC time stamps that are wrong by the offset from UTC.
+    They are corrected, and the key ``repaired`` names what was changed.
 
     Parameters
     ----------
@@ -154,7 +154,7 @@ def load_run_metadata(folder_path: str | Path) -> dict[str, Any]:
 
 
 def load_run_custom_metadata(folder_path: str | Path) -> Any:
-    """Return what the author of an entry stored in a run folder.
+    """Return the custom metadata of a run.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def _read(folder: Path, name: str) -> Any:
 
 
 def _check_links(folder: Path) -> None:
-    """Refuse core results that lie outside of the run folder: nobody knows what a stranger's link leads to."""
+    """Refuse core results that are links to outside the run folder, since a stranger's link may lead anywhere."""
     links = links_out(folder, RESULTS_DIR)
     if links:
         shown = "".join(f"\n  {name}: {reason}" for name, reason in links[:_MAX_SHOWN])

@@ -1,4 +1,4 @@
-"""Understand when a run started or ended in the words that people type: dates, times, and "2 days ago"."""
+"""Parse the moments that people type: dates, times, and "2 days ago"."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _FORMS: Final = 'today, yesterday, "2 days ago", a date (2026-03-29), or a time 
 
 
 def as_moment(value: object, name: str, *, end_of_day: bool = False) -> datetime:
-    """Return the moment that an option names, with its offset from UTC; without one, it is local time.
+    """Return the moment that an option names, with its offset from UTC; the default is local time.
 
     Parameters
     ----------
@@ -27,7 +27,7 @@ def as_moment(value: object, name: str, *, end_of_day: bool = False) -> datetime
     name
         The name of the option, for the error.
     end_of_day
-        Whether a day stands for its end instead of its beginning.
+        Whether a date means the end of the day instead of its beginning.
 
     Raises
     ------
@@ -44,7 +44,7 @@ def as_moment(value: object, name: str, *, end_of_day: bool = False) -> datetime
         if isinstance(value, str):
             value = _parsed(" ".join(value.split()))
         if isinstance(value, datetime):
-            # What has no offset from UTC is the time of a clock on the wall.
+            # A datetime without an offset from UTC is local time.
             return value.astimezone()
         if isinstance(value, date):
             day = value + timedelta(days=1) if end_of_day else value
@@ -69,10 +69,10 @@ def _parsed(text: str) -> date:
     if re.fullmatch(r"\d{4}-\d{2}", text):
         return date.fromisoformat(f"{text}-01")
     if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
-        # Python 3.10 does not know a date without hyphens.
+        # Python 3.10 cannot parse a date without hyphens.
         digits = text.replace("-", "")
         return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
-    # Python 3.10 does not know that Z is UTC.
+    # Python 3.10 cannot parse Z as UTC.
     return datetime.fromisoformat(re.sub(r"(?<=\d)[zZ]$", "+00:00", text))
 
 

@@ -1,4 +1,4 @@
-"""Rename the keys of a dictionary, for results that are shown under other names."""
+"""Rename the keys of a dictionary, to show results under other names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def rename_keys(
     mapping_or_callable: Mapping[Any, Hashable] | Callable[[Any], Hashable],
     missing: Literal["raise", "ignore", "remove"] = "raise",
 ) -> dict[Any, Any]:
-    """Return a dictionary with other keys.
+    """Return a dictionary with renamed keys.
 
     Parameters
     ----------
@@ -23,7 +23,7 @@ def rename_keys(
         The dictionary; it is not changed.
     mapping_or_callable
         The new key of each old one, or a function that returns it.
-        A function says that it has none by raising any exception.
+        If the function has none, it raises any exception.
     missing
         What happens to a key without a new one: ``"raise"`` refuses, ``"ignore"`` keeps it under its old name,
         ``"remove"`` leaves it out.
@@ -32,7 +32,7 @@ def rename_keys(
     ------
     InvalidOptionError
         If ``missing`` is none of these, a key has no new one in the mapping, or two keys would become the same.
-        What a function raises goes on as it is, if ``missing`` is ``"raise"``.
+        If ``missing`` is ``"raise"``, exceptions of a function are passed on.
 
     Examples
     --------

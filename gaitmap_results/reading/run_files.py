@@ -32,19 +32,19 @@ _FLAGS: Final = os.O_RDONLY | sum(
 _IS_LINK: Final = (errno.ELOOP, errno.EMLINK)  # what O_NOFOLLOW raises, on Linux and on FreeBSD
 _ANNEX: Final = "annex/objects"
 _ANNEX_POINTER: Final = b"/annex/objects/"
-#: Why such a file is not read; the file is not damaged.
+#: Why a file in git-annex is not read; it is not damaged.
 IN_ANNEX: Final = "git-annex keeps its content elsewhere; run `git annex get` and `git annex unlock` in that folder"
 
 
 def read_run_file(folder: str, name: str) -> tuple[bytes, os.stat_result]:
-    """Return the content of a file of a run folder, and its status before it was read.
+    """Return the content of a file of a run folder, and its status before reading.
 
     Raises
     ------
     OSError
-        If there is no such file, or it cannot be opened.
+        If the file is missing or cannot be opened.
     ValueError
-        If it is not an ordinary file, a link out of the run folder, or larger than :data:`MAX_BYTES`.
+        If it is not a regular file, links to outside the run folder, or is larger than :data:`MAX_BYTES`.
     """
     path = f"{folder}{os.sep}{name}"
     descriptor = _open(path, folder)
@@ -67,7 +67,7 @@ def read_run_file(folder: str, name: str) -> tuple[bytes, os.stat_result]:
 
 
 def read_run_json(folder: Path, name: str) -> Any:
-    """Return what a JSON file of a run folder says; raises as :func:`read_run_file` does."""
+    """Return the content of a JSON file of a run folder; raise like :func:`read_run_file`."""
     return parse_json(read_run_file(str(folder), name)[0])
 
 
@@ -86,7 +86,7 @@ def _open(path: str, folder: str) -> int:
 
 
 def why_not_followed(link: str, folder: str) -> str | None:
-    """Return why a link in a run folder is not followed; ``None`` if it stays in the folder."""
+    """Return why a link in a run folder is not followed; ``None`` if its target is in the folder."""
     if is_in_annex(link):
         return IN_ANNEX
     if os.path.realpath(link).startswith(os.path.realpath(folder) + os.sep):
@@ -95,7 +95,7 @@ def why_not_followed(link: str, folder: str) -> str | None:
 
 
 def is_in_annex(path: str) -> bool:
-    """Say whether git-annex keeps the content of a file elsewhere: it is a link into the annex, or only names a key."""
+    """Say whether a file is a link into git-annex, or only the name of an annexed key."""
     try:
         if os.path.islink(path):
             return _ANNEX in os.readlink(path).replace(os.sep, "/")
@@ -108,14 +108,14 @@ def is_in_annex(path: str) -> bool:
 
 
 def links_out(folder: Path, within: str) -> list[tuple[str, str]]:
-    """Return each link of a folder that leads out of its run folder, with the reason why it is not followed.
+    """Return the links of a folder that are not followed, each with the reason.
 
     Parameters
     ----------
     folder
         The run folder.
     within
-        The name of the folder in it to look through.
+        The name of its subfolder to search.
     """
     inner = folder / within
     if inner.is_symlink():

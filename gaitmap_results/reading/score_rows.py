@@ -1,4 +1,4 @@
-"""Lay the scores of many runs out as one table, one row a unit."""
+"""Combine the scores of many runs into one table with a row for each unit."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RUN: Final = ("entry_name", "challenge_name", "challenge_version", "kind", "run
 
 
 class ScoreRows(NamedTuple):
-    """A table of scores: its rows, its columns, and the runs that are not in it, with the reason."""
+    """A table of scores: its rows, its columns, and the runs left out, each with the reason."""
 
     rows: list[dict[str, Any]]
     columns: list[str]
@@ -27,15 +27,15 @@ class ScoreRows(NamedTuple):
 def score_rows(runs: Sequence[RunSummary], path_of: Callable[[RunSummary], str]) -> ScoreRows:
     """Return a row for each unit of each run.
 
-    The columns are those that name the run, then those of the units, then the scores.
-    A unit or a score whose name an earlier column has is called ``unit.{name}`` or ``score.{name}``.
+    The columns name the run, then the unit, then the scores.
+    A unit or score with the name of an earlier column becomes ``unit.{name}`` or ``score.{name}``.
 
     Parameters
     ----------
     runs
         The runs, in the order of the rows.
     path_of
-        Returns what stands in the column ``path``.
+        Returns the value of the column ``path``.
     """
     left_out: list[SkippedRun] = []
     found = [(run, scores) for run in runs if (scores := _scores(run, left_out)) is not None]
@@ -58,7 +58,7 @@ def _scores(run: RunSummary, left_out: list[SkippedRun]) -> Scores | None:
 
 
 def _columns(what: str, names: Iterable[str], taken: Sequence[str]) -> dict[str, str]:
-    """Return the column of each name; one that is taken gets ``what`` in front."""
+    """Return a column for each name; a name that is taken gets the prefix ``what``."""
     columns: dict[str, str] = {}
     for name in dict.fromkeys(names):
         column = name

@@ -1,4 +1,4 @@
-"""Load the scores of a run, or derive them from the cross-validation results that gaitmap_challenges stored."""
+"""Load the scores of a run, or derive them from cross-validation results of gaitmap_challenges."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def load_scores(path: str | Path) -> pd.DataFrame:
     Returns
     -------
     scores
-        One row for each unit, whose index levels say what a unit is, mostly a participant.
+        One row for each unit, mostly a participant; the index levels are named after the unit.
         One column for each score, the main score first; NaN is unknown.
-        ``scores.attrs["directions"]`` tells for each score whether to ``"minimize"`` or to ``"maximize"`` it.
-        Of a record of gaitmap_challenges the scores are derived: each of its ``test_single_…`` values is averaged for
-        each participant, or for each fold where the data set has no column that names participants.
+        ``scores.attrs["directions"]`` holds ``"minimize"`` or ``"maximize"`` for each score.
+        For a run of gaitmap_challenges, scores are derived by averaging its ``test_single_…`` values.
+        They are averaged for each participant, or for each fold if no column of the data set names participants.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def unit_index(levels: Sequence[str], units: Sequence[tuple[Any, ...]]) -> pd.In
     if not levels:
         return pd.RangeIndex(len(units))
     labels = [unit[0] for unit in units]
-    # Beside a label that is missing, pandas would turn whole numbers into others.
+    # If a label is missing, pandas would turn integers into floats.
     return pd.Index(labels, name=levels[0], dtype=object if None in labels else None)
 
 
@@ -132,14 +132,14 @@ def _stored(folder: str) -> Scores | None:
 
 
 def known_scores(folder: str | Path, *, derive: bool = True) -> Scores | None:
-    """Return the scores of a run as far as they can be read, for lists of many runs.
+    """Return the scores of a run; ``None`` if they cannot be read, so that one run does not break a list.
 
     Parameters
     ----------
     folder
         The run folder.
     derive
-        Whether to derive those of records of gaitmap_challenges, which takes longer.
+        Whether to derive scores for records of gaitmap_challenges, which takes longer.
     """
     try:
         return read_scores(folder) if derive else _stored(os.path.abspath(folder))
@@ -155,14 +155,14 @@ def _derived(folder: Path) -> Scores | None:
 
 
 def read_cross_validation(folder: Path) -> tuple[dict[str, Any], list[str]] | None:
-    """Return the columns of cv_results.json and the names of the columns of the data set; ``None`` without them.
+    """Return the columns of cv_results.json and those of the data set; ``None`` if there are no such files.
 
-    The labels of data points are lists with one part for each column.
+    Labels of data points are lists with one part for each column of the data set.
 
     Raises
     ------
     CorruptRunError
-        If there are such files, and they cannot be read.
+        If the files cannot be read.
     """
     names = [f"{RESULTS_DIR}/cv_{name}.json" for name in ("results", "metadata")]
     try:
@@ -183,7 +183,7 @@ def read_cross_validation(folder: Path) -> tuple[dict[str, Any], list[str]] | No
 
 
 def count_participants(folder: Path) -> int | None:
-    """Return how many participants the data labels of a cross-validation name; ``None`` if that is not certain."""
+    """Count the participants in the data labels of a cross-validation; ``None`` if that is not certain."""
     try:
         columns, levels = read_cross_validation(folder) or ({}, [])
     except CorruptRunError:
@@ -193,13 +193,13 @@ def count_participants(folder: Path) -> int | None:
     if level is None or not labels:
         return None
     place = levels.index(level)
-    # An id may be unique only within a cohort, or a trial may stand before the participant: then nobody knows.
+    # Ids may be unique only within a cohort, or a trial may precede the participant: then the count is uncertain.
     counts = {len({str(label[place]) for label in labels}), len({str(label[: place + 1]) for label in labels})}
     return counts.pop() if len(counts) == 1 else None
 
 
 def _parts(label: Any, levels: list[str]) -> list[Any]:
-    """Return the parts of a label; gaitmap_challenges wrote a single one letter by letter, "P10" as "P", "1", "0"."""
+    """Return the parts of a label; gaitmap_challenges split single labels into letters, "P10" into "P", "1", "0"."""
     if len(levels) == 1:
         label = ["".join(map(str, label))] if isinstance(label, list) and len(label) != 1 else [_first(label)]
     if not isinstance(label, list) or len(label) != len(levels):
@@ -217,13 +217,13 @@ def _from_cross_validation(columns: Mapping[str, Any], levels: list[str]) -> Sco
     labels = columns.get("test_data_labels") or []
     single = {name[len(_SINGLE) :]: folds for name, folds in columns.items() if name.startswith(_SINGLE)}
     sizes = [len(fold) for fold in labels]
-    # What has a value for each data point; a scorer may return anything else, too.
+    # Keep what has a value for each data point; a scorer may also return other things.
     single = {name: folds for name, folds in single.items() if _fits(folds, sizes)}
     if not single:
         return None
     level = next((name for name in PARTICIPANT_COLUMNS if name in levels), None)
     position = None if level is None else levels.index(level)
-    # Unit -> where its values are: number of the fold, number in the fold.
+    # Unit -> indices of its values: fold, position in the fold.
     places: dict[Any, list[tuple[int, int]]] = {}
     for fold, labels_of_fold in enumerate(labels):
         for place, label in enumerate(labels_of_fold):
@@ -253,7 +253,7 @@ def _only(folds: set[int]) -> int | None:
 
 
 def _mean(folds: Any, where: list[tuple[int, int]]) -> float | None:
-    """Return the mean; ``None`` if a value is missing, since that of the others would flatter what failed."""
+    """Return the mean; ``None`` if a value is missing, since leaving out failures would flatter the entry."""
     values = [number(folds[fold][place]) for fold, place in where]
     known = [value for value in values if value is not None]
     return mean_of(known) if len(known) == len(values) else None

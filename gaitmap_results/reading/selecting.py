@@ -37,28 +37,28 @@ _MAX_SHOWN = 10
 def get_all_result_paths(challenge_class_or_full_name: Any, base_path: str | Path) -> dict[tuple[str, ...], list[Path]]:
     """Return the run folders of a challenge.
 
-    A folder that cannot be read as a run is left out, with one warning that names all of these.
+    Folders that cannot be read as runs are left out, and one warning names them all.
 
     Parameters
     ----------
     challenge_class_or_full_name
         The class of the challenge, an instance, or the full name under which its runs are stored (module and class).
-        The name finds the runs of a challenge that has been renamed or removed, too.
+        The name also finds the runs of a challenge that has been renamed or removed.
     base_path
         The results folder, or a folder above it.
 
     Returns
     -------
     results
-        For each entry (a tuple, also where its name is a single string) its run folders as absolute paths, the oldest
-        start first.
+        For each entry its run folders as absolute paths, the oldest start first.
+        Entries are tuples, even if the name is a single string.
 
     Raises
     ------
     RunNotFoundError
-        If there is no such folder, or no run of the challenge in it.
+        If the folder does not exist, or has no run of the challenge.
     InvalidOptionError
-        If several folders below ``base_path`` hold runs of the challenge and none of them is directly in it.
+        If several folders below ``base_path`` hold runs of the challenge, but none is directly in it.
 
     Warns
     -----
@@ -81,7 +81,7 @@ def get_all_result_paths(challenge_class_or_full_name: Any, base_path: str | Pat
 
 
 def find_runs(challenge_class_or_full_name: Any, base_path: str | Path) -> tuple[list[RunSummary], list[SkippedRun]]:
-    """Return the runs of a challenge, those under its former names too, and the folders that were left out.
+    """Return the runs of a challenge, including its former names, and the folders that were skipped.
 
     Raises
     ------
@@ -123,7 +123,7 @@ def filter_results(
     verification: str | Collection[str] | None = None,
     predicate: Predicate | None = None,
 ) -> dict[tuple[str, ...], list[Path]]:
-    """Return those of the runs that meet all criteria; an entry without any is left out.
+    """Return the runs that meet all criteria; entries without such a run are left out.
 
     Parameters
     ----------
@@ -137,8 +137,8 @@ def filter_results(
         Only this entry, and the ones nested in it: ``"gaitmap"`` selects ``("gaitmap", "shin")`` too.
         Nested names are a tuple, or a string with ``/``.
     since, until
-        Only runs that started in this time: a date, a datetime, or one of these in ISO 8601, ``"today"``,
-        ``"yesterday"`` or ``"2 days ago"``.
+        Only runs that started in this time.
+        Each is a date, a datetime, or a text: ISO 8601, ``"today"``, ``"yesterday"`` or ``"2 days ago"``.
         A time without an offset from UTC is local time; a date in ``until`` includes that day.
     commit
         Only runs of this commit; the first characters of its hash are enough.
@@ -146,7 +146,7 @@ def filter_results(
         Only runs in one of these states: ``"intact"``, ``"changed"``, ``"no manifest"``, ``"unreadable"``.
         This reads every file of the runs that meet the other criteria.
     predicate
-        Only runs for whose metadata (a dictionary of its own) this function returns something true.
+        Only runs for which this function returns something true; it gets the metadata as a new dictionary.
 
     Returns
     -------
@@ -161,7 +161,7 @@ def filter_results(
     Warns
     -----
     SkippedRunWarning
-        If one of the folders cannot be read any more.
+        If one of the folders can no longer be read.
 
     Examples
     --------
@@ -192,7 +192,7 @@ def filter_results(
 
 
 def get_latest_result(results: Mapping[tuple[str, ...], Sequence[str | Path]]) -> dict[tuple[str, ...], Path]:
-    """Return the run of each entry that started last, whatever order its runs are in.
+    """Return the run of each entry that started last, in whatever order its runs are given.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def get_latest_result(results: Mapping[tuple[str, ...], Sequence[str | Path]]) -
     Warns
     -----
     SkippedRunWarning
-        If one of the folders cannot be read any more.
+        If one of the folders can no longer be read.
 
     Examples
     --------
@@ -239,12 +239,12 @@ def paths_of_entry(entry: object, paths: object) -> list[Path]:
 def _absolute(path: str | Path) -> Path:
     text = os.fspath(path)
     absolute = os.path.abspath(text)
-    # A path that knows its text already is cheaper than a new one, and there are thousands.
+    # Reusing a path is cheaper than making a new one, and there are thousands.
     return path if isinstance(path, Path) and absolute == text else Path(absolute)
 
 
 def warn_about_skipped(skipped: Sequence[SkippedRun]) -> None:
-    """Warn once about all folders that were left out."""
+    """Warn once about all folders that were skipped."""
     if not skipped:
         return
     shown = "".join(f"\n  {one_line(each.folder)}: {each.reason}" for each in skipped[:_MAX_SHOWN])
@@ -263,7 +263,7 @@ def _read_all(paths: Iterable[Path], skipped: list[SkippedRun]) -> Iterator[tupl
 
 
 def _challenge_folders(base: Path, names: Sequence[str]) -> list[Path]:
-    """Return the folder for each name that has one."""
+    """Return the existing folders for these names."""
     folders: list[Path] = []
     missing: list[RunNotFoundError] = []
     for name in names:

@@ -1,4 +1,4 @@
-"""Lay runs out as one table, one row a run, for pandas, files and the command line alike."""
+"""Tabulate runs with one row each, for pandas, files and the command line."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ __all__ = [
     "table_columns",
 ]
 
-#: What stands before a key of the custom metadata where it could be taken for a column of ours.
+#: The prefix of a custom metadata key that could be confused with our columns.
 CUSTOM: Final = "custom."
-#: What stands before the name of a score.
+#: The prefix of a score's name.
 SCORE: Final = "score."
-#: What the columns are called in tables that people read.
+#: The headings of columns in tables for people.
 HEADINGS: Final = {
     "entry_name": "Entry",
     "run_start_datetime": "Datetime",
@@ -65,7 +65,7 @@ Results = Mapping[tuple[str, ...], "str | Path | Sequence[str | Path]"]
 
 
 def summary_columns(summary: RunSummary, withdrawn: str | None, reproduced: str | None) -> dict[str, Any]:
-    """Return the columns that every table of runs begins with.
+    """Return the first columns of every table of runs.
 
     Parameters
     ----------
@@ -95,23 +95,23 @@ def summary_columns(summary: RunSummary, withdrawn: str | None, reproduced: str 
 
 
 class RunRows:
-    """Makes the rows of a table of runs.
+    """Make the rows of a table of runs.
 
     Parameters
     ----------
     additional
-        Further keys of metadata.json or of the custom metadata; a dot leads into a nested dictionary.
+        Further keys of metadata.json or the custom metadata; a dot separates nested keys.
     parameters
         Whether to add one column for each parameter of challenge, pipeline and data set.
     bare_keys
-        Whether the keys of the custom metadata stand under their own names where these are free.
+        Whether keys of the custom metadata keep their own names where these are free.
     scores
         Whether to add one column for the mean of each score: ``score.{name}``.
 
     Attributes
     ----------
     skipped
-        What could not be read so far.
+        The folders that could not be read so far.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class RunRows:
         self._verdict: Callable[[RunSummary], str | None] = verdicts()
 
     def row(self, summary: RunSummary, path: object) -> dict[str, Any]:
-        """Return the row of a run; a key of ``additional`` that it does not have is left out."""
+        """Return the row of a run, without the keys of ``additional`` that it lacks."""
         custom = self._custom(summary)
         row = summary_columns(summary, self._withdrawn(summary), self._verdict(summary))
         row |= {self._custom_column(key): value for key, value in custom.items()}
@@ -184,8 +184,8 @@ def get_metadata_as_df(
 ) -> pd.DataFrame:
     """Return a table with one row for each run.
 
-    Integers stay exact: a column of integers with gaps is of the type ``Int64`` or ``UInt64``, and of the type
-    ``object`` where no type of pandas holds all of its values.
+    Integers stay exact: a column of integers with gaps has the type ``Int64`` or ``UInt64``.
+    It has the type ``object`` if no pandas type holds all of its values.
 
     Parameters
     ----------
@@ -194,7 +194,7 @@ def get_metadata_as_df(
         :func:`gaitmap_results.get_all_result_paths` does.
     include_additional
         Further keys of metadata.json or of the custom metadata.
-        A dot leads into a nested dictionary: ``"system_info.python_version"``.
+        A dot separates nested keys: ``"system_info.python_version"``.
     include_parameters
         Whether to add one column for each parameter: ``challenge.{name}``, ``pipeline.{name}``, ``dataset.{name}``.
 
@@ -249,7 +249,7 @@ def get_metadata_as_df(
 
 
 def table_columns(rows: Iterable[Mapping[str, Any]], additional: Sequence[str]) -> list[str]:
-    """Return the names of all columns: ours, the author's, the path, and what was asked for."""
+    """Return the names of all columns: ours, the author's, the path, and the additional ones."""
     found = dict.fromkeys(name for row in rows for name in row)
     parameters = [name for name in found if name.startswith(_PREFIXES[2:])]
     scores = [name for name in found if name.startswith(SCORE)]
@@ -258,7 +258,7 @@ def table_columns(rows: Iterable[Mapping[str, Any]], additional: Sequence[str]) 
 
 
 def generate_overview_table(results: Results) -> pd.DataFrame:
-    """Return a table of runs to be read by people: who entered what, when, and whether it is official.
+    """Return a table of runs for people: who entered what, when, and whether it is official.
 
     Parameters
     ----------
@@ -270,8 +270,8 @@ def generate_overview_table(results: Results) -> pd.DataFrame:
     -------
     table
         One row for each run, sorted by entry, the latest run of an entry first.
-        The mean of the main score stands in a column with the name of the score.
-        What describes an entry is taken from its custom metadata: ``short_description``, ``code_authors``,
+        A column named after the main score holds its mean.
+        The description of an entry comes from its custom metadata: ``short_description``, ``code_authors``,
         ``algorithm_authors``, ``implementation_url`` and ``references``.
 
     Raises

@@ -18,26 +18,26 @@ __all__ = ["RunVerification", "verify_run"]
 
 @dataclass(frozen=True)
 class RunVerification:
-    """How a run folder compares with its manifest.
+    """The result of comparing a run folder with its manifest.
 
     Attributes
     ----------
     path
         The run folder.
     has_manifest
-        Whether there is a manifest to check against; gaitmap_challenges wrote none.
+        Whether there is a manifest; gaitmap_challenges wrote none.
     missing
-        Files that the manifest names and that are not there.
+        Files in the manifest that do not exist.
     changed
         Files whose content differs from when the run was saved.
     extra
         Files that the manifest does not name.
     skipped
-        What was not looked into, with the reason: links, which a manifest never names, and what cannot be read.
+        What was not checked, with the reason: links, which are never in a manifest, and what cannot be read.
     n_files
         How many files were compared.
 
-    All paths are relative to the run folder, with ``/`` in them.
+    All paths are relative to the run folder and use ``/``.
 
     Examples
     --------
@@ -58,9 +58,9 @@ class RunVerification:
 
     @property
     def status(self) -> Literal["intact", "changed", "no manifest", "unreadable"]:
-        """Say in one or two words how it stands.
+        """Say in one or two words how the folder compares with its manifest.
 
-        ``unreadable``: what could be read is as it was, but something else could not be read.
+        ``unreadable``: something could not be read; everything else is unchanged.
         """
         if self.missing or self.changed or self.extra:
             return "changed"
@@ -70,7 +70,7 @@ class RunVerification:
 
     @property
     def is_intact(self) -> bool:
-        """Whether every file is there and as it was; a run without a manifest is not known to be."""
+        """Whether every file exists unchanged; without a manifest, this is false."""
         return self.status == "intact"
 
 
@@ -80,7 +80,7 @@ _LINK = "a link, or no ordinary file"
 def verify_run(path: str | Path, *, on_file: Callable[[int], object] | None = None) -> RunVerification:
     """Compare every file of a run folder with its manifest.
 
-    Links are never followed: nothing outside of the run folder is read.
+    Links are never followed, so that nothing outside the run folder is read.
 
     Parameters
     ----------
@@ -92,7 +92,7 @@ def verify_run(path: str | Path, *, on_file: Callable[[int], object] | None = No
     Returns
     -------
     verification
-        What is missing, changed or extra.
+        The files that are missing, changed or extra.
 
     Raises
     ------
@@ -152,7 +152,7 @@ def verify_run(path: str | Path, *, on_file: Callable[[int], object] | None = No
 
 
 def _expected(folder: Path) -> dict[str, str] | None:
-    """Return the digest of each file by the manifest; ``None`` if there is none."""
+    """Return the digest of each file in the manifest; ``None`` without a manifest."""
     manifest = folder / MANIFEST_FILE
     try:
         return dict(parse_manifest(read_run_file(str(folder), MANIFEST_FILE)[0]))
@@ -179,13 +179,13 @@ def _without_manifest(folder: Path) -> RunVerification:
         raise CorruptRunError(f"{folder / METADATA_FILE} cannot be read: {reason}.", path=folder) from error
     except ValueError as error:
         raise CorruptRunError(f"{folder / METADATA_FILE} cannot be read: {error}.", path=folder) from error
-    # Every run that this package saved has a manifest, so that here somebody took it away.
+    # This package always writes a manifest, so that somebody has removed it.
     was_taken_away = isinstance(metadata, dict) and "schema_version" in metadata
     return RunVerification(folder, has_manifest=False, missing=(MANIFEST_FILE,) if was_taken_away else ())
 
 
 def _files(folder: Path, skipped: list[tuple[str, str]]) -> Iterator[tuple[str, Path]]:
-    """Yield every ordinary file below a folder with its name in a manifest; note what is none."""
+    """Yield every regular file below a folder with its name in a manifest; note everything else in ``skipped``."""
     for name, path, kind in files.walk(folder, on_error=lambda name, error: skipped.append((name, _reason(error)))):
         if kind == "other":
             skipped.append((name, IN_ANNEX if is_in_annex(str(path)) else _LINK))
