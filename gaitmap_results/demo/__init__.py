@@ -1,7 +1,7 @@
-"""The demo: a challenge on real recordings, four entries, and how their recorded runs compare.
+"""Run the demo: a challenge on real recordings, four entries, and the comparison of their runs.
 
-``challenge.py`` and ``entries.py`` are written to be read: they are the example of how to write one's own.
-Nothing here is imported before it is needed, because mobgap and tpcp take seconds to import.
+Read ``challenge.py`` and ``entries.py`` as examples for your own.
+Modules here are imported only when needed, because mobgap and tpcp take seconds to import.
 """
 
 from __future__ import annotations

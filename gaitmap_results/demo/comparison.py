@@ -1,4 +1,4 @@
-"""Reads the demo's runs back from their folders, as what is compared between them."""
+"""Load the demo's runs from their folders, for the comparison."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ComparedRun", "read_run"]
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One run of the demo, as it is stored.
+    """One stored run of the demo.
 
     Attributes
     ----------
@@ -23,11 +23,11 @@ class ComparedRun:
     mean_f1_score
         Their mean.
     mean_timing_error
-        How far found initial contacts are from the reference, mean over the participants, in seconds.
+        Mean over the participants of the time between detected and reference initial contacts, in seconds.
     runtime
-        How long the cross-validation took, in seconds.
+        The duration of the cross-validation, in seconds.
     caller_tracked
-        Whether the code that ran is in the repository whose commit is stored; ``None`` where there is none.
+        Whether the code that ran is in the repository with the stored commit; ``None`` without a repository.
     """
 
     entry_name: str

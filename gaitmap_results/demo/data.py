@@ -1,9 +1,9 @@
-"""Fetches the recordings of the demo into a cache, once.
+"""Fetch the recordings of the demo into a cache, once.
 
-They are the lab recordings that come with the source archive of mobgap 1.2.0 (Apache License 2.0), real data of the
-Mobilise-D consortium: two healthy adults (HA) and one person with multiple sclerosis (MS) wear a sensor at the lower
-back, and a reference system says when each foot touched the ground.
-pip downloads the archive, so that whatever index, mirror or proxy pip is set up with is used here too.
+They are the lab recordings in the source archive of mobgap 1.2.0 (Apache License 2.0), from the Mobilise-D consortium.
+Two healthy adults (HA) and one person with multiple sclerosis (MS) wear a sensor at the lower back.
+A reference system says when each foot touched the ground.
+pip downloads the archive, so that the user's index, mirror or proxy settings apply.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gaitmap_results.exceptions import GaitmapResultsError
 
 __all__ = ["ARCHIVE", "RECORDINGS", "RecordingsError", "Report", "fetch_recordings"]
 
-#: Called with what happens now, and how much of it is done: bytes so far and in all, both 0 where that is unknown.
+#: Called with the current step, the bytes so far and the total bytes; both are 0 if unknown.
 Report = Callable[[str, int, int], None]
 
 ARCHIVE: Final = "mobgap-1.2.0.tar.gz"
@@ -47,31 +47,31 @@ RECORDINGS: Final = {
 }
 
 _PIP_DOWNLOAD: Final = ("-m", "pip", "download", "--no-deps", "--no-binary", "mobgap")
-# With --no-input a question for a password becomes an error instead of a demo that waits indefinitely.
+# With --no-input, pip raises an error instead of waiting for a password.
 _PIP_QUIETLY: Final = ("--no-input", "--disable-pip-version-check", "--no-color", "--retries", "2")
 _PIP_PROGRESS: Final = re.compile(r"Progress (\d+) of (\d+)")
 
 
 class RecordingsError(GaitmapResultsError, OSError):
-    """The recordings of the demo are not in the cache and could not be put there."""
+    """The recordings of the demo are not in the cache and could not be fetched."""
 
 
 def fetch_recordings(cache: str | Path | None = None, *, report: Report = lambda *_: None) -> Path:
-    """Return the folder with the recordings; download them only if they are not in the cache, or are damaged there.
+    """Return the folder with the recordings; download them only if the cache lacks them or they are damaged.
 
     Parameters
     ----------
     cache
         The folder that keeps them.
-        Without it, the ``cache_dir`` of the config, or else the place that the operating system has for caches.
-        An archive ``mobgap-1.2.0.tar.gz`` that lies in it is used instead of a download.
+        Without it, the ``cache_dir`` of the config, or else the operating system's cache folder.
+        An archive ``mobgap-1.2.0.tar.gz`` in it is used instead of a download.
     report
-        Called with everything that takes time or that one should know.
+        Called with each slow step and each note for the user.
 
     Raises
     ------
     RecordingsError
-        If there are no sound recordings afterwards; the message says what was attempted, where, and how to retry.
+        If no intact recordings could be fetched; the message says what was attempted, where, and how to retry.
     """
     cache = Path(cache).expanduser().absolute() if cache is not None else find_cache_folder()
     folder = cache / _FOLDER_IN_CACHE
@@ -82,7 +82,7 @@ def fetch_recordings(cache: str | Path | None = None, *, report: Report = lambda
         report(f"{folder}: {damaged[0]} is damaged or missing (checksum). All recordings are fetched again.", 0, 0)
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        # Inside the cache, so that moving the finished folder to its place is one rename.
+        # Inside the cache, so that the finished folder moves to its place by one rename.
         with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as workspace:
             archive = cache / ARCHIVE if (cache / ARCHIVE).is_file() else _download(Path(workspace), cache, report)
             report("Unpacking the recordings", 0, 0)
@@ -110,7 +110,7 @@ def _sha256(path: Path) -> str | None:
 
 
 def _download(workspace: Path, cache: Path, report: Report) -> Path:
-    # With its checksum in a requirements file, pip refuses a wrong archive before it runs any code in it.
+    # With a checksum in the requirements file, pip refuses a wrong archive before it runs any code in it.
     requirements = workspace / "requirements.txt"
     requirements.write_text(f"mobgap==1.2.0 --hash=sha256:{_ARCHIVE_SHA256}\n", encoding="utf-8")
     command = [sys.executable, *_PIP_DOWNLOAD, *_PIP_QUIETLY, "--progress-bar", "raw" if _pip_counts() else "off"]
@@ -139,7 +139,7 @@ def _download(workspace: Path, cache: Path, report: Report) -> Path:
 
 
 def _pip_counts() -> bool:
-    """Say whether this pip can print its progress as numbers; a new environment often has an older one."""
+    """Say whether this pip can print its progress as numbers; new environments often have an older pip."""
     return tuple(int(part) for part in re.findall(r"\d+", version("pip"))[:2]) >= (24, 1)
 
 
@@ -166,7 +166,7 @@ def _unpack(archive: Path, target: Path) -> Path:
             f"{archive} is not the archive of mobgap 1.2.0: its SHA-256 checksum is {_sha256(archive)}, "
             f"and {_ARCHIVE_SHA256} was expected.\nDelete it and run the same command again."
         )
-    # Only what is named here is taken out of the archive, so that nothing in it can lead out of the folder.
+    # Extract only known names, so that no path in the archive can lead out of the folder.
     with tarfile.open(archive) as tar:
         for name in RECORDINGS:
             member = tar.extractfile(_FOLDER_IN_ARCHIVE + name)
@@ -179,7 +179,7 @@ def _unpack(archive: Path, target: Path) -> Path:
 
 
 def _put_in_place(unpacked: Path, folder: Path, *, aside: Path) -> None:
-    # Another process may have been faster, and its files are as good as ours.
+    # Another process may have been faster; its files are as good as ours.
     if not _damaged_files(folder):
         return
     try:

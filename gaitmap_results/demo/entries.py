@@ -1,4 +1,4 @@
-"""The demo's four entries, the example of how to record runs: each is an algorithm, tuned or not."""
+"""Define the demo's four entries, the example of how to record runs: each is an algorithm, tuned or not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["COMPETITORS", "as_published", "suite"]
 
 
 def as_published(algorithm: BaseIcDetector) -> BaseOptimize:
-    """Return an algorithm that is not tuned, but keeps the parameters it was published with."""
+    """Return an algorithm that keeps its published parameters instead of being tuned."""
     return DummyOptimize(IcdEmulationPipeline(algorithm), ignore_potential_user_error_warning=True)
 
 
@@ -31,7 +31,7 @@ tuned_axis = GridSearch(
     return_optimized="combined__f1_score",
 )
 
-#: What competes: the name of the entry, what to cite, and how tpcp tunes and runs it.
+#: The competitors: the name of the entry, what to cite, and how tpcp tunes and runs it.
 COMPETITORS = (
     ("shin_improved", "Shin and Park 2011", as_published(IcdShinImproved())),
     ("hklee_improved", "Lee et al. 2010", as_published(IcdHKLeeImproved())),

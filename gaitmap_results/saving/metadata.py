@@ -66,7 +66,7 @@ _KEYS: Final = (
 
 
 def unknown_metadata(run_id: str, times: RunTimes | None = None) -> dict[str, Any]:
-    """Return the metadata of a run of which only the times are known."""
+    """Return the metadata of a run that is unknown except for its times."""
     known = {"run_id": run_id, "schema_version": SCHEMA_VERSION, "recorder_version": __version__}
     return {
         **dict.fromkeys(_KEYS),

@@ -1,3 +1,3 @@
-"""Tell a record in words, for terminals and notebooks."""
+"""Describe a record in words, for terminals and notebooks."""
 
 from __future__ import annotations

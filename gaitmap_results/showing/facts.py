@@ -1,4 +1,4 @@
-"""List what is known about a run as labelled facts, for terminals, notebooks and reports alike."""
+"""List what is known about a run as labelled facts, for terminals, notebooks and reports."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gaitmap_results.store.layout import MANIFEST_FILE
 
 __all__ = ["Fact", "entry_text", "files_of", "parameter_text", "run_facts", "run_title"]
 
-# In this order; what a gait researcher asks for first.
+# In this order; a gait researcher asks for these first.
 _PACKAGES: Final = (
     *("gaitmap", "gaitmap-algos", "gaitmap-mad", "gaitmap-challenges", "gaitmap-datasets", "gaitmap-results", "mobgap"),
     *("tpcp", "numpy", "pandas", "scipy", "scikit-learn", "optuna", "torch", "tensorflow"),
@@ -45,11 +45,11 @@ class Fact:
     Attributes
     ----------
     label
-        What it is about, in a word or two.
+        The topic, in a word or two.
     lines
-        What is known, in plain text.
+        The fact, in plain text.
     is_detail
-        Whether it may be folded where there is little room.
+        Whether it may be folded where space is short.
     """
 
     label: str
@@ -67,14 +67,14 @@ def run_facts(
     scores: Sequence[str] = (),
     n_participants: int | None = None,
 ) -> list[Fact]:
-    """Return what is known about a run, the most important first; what is not known is left out.
+    """Return the known facts about a run, the most important first.
 
-    Nothing is taken for granted about the metadata: they may come from another version, or be damaged.
+    The metadata may come from another version or be damaged, so that every value is checked.
 
     Parameters
     ----------
     metadata, custom_metadata
-        What is stored.
+        The stored metadata.
     files
         The name and the size in bytes of each file of the run.
     withdrawn
@@ -84,7 +84,7 @@ def run_facts(
     scores
         A line for each of its scores.
     n_participants
-        How many participants its data labels name, where its scores do not say it.
+        The number of participants in its data labels, used if its scores do not say it.
     """
     record = metadata if isinstance(metadata, dict) else {}
     facts = [
@@ -176,7 +176,7 @@ def _code(record: dict[str, Any]) -> Iterator[str]:
 
 
 def _other_code(record: dict[str, Any]) -> Iterator[str]:
-    """Say where code came from that is not in the commit, and what nobody else can fetch."""
+    """Say where code outside the commit came from, and which code nobody else can fetch."""
     code = _part(record, "code")
     for each in _dicts(code, "repositories"):
         where = next((each[key] for key in ("path", "base_dir", "root", "name") if each.get(key)), "another repository")
@@ -230,7 +230,7 @@ def _is_count(value: object) -> bool:
 
 
 def _parameters(record: dict[str, Any], what: str) -> Iterator[str]:
-    """Say the class and every parameter; of records that store none in a structured form, the repr."""
+    """Yield the class and every parameter; for records without structured parameters, the repr."""
     described = _part(_part(record, "parameters"), what)
     parameters = described.get("parameters")
     if not isinstance(parameters, dict):
@@ -240,14 +240,14 @@ def _parameters(record: dict[str, Any], what: str) -> Iterator[str]:
         if len(lines) > _MAX_REPR_LINES:
             yield f"… {counted(len(lines) - _MAX_REPR_LINES, 'more line')}"
         return
-    # What has no parameters is described by its value.
+    # An object without parameters is described by its value.
     yield parameter_text(described["value"]) if "value" in described else str(described.get("class"))
     for name, value in parameters.items():
         yield f"{name} = {parameter_text(value)}"
 
 
 def parameter_text(value: Any, depth: int = 0) -> str:
-    """Return the value of a parameter as it is stored, in the form in which it is written in Python.
+    """Return a stored parameter as it is written in Python.
 
     Examples
     --------
@@ -318,5 +318,5 @@ def files_of(path: Path | None) -> list[tuple[str, int]]:
     """Return the name and the size in bytes of every file of a run; links are left out."""
     try:
         return [] if path is None else [(file.name, file.path.lstat().st_size) for file in list_files(path)]
-    except OSError:  # the folder may be gone, or lie on a disk that is
+    except OSError:  # the folder or its disk may be gone
         return []

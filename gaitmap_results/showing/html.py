@@ -1,4 +1,4 @@
-"""Show a run in a notebook: what was stored, where, and whether it is official or why not."""
+"""Show a run in a notebook: its content, its place, and whether it is official or why not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["ShownRecorder", "run_html"]
 _MAX_TEXT: Final = 600  # characters
 _MAX_LINES: Final = 12
 _MAX_DETAILS: Final = 60
-# Half-transparent greys and the text's own colour fit light and dark pages; badges bring their background.
+# Half-transparent greys and the text's own colour fit light and dark pages; badges have their own background.
 _BOX: Final = (
     "border:1px solid rgba(128,128,128,.45);border-radius:6px;padding:.6em .9em;margin:.3em 0;max-width:60em;"
     "font-size:13px;line-height:1.5;overflow-wrap:anywhere"
@@ -44,7 +44,7 @@ _STATES: Final[Mapping[str, tuple[str, str, str]]] = {
 
 
 class ShownRecorder:
-    """Lets a notebook show a recorder: its last run, or why it has none."""
+    """Show a recorder in a notebook: its last run, or why it has none."""
 
     status_: str
     paths_: list[Path]
@@ -75,16 +75,16 @@ def run_html(
     withdrawn: str | None = None,
     scores: Sequence[str] = (),
 ) -> str:
-    """Return what a notebook shows of a run.
+    """Return the HTML that a notebook shows for a run.
 
     Parameters
     ----------
     metadata
-        What its metadata.json says, of any version; what is missing is left out.
+        Its metadata, of any version; missing values are left out.
     custom_metadata
-        What the author of the entry stored.
+        The author's custom metadata.
     path
-        The run folder, where it is known.
+        The run folder, if known.
     withdrawn
         Why the run was withdrawn, if it was.
     scores
@@ -124,7 +124,7 @@ def _lines(lines: Iterable[str], most: int) -> str:
 
 
 def _text(value: object) -> str:
-    from html import escape  # takes longer to import than most of the package, and only notebooks need it
+    from html import escape  # slow to import, and only notebooks need it
 
     text = printable(str(value))
     return escape(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]} …")

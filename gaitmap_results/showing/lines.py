@@ -1,4 +1,4 @@
-"""Write the facts about a run in lines, beside their labels, for a terminal."""
+"""Format the facts about a run as labelled lines, for a terminal."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gaitmap_results.showing.text import one_line
 __all__ = ["fact_lines"]
 
 _MAX_TEXT: Final = 2000  # characters
-# Of everything else all is shown.
+# Other facts are shown completely.
 _MAX_LINES: Final = {"Files": 8, "Not known": 6, "About": 12}
 
 
 def fact_lines(facts: Iterable[Fact]) -> Iterator[tuple[str, list[str]]]:
-    """Yield the label and the lines of each fact; of long lists the first ones, and how many more there are."""
+    """Yield the label and the lines of each fact; cut long lists and say how many lines are missing."""
     for fact in facts:
         most = _MAX_LINES.get(fact.label, len(fact.lines))
         lines = [_shortened(one_line(line)) for line in fact.lines[:most]]

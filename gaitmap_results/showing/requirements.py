@@ -1,4 +1,4 @@
-"""Write the packages of a run in the form that pip and uv install."""
+"""Write the packages of a run as requirements for pip and uv."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["requirement_lines"]
 
 
 def requirement_lines(metadata: dict[str, Any]) -> Iterator[str]:
-    """Yield one line for each package; what no index has and no URL tells is a comment that says so.
+    """Yield one line for each package; a package without index or URL becomes a comment that says so.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Write times, sizes and foreign text for people."""
+"""Format times, sizes and foreign text for people."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _ADDRESS: Final = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+")
 
 
 def one_line(text: object) -> str:
-    """Return a name or a value on one line, with control characters escaped, also line breaks and tabs."""
+    """Return a text on one line, with control characters, line breaks and tabs escaped."""
     return printable(str(text)).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def without_addresses(text: str) -> str:
-    """Return the repr of an object without the memory addresses in it, which mean nothing to anybody else.
+    """Return a repr without memory addresses.
 
     Examples
     --------
@@ -42,7 +42,7 @@ def without_addresses(text: str) -> str:
 
 
 def run_kind(metadata: dict[str, Any]) -> str:
-    """Return in words whether a run is official, and on what that rests.
+    """Say in words whether a run is official, and what that is based on.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def counted(number: int, one: str, several: str = "") -> str:
 
 
 def number(value: object) -> float | None:
-    """Return a finite number of a record; ``None`` for anything else, and for integers that no float can hold."""
+    """Return a finite number as a float; ``None`` for anything else, and for integers beyond the range of floats."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return None
     try:
@@ -76,7 +76,7 @@ def number(value: object) -> float | None:
 
 
 def duration(seconds: object) -> str:
-    """Return a duration to be read at a glance.
+    """Format a duration to be read at a glance.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def duration(seconds: object) -> str:
 
 
 def size(n_bytes: float) -> str:
-    """Return a size to be read at a glance.
+    """Format a size to be read at a glance.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def size(n_bytes: float) -> str:
 
 
 def local_time(start: float | None, *, seconds: bool = False, offset: bool = True) -> str:
-    """Return a POSIX time stamp as a clock on the wall shows it.
+    """Format a POSIX time stamp as local time.
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def local_time(start: float | None, *, seconds: bool = False, offset: bool = Tru
     seconds
         Whether to show the seconds.
     offset
-        Whether to show the offset from UTC beside the seconds.
+        Whether to also show the offset from UTC.
     """
     if start is None:
         return "unknown"

@@ -1,4 +1,4 @@
-"""Run calls on a Dask cluster so that none runs twice."""
+"""Run calls on a Dask cluster, each only once."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ _T = TypeVar("_T")
 def dask_executor(client: Any) -> Executor:
     """Return an executor for :func:`gaitmap_results.run_entries` that runs entries on a Dask cluster.
 
-    With Dask's defaults a finished entry is computed again when its worker dies, and equal calls are merged into one.
-    Here nothing is computed twice: no call is taken for equal to another, none is tried again, and each result leaves
-    the cluster as soon as it is there.
+    By default, Dask computes a finished entry again when its worker dies, and merges equal calls.
+    Here nothing is computed twice: calls are never merged or retried, and each result leaves the cluster at once.
 
     Parameters
     ----------
     client
         A ``distributed.Client``.
-        While the executor is in use, no task of this cluster is allowed a worker that dies.
+        While the executor is in use, a task of this cluster fails as soon as its worker dies.
 
     Examples
     --------
@@ -56,7 +55,7 @@ def executor_at(address: str) -> Executor:
 
 
 class _DaskFuture(Future[_T]):
-    """The answer to a call; to cancel it takes the call off the cluster where no worker runs it yet."""
+    """The future of a call; cancelling removes the call from the cluster if no worker runs it yet."""
 
     def __init__(self, computed: Any) -> None:
         super().__init__()
@@ -93,7 +92,7 @@ class _DaskExecutor(Executor):
         except Exception as error:  # noqa: BLE001 - the connection broke while the result was fetched
             answer.set_exception(error)
         finally:
-            # What nobody holds any more, the scheduler never computes again.
+            # The scheduler never recomputes a released result.
             computed.release()
             self._pending.discard(answer)
 
@@ -110,7 +109,7 @@ class _DaskExecutor(Executor):
 
 
 def _allow_failures(number: int, dask_scheduler: Any = None) -> int:
-    """Say how many workers may die with a task; return how many it were before."""
+    """Set how many workers a task may lose before it fails; return the previous number."""
     before: int = dask_scheduler.allowed_failures
     dask_scheduler.allowed_failures = number
     return before

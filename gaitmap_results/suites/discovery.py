@@ -23,13 +23,13 @@ _LIST: Final = "ENTRIES"
 def find_entries(where: str) -> list[Any]:
     """Return the entries in ``FILE``, ``MODULE``, ``FILE:NAME`` or ``MODULE:NAME``.
 
-    Without a name these are the list ``ENTRIES``, else every recorded function that the module defines and that needs
-    no arguments, in their order.
+    Without a name, these are the list ``ENTRIES``.
+    Without that list, they are the recorded functions of the module that need no arguments, in order.
 
     Raises
     ------
     InvalidOptionError
-        If there is no such file, module or name, or no entry in it.
+        If the file, module or name does not exist, or has no entry.
     """
     place, name = _split(where)
     module = _import(place)
@@ -50,7 +50,7 @@ def find_entries(where: str) -> list[Any]:
 
 
 def _split(where: str) -> tuple[str, str]:
-    """Split the name off; a colon can also be part of a path."""
+    """Split off the name; a colon can also be part of a path."""
     place, colon, name = where.rpartition(":")
     is_name = colon and name.isidentifier() and (place.endswith(".py") or os.sep not in name)
     return (place, name) if is_name and len(place) > 1 else (where, "")
@@ -75,7 +75,7 @@ def _import(place: str) -> ModuleType:
 
 
 def _import_file(path: Path) -> ModuleType:
-    """Import a file under its own name, from its own folder, as other processes can do it, too."""
+    """Import a file by its own name from its own folder, so that other processes can do the same."""
     if not path.stem.isidentifier():
         raise InvalidOptionError(f"{path.name} cannot be imported; give it a name of letters, digits and underscores.")
     sys.path.insert(0, str(path.parent))

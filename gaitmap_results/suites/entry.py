@@ -1,4 +1,4 @@
-"""Name one competitor in a challenge without writing a function for it."""
+"""Declare a competitor in a challenge without writing a function for it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Entry:
     challenge
         The challenge. Each run gets a copy of its own.
     optimizer
-        What ``challenge.run`` is called with.
+        The argument of ``challenge.run``.
     **options
         Every option of :func:`gaitmap_results.recorded_run`, for example ``debug_run=False``.
 
@@ -42,7 +42,7 @@ class Entry:
 
     Notes
     -----
-    The file that is stored as ``caller_file_path`` is the one that makes the entry.
+    ``caller_file_path`` is the file that creates the entry.
 
     Examples
     --------
@@ -57,7 +57,7 @@ class Entry:
         self.challenge = challenge
         self.optimizer = optimizer
         self.options = options
-        block_options(name, **options)  # an unknown option is told now, not when the entry runs
+        block_options(name, **options)  # refuse an unknown option now, not when the entry runs
         self.caller = find_caller(check_offset(options.get("_caller_file_path_stack_offset", 0)))
         self._source = describe_suite_entry(entry_text(name), self.caller.file)
 
@@ -66,7 +66,7 @@ class Entry:
 
     @property
     def call(self) -> Call:
-        """What tells it from other entries: name, file, and the hashes of what describes challenge and optimizer."""
+        """The identity of the entry: name, file, and hashes of the descriptions of challenge and optimizer."""
         try:
             challenge = [describe_parameters(self.challenge), str(getattr(self.challenge, "VERSION", None))]
             arguments = {"challenge": hash_json(challenge), "optimizer": hash_json(describe_parameters(self.optimizer))}

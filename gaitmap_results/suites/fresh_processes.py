@@ -1,4 +1,4 @@
-"""Run each call in a fresh process of its own."""
+"""Run each call in its own fresh process."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from typing import Any, Final, TypeVar
 __all__ = ["FreshProcesses", "ProcessDiedError", "is_being_prepared"]
 
 _T = TypeVar("_T")
-# Ctrl-C reaches the processes, too: first they may end by themselves, then they are asked to, then they are ended.
+# Ctrl-C also reaches the processes: they first may end by themselves, then get SIGTERM, then are killed.
 _BY_ITSELF_S: Final = 3.0
 _WHEN_ASKED_S: Final = 10.0
 _LOOK_EVERY_S: Final = 0.25
 
 
 class ProcessDiedError(RuntimeError):
-    """A process ended before it answered; the message says by what."""
+    """A process ended before it answered; the message says how."""
 
 
 def is_being_prepared() -> bool:
@@ -32,7 +32,7 @@ def is_being_prepared() -> bool:
 
 
 class FreshProcesses(Executor):
-    """Starts a process for each call, so that one that dies takes no other with it.
+    """Start a process for each call, so that a dying process affects no other call.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ class FreshProcesses(Executor):
     """
 
     def __init__(self, max_workers: int = 1) -> None:
-        # Spawned, on every system: a fork would take threads, locks and random states of this process along.
+        # Always spawn: a fork would inherit threads, locks and random states of this process.
         self._context = multiprocessing.get_context("spawn")
         self._threads = ThreadPoolExecutor(max_workers, thread_name_prefix="gaitmap_results_entry")
         self._running: set[Any] = set()
@@ -49,7 +49,7 @@ class FreshProcesses(Executor):
         self._is_ending = False
 
     def submit(self, fn: Callable[..., _T], /, *args: Any, **kwargs: Any) -> Future[_T]:
-        """Call a function in a process of its own as soon as one may start."""
+        """Call a function in its own process as soon as one may start."""
         return self._threads.submit(self._call, fn, args, kwargs)
 
     def _call(self, fn: Callable[..., _T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _T:
@@ -60,7 +60,7 @@ class FreshProcesses(Executor):
                 raise CancelledError
             process.start()
             self._running.add(process)
-        sender.close()  # so that the end of the process ends the waiting
+        sender.close()  # so that waiting ends when the process ends
         try:
             is_error, answer = _received(receiver, process)
         finally:
@@ -76,7 +76,7 @@ class FreshProcesses(Executor):
         return result
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Wait for the processes; with ``cancel_futures`` end those that run, in order, or at once if interrupted."""
+        """Wait for the processes; with ``cancel_futures``, end them gently, or at once if interrupted."""
         if cancel_futures:
             with self._changed:
                 self._is_ending = True
@@ -93,11 +93,11 @@ class FreshProcesses(Executor):
         end = time.monotonic() + seconds
         with self._changed:
             while self._running and time.monotonic() < end:
-                self._changed.wait(_LOOK_EVERY_S)  # shortly, so that Windows lets Ctrl-C through
+                self._changed.wait(_LOOK_EVERY_S)  # a short wait lets Ctrl-C through on Windows
             return not self._running
 
     def _signal(self, send: Callable[[Any], None]) -> None:
-        """Signal the processes, and those that they have started."""
+        """Send a signal to the processes and their children."""
         from gaitmap_results.provenance.processes import descendants_of
 
         with self._changed:
@@ -108,7 +108,7 @@ class FreshProcesses(Executor):
 
 
 def _received(receiver: Connection, process: Any) -> tuple[bool, Any]:
-    """Wait for the answer of a process, or for its end: what it has started may keep its end of the pipe open."""
+    """Wait for the answer of a process, or for its end, since its children may keep the pipe open."""
     has_begun = False
     try:
         while True:
@@ -133,7 +133,7 @@ _NOT_BEGUN: Final = (
 
 
 def _answer(sender: Connection, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    with contextlib.suppress(OSError):  # the program that waits for it is gone
+    with contextlib.suppress(OSError):  # the waiting program is gone
         sender.send(None)
     try:
         answer = False, fn(*args, **kwargs)

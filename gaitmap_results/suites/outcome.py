@@ -1,4 +1,4 @@
-"""What became of an entry of a suite."""
+"""Hold the outcome of an entry of a suite."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["EntryOutcome"]
 
 @dataclass(frozen=True)
 class EntryOutcome:
-    """What became of one entry of a suite.
+    """The outcome of one entry of a suite.
 
     Attributes
     ----------
@@ -18,15 +18,15 @@ class EntryOutcome:
         The name of the entry.
     status
         ``recorded``: there is a run.
-        ``skipped``: there was one already, or it is running elsewhere.
+        ``skipped``: there was already a run, or it is running elsewhere.
         ``failed``: it raised, and there is no run.
         ``lost``: its process ended, and there is no run.
     path
         The run folder; ``None`` unless there is one.
     error
-        What it raised, by what its process was ended, or why it was skipped; ``None`` if all is well.
+        What it raised, how its process ended, or why it was skipped; ``None`` if all is well.
     seconds
-        How long it took, in seconds; ``None`` if it did not run.
+        The duration in seconds; ``None`` if it did not run.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Find out of each entry of a suite what it will record, before anything runs."""
+"""Determine what each entry of a suite will record, before anything runs."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ __all__ = ["PlannedEntry", "plan_entries"]
 
 @dataclass(frozen=True)
 class PlannedEntry:
-    """An entry whose options are checked, and which can be sent to where it runs.
+    """An entry whose options are checked, ready to be sent to another process.
 
     Attributes
     ----------
     entry_name
-        As it will be stored.
+        The name as it will be stored.
     plan
-        What its record will be.
+        The checked options of its record.
     call
-        What tells the entry from others: its function or name, and its arguments.
+        The identity of the entry: its function or name, and its arguments.
     task
-        The entry on its way.
+        The entry, ready to send.
     """
 
     entry_name: str | tuple[str, ...]
@@ -51,12 +51,12 @@ def plan_entries(entries: Iterable[Any], *, is_told: bool = False) -> list[Plann
     entries
         The entries.
     is_told
-        Whether this process tells the user what each has stored.
+        Whether this process tells the user what each entry has stored.
 
     Raises
     ------
     InvalidTargetError
-        If one of them is not an entry, or cannot be sent to another process.
+        If one of them is not an entry or cannot be sent to another process.
     GaitmapResultsError
         If the options of one of them, or the config, are wrong.
     """
@@ -86,7 +86,7 @@ def _checked(entry: Any, plan: SavePlan, call: Call, origin: Origin) -> PlannedE
 
 
 def _unwrapped(entry: Any) -> tuple[Any, tuple[Any, ...], dict[str, Any]]:
-    """Return the function in a partial, and the arguments that it gives."""
+    """Return the function in a partial, and the arguments of the partial."""
     args: tuple[Any, ...] = ()
     keywords: dict[str, Any] = {}
     while type(entry) is functools.partial:

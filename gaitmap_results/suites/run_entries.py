@@ -1,4 +1,4 @@
-"""Run the entries of a suite, each once, and say what became of each."""
+"""Run the entries of a suite, each once, and return their outcomes."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def run_entries(
     skip: Skip | None = "same-commit",
     on_outcome: Callable[[EntryOutcome], None] | None = None,
 ) -> list[EntryOutcome]:
-    """Run entries that are not recorded yet, and say what became of each.
+    """Run entries that are not recorded yet, and return their outcomes.
 
-    Nothing is tried again silently: what failed or was lost is named, and the same call runs it.
-    The results folder tells what is done: an entry whose process died after its run was stored counts as recorded.
+    Nothing is retried silently: failed and lost entries are named, and calling this again runs them.
+    The results folder decides what is done: an entry whose process died after storing its run counts as recorded.
 
     Parameters
     ----------
@@ -47,20 +47,19 @@ def run_entries(
         Functions that are decorated with :func:`gaitmap_results.record_run`, partials of them, and
         :class:`gaitmap_results.Entry` objects.
     executor
-        Where they run: any ``concurrent.futures.Executor``, such as
-        :func:`gaitmap_results.dask_executor` makes one.
-        By default each entry runs in a fresh process of its own, so that one that dies takes no other with it.
+        Where they run: any ``concurrent.futures.Executor``, such as that of :func:`gaitmap_results.dask_executor`.
+        By default each entry runs in its own fresh process, so that a dying process affects no other entry.
     max_workers
-        How many of these processes run at the same time.
+        The number of these processes that run at the same time.
     skip
         Which entries are not run again.
         ``"same-commit"``: those with an official run of the same name, function, arguments, commit, packages and other
-        repositories, if there are no uncommitted changes.
+        repositories, unless there are uncommitted changes.
         ``"recorded"``: those with any official run of this name, function and arguments.
         ``None``: none.
         An entry that is running in another program is skipped in any case.
     on_outcome
-        Called with each outcome as soon as it is known; then no other line says where a run was stored.
+        Called with each outcome as soon as it is known, instead of printing where a run was stored.
 
     Returns
     -------
@@ -72,7 +71,7 @@ def run_entries(
     GaitmapResultsError
         Before anything runs, if an entry, an option or the config is wrong.
     KeyboardInterrupt
-        If the program is interrupted; entries that run are ended in order before that.
+        If the program is interrupted; running entries are ended first.
 
     Examples
     --------
@@ -96,7 +95,7 @@ def run_planned(
     skip: Skip | None,
     on_outcome: Callable[[EntryOutcome], None] | None,
 ) -> list[EntryOutcome]:
-    """Run entries that are checked already, as :func:`run_entries` does."""
+    """Run checked entries, as :func:`run_entries` does."""
     if type(max_workers) is not int or max_workers < 1:
         raise InvalidOptionError(f"max_workers is {max_workers!r}; it takes a number of processes, 1 or more.")
     if executor is not None and max_workers != 1:
@@ -201,7 +200,7 @@ class _Running:
         """Send an entry to the executor."""
         try:
             job = self._executor.submit(self._run, entry.task)
-        except RuntimeError as error:  # a pool that is broken or closed takes no more
+        except RuntimeError as error:  # a broken or closed pool accepts no calls
             self._broken[number] = entry, error
             return
         self._jobs[number] = entry, job
@@ -209,10 +208,10 @@ class _Running:
             job.add_done_callback(lambda _: self._ended.put(number))
         else:
             self._polled.add(number)
-        self.tell_ended()  # of an executor that runs what it is given at once
+        self.tell_ended()  # the executor may run calls immediately
 
     def wait_for_one(self) -> None:
-        """Wait until an entry has ended, and tell it."""
+        """Wait until an entry has ended, and report it."""
         while True:
             try:
                 self._end(self._ended.get(timeout=_LOOK_EVERY_S))
@@ -224,25 +223,25 @@ class _Running:
                 return
 
     def wait_for_all(self) -> None:
-        """Wait until all entries have ended, and tell them."""
+        """Wait until all entries have ended, and report them."""
         while self._jobs:
             self.wait_for_one()
         if self._broken:
-            # The processes of a pool that breaks are ended, and until then one of them may still store its run.
+            # While a broken pool ends its processes, one of them may still store its run.
             self._executor.shutdown(wait=True)
         for number, (entry, why) in self._broken.items():
             self._tell(number, _without_answer(entry, why))
 
     def tell_ended(self) -> None:
-        """Tell of the entries that have ended by now."""
+        """Report the entries that have ended by now."""
         while not self._ended.empty():
             self._end(self._ended.get())
 
     def cancel(self) -> None:
-        """Ask the executor not to start what it has not started."""
+        """Ask the executor to cancel the entries that it has not started."""
         self._is_cancelled = True
         for _, job in list(self._jobs.values()):
-            with contextlib.suppress(Exception):  # one that cannot be reached any more
+            with contextlib.suppress(Exception):  # the executor may be unreachable
                 job.cancel()
 
     def _end(self, number: int) -> None:
@@ -272,7 +271,7 @@ def _outcome(entry: PlannedEntry, result: TaskResult) -> EntryOutcome:
 
 
 def _without_answer(entry: PlannedEntry, error: BaseException) -> EntryOutcome:
-    """Say what became of an entry whose process did not answer; its run may be stored all the same."""
+    """Return the outcome of an entry whose process did not answer; its run may be stored all the same."""
     text = str(error).strip() or type(error).__name__
     task = entry.task
     started = find_started(task.results_folder, task.block_id)

@@ -1,4 +1,4 @@
-"""Run one entry in the process that it was sent to."""
+"""Run one entry in the process that received it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LOOK_EVERY_S: Final = 1.0
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What became of an entry: the run folder if there is one, what it raised, the seconds, and whether it was lost."""
+    """The outcome of an entry: its run folder, what it raised, the seconds, and whether it was lost."""
 
     path: str | None
     error: str | None
@@ -30,7 +30,7 @@ class TaskResult:
 
 
 def run_task(task: Task) -> TaskResult:
-    """Run an entry to its end, whatever kind of function it is; an error of the entry is told, not raised.
+    """Run an entry of any kind to its end; its error is returned, not raised.
 
     Raises
     ------
@@ -53,9 +53,9 @@ def run_task(task: Task) -> TaskResult:
 
 
 def run_task_once(task: Task) -> TaskResult:
-    """Run an entry unless it was started before, as some engines do again when they retire or lose a worker.
+    """Run an entry unless it was started before; then wait for the first start.
 
-    Then the first start is waited for.
+    Some engines start an entry again when they retire or lose a worker.
     """
     start = time.perf_counter()
     while True:

@@ -20,7 +20,7 @@ from gaitmap_results.exceptions import InvalidTargetError, ResultsFolderError
 
 __all__ = ["Origin", "Task", "load_entry", "pickled"]
 
-# What multiprocessing calls the main module of the parent in a process that it started.
+# multiprocessing's name for the parent's main module in a child process.
 _MAIN_ELSEWHERE: Final = "__mp_main__"
 # How the pickle of a recorded function finds it again.
 _BY_NAME: Final = "_restore_by_name"
@@ -28,20 +28,20 @@ _BY_NAME: Final = "_restore_by_name"
 
 @dataclass(frozen=True)
 class Origin:
-    """What a process must take over from the one that sends an entry.
+    """The state that a process takes over from the sender of an entry.
 
     Attributes
     ----------
     host, pid
         The process that sends it.
     cwd
-        Its working directory: paths of entries are relative to it, and git is asked there.
+        Its working directory, for relative paths of entries and for git.
     folders
-        From where it imports modules, but for Python's own folders and installed packages.
+        The folders that it imports from, except Python's own and those of installed packages.
     script, module
-        The file of its main module, and the name under which ``python -m`` started it.
+        The file of its main module, and its module name if ``python -m`` started it.
     config
-        Its config, pickled; ``None`` if that cannot be done.
+        Its config, pickled; ``None`` if it cannot be pickled.
     """
 
     host: str
@@ -54,7 +54,7 @@ class Origin:
 
     @classmethod
     def of_this_process(cls) -> Origin:
-        """Return what others must take over from this process."""
+        """Return the state that others take over from this process."""
         main = sys.modules.get("__main__")
         file = getattr(main, "__file__", None)
         try:
@@ -73,16 +73,16 @@ class Origin:
 
     @property
     def is_here(self) -> bool:
-        """Whether this is that process."""
+        """Whether this process is the sender."""
         return (self.host, self.pid) == (socket.gethostname(), os.getpid())
 
     def take_over(self) -> None:
-        """Make this process find what that one finds.
+        """Set up this process like the sender.
 
         Raises
         ------
         ResultsFolderError
-            If its working directory is not there.
+            If the sender's working directory does not exist here.
         """
         if self.is_here:
             return
@@ -110,7 +110,7 @@ def _is_of_python(folder: str) -> bool:
 
 @dataclass(frozen=True)
 class Task:
-    """An entry on its way.
+    """An entry that is sent to another process.
 
     Attributes
     ----------
@@ -123,7 +123,7 @@ class Task:
     origin
         The process that sends it.
     is_told
-        Whether that process tells the user what was stored.
+        Whether the sender tells the user what was stored.
     """
 
     payload: bytes
@@ -135,18 +135,18 @@ class Task:
 
 
 def pickled(entry: Callable[[], Any], origin: Origin) -> bytes:
-    """Pickle an entry, so that it can be loaded in this process and in any other.
+    """Pickle an entry, so that this process and any other can load it.
 
     Raises
     ------
     InvalidTargetError
-        If that cannot be done.
+        If it cannot be pickled.
     """
     try:
         payload = pickle.dumps(entry)
     except Exception as error:  # noqa: BLE001 - whatever an object of the user's raises when it is pickled
         return _by_value(entry, str(error))
-    # A name of a notebook, a console or `python -c` means nothing in another process.
+    # Another process cannot import names of a notebook, a console or `python -c`.
     if origin.script is None and origin.module is None and b"__main__" in payload:
         return _by_value(entry, "it was typed in, so no other process can import it, and cloudpickle is missing")
     return payload
@@ -167,13 +167,13 @@ def _by_value(entry: Callable[[], Any], why: str) -> bytes:
 
 
 def load_entry(task: Task) -> Callable[[], Any]:
-    """Return an entry that was sent, as it was."""
+    """Return the entry that was sent."""
     entry: Callable[[], Any] = _Unpickler(io.BytesIO(task.payload), task.origin).load()
     return entry
 
 
 class _Unpickler(pickle.Unpickler):
-    """Finds what was defined in the main module of the sender."""
+    """Find objects that were defined in the main module of the sender."""
 
     def __init__(self, file: io.BytesIO, origin: Origin) -> None:
         super().__init__(file)
@@ -200,16 +200,16 @@ def _of_main_module(origin: Origin, name: str) -> Any:
 
 
 def _main_module(origin: Origin) -> ModuleType:
-    """Return the sender's main module: that of this process where it is the same, else imported, once."""
+    """Return the sender's main module; import it once if this process has another one."""
     script = str(origin.script)
-    # The name that others import it by, which names its challenges, too.
+    # Its importable name, which is also used in the names of its challenges.
     name = origin.module or Path(script).stem
     for each in ("__main__", _MAIN_ELSEWHERE, name):
         module = sys.modules.get(each)
         file = getattr(module, "__file__", None)
         if module is not None and file and os.path.abspath(file) == script:
             return module
-    if origin.module is not None:  # of a package, in which imports can be relative
+    if origin.module is not None:  # in a package, imports can be relative
         return importlib.import_module(origin.module)
     if name in sys.modules:
         name = _MAIN_ELSEWHERE

@@ -1,4 +1,4 @@
-"""Judge of each entry of a suite whether it needs to run, by what the results folder holds."""
+"""Decide which entries of a suite need to run, by the runs in the results folder."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LATEST = 10
 
 @dataclass(frozen=True)
 class Standing:
-    """What became of an entry before a suite starts.
+    """The state of an entry before a suite starts.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Standing:
     path
         The run, or the folder of the unfinished one.
     why
-        In words: where it runs, how it ended, what a recorded run differs in.
+        In words: where it runs, how it ended, or how a recorded run differs.
     """
 
     status: str
@@ -43,24 +43,24 @@ class Standing:
 
     @property
     def needs_to_run(self) -> bool:
-        """Whether the suite runs the entry."""
+        """Whether the suite must run the entry."""
         return self.status not in ("recorded", "running")
 
 
 class StoreJudge:
-    """Judges entries by what the results folder holds; commit and packages of this program are read once.
+    """Judge entries by the results folder; read commit and packages of this program once.
 
     Parameters
     ----------
     skip
         Which recorded runs make another one unnecessary.
     planned
-        The entries of the suite. Their own runs, which it starts later, make no other entry unnecessary.
+        The entries of the suite; runs that the suite itself starts do not make other entries unnecessary.
 
     Raises
     ------
     InvalidOptionError
-        If there is no such way to skip.
+        If ``skip`` is unknown.
     """
 
     def __init__(self, skip: str | None, planned: Sequence[PlannedEntry]) -> None:
@@ -71,11 +71,11 @@ class StoreJudge:
         self._now = _Surroundings()
 
     def judge(self, entry: PlannedEntry) -> Standing:
-        """Say what became of an entry; entries that are judged one after the other share what is read."""
+        """Return the state of an entry; what was read is shared with the next entries."""
         return _judge(entry, self._skip, self._now, self._own)
 
     def look_again(self) -> None:
-        """Forget which runs there are; others may have stored some since."""
+        """Forget the known runs, since others may have stored new ones."""
         self._now.folders.clear()
 
 
@@ -109,11 +109,11 @@ def _started(run: UnfinishedRun) -> float:
 def _recorded(
     entry: PlannedEntry, skip: str, runs: list[RunSummary], now: _Surroundings, own: frozenset[str]
 ) -> tuple[Path | None, tuple[str, ...]]:
-    """Return a run that makes another one unnecessary, else why the latest one does not."""
+    """Return a run that makes a new one unnecessary, else why the latest one does not."""
     why: tuple[str, ...] = ()
     for number, run in enumerate(runs):
         known_as_other = skip == "same-commit" and not now.may_be_of_this_code(entry, run)
-        # Such a run can only tell why; for that the latest ones are enough.
+        # These runs only give reasons, and the latest ones are enough for that.
         if (why or number >= _LATEST) and (run.is_debug_run or known_as_other):
             continue
         recorded = _metadata(run)
@@ -135,12 +135,12 @@ def _recorded(
 def _metadata(run: RunSummary) -> Mapping[str, Any]:
     try:
         return read_metadata(run.folder)
-    except (CorruptRunError, RunNotFoundError, OSError):  # it was changed or deleted since it was found
+    except (CorruptRunError, RunNotFoundError, OSError):  # changed or deleted since it was found
         return {}
 
 
 def _is_same_call(entry: PlannedEntry, recorded: Mapping[str, Any]) -> bool | None:
-    """Say whether a record, or the draft of one, is of the same function and arguments; ``None`` if nobody can tell."""
+    """Say whether a record or draft has the same function and arguments; ``None`` if unknown."""
     found = recorded.get("entry")
     if not isinstance(found, Mapping):
         return False
@@ -160,7 +160,7 @@ def _is_same_call(entry: PlannedEntry, recorded: Mapping[str, Any]) -> bool | No
 
 
 def _is_current_version(run: RunSummary) -> bool:
-    """Say whether a run is of the version that its challenge has now, where the challenge is loaded."""
+    """Say whether a run has the current version of its challenge, if the challenge is loaded."""
     module, _, name = run.challenge_name.rpartition(".")
     version = getattr(getattr(sys.modules.get(module), name, None), "VERSION", None)
     return version is None or str(version) == run.challenge_version
@@ -176,7 +176,7 @@ def _as_stored(value: Any) -> Any:
 
 @dataclass
 class _Surroundings:
-    """What a run would record that starts now; each fact is read once."""
+    """The provenance of a run that would start now; each fact is read once."""
 
     folders: dict[Path, EntryRuns] = field(default_factory=dict)
     _git: dict[Any, tuple[str | None, bool | None]] = field(default_factory=dict)
@@ -187,14 +187,14 @@ class _Surroundings:
         return self.folders.setdefault(folder, EntryRuns(folder))
 
     def may_be_of_this_code(self, entry: PlannedEntry, run: RunSummary) -> bool:
-        """Say whether the summary of a run already tells that it is of another commit."""
+        """Say whether a run may be of this commit, by its summary alone."""
         if not entry.plan.use_git:
             return True
         commit, dirty = self._state(entry)
         return dirty is False and commit == run.git_commit_hash
 
     def differences(self, entry: PlannedEntry, recorded: Mapping[str, Any]) -> Iterator[str]:
-        """Yield why a recorded run is not what would run now."""
+        """Yield the differences between a recorded run and one that would start now."""
         if entry.plan.use_git:
             commit, dirty = self._state(entry)
             if dirty is not False:
@@ -227,7 +227,7 @@ class _Surroundings:
 
 
 def _repository_differences(recorded: Mapping[str, Any]) -> Iterator[str]:
-    """Yield in what another repository differs from what it was when a run was recorded."""
+    """Yield how other repositories differ from their recorded state."""
     from gaitmap_results.provenance.git import GitUnreadableError, read_git_state
 
     name = recorded.get("path") or recorded.get("remote") or "another repository"

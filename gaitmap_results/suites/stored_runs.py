@@ -19,7 +19,7 @@ __all__ = ["EntryRuns", "find_started", "find_stored"]
 
 @dataclass
 class EntryRuns:
-    """The runs in a results folder; folders and journals that entries share are read once.
+    """The runs in a results folder; folders and journals shared by entries are read once.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class EntryRuns:
                 yield from (run for run in StoreScan(os.path.abspath(folder)) if run.entry == parts)
 
     def unfinished(self, entry_name: str | tuple[str, ...]) -> list[UnfinishedRunOnDisk]:
-        """Return the runs of an entry that were started and never published."""
+        """Return the runs of an entry that were started but never published."""
         if self._places is None:
             self._places = [(place, place.read_journal()[0].entry_name) for place in _places(self.results_folder)]
         found = [
@@ -63,7 +63,7 @@ def _places(results_folder: Path) -> list[Place]:
 
 
 def find_stored(results_folder: Path, parts: tuple[str, ...], block_id: str) -> Path | None:
-    """Return the run that a block has stored, whatever became of its process."""
+    """Return the run that a block has stored, even if its process died."""
     for run in EntryRuns(results_folder).published(parts):
         if read_metadata(run.folder).get("block_id") == block_id:
             return run.path

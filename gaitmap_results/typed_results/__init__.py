@@ -1,3 +1,3 @@
-"""Store tables and arrays as JSON and load them as they were."""
+"""Store tables and arrays as JSON that restores them exactly."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Keep results in pairs of files: plain JSON, and ``.types.json`` with the types that plain JSON loses."""
+"""Store results in pairs of files: plain JSON, and ``.types.json`` with the types that plain JSON loses."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SCHEMA_VERSION: Final = 1
 
 
 def save_typed(path: Path, value: Any, place: str) -> None:
-    """Write a value, with tables, arrays and named tuples in it.
+    """Write a value that may contain tables, arrays and named tuples.
 
     Parameters
     ----------
     path
-        The file of plain JSON; its folder exists.
+        The file of plain JSON; its folder must exist.
     value
         The value.
     place
@@ -35,12 +35,12 @@ def save_typed(path: Path, value: Any, place: str) -> None:
 
 
 def load_typed(path: Path) -> Any:
-    """Read what :func:`save_typed` wrote; plain JSON that has no other file is returned as it is.
+    """Load a value written by :func:`save_typed`; plain JSON without a second file is returned as it is.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file does not exist.
     CorruptRunError
         If the two files do not match.
     """
@@ -58,7 +58,7 @@ def _types_file(path: Path) -> Path:
 
 
 def write_encoded(path: Path, plain: Any, encoder: Encoder, types: Mapping[str, Any]) -> None:
-    """Write a file of plain JSON, and the one that says what plain JSON loses; warn about what is left out."""
+    """Write the file of plain JSON and the file of its types; warn about what is left out."""
     if path == _types_file(path) or not path.parent.is_dir():
         raise InvalidOptionError(f"Results cannot be written to {path}: create its folder, or choose another name.")
     left_out = [{"place": place, "reason": reason} for place, reason in encoder.left_out]
@@ -81,7 +81,7 @@ def read_plain(path: Path) -> Any:
 
 
 def read_types(path: Path) -> Any:
-    """Read what plain JSON loses of a file; ``None`` if nothing was kept."""
+    """Read the types of a file; ``None`` if there are none."""
     try:
         types = read_plain(_types_file(path))
     except FileNotFoundError:  # gaitmap_challenges wrote none

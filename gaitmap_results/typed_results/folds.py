@@ -1,4 +1,4 @@
-"""Turn a table with one row for each fold into JSON, and back into the table it was."""
+"""Convert a table with one row for each fold into JSON, and back into the same table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _WHAT: Final = "Saving and loading cross-validation results"
 
 
 def encode_folds(cv_results: pd.DataFrame, encoder: Encoder) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the table as gaitmap_challenges stores it, and what that form loses."""
+    """Return the table in the form of gaitmap_challenges, and the types that this form loses."""
     columns = _unique_texts(cv_results.columns.tolist())
     rows = _unique_texts(cv_results.index.tolist())
     plain: dict[str, Any] = {}
@@ -32,7 +32,7 @@ def encode_folds(cv_results: pd.DataFrame, encoder: Encoder) -> tuple[dict[str, 
         encode_items = functools.partial(encoder.encode_items, place=name, depth=0)
         values, note = tables.encode_values(series, encode_items)
         if len(encoder.left_out) > n_left_out:
-            # A repr is not a period, interval or category; without its type the column can still be loaded.
+            # A column of reprs cannot have the type of periods, intervals or categories.
             note["dtype"] = "object"
         plain[name] = dict(zip(rows, values, strict=True))
         notes.append(note)
@@ -43,7 +43,7 @@ def encode_folds(cv_results: pd.DataFrame, encoder: Encoder) -> tuple[dict[str, 
 
 
 def _unique_texts(labels: Sequence[Any]) -> list[str]:
-    """Return a text for each label; where two would be the same, their numbers."""
+    """Return a text for each label; if two would be equal, return their numbers."""
     texts = [str(label) for label in labels]
     return texts if len(set(texts)) == len(texts) else [str(number) for number in range(len(texts))]
 
@@ -51,7 +51,7 @@ def _unique_texts(labels: Sequence[Any]) -> list[str]:
 def decode_folds(plain: Mapping[str, Any], types: Mapping[str, Any]) -> Any:
     """Return the table that :func:`encode_folds` was given."""
     pd = require_pandas(_WHAT)
-    # Of an index that could not be stored there is only a repr; the texts of its labels are in the plain file.
+    # If an index could not be stored, the plain file still has the texts of its labels.
     texts = {"index": list(next(iter(plain.values()), ())), "columns": list(plain)}
     index, columns = (
         texts[axis] if types[f"{axis}_note"] is None else decode(types[axis], types[f"{axis}_note"]) for axis in texts
@@ -90,7 +90,7 @@ def _with_nan(values: Sequence[Any]) -> Iterator[Any]:
 
 
 def object_column(values: Any, pd: Any) -> Any:
-    """Return one value for each fold; pandas itself would look into lists, arrays and tables."""
+    """Return a column of objects, since pandas itself would expand lists, arrays and tables."""
     if isinstance(values, str) or not hasattr(values, "__len__"):
         return values
     if getattr(values, "ndim", None) == 1 or all(isinstance(value, (str, int, float)) for value in values):

@@ -1,4 +1,4 @@
-"""Read the scores that a challenge gives, or those in its cross-validation results."""
+"""Read the scores from ``get_scores`` of a challenge, or from its cross-validation results."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gaitmap_results.typed_results.scores import FOLD_UNITS, FoldSize, ScoreRow,
 
 __all__ = ["collect_scores"]
 
-# A name starts with one of these in the results of a cross-validation, in this order; a single value is not a number.
+# The prefixes of scores in the results of a cross-validation, in order of preference.
 _PREFIXES: Final = ("test__agg__", "test_")
 _NOT_FOR_A_FOLD: Final = ("test__single__", "test_single_")
 
@@ -22,14 +22,14 @@ Note = Callable[[str], None]
 
 
 def collect_scores(challenge: Any, note: Note) -> Scores | None:
-    """Ask a challenge for its scores.
+    """Get the scores of a challenge.
 
     Parameters
     ----------
     challenge
         A challenge after its run: with a method ``get_scores``, or results of a cross-validation in ``cv_results_``.
     note
-        Called with each thing that is wrong with them and costs a part of them only.
+        Called with each problem that costs only some of the scores.
 
     Returns
     -------
@@ -104,7 +104,7 @@ def _note_repeated_units(scores: Scores, note: Note) -> None:
         )
 
 
-# What get_scores returned
+# The results of get_scores
 
 
 def _from_returned(given: Any, note: Note) -> Scores:
@@ -129,7 +129,7 @@ def _from_returned(given: Any, note: Note) -> Scores:
 
 
 def _common_levels(columns: Iterable[Any]) -> tuple[str, ...]:
-    """Return what the levels of the index are called, if all scores are given as Series with the same ones."""
+    """Return the names of the index levels, if all scores are Series with the same ones."""
     found = {tuple(each.index.names) if _is_series(each) else (None,) for each in columns}
     names = found.pop() if len(found) == 1 else (None,)
     return _level_names(names)
@@ -162,7 +162,7 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
 def _table(
     levels: tuple[str, ...], units: Sequence[tuple[Any, ...]], cells: Iterable[tuple[Any, list[Any]]], note: Note
 ) -> Scores:
-    """Return the scores of units; a column that holds something else than numbers is left out."""
+    """Return the scores of units; leave out columns that hold anything but numbers."""
     columns: dict[str, list[float | None]] = {}
     for name, values in cells:
         if not isinstance(name, str) or name in columns:
@@ -185,7 +185,7 @@ def _fold(levels: tuple[str, ...], unit: tuple[Any, ...]) -> int | None:
 
 
 def _number(value: Any) -> float | None:
-    """Return a finite number, or ``None`` where there is none."""
+    """Return a finite number, or ``None``."""
     if value is None or type(value).__name__ == "NAType":
         return None
     value = _plain(value)
@@ -196,7 +196,7 @@ def _number(value: Any) -> float | None:
 
 
 def _label(value: Any) -> Any:
-    """Return a unit's label as JSON can hold it."""
+    """Return a unit's label as a JSON value."""
     value = _plain(value)
     if value is None or isinstance(value, (bool, int)):
         return value
@@ -206,7 +206,7 @@ def _label(value: Any) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """Return the Python number that a NumPy scalar is."""
+    """Return a NumPy scalar as a Python number."""
     return value.item() if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0 else value
 
 
@@ -214,7 +214,7 @@ def _plain(value: Any) -> Any:
 
 
 def _from_cross_validation(results: Any) -> Scores | None:
-    """Return the numbers that each fold was tested with; ``None`` where there is none."""
+    """Return the test scores of each fold; ``None`` if there are none."""
     if not hasattr(results, "items"):
         return None
     columns: dict[str, list[float | None]] = {}
@@ -224,7 +224,7 @@ def _from_cross_validation(results: Any) -> Scores | None:
         name = next(key[len(prefix) :] for prefix in _PREFIXES if key.startswith(prefix))
         try:
             column = [_number(value) for value in values]
-        except (TypeError, ValueError, OverflowError):  # labels, lists, whatever else a scorer returns
+        except (TypeError, ValueError, OverflowError):  # labels, lists, or anything else that a scorer returns
             continue
         if not columns or len(column) == len(next(iter(columns.values()))):
             columns[name] = column

@@ -1,4 +1,4 @@
-"""Make the named tuples that label the data points of a data set."""
+"""Make named tuples for the data labels of a data set."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["label_type"]
 
 @lru_cache(maxsize=1024)
 def label_type(name: str, columns: tuple[str, ...]) -> Any:
-    """Return a class of named tuples that can be pickled, copied and compared with plain tuples.
+    """Return a named tuple class whose labels can be pickled, copied and compared with plain tuples.
 
     Parameters
     ----------
     name
         The name of the class.
     columns
-        The names of the fields; what cannot be an attribute becomes ``_0``, ``_1``, … by its position.
+        The names of the fields; a name that cannot be an attribute becomes ``_0``, ``_1``, … by its position.
 
     Examples
     --------
@@ -33,7 +33,7 @@ def label_type(name: str, columns: tuple[str, ...]) -> Any:
 
 
 def _reduce(label: Any) -> tuple[Any, ...]:
-    # The class is made while the program runs, so that pickle could not find it by its name.
+    # pickle cannot find the class by name, since it is made at runtime.
     return _rebuilt, (type(label).__name__, label._fields, tuple(label))
 
 

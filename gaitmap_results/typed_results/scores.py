@@ -1,4 +1,4 @@
-"""Hold the scores of a run, and turn them into the JSON of scores.json and back."""
+"""Hold the scores of a run, and convert them to scores.json and back."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from gaitmap_results.store.score_directions import DIRECTIONS
 
 __all__ = ["FOLD_UNITS", "PARTICIPANT_COLUMNS", "FoldSize", "ScoreRow", "Scores", "mean_of"]
 
-#: The units of scores that are known for each fold only.
+#: The units of scores that are known only for each fold.
 FOLD_UNITS: Final = ("fold",)
-#: Columns of a data set that name its participants; the first one that is there counts.
+#: Columns of a data set that name its participants; the first one found is used.
 PARTICIPANT_COLUMNS: Final = ("participant", "participant_id", "subject", "patient", "patient_id")
 
 _SCHEMA_VERSION: Final = 1
@@ -37,7 +37,7 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class FoldSize:
-    """How many data points one fold was tested on and trained with."""
+    """The number of data points that a fold was tested on and trained with."""
 
     fold: int
     n_test: int
@@ -51,17 +51,16 @@ class Scores:
     Attributes
     ----------
     units
-        The names of the levels that tell units apart, such as ``("participant",)``.
+        The names of the levels that identify units, such as ``("participant",)``.
     directions
-        For each score whether less or more is better; ``None`` is unknown.
+        Whether less or more is better, for each score; ``None`` is unknown.
         The main score comes first.
     rows
         One for each unit.
     folds
-        The sizes of the folds, where scores are known for each fold only and the data labels tell.
+        The sizes of the folds, if the units are folds and there are data labels.
     tolerances
-        The scores for which a reproduction may be off by more or less than usual, and by how much, relative to the
-        largest magnitude of the score.
+        How far a reproduction may be off in some scores, relative to the largest magnitude of the score.
     """
 
     units: tuple[str, ...]
@@ -89,13 +88,13 @@ class Scores:
 
     @property
     def participant_levels(self) -> tuple[str, ...] | None:
-        """The levels down to the one that names participants, if those below tell several units of one apart."""
+        """The levels down to the participant, if there are units below the participant."""
         place = next((self.units.index(name) for name in PARTICIPANT_COLUMNS if name in self.units), len(self.units))
         people = {row.unit[: place + 1] for row in self.rows}
         return self.units[: place + 1] if len(people) < len({row.unit for row in self.rows}) else None
 
     def averaged(self, levels: tuple[str, ...]) -> Scores:
-        """Return the means over all units that these first levels do not tell apart; unknown if one of them is."""
+        """Return the scores averaged over all deeper levels; a mean is unknown if any of its values is."""
         groups: dict[tuple[Any, ...], list[ScoreRow]] = {}
         for row in self.rows:
             groups.setdefault(row.unit[: len(levels)], []).append(row)
@@ -104,7 +103,7 @@ class Scores:
         return Scores(levels, self.directions, rows)
 
     def lines(self) -> tuple[str, ...]:
-        """Return a line for each score: its mean, and from where to where it goes."""
+        """Return a line for each score: its mean and its range."""
         return tuple(self._line(name) for name in self.directions)
 
     def _line(self, name: str) -> str:
@@ -123,7 +122,7 @@ class Scores:
 
     @classmethod
     def stored_in(cls, folder: Path) -> Scores | None:
-        """Return the scores in the scores.json of a run folder; ``None`` where none can be read."""
+        """Return the scores in scores.json of a run folder; ``None`` if none can be read."""
         try:
             return cls.from_json(read_json(folder / SCORES_FILE))
         except (OSError, ValueError):
@@ -144,12 +143,12 @@ class Scores:
 
     @classmethod
     def from_json(cls, content: Any) -> Scores:
-        """Return the scores that a scores.json holds.
+        """Build the scores from the content of scores.json.
 
         Raises
         ------
         ValueError
-            If it is not such a file, or comes from a later version.
+            If the content is not valid, or comes from a later version.
         """
         try:
             version = content["schema_version"]
@@ -171,7 +170,7 @@ class Scores:
 
 
 def mean_of(values: Sequence[float]) -> float:
-    """Return the mean of finite numbers, also of those whose sum is larger than any float."""
+    """Return the mean of finite numbers, even if their sum exceeds the range of floats."""
     try:
         return math.fsum(values) / len(values)
     except OverflowError:

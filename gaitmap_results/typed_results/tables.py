@@ -1,4 +1,4 @@
-"""Split tables of pandas into plain JSON and a note of what plain JSON loses; see ``values``."""
+"""Split pandas tables into plain JSON and a note of what plain JSON loses; see ``values``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gaitmap_results._pandas import require_pandas
 
 __all__ = ["decode", "decode_values", "encode", "encode_scalar", "encode_values", "is_same", "is_table"]
 
-# Return items as plain JSON with their notes, and the other way round.
+# Convert items to plain JSON with their notes, and back.
 EncodeItems = Callable[[Sequence[Any]], tuple[list[Any], dict[str, Any]]]
 DecodeItems = Callable[[Sequence[Any], Mapping[str, Any]], list[Any]]
 
@@ -25,7 +25,7 @@ def is_table(value: object) -> bool:
 
 
 def encode_scalar(value: object) -> tuple[str | None, dict[str, str]] | None:
-    """Return a time or missing value of pandas as text and note; ``None`` for anything else."""
+    """Return a pandas time or missing value as text and note; ``None`` for anything else."""
     name = type(value).__name__
     if not _is_of_pandas(value) or name not in ("Timestamp", "Timedelta", "NaTType", "NAType"):
         return None
@@ -41,7 +41,7 @@ def _is_of_pandas(value: object) -> bool:
 
 
 def encode(table: Any, encode_items: EncodeItems) -> tuple[Any, dict[str, Any]]:
-    """Return a table as plain JSON (the form that pandas calls "split") and the note."""
+    """Return a table as plain JSON (pandas' "split" form) and its note."""
     pd = require_pandas(_WHAT)
     if isinstance(table, pd.Index):
         return _encode_index(table, encode_items)
@@ -60,12 +60,12 @@ def encode(table: Any, encode_items: EncodeItems) -> tuple[Any, dict[str, Any]]:
 
 
 def decode(plain: Any, note: Mapping[str, Any], decode_items: DecodeItems) -> Any:
-    """Return the table, or the value of pandas, that was encoded.
+    """Return the encoded table or pandas value.
 
     Raises
     ------
     ValueError
-        If the note is none that this version knows.
+        If this version does not know the note.
     """
     pd = require_pandas("Loading a table from the results")
     kind = note["kind"]
@@ -122,13 +122,13 @@ def decode_values(plain: Sequence[Any], note: Mapping[str, Any], decode_items: D
     values: Any = decode_items(plain, note)
     dtype = note["dtype"]
     if dtype == "str" and str(pd.Series(["text"]).dtype) == "object":
-        # Before pandas 3 text had no type of its own, and "str" there turns missing values into text.
+        # Before pandas 3, the type "str" turns missing values into text.
         dtype = "object"
     if dtype == "category":
         categories = _decode_index(note["categories"], note["categories_note"], decode_items)
         dtype = pd.CategoricalDtype(categories, ordered=note["ordered"])
     elif dtype == "object":
-        # Left alone, pandas would look into lists and dictionaries.
+        # pandas itself would expand lists and dictionaries.
         column = pd.Series([None] * len(values), dtype=object).to_numpy(copy=True)
         for number, value in enumerate(values):
             column[number] = value

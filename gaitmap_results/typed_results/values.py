@@ -1,7 +1,7 @@
 """Split results into plain JSON, which everybody can read, and a note of what plain JSON loses.
 
-A note is JSON too: ``None`` where nothing is lost, the name of a number that JSON does not have, or a dictionary whose
-``kind`` says what the value was.
+A note is also JSON: ``None`` if nothing is lost, or the name of a number that JSON does not have.
+Otherwise it is a dictionary whose ``kind`` says what the value was.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ __all__ = ["Encoder", "decode"]
 _NUMBERS: Final = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 _MIN_INT: Final = -(2**63)
 _MAX_INT: Final = 2**64 - 1
-# orjson writes 254 levels; tables and lists inside each other use several.
+# orjson writes 254 levels; each nested table or list uses several.
 _MAX_DEPTH: Final = 60
 _TEXTS: Final[Mapping[str, Callable[[str], Any]]] = {
     "datetime": datetime.fromisoformat,
@@ -32,26 +32,26 @@ _TEXTS: Final[Mapping[str, Callable[[str], Any]]] = {
 
 
 class Encoder:
-    """Encodes values, and keeps what had to be left out.
+    """Encode values, and collect what had to be left out.
 
     Attributes
     ----------
     left_out
-        One ``(place, reason)`` for each value that is stored as its repr only.
+        One ``(place, reason)`` for each value that is stored only as its repr.
     """
 
     def __init__(self) -> None:
         self.left_out: list[tuple[str, str]] = []
 
     def encode(self, value: Any, place: str, depth: int = 0) -> tuple[Any, Any]:
-        """Return a value as plain JSON, and the note.
+        """Return a value as plain JSON, and its note.
 
         Parameters
         ----------
         value
             Any value.
         place
-            Where it stands, for :attr:`left_out`.
+            Where the value is, for :attr:`left_out`.
         """
         if value is None or isinstance(value, (str, int, float)):
             return self._scalar(value, place)
@@ -114,9 +114,9 @@ class Encoder:
         return plain, {"kind": "label", "name": type(value).__name__, "fields": list(fields), **items}
 
     def encode_items(self, values: Sequence[Any], place: str, depth: int) -> tuple[list[Any], dict[str, Any]]:
-        """Return items as plain JSON, and their notes: one for ``each``, or by number in ``some``; else nothing."""
+        """Return items as plain JSON with their notes: one for ``each`` item, by index in ``some``, or empty."""
         kinds = set(map(type, values))
-        # Thousands of numbers need no look at each.
+        # Fast path for thousands of plain numbers.
         if (kinds <= {bool, float} and all(map(math.isfinite, values))) or not kinds:
             return list(values), {}
         encoded = [self.encode(value, f"{place}[{number}]", depth + 1) for number, value in enumerate(values)]
@@ -135,7 +135,7 @@ class Encoder:
             return self._leave_out(value, place, f"a NumPy value of dtype {dtype} has no faithful JSON form")
         if not hasattr(value, "ndim") or value.shape == ():
             plain, note = self.encode(value.item(), place, depth + 1)
-            # These are what Python's own numbers are.
+            # Plain Python numbers have these types, so that no note is needed.
             if dtype.name in ("bool", "int64", "float64"):
                 return plain, note
             return plain, {"kind": "scalar", "dtype": dtype.str, **({"note": note} if note else {})}
@@ -170,12 +170,12 @@ def _nested(flat: list[Any], shape: tuple[int, ...]) -> list[Any]:
 
 
 def decode(plain: Any, note: Any) -> Any:
-    """Return what :class:`Encoder` was given.
+    """Return the value that :class:`Encoder` encoded.
 
     Raises
     ------
     ValueError
-        If the note is none that this version knows, or does not fit.
+        If this version does not know the note, or the note does not fit.
     """
     if note is None:
         return plain
@@ -190,7 +190,7 @@ def decode(plain: Any, note: Any) -> Any:
 
 
 def decode_items(plain: Sequence[Any], note: Mapping[str, Any]) -> list[Any]:
-    """Return what :meth:`Encoder.encode_items` was given."""
+    """Return the items that :meth:`Encoder.encode_items` encoded."""
     if "each" in note:
         return [decode(each, note["each"]) for each in plain]
     some = note.get("some", {})
