@@ -1,6 +1,6 @@
-"""The command ``gaitmap-results``: find the commands, and turn errors into messages.
+"""Provide the command ``gaitmap-results``: find its commands, and turn errors into messages.
 
-Each command is a module of this package, imported only when it is asked for.
+Each command has a module in this folder, imported only when the command is called.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from gaitmap_results.exceptions import GaitmapResultsError, printable
 
 __all__ = ["main"]
 
-# Command -> its module, and the name it has there where that is another one.
+# Command -> its module, and its name there if that differs.
 _COMMANDS = {
     "list": "gaitmap_results.cli.list_runs:list_runs",
     "show": "gaitmap_results.cli.show",
@@ -61,7 +61,7 @@ class _Commands(click.Group):
             # These messages are written for the user; a traceback would hide them.
             raise click.ClickException(str(error)) from error
         except OSError as error:
-            # Who closed the pipe, such as `head`, needs no message; click ends the command.
+            # A closed pipe, such as that of `head`, needs no message; click ends the command.
             if error.errno == errno.EPIPE:
                 raise
             raise click.ClickException(printable(str(error))) from error

@@ -1,4 +1,4 @@
-"""The command ``bundle``: runs as an archive that describes itself."""
+"""Provide the command ``bundle``: write runs into an archive that describes itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command ``compare``: which entry or run is better, and how sure that is."""
+"""Provide the command ``compare``: say which entry or run is better, and how certain that is."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def compare(
 
 
 def print_comparison(comparison: Any) -> None:
-    """Print a comparison for people: what was compared, the verdicts, what was left out, and what claims hold for."""
+    """Print a comparison for people: its subject, the verdicts, the runs left out, and the scope of the claims."""
     from rich import box
     from rich.table import Table
 

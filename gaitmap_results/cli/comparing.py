@@ -1,4 +1,4 @@
-"""Give commands the options of a comparison, and find what they are to compare."""
+"""Give commands the options of a comparison, and find the runs to compare."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _STORE_OPTIONS = (
 
 
 def comparison_options(function: Function) -> Function:
-    """Give a command the options of a comparison, under the names of the parameters of ``compare_runs``."""
+    """Give a command the options of a comparison, named like the parameters of ``compare_runs``."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return function
@@ -56,7 +56,7 @@ def store_options(function: Function) -> Function:
 
 
 def names_a_store(words: Sequence[str]) -> bool:
-    """Say whether words name a challenge, a results folder, or both, and not runs."""
+    """Say whether words name a challenge or a results folder, and not runs."""
     if len(words) == 1 and _is_run(words[0]):
         raise click.UsageError(f"{words[0]} is one run. Name another one to compare it with, or a challenge.")
     if len(words) == 2:
@@ -69,7 +69,7 @@ def _is_run(word: str) -> bool:
 
 
 def challenge_and_folder(words: Sequence[str], results: Path | None) -> tuple[str, Path]:
-    """Return the full name of the challenge and the results folder that words like ``CHALLENGE RESULTS`` name.
+    """Return the full name of the challenge and the results folder in words like ``CHALLENGE RESULTS``.
 
     Raises
     ------
@@ -99,9 +99,9 @@ def challenge_and_folder(words: Sequence[str], results: Path | None) -> tuple[st
 def labelled_runs(
     words: Sequence[str], results: Path | None, baseline: str | None
 ) -> tuple[dict[str, Path], str | None]:
-    """Return the runs that words name, by the name of their entry, and the name of the baseline among them.
+    """Return the named runs by the name of their entry, and the name of the baseline among them.
 
-    Runs of one entry are told apart by the name of their folder, or by its path.
+    Runs of one entry are labelled with the name or path of their folder.
     """
     found = [find_run([word], results) for word in words]
     if len({each.folder for each in found}) < len(found):

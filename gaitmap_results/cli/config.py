@@ -1,4 +1,4 @@
-"""The command ``config``: what counts and where it comes from, and a file to be filled in."""
+"""Provide the command ``config``: show the settings and their sources, or write a template."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def show(as_json: bool) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        # A path is never broken into lines, so that it can be copied.
+        # Never wrap a path, so that it can be copied.
         output.print(printable(line), style="" if number else "dim", soft_wrap=True)
     if find_config() is None:
         output.print("\nThere is no config here; these are the defaults. `gaitmap-results config template` writes one.")
@@ -62,7 +62,7 @@ def _export(path: Path) -> str:
 
 
 def source_of(value: ConfigValue) -> str:
-    """Return in words where a value of the config comes from."""
+    """Say in words where a value of the config comes from."""
     if value.source == "default":
         return "default"
     led = f" (named by {value.found_by})" if value.found_by.startswith("GAITMAP_") else ""
@@ -92,7 +92,7 @@ def _rows(each: ConfigValue) -> Iterator[tuple[str, str, str]]:
 
 
 def value_in_words(value: Any) -> str:
-    """Return a value of the config as it is shown."""
+    """Format a value of the config for people."""
     if value is None:
         return "not set"
     if isinstance(value, (list, tuple)):

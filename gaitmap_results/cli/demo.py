@@ -1,4 +1,4 @@
-"""The command ``demo``: record four real entries and show how they compare."""
+"""Provide the command ``demo``: record four real entries and show how they compare."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def _compare(runs: list[ComparedRun], results: Path, cache: Path | None) -> tupl
     from gaitmap_results.comparing.report import write_page
 
     comparison = compare_runs({run.entry_name: run.path for run in runs}, include_debug=True)
-    # In a repository git would take the page for a change that nobody committed.
+    # Inside a repository, the page would count as an uncommitted change.
     in_repository = any((parent / ".git").exists() for parent in (results, *results.parents))
     page = ((cache or find_cache_folder()) if in_repository else results) / _PAGE
     write_page(page.absolute(), comparison_page(comparison, base=results))
@@ -121,7 +121,7 @@ def _record_all(results: Path, cache: Path | None, workers: int, report: Report)
         report(f"Ran entry {n_done} of {len(entries)}: {entry_text(outcome.entry_name)}", 0, 0)
 
     report(f"Running {len(entries)} entries", 0, 0)
-    # One after the other they run here, and need not load mobgap again.
+    # A single worker runs in this process, and need not load mobgap again.
     with ThreadPoolExecutor(1) if workers == 1 else nullcontext() as executor:
         outcomes = run_entries(entries, executor=executor, max_workers=workers, skip=None, on_outcome=tell)
     failed = [f"{entry_text(each.entry_name)}: {each.error}" for each in outcomes if each.path is None]
@@ -132,7 +132,7 @@ def _record_all(results: Path, cache: Path | None, workers: int, report: Report)
 
 @contextmanager
 def _reported() -> Iterator[Report]:
-    """Yield a function that says on the error stream what happens now; a terminal gets a moving bar below."""
+    """Yield a function that reports the current step on the error stream, at a terminal with a progress bar."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TimeElapsedColumn
 
@@ -161,7 +161,7 @@ def _third_parties_quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("default", GaitmapResultsWarning)
-        # What these say is said once, below the table.
+        # The reasons are printed once, below the table.
         warnings.simplefilter("ignore", DebugRunWarning)
         yield
 
@@ -182,7 +182,7 @@ def _show(runs: list[ComparedRun], comparison: EntryComparison, page: Path) -> N
         )
     _show_comparison(console, comparison, runs)
     version_folder = runs[0].path.parents[1]
-    # A path is never broken into lines, so that it can be copied.
+    # Never wrap a path, so that it can be copied.
     console.print(f"\nStored in {version_folder}", soft_wrap=True)
     for run in runs:
         console.print(f"  {run.path.relative_to(version_folder)}", soft_wrap=True)
@@ -210,7 +210,7 @@ def _table(runs: list[ComparedRun]) -> Table:
     from rich import box
     from rich.table import Table
 
-    # Just below 80 columns, the width of a terminal that nobody has made larger.
+    # Just below 80 columns, the default width of a terminal.
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
     table.add_column("Entry", no_wrap=True)
     for heading in (*runs[0].f1_score, "Mean", "Timing\nerror", "Runtime"):
@@ -229,7 +229,7 @@ def _table(runs: list[ComparedRun]) -> Table:
 
 
 def _reasons(runs: list[ComparedRun]) -> dict[str, list[str]]:
-    """Return every reason why a run is a debug run, with the entries that it holds for."""
+    """Return every reason why runs are debug runs, with the entries it applies to."""
     entries: dict[str, list[str]] = {}
     for run in runs:
         for reason in run.debug_reasons:

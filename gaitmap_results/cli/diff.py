@@ -1,4 +1,4 @@
-"""The command ``diff``: what changed between two runs."""
+"""Provide the command ``diff``: show what changed between two runs."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _print(found: RunDiff) -> None:
 
 
 def _got_worse(paths: list[Path], name: str, allowed: float) -> bool:
-    """Say whether the mean of a score got worse by more than what is allowed."""
+    """Say whether the mean of a score got worse by more than allowed."""
     scores = [read_scores(path) or Scores((), {}, ()) for path in paths]
     before, after = (each.mean(name) for each in scores)
     direction = scores[1].directions.get(name) or scores[0].directions.get(name)

@@ -1,4 +1,4 @@
-"""The command ``doctor``: whether a run could be recorded here, and whether it would be official."""
+"""Provide the command ``doctor``: check whether a run could be recorded here, and would be official."""
 
 from __future__ import annotations
 
@@ -84,11 +84,11 @@ def _results_folder(given: Path | None) -> tuple[Verdict, list[str]]:
     there = folder
     while not os.path.lexists(there) and there != there.parent:
         there = there.parent
-    # Runs are built in .unfinished, which another user may have created.
+    # Runs are written to .unfinished first, which another user may have created.
     unfinished = folder / UNFINISHED_DIR
     for tried in (there, unfinished) if os.path.lexists(unfinished) else (there,):
         try:
-            # Permissions say less than trying: a disk may be full, or mounted for reading only.
+            # Try to write instead of reading permissions: the disk may be full or read-only.
             with tempfile.NamedTemporaryFile(dir=tried, prefix=".gaitmap_results_") as file:
                 file.write(b"can be written")
                 file.flush()
@@ -117,7 +117,7 @@ def _official(results: Path | None) -> tuple[Verdict, list[str]]:
     try:
         plan = make_plan(block_options("doctor", path=results))
     except NoResultsFolderError:
-        # Many programs give `path` to each run; whether it would be official does not depend on it.
+        # The user may give `path` to each run; whether a run would be official does not depend on it.
         plan = make_plan(block_options("doctor", path=Path.cwd()))
     known = collect_provenance(None, **plan.of_provenance())
     reasons = reasons_for_debug(plan.setting, known.git, known.code)
@@ -135,7 +135,7 @@ def _print(findings: list[_Finding]) -> None:
     rows = []
     for each in findings:
         mark, style = _MARKS[each.verdict]
-        # A wrong config stands in the way of every other check.
+        # A wrong config makes every other check fail, too.
         lines = ["see above"] if said.issuperset(each.lines) else each.lines
         rows.append((f"{mark:<5} {each.what:<{width}}", style, lines))
         said.update(each.lines)

@@ -1,4 +1,4 @@
-"""The command ``export``: the runs of a results folder as a file for other programs."""
+"""Provide the command ``export``: write the runs of a results folder to a file for other programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gaitmap_results.store.layout import METADATA_FILE
 
 __all__ = ["export"]
 
-# What is written beside the columns that every table of runs has: keys of metadata.json.
+# Keys of metadata.json that are written after the columns of every table of runs.
 _MORE = (
     *("run_end_datetime", "git.branch", "git.describe", "git.remote", "caller_file_path", "dataset_name"),
     *("repr_pipeline", "system_info.python_version", "system_info.cpu.brand_raw", "recorder_version", "block_id"),
@@ -104,7 +104,7 @@ def _run_rows(
 
 
 def _relative(summary: RunSummary, folder: Path) -> str:
-    # A file is handed on: it does not tell where the folder lies here.
+    # The file may be given to others, so that it must not contain the place of the folder.
     return os.path.relpath(summary.folder, folder).replace(os.sep, "/")
 
 

@@ -1,4 +1,4 @@
-"""Find the runs that the words of a command name."""
+"""Find the runs that are named in a command."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ __all__ = [
     "scan",
 ]
 
-#: For the help of commands that take a RUN.
+#: Help text for commands that take a RUN.
 HOW_TO_NAME_A_RUN = (
     "RUN is the path of a run folder, a run's id or the beginning of one (4 characters or more), an entry, a challenge "
     "and an entry, or @latest. An entry means its latest run. Parts of names are enough where they are unique."
@@ -43,13 +43,13 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def results_option(function: Function) -> Function:
-    """Give a command the option ``--results``, which it gets as ``results``."""
+    """Give a command the option ``--results``, passed as ``results``."""
     help_text = "The results folder; without it, the config's is used."
     return click.option("--results", type=RESULTS_PATH, help=help_text)(function)
 
 
 def results_argument(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the results folder, by position or by ``--results``, which it gets as ``results``."""
+    """Give a command the results folder, by position or ``--results``, passed as ``results``."""
 
     @wraps(function)
     def command(*args: Any, results: Path | None, named_results: Path | None, **options: Any) -> Any:
@@ -63,14 +63,14 @@ def results_argument(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def existing_results_folder(given: Path | None) -> Path:
-    """Return the results folder, the given one or the config's.
+    """Return the given results folder, or the config's.
 
     Raises
     ------
     NoResultsFolderError
         If none is given, and no config names one.
     RunNotFoundError
-        If there is no such folder.
+        If the folder does not exist.
     """
     try:
         folder = find_results_folder(given)
@@ -85,7 +85,7 @@ def existing_results_folder(given: Path | None) -> Path:
 
 
 def scan(folder: Path) -> tuple[list[RunSummary], StoreScan]:
-    """Return all runs below a folder, sorted by challenge, version, entry and start, and what the scan left out."""
+    """Return all runs below a folder, sorted by challenge, version, entry and start, and the scan that found them."""
     found = StoreScan(str(folder))
     runs = []
     with progress("Reading runs") as advance:
@@ -97,7 +97,7 @@ def scan(folder: Path) -> tuple[list[RunSummary], StoreScan]:
 
 
 def named_challenges(runs: Sequence[RunSummary], name: str | None) -> list[RunSummary]:
-    """Return the runs of the challenges with this name, else of every challenge whose name it is a part of."""
+    """Return the runs of the challenges with this name, else of every challenge whose name contains it."""
     if name is None:
         return list(runs)
     exact = [summary for summary in runs if summary.challenge_name == name]
@@ -105,14 +105,14 @@ def named_challenges(runs: Sequence[RunSummary], name: str | None) -> list[RunSu
 
 
 def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
-    """Return the run that words name; :data:`HOW_TO_NAME_A_RUN` says how.
+    """Return the named run; :data:`HOW_TO_NAME_A_RUN` says how to name it.
 
     Parameters
     ----------
     words
-        One word or two; a challenge and an entry may stand in one word, with a blank between them.
+        One word or two; a challenge and an entry may also be one word with a space between them.
     results
-        The results folder; ``None`` is the config's.
+        The results folder; ``None`` means the config's.
 
     Raises
     ------
@@ -146,17 +146,17 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
 
 
 def _folder_of_run(word: str) -> Path | None:
-    """Return the folder that a word names, if it is a run's, its metadata.json is named, or it can only be a path."""
+    """Return the folder that a word names, if it is a run folder, its metadata.json, or can only be a path."""
     path = Path(word).expanduser()
     if path.name == METADATA_FILE and os.path.lexists(path):
         return path.parent
-    # No entry's name begins with a dot.
+    # Names of entries never begin with a dot.
     is_path = os.path.lexists(path / METADATA_FILE) or path.is_absolute() or word.startswith((".", "~"))
     return path if is_path else None
 
 
 def _split(words: Sequence[str], runs: Sequence[RunSummary]) -> Sequence[str]:
-    """Return a challenge and an entry that stand in one word; the name of an entry may have a blank in it, too."""
+    """Split one word into a challenge and an entry, whose name may also contain a space."""
     parts = words[0].split() if len(words) == 1 else []
     return parts if len(parts) == 2 and not _by_name(runs, words[0]) else words
 
@@ -166,7 +166,7 @@ def _is_entry(word: str, runs: Sequence[RunSummary]) -> bool:
 
 
 def _what_is_there(word: str, of_challenge: Sequence[RunSummary], runs: Sequence[RunSummary]) -> str:
-    """Return what could be named instead of a word that matches no run."""
+    """Return suggestions for a word that matches no run."""
     inside = [each for each in runs if Path(word).is_dir() and each.path.is_relative_to(Path(word).resolve())]
     if inside and len(inside) < len(runs):
         return f"Runs in the folder {word}:{_listed([each.folder for each in inside])}"
@@ -178,7 +178,7 @@ def _what_is_there(word: str, of_challenge: Sequence[RunSummary], runs: Sequence
 
 
 def _no_such_path(words: Sequence[str]) -> str:
-    """Return what to say first where a single word may have been a path."""
+    """Return the beginning of the message for a word that may have been a path."""
     if len(words) != 1:
         return ""
     if Path(words[0]).is_dir():
@@ -193,7 +193,7 @@ def _run_at(path: Path) -> RunSummary:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunNotFoundError(f"There is no folder {folder}.") from error
     except OSError:
-        pass  # reading it says why
+        pass  # reading it will raise the reason
     try:
         return read_summary(folder)
     except CorruptRunError as error:
@@ -203,7 +203,7 @@ def _run_at(path: Path) -> RunSummary:
 
 
 def _by_id(runs: Sequence[RunSummary], word: str) -> list[RunSummary]:
-    """Return the runs with this id, with an id that begins so, or in a folder of this name."""
+    """Return the runs with this id or beginning of an id, or in a folder of this name."""
     start = word.casefold()
     return [
         each
@@ -228,7 +228,7 @@ def _by_name(runs: Sequence[RunSummary], word: str) -> list[RunSummary]:
 
 
 def _by_entry(runs: Sequence[RunSummary], word: str, folder: Path) -> list[RunSummary]:
-    """Return the runs of the one entry with this name, else of the one whose name it is a part of."""
+    """Return the runs of the only entry with this name, else of the only one whose name contains it."""
     matching = _by_name(runs, word)
     entries = sorted({f"{each.challenge_name} {entry_text(each.entry)}" for each in matching})
     if len(entries) > 1:

@@ -1,4 +1,4 @@
-"""The command ``list``: the runs of a results folder as a table."""
+"""Provide the command ``list``: show the runs of a results folder as a table."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _described(summary: RunSummary, withdrawn: str | None, reproduced: str | Non
 
 
 def _mean(summary: RunSummary, name: str | None) -> str:
-    """Return the name of a score, by default of the main one, and its mean; empty if the run does not have it."""
+    """Return the name of a score (by default the main one) and its mean; empty if the run lacks it."""
     scores = known_scores(summary.folder, derive=name is not None)
     shown = name if scores is None or name is not None else scores.main_score
     if scores is None or shown not in scores.directions:
@@ -139,7 +139,7 @@ def _mean(summary: RunSummary, name: str | None) -> str:
 
 
 def _count_unfinished(folder: Path) -> int:
-    """Count the unfinished runs without judging them, which may ask Slurm."""
+    """Count the unfinished runs without judging them, which could ask Slurm."""
     try:
         names = [path.name for path in (folder / UNFINISHED_DIR).iterdir()]
     except OSError:
@@ -148,7 +148,7 @@ def _count_unfinished(folder: Path) -> int:
 
 
 def _said(summary: RunSummary, withdrawn: str | None, reproduced: str | None) -> str:
-    """Return whether a run is official, and what was said about it later."""
+    """Return whether a run is official, and whether it was later withdrawn or reproduced."""
     verdict = "" if reproduced is None else ", differs" if reproduced == "differs" else ", reproduced"
     return one_line(f"{summary.kind}{verdict}{'' if withdrawn is None else ', withdrawn'}")
 
@@ -178,7 +178,7 @@ def _lines(
 ) -> Iterator[tuple[str, str]]:
     """Yield each line of the table, and its style."""
     previous: tuple[object, ...] = ()
-    # At a terminal an entry is named once, on a line of its own if it is long; elsewhere each line stands alone.
+    # At a terminal, an entry is named only once; elsewhere each line must be complete by itself.
     names_once = at_terminal()
     for summary, row in zip(runs, rows, strict=True):
         challenge = summary.challenge_name, summary.challenge_version
@@ -196,7 +196,7 @@ def _lines(
 
 
 def _need_seconds(runs: Sequence[RunSummary]) -> bool:
-    """Say whether two runs of an entry started within the same minute."""
+    """Say whether two runs of an entry started in the same minute."""
     shown = [(each.challenge_name, each.challenge_version, each.entry, local_time(each.start)) for each in runs]
     return len(set(shown)) < len(shown)
 
@@ -204,7 +204,7 @@ def _need_seconds(runs: Sequence[RunSummary]) -> bool:
 def _fitted(widths: list[int], width: int) -> list[int]:
     """Return the widths of the columns at a terminal.
 
-    Entries get lines of their own and reasons are cut, before columns are left out, which then have no width.
+    Entries first get their own lines, then reasons are cut, then columns are left out (width 0).
     """
     too_wide = sum(widths) + _GAP * (len(widths) - 1) - width
     fitted = list(widths)
@@ -232,7 +232,7 @@ def _row(summary: RunSummary, kind: str, *, seconds: bool) -> tuple[str, ...]:
 
 
 def _shown_id(run_id: str) -> str:
-    # Where a script may search for an id, all of it is there.
+    # Outside a terminal, a script may search for the whole id.
     return run_id[:_ID_LENGTH] if at_terminal() else run_id
 
 

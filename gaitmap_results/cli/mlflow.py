@@ -1,4 +1,4 @@
-"""The command ``mlflow``: runs to an MLflow tracking server."""
+"""Provide the command ``mlflow``: send runs to an MLflow tracking server."""
 
 from __future__ import annotations
 

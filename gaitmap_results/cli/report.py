@@ -1,4 +1,4 @@
-"""The commands ``report`` and ``site``: comparisons as pages."""
+"""Provide the commands ``report`` and ``site``: write comparisons as pages."""
 
 from __future__ import annotations
 

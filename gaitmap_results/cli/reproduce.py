@@ -1,4 +1,4 @@
-"""The command ``reproduce``: run a recorded run again, and say whether its numbers come out again."""
+"""Provide the command ``reproduce``: run a recorded run again, and say whether its numbers are reproduced."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def _agreed(plan: Plan) -> bool:
 
 @contextmanager
 def _terminated_in_order() -> Iterator[None]:
-    """Remove what is temporary also when the process is asked to end."""
+    """Remove temporary folders even if a signal asks the process to end."""
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     try:
         yield

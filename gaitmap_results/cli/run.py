@@ -1,4 +1,4 @@
-"""The command ``run``: run the entries of a suite."""
+"""Provide the command ``run``: run the entries of a suite."""
 
 from __future__ import annotations
 

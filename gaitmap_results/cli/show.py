@@ -1,4 +1,4 @@
-"""The command ``show``: one run on one screen."""
+"""Provide the command ``show``: show one run on one screen."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _print_command(metadata: dict[str, Any], summary: RunSummary) -> None:
 def _command(metadata: dict[str, Any]) -> Iterator[str]:
     original, command = metadata.get("orig_argv"), metadata.get("command")
     if isinstance(original, list) and original:
-        # The interpreter that ran is another one's path; the options behind it are what counts.
+        # The recorded interpreter's path is useless on another machine; only its options matter.
         yield "python"
         yield from (one_line(word) for word in original[1:])
     elif isinstance(command, list) and command and isinstance(command[0], str):

@@ -1,4 +1,4 @@
-"""Run the entries of a suite and tell what becomes of each: a bar at a terminal, lines in a log, a table at the end."""
+"""Run the entries of a suite and report each: a bar at a terminal, lines in a log, a table at the end."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from gaitmap_results.suites.run_entries import Skip, run_planned
 __all__ = ["run_and_tell"]
 
 _INTERRUPTED = 130
-# What asks a program to end: a batch system at its time limit, and a terminal that is closed.
+# Sent by a batch system at its time limit, and by a closed terminal.
 _ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
 
 def run_and_tell(
     planned: Sequence[PlannedEntry], *, executor: Executor | None, max_workers: int, skip: Skip | None, as_json: bool
 ) -> int:
-    """Run entries, tell what becomes of each, and return the exit code of the command."""
+    """Run entries, report the outcome of each, and return the exit code of the command."""
     told: list[EntryOutcome] = []
     code = 0
     with _progress(len(planned), quiet=as_json) as show, _ended_in_order():
@@ -65,7 +65,7 @@ def run_and_tell(
 
 
 class _SignalError(SystemExit):
-    """The program was asked to end by a signal."""
+    """A signal asked the program to end."""
 
     def __init__(self, number: int) -> None:
         self.exit_code = 128 + number
@@ -74,7 +74,7 @@ class _SignalError(SystemExit):
 
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    """Let the signals that ask a program to end do what Ctrl-C does, so that no process is left behind."""
+    """Make signals that end the program act like Ctrl-C, so that no process is left behind."""
 
     def end(number: int, _: FrameType | None) -> None:
         raise _SignalError(number)
@@ -82,7 +82,7 @@ def _ended_in_order() -> Iterator[None]:
     before: dict[int, Any] = {}
     if threading.current_thread() is threading.main_thread():
         for name in _ENDING_SIGNALS:
-            number = getattr(signal, name, None)  # Windows has not all of them
+            number = getattr(signal, name, None)  # Windows lacks some of them
             if number is not None and signal.getsignal(number) is signal.SIG_DFL:
                 before[number] = signal.signal(number, end)
     try:
@@ -94,7 +94,7 @@ def _ended_in_order() -> Iterator[None]:
 
 @contextmanager
 def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[EntryOutcome], None]]:
-    """Yield what prints a line for each entry, with its place in the suite; at a terminal there is a bar below."""
+    """Yield a function that prints a line for each entry, at a terminal above a progress bar."""
     if quiet or sys.stderr is None:
         yield lambda _: None
         return
@@ -137,7 +137,7 @@ def _print_table(outcomes: Sequence[EntryOutcome]) -> None:
         cells = (entry_text(outcome.entry_name), outcome.status, score, kind, took, where)
         table.add_row(*(printable(cell) for cell in cells))
     output = console()
-    # A path is never cut, so that it can be copied.
+    # Never cut a path, so that it can be copied.
     output.print(table, width=max(output.width, output.measure(table).maximum), soft_wrap=True)
 
 

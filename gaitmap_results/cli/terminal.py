@@ -1,4 +1,4 @@
-"""Print for people at a terminal, and plainly where the output goes to a file or another program."""
+"""Print for people at a terminal, and plainly to a file or another program."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ __all__ = [
 ]
 
 _MAX_SKIPPED = 20
-# Characters: wide enough that nothing is cut or broken into lines.
+# Characters: wide enough that nothing is cut or wrapped.
 _PLAIN_WIDTH = 10_000
 _MAX_WIDTH = 100
 _GAP = 2
 
 
 def at_terminal() -> bool:
-    """Say whether the standard output is a terminal: the layout depends on that alone."""
+    """Say whether the standard output is a terminal, which alone decides the layout."""
     return sys.stdout is not None and sys.stdout.isatty()
 
 
 def _has_colours() -> bool:
-    """Say whether to colour: as NO_COLOR or FORCE_COLOR ask for, else at a terminal.
+    """Say whether to use colours: as NO_COLOR or FORCE_COLOR say, else only at a terminal.
 
     https://no-color.org and https://force-color.org.
     """
@@ -59,10 +59,10 @@ def _has_colours() -> bool:
 
 
 def console() -> Console:
-    """Return what writes to the standard output: as wide as the terminal, and never breaking lines elsewhere."""
+    """Return a console for the standard output, which never wraps lines outside a terminal."""
     from rich.console import Console
 
-    # A name in a foreign script must not end the command where the output cannot show it.
+    # A name that the output's encoding lacks must not end the command.
     if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")
     colours = _has_colours()
@@ -80,13 +80,13 @@ def console() -> Console:
 
 
 def say(text: object, *, err: bool = False) -> None:
-    """Print a message, with control characters escaped, whoever chose the names in it."""
+    """Print a message with control characters escaped, since it may contain foreign names."""
     click.echo(printable(str(text)), err=err)
 
 
 @contextmanager
 def trouble_exits_with(code: int) -> Iterator[None]:
-    """Turn an error of ours into its message and an exit code, where 1 already says something else."""
+    """Turn our errors into a message and this exit code, for commands where 1 has another meaning."""
     try:
         yield
     except (GaitmapResultsError, OSError) as error:
@@ -100,14 +100,14 @@ class _Trouble(click.ClickException):
 
 
 def print_labelled(output: Console, rows: Iterable[tuple[str, str, Iterable[str]]]) -> None:
-    """Print lines beside their labels; long ones are broken between words, so that a path can be copied as a whole.
+    """Print lines beside their labels; long ones wrap only between words, so that a path can be copied.
 
     Parameters
     ----------
     output
-        Where to.
+        The console to print to.
     rows
-        A label, the style of the label, and lines; what has no line is not shown.
+        A label, its style, and its lines; rows without lines are not shown.
     """
     from rich.text import Text
 
@@ -135,7 +135,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 
 def print_lines(output: Console, lines: Iterable[tuple[str, str]]) -> None:
-    """Print lines, each with its style, without breaking any; thousands of plain ones at once."""
+    """Print lines with their styles and without wrapping, fast even for thousands."""
     if output.no_color and not at_terminal():
         click.echo("\n".join(line for line, _ in lines))
         return
@@ -144,20 +144,20 @@ def print_lines(output: Console, lines: Iterable[tuple[str, str]]) -> None:
 
 
 def echo_json(value: Any) -> None:
-    """Print a value as JSON; numbers that JSON does not have are null."""
+    """Print a value as JSON; numbers that JSON does not have become null."""
     click.echo(json.dumps(without_non_finite(value), indent=2, default=str, allow_nan=False))
 
 
 @contextmanager
 def progress(description: str, total: float | None = None, *, unit: str = "runs") -> Iterator[Callable[..., None]]:
-    """Yield a function that moves a bar on the error stream by so many runs; only a terminal shows it.
+    """Yield a function that advances a progress bar on the error stream, shown only at a terminal.
 
     Parameters
     ----------
     description
-        What takes so long.
+        The label of the bar.
     total
-        How many there are, if that is known.
+        The total number, if known.
     unit
         What is counted.
     """
@@ -180,7 +180,7 @@ def progress(description: str, total: float | None = None, *, unit: str = "runs"
 
 
 def report_skipped(skipped: Sequence[SkippedRun]) -> None:
-    """Say on the error stream which folders were left out."""
+    """Report skipped folders on the error stream."""
     for each in skipped[:_MAX_SKIPPED]:
         say(f"Left out {one_line(each.folder)}: {each.reason}", err=True)
     if len(skipped) > _MAX_SKIPPED:

@@ -1,4 +1,4 @@
-"""The commands ``unfinished``, ``recover`` and ``discard``: what became of runs that were never published."""
+"""Provide the commands ``unfinished``, ``recover`` and ``discard`` for runs that were never published."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None
 
 
 def _results_folder_of(word: str, results: Path | None) -> Path:
-    """Return the results folder, given by itself or as a part of the path of an unfinished run."""
+    """Return the results folder, given directly or by the path of an unfinished run."""
     folder = Path(word).absolute().parent
     return folder.parent if results is None and folder.name == UNFINISHED_DIR else find_results_folder(results)
 
@@ -136,7 +136,7 @@ def _described(run: UnfinishedRun) -> dict[str, Any]:
 
 
 def _paragraph(run: UnfinishedRun) -> str:
-    """Return what is known about a run; lines, since paths and errors fit in no table."""
+    """Describe a run in lines, since paths and errors do not fit into a table."""
     entry = None if run.entry_name is None else entry_text(run.entry_name)
     started = "unknown" if run.started is None else run.started.astimezone().isoformat(sep=" ", timespec="seconds")
     sure = "" if run.certainty == run.status == "unknown" else f" ({run.certainty})"

@@ -1,4 +1,4 @@
-"""The command ``verify``: runs against their manifests."""
+"""Provide the command ``verify``: compare runs with their manifests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE
 
 __all__ = ["verify"]
 
-_NOT_CHECKED = 2  # exit code: nothing can be said about the files
+_NOT_CHECKED = 2  # exit code: the files could not be checked
 _MAX_PATHS = 20
 
 
@@ -65,7 +65,7 @@ def verify(run_or_results: tuple[str, ...], results: Path | None, as_json: bool)
 
 
 def _folders(words: Sequence[str], results: Path | None) -> list[Path]:
-    """Return the run folders to check, those with a damaged metadata.json too."""
+    """Return the run folders to check, including those with a damaged metadata.json."""
     if words and not (len(words) == 1 and Path(words[0]).is_dir()):
         return [find_run(words, results).path]
     folder = existing_results_folder(Path(words[0]) if words else results)

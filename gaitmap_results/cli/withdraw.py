@@ -1,4 +1,4 @@
-"""The command ``withdraw``: say that a run must no longer be compared."""
+"""Provide the command ``withdraw``: say that a run must no longer be compared."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""Hand runs on: as an archive that describes itself, or to a tracking server."""
+"""Export runs: as an archive that describes itself, or to a tracking server."""
 
 from __future__ import annotations

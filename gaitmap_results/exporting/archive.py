@@ -1,4 +1,4 @@
-"""Write a zip archive that has the same bytes whenever and wherever it is written."""
+"""Write a zip archive whose bytes are the same at any time on any machine."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from gaitmap_results.store.files import make_folder, move_file, remove_file
 __all__ = ["check_names", "write_archive"]
 
 _CHUNK_BYTES: Final = 1 << 20
-# The earliest that the format knows; times of files would differ from copy to copy.
+# The earliest date of the format; real file times would differ between copies.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 _UNIX: Final = 3
-# `unzip` writes other names in the place of these.
+# `unzip` changes names with these characters.
 _NOT_PORTABLE: Final = re.compile("[\\\\\x00-\x1f\x7f]")
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Refuse names that an archive cannot hold, or that would be other names once it is unpacked.
+    """Refuse names that an archive cannot hold, or that would change when it is unpacked.
 
     Raises
     ------
@@ -52,9 +52,9 @@ def write_archive(
     *,
     on_file: Callable[[int], object] | None = None,
 ) -> None:
-    """Write a zip archive as a whole, or leave nothing behind.
+    """Write a zip archive completely, or leave nothing behind.
 
-    Nothing is compressed: what a compressor makes of the same input changes with its version.
+    Nothing is compressed, because the output of a compressor changes with its version.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def write_archive(
     folders
         Folders that get an entry of their own.
     contents
-        Names and contents of files that exist in the archive only.
+        Names and contents of files that exist only in the archive.
     files
         The files to copy; each must still have its hash.
     on_file
@@ -72,7 +72,7 @@ def write_archive(
     Raises
     ------
     CorruptRunError
-        If a file changed since it was looked at.
+        If a file has changed since it was read.
     ResultsFolderError
         If the archive cannot be written.
     """

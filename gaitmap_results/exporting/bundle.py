@@ -43,8 +43,8 @@ def write_bundle(
 ) -> Path:
     """Write runs into a zip archive that describes them as an RO-Crate (Process Run Crate 0.5).
 
-    The runs are in it as they are, with their manifests, in the places that they have in a results folder: an unpacked
-    archive is a results folder.
+    The runs keep their manifests and their places in the results folder.
+    An unpacked archive is therefore a results folder.
     ``sha256sum -c SHA256SUMS`` checks all of its files.
     The same runs give the same bytes.
 
@@ -57,15 +57,15 @@ def write_bundle(
     license
         The licence of the data: a URL, or an SPDX identifier such as ``"CC-BY-4.0"``.
     authors
-        Who ran this: a name, an ORCID where there is one, and behind a semicolon the affiliation,
+        Who ran this: a name, an ORCID if there is one, and after a semicolon the affiliation,
         ``"Ada Lovelace <https://orcid.org/0000-0002-1825-0097>; FAU <https://www.fau.eu>"``.
     publisher
         The organization that publishes the archive, ``"Zenodo <https://zenodo.org>"``.
     unfinished
-        Whether to describe the runs that failed and were never published, too.
+        Whether to also describe the runs that failed and were never published.
         Their files are never in the archive.
     allow_private
-        Whether to go on where private paths, user names or secrets stand in the runs.
+        Whether to write the archive even if the runs contain private paths, user names or secrets.
     on_file
         Called after each file with its size in bytes, to show progress.
 
@@ -77,14 +77,14 @@ def write_bundle(
     Raises
     ------
     InvalidOptionError
-        If the archive exists, lies in a run folder, the licence or an author cannot be understood, two runs would get
-        the same place, a file's name cannot be in an archive, or ``unfinished`` is given without a results folder.
+        If the archive exists or is in a run folder, or the licence or an author cannot be understood.
+        Also if two runs have the same place, a file's name does not fit, or ``unfinished`` has no results folder.
     RunNotFoundError
         If there is no run.
     CorruptRunError
-        If a run cannot be read, is not as it was saved, or changed meanwhile.
+        If a run cannot be read, or has changed since it was saved.
     PrivateContentError
-        If private paths, user names or secrets stand in the runs; ``findings`` tells where.
+        If the runs contain private paths, user names or secrets; ``findings`` says where.
     ResultsFolderError
         If the archive cannot be written.
 

@@ -27,7 +27,7 @@ CHECKSUMS_FILE: Final = "SHA256SUMS"
 
 _SPECIFICATION: Final = "https://w3id.org/ro/crate/1.1"
 _PROFILE: Final = "https://w3id.org/ro/wfrun/process/0.5"
-# The one term that the context of RO-Crate 1.1 does not have; https://w3id.org/ro/terms/workflow-run defines it.
+# The only term missing in the context of RO-Crate 1.1; https://w3id.org/ro/terms/workflow-run defines it.
 _CONTEXT: Final = (f"{_SPECIFICATION}/context", {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"})
 # The PRONOM registry of the National Archives names formats more precisely than media types do.
 _PRONOM: Final = "https://www.nationalarchives.gov.uk/PRONOM/"
@@ -48,7 +48,7 @@ _UNKNOWN_FORMAT: Final = "application/octet-stream"
 
 @dataclass(frozen=True)
 class About:
-    """What only a person knows about a crate."""
+    """The facts about a crate that only a person knows."""
 
     license: Entity
     authors: Sequence[Entity]
@@ -59,7 +59,7 @@ class About:
 def crate_metadata(
     runs: Sequence[HandedOnRun], unfinished: Sequence[UnfinishedRunOnDisk], about: About
 ) -> dict[str, Any]:
-    """Return the content of ro-crate-metadata.json: the same for the same runs."""
+    """Return the content of ro-crate-metadata.json, which is the same for the same runs."""
     entities: dict[str, Entity] = {}
 
     def add(entity: Entity) -> Entity:
@@ -84,7 +84,7 @@ def crate_metadata(
 def _frame(
     runs: Sequence[HandedOnRun], actions: Sequence[Entity], parts: Sequence[Entity], about: About
 ) -> Iterator[Entity]:
-    """Yield the entity of the file itself, of the whole crate, and of the profile."""
+    """Yield the entities of the file itself, the whole crate, and the profile."""
     yield {
         "@id": CRATE_FILE,
         "@type": "CreativeWork",
@@ -103,7 +103,7 @@ def _frame(
             f"Benchmark runs as gaitmap_results stored them, {official} of {len(runs)} official. Each run folder holds "
             "the record of the run (metadata.json), its results, and the checksums of its files."
         ),
-        # The day of the newest run: that of this archive would make two archives of the same runs differ.
+        # The day of the newest run: today's date would make archives of the same runs differ.
         "datePublished": max(ends, key=datetime.timestamp).date().isoformat() if ends else "1970-01-01",
         "license": {"@id": about.license["@id"]},
         "author": _links(about.authors),
@@ -209,12 +209,12 @@ def _times(metadata: Mapping[str, Any]) -> dict[str, str | None]:
 
 
 def _moment(metadata: Mapping[str, Any], *keys: str) -> datetime | None:
-    """Return the first moment that is there, with its offset from UTC."""
+    """Return the first known moment, with its offset from UTC."""
     return next((moment for key in keys if (moment := aware_datetime(metadata.get(key))) is not None), None)
 
 
 def _seconds(moment: datetime | None) -> str | None:
-    """Return a moment as the profile asks for it: without fractions of a second."""
+    """Return a moment as the profile requires: without fractions of a second."""
     return None if moment is None else moment.isoformat(timespec="seconds")
 
 
@@ -228,6 +228,6 @@ def _links(entities: Iterable[Entity]) -> list[Entity]:
 
 
 def _compact(entity: Entity) -> Entity:
-    """Return an entity without what is unknown; a list of one is that one, as RO-Crate recommends."""
+    """Return an entity without unknown values, and lists of one as that one, as RO-Crate recommends."""
     kept = {key: value for key, value in entity.items() if value not in (None, [])}
     return {key: value[0] if isinstance(value, list) and len(value) == 1 else value for key, value in kept.items()}

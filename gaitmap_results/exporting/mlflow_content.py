@@ -1,4 +1,4 @@
-"""Say what MLflow is told of a run: its name, times, parameters, metrics and tags."""
+"""Convert a run for MLflow: its name, times, parameters, metrics and tags."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from gaitmap_results.store.layout import run_folder_start
 __all__ = ["COMPLETE", "RUN_ID", "WITHDRAWN", "MlflowRun", "mlflow_run", "tracked_id"]
 
 _OWN: Final = "gaitmap_results."
-#: The tag by which a run is found again.
+#: The tag that identifies a run.
 RUN_ID: Final = f"{_OWN}run_id"
-#: The tag that is set last; until then a run is half there.
+#: The tag that is set last; without it, a run is incomplete.
 COMPLETE: Final = f"{_OWN}complete"
 #: The tag that says why a run was withdrawn.
 WITHDRAWN: Final = f"{_OWN}withdrawn"
 _RUNTIME: Final = "runtime_s"
 _PARAMETERS: Final = ("challenge", "pipeline", "dataset")
-# MLflow would cut longer ones without a word.
+# MLflow would cut longer ones silently.
 _MAX_PARAMETER: Final = 6000
 _MAX_TAG: Final = 8000
 
 
 @dataclass(frozen=True)
 class MlflowRun:
-    """What MLflow is told of a run; times are milliseconds since 1970, as MLflow counts them."""
+    """A run as MLflow stores it; times are in milliseconds since 1970."""
 
     name: str
     start: int | None
@@ -45,12 +45,12 @@ class MlflowRun:
 
 
 def tracked_id(summary: RunSummary) -> str:
-    """Return the id of a run; that of a record without one is made of what tells it apart, so that it is stable."""
+    """Return the id of a run; for a record without one, a stable id derived from identifying facts."""
     return attested_id(summary)
 
 
 def mlflow_run(run: HandedOnRun) -> MlflowRun:
-    """Return what MLflow is told of a run.
+    """Convert a run for MLflow.
 
     Raises
     ------
@@ -68,7 +68,7 @@ def mlflow_run(run: HandedOnRun) -> MlflowRun:
     params = _named("parameters", _parameters(metadata), long_names)
     scores = known_scores(summary.folder)
     means = {name: mean for name, mean in (scores.means() if scores else {}).items() if mean is not None}
-    # A score of that name is measured by the challenge; how long the run took is told by its start and end, too.
+    # Keep a score of that name: the challenge measured it, and start and end also give the duration.
     if summary.runtime is not None and _RUNTIME not in means:
         means[_RUNTIME] = summary.runtime
     return MlflowRun(
@@ -86,7 +86,7 @@ def _milliseconds(seconds: float | None) -> int | None:
 
 
 def _named(what: str, values: Iterable[tuple[str, Any]], long_names: dict[str, str]) -> dict[str, Any]:
-    """Return values by the names that MLflow takes; where a name is cut, note the whole one as a tag."""
+    """Return values by names that MLflow accepts; if a name is cut, note the whole one as a tag."""
     named: dict[str, Any] = {}
     originals: dict[str, str] = {}
     for name, value in values:
@@ -102,7 +102,7 @@ def _named(what: str, values: Iterable[tuple[str, Any]], long_names: dict[str, s
 def _parameters(metadata: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     described = metadata.get("parameters")
     if not isinstance(described, dict):
-        # Records of gaitmap_challenges hold texts only.
+        # Records of gaitmap_challenges hold only texts.
         for what, key in zip(_PARAMETERS, ("repr_challenge", "repr_pipeline", "dataset_name"), strict=True):
             if isinstance(metadata.get(key), str):
                 yield what, metadata[key]
@@ -151,7 +151,7 @@ def _text(value: object) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    text = text.encode("utf-8", "backslashreplace").decode()  # a database refuses half characters
+    text = text.encode("utf-8", "backslashreplace").decode()  # databases refuse lone surrogates
     if len(text) <= length:
         return text
     end = f" … ({len(text)} characters; metadata.json has all of them)"

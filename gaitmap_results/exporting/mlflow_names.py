@@ -1,4 +1,4 @@
-"""Change names that MLflow refuses so that they can be changed back."""
+"""Escape names that MLflow refuses, so that they can be restored."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Final
 
 __all__ = ["MAX_NAME", "artifact_name", "mlflow_name", "original_name"]
 
-#: MLflow takes no longer names.
+#: MLflow refuses longer names.
 MAX_NAME: Final = 250
 
-# What MLflow refuses; Windows does not have colons in names of files.
+# Characters that MLflow refuses; on Windows, file names cannot contain colons.
 _REFUSED: Final = re.compile(r"[^\w/.\- ]" if os.name == "nt" else r"[^\w/.\- :]")
-# MLflow puts names of files into addresses as they are, and loses what follows a # or a ?.
+# MLflow puts file names into URLs without escaping, and loses what follows a # or a ?.
 _LOST_IN_ADDRESSES: Final = re.compile("[#?%\\\\\x00-\x1f\x7f\ud800-\udfff]")
 # `_x0025_` is how Office Open XML writes characters that it cannot hold (ECMA-376, part 1, 22.4.2.4).
 _ESCAPED: Final = re.compile(r"_x(?:([0-9A-F]{4,6})?)_")
-# In a name that is changed no other underscore may look like the beginning of one.
+# In an escaped name, no other underscore may look like an escape.
 _LIKE_AN_ESCAPE: Final = re.compile(r"_(?=x)")
 _EMPTY: Final = "_x_"
 _KEPT: Final = 200
@@ -27,9 +27,9 @@ _HASH: Final = 16
 
 
 def mlflow_name(name: str) -> str:
-    """Return a name under which MLflow takes something; :func:`original_name` changes it back.
+    """Return a name that MLflow accepts; :func:`original_name` restores it.
 
-    A name that is too long keeps its beginning, and ends in a hash; it cannot be changed back.
+    A name that is too long is cut and ends in a hash; it cannot be restored.
 
     Examples
     --------
@@ -50,7 +50,7 @@ def mlflow_name(name: str) -> str:
 
 
 def artifact_name(name: str) -> str:
-    """Return a name under which a file arrives at a server; :func:`original_name` changes it back.
+    """Return a file name that arrives intact at a server; :func:`original_name` restores it.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def artifact_name(name: str) -> str:
 
 
 def original_name(name: str) -> str:
-    """Return the name that :func:`mlflow_name` has changed.
+    """Restore the name that :func:`mlflow_name` has escaped.
 
     Examples
     --------
@@ -80,6 +80,6 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def _is_another_path(name: str) -> bool:
-    """Say whether a file of this name would have another one, as MLflow sees it."""
+    """Say whether MLflow would store a file of this name under another one."""
     path = posixpath.normpath(name)
     return path != name or path == "." or path.startswith(("..", "/"))

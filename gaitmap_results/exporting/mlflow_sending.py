@@ -26,27 +26,27 @@ if TYPE_CHECKING:
 __all__ = ["SentRuns", "send_to_mlflow"]
 
 _DEFAULT_STORE: Final = "sqlite:///mlflow.db"
-# Else MLflow waits for minutes until it says that a server is gone, and prints two lines for each run.
+# By default, MLflow waits minutes for a missing server, and prints two lines for each run.
 _SETTINGS: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true"}
-# MLflow takes 100 parameters and a megabyte at once.
+# MLflow accepts at most 100 parameters and one megabyte at once.
 _PARAMS_AT_ONCE: Final = 20
 _METRICS_AT_ONCE: Final = 500
 _PAGE: Final = 1000
-# What the tag says that is set last.
+# The value of the tag that is set last.
 _WITH_FILES: Final = "with files"
 _WITHOUT_FILES: Final = "without files"
 
 
 @dataclass(frozen=True)
 class SentRuns:
-    """What became of the runs that were sent to MLflow.
+    """The result of sending runs to MLflow.
 
     Attributes
     ----------
     sent
-        The run folders that were sent now.
+        The run folders that were sent.
     already_there
-        Those that MLflow had already.
+        The run folders that MLflow already had.
     left_out
         Folders that were not sent, each with the reason.
 
@@ -72,8 +72,8 @@ def send_to_mlflow(
 ) -> SentRuns:
     """Send the runs below a folder to MLflow: times, parameters, scores, tags and files.
 
-    A run that is there already is not sent again; one that is half there, because the server or the program ended in
-    between, is sent anew.
+    Complete runs are not sent again.
+    Runs that arrived only partly, because the server or the program stopped, are sent again.
 
     Parameters
     ----------
@@ -81,20 +81,20 @@ def send_to_mlflow(
         The results folder, or a run folder.
     tracking_uri
         The tracking server or the database.
-        Without it, what MLflow is set to in this process or by ``MLFLOW_TRACKING_URI`` counts, else the database
-        ``mlflow.db`` in the working directory.
+        Without it, the setting of MLflow in this process or in ``MLFLOW_TRACKING_URI`` is used.
+        Without these, it is the database ``mlflow.db`` in the working directory.
     experiment
-        The name of the experiment in MLflow, which is made if there is none.
-        Without it, each challenge has one, with its full name.
+        The name of the experiment in MLflow, which is created if needed.
+        Without it, each challenge has its own experiment with its full name.
     files
-        Whether to send all files of a run, too.
+        Whether to also send all files of a run.
     on_run
         Called after each run, to show progress.
 
     Returns
     -------
     sent
-        Which runs were sent, which were there already, and which were left out and why.
+        The runs that were sent, were already there, or were left out and why.
 
     Raises
     ------
@@ -105,7 +105,7 @@ def send_to_mlflow(
     InvalidOptionError
         If the experiment was deleted.
     TrackingServerError
-        If MLflow cannot be reached, or refuses something. What has arrived stays; sending again goes on.
+        If MLflow cannot be reached, or refuses something; what has arrived stays, and sending again continues.
 
     Examples
     --------
@@ -147,7 +147,7 @@ def send_to_mlflow(
 
 
 def _require_mlflow() -> tuple[Any, tuple[type[Exception], ...]]:
-    """Return MLflow's client, and the errors with which it says that something did not work."""
+    """Return MLflow's client, and the classes of its errors."""
     try:
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
@@ -168,7 +168,7 @@ def _default_uri() -> str | None:
 
 @contextlib.contextmanager
 def _settings() -> Iterator[None]:
-    """Let MLflow tell soon that a server is gone, and print nothing, unless the user has set it otherwise."""
+    """Make MLflow fail fast and print nothing, unless the user has set it otherwise."""
     ours = {name: value for name, value in _SETTINGS.items() if name not in os.environ}
     os.environ.update(ours)
     try:
@@ -179,7 +179,7 @@ def _settings() -> Iterator[None]:
 
 
 class _Sender:
-    """Sends runs one after the other, and knows what is there already.
+    """Send runs one after the other, and skip those already there.
 
     Parameters
     ----------
@@ -196,13 +196,13 @@ class _Sender:
         self._experiment = experiment
         self._files = files
         self._withdrawn = withdrawals()
-        # Experiment -> id of a run -> the runs of MLflow that are about it.
+        # Experiment -> id of a run -> its runs in MLflow.
         self._known: dict[str, dict[str, list[Any]]] = {}
         self._ids: dict[str, str] = {}
         self._folders: dict[tuple[str, str], str] = {}
 
     def send(self, summary: RunSummary) -> bool | str:
-        """Return whether a run had to be sent, or why it was left out."""
+        """Send a run; return whether that was needed, or why it was left out."""
         experiment = self._experiment_id(self._experiment or summary.challenge_name)
         run_id = tracked_id(summary)
         other = self._folders.setdefault((experiment, run_id), summary.folder)
@@ -287,7 +287,7 @@ class _Sender:
             self._client.set_tag(identifier, COMPLETE, _WITH_FILES)
 
     def _tell_withdrawal(self, known: Any, summary: RunSummary) -> None:
-        """Say in MLflow that a run was withdrawn, or no longer is, since it was sent."""
+        """Update in MLflow whether a run is withdrawn."""
         reason = self._withdrawn(summary)
         told = known.data.tags.get(WITHDRAWN)
         if reason is not None and reason != told:

@@ -1,4 +1,4 @@
-"""Describe people, organizations, licences and references as entities of an RO-Crate; nothing is made up."""
+"""Describe people, organizations, licences and references as entities of an RO-Crate, without guessing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Entity", "author_entities", "license_entity", "organization", "peopl
 #: An entity of an RO-Crate: a JSON object with an ``@id``.
 Entity = dict[str, Any]
 
-# Keys of custom metadata, as gaitmap_challenges' users know them, and the same in other words.
+# Keys of custom metadata that users of gaitmap_challenges know, and their synonyms.
 _PEOPLE_KEYS: Final = ("authors", "author", "code_authors", "algorithm_authors", "contributors", "people")
 _REFERENCE_KEYS: Final = ("references", "reference", "citations", "citation", "publications", "doi")
 
@@ -32,7 +32,7 @@ _HOW_TO_NAME: Final = (
 
 
 def license_entity(text: object) -> Entity:
-    """Return the licence that a URL or an SPDX identifier names.
+    """Return the licence of a URL or an SPDX identifier.
 
     Raises
     ------
@@ -120,19 +120,19 @@ def _slug(name: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return a text as a part of a URI; what is not UTF-8 is written out."""
+    """Return a text escaped as a part of a URI, even if it is not valid UTF-8."""
     return quote(text.encode("utf-8", "backslashreplace"))
 
 
 def people_of(custom_metadata: Any, known: Mapping[str, Entity]) -> tuple[list[Entity], list[str]]:
-    """Return the people that custom metadata name, and in words who else did something.
+    """Return the people named in custom metadata, and as text those that cannot be parsed.
 
     Parameters
     ----------
     custom_metadata
-        What the author of an entry stored.
+        The custom metadata of a run.
     known
-        People by their name, who are not described again.
+        People by name, who are not described again.
     """
     people: dict[str, Entity] = {}
     others: list[str] = []
@@ -147,7 +147,7 @@ def people_of(custom_metadata: Any, known: Mapping[str, Entity]) -> tuple[list[E
 
 
 def _person(value: Any) -> Entity | None:
-    """Return the person that a value names: an object with a name, a name with an address, or a plain name."""
+    """Return the person in a value: an object with a name, a name with an address, or a plain name."""
     if isinstance(value, dict) and isinstance(value.get("name"), str) and value["name"].strip():
         name = value["name"].strip()
         given = next((value[key] for key in ("orcid", "url") if isinstance(value.get(key), str)), "")
@@ -170,7 +170,7 @@ def _address(text: str) -> str | None:
 
 
 def _is_name(text: str) -> bool:
-    """Say whether a text is a person's name: two to five words with capital letters, no sentence."""
+    """Say whether a text is a person's name: two to five capitalized words, not a sentence."""
     words = text.split()
     if not 2 <= len(words) <= 5 or any(character.isdigit() for character in text):
         return False
@@ -180,7 +180,7 @@ def _is_name(text: str) -> bool:
 
 
 def references_of(custom_metadata: Any) -> tuple[list[Entity], list[str]]:
-    """Return the works that custom metadata refer to by a URL or a DOI, and the references that are words."""
+    """Return the works in custom metadata that have a URL or a DOI, and other references as text."""
     works: dict[str, Entity] = {}
     words: list[str] = []
     for value in _values(custom_metadata, _REFERENCE_KEYS):

@@ -1,4 +1,4 @@
-"""Find private paths, user names and secrets in what is about to be handed on."""
+"""Find private paths, user names and secrets in files before they are exported."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from gaitmap_results.store.secrets_in_text import REDACTED, holds_token, is_secr
 __all__ = ["Finding", "find_in_runs", "find_in_tree"]
 
 _MAX_OF_FILE: Final = 20
-#: Larger files are looked through as text, also where they are JSON.
+#: Larger files are searched as text, even if they are JSON.
 _MAX_JSON: Final = 64_000_000
 _CHUNK_BYTES: Final = 8 << 20
-# A path may stand across the border of two chunks.
+# A path may span two chunks.
 _OVERLAP: Final = 1024
 _BINARY_PROBE: Final = 1 << 16
 
@@ -28,9 +28,9 @@ _HOME: Final = re.compile(
     r"(?<![\w.~])(?:/home|/Users|[A-Za-z]:[\\/]+(?:Users|Documents and Settings))"
     r"[\\/]+(?!<user>|Shared\b|Public\b)[^\s\\/'\",;:()\[\]{}<>|*?]+"
 )
-# gaitmap_challenges did not take the names of users out of paths that lead out of the project.
+# gaitmap_challenges kept user names in paths that lead out of the project.
 _UPWARDS: Final = re.compile(r"(?:\.\.[\\/]){2,}[\w.-][^\s'\",;()\[\]{}]*")
-# Accounts that are nobody's name.
+# Accounts that are not a person's name.
 _NOBODY: Final = frozenset({"root", "user", "runner", "admin", "nobody", "jovyan", "app", "ubuntu", "vscode"})
 _MAX_SHOWN: Final = 80
 _WEB: Final = re.compile(r"(?:https?|git|ssh)://[^\s'\"]*\Z")
@@ -40,7 +40,7 @@ _MIN_TOKEN: Final = 12
 
 
 class Finding(NamedTuple):
-    """What must not be handed on, and where it stands: the file, and the key or the line in it."""
+    """Private content, and where it is: the file, and the key or the line in it."""
 
     file: str
     place: str
@@ -51,7 +51,7 @@ class Finding(NamedTuple):
 
 
 class _Own(NamedTuple):
-    """What tells the user who hands something on: patterns of the home folder and of names, and the names."""
+    """What identifies the exporting user: patterns of the home folder and of names, and the names."""
 
     home: re.Pattern[str] | None
     name: re.Pattern[str] | None
@@ -60,21 +60,21 @@ class _Own(NamedTuple):
 
 @dataclass(frozen=True)
 class _Search:
-    """What is looked for in one file."""
+    """The search in one file."""
 
     file: str
     own: _Own
     is_legacy: bool = False
 
     def finding(self, place: str, what: str) -> Finding:
-        # A key or a path may itself hold the secret.
+        # A key or a path may itself contain the secret.
         return Finding(without_tokens(self.file), without_tokens(place), without_tokens(what))
 
 
 def find_in_runs(runs: Sequence[HandedOnRun]) -> list[Finding]:
-    """Return what is private in the files of runs; of each file the first few places.
+    """Return private content in the files of runs: the first few findings in each file.
 
-    Compressed files are not looked into.
+    Compressed files are not searched.
     """
     own = _own()
     found = []
@@ -86,7 +86,7 @@ def find_in_runs(runs: Sequence[HandedOnRun]) -> list[Finding]:
 
 
 def find_in_tree(value: Any, file: str) -> list[Finding]:
-    """Return what is private in a JSON value."""
+    """Return private content in a JSON value."""
     return list(_first(_in_tree(value, "", _Search(file, _own()))))
 
 
@@ -117,7 +117,7 @@ def _in_file(file: HandedOnFile, search: _Search) -> Iterator[Finding]:
             if is_text is None:
                 is_text = b"\0" not in chunk[:_BINARY_PROBE]
             content = rest + chunk
-            # A text is cut at the end of a line, anything else a little before its end.
+            # Cut text at the end of a line, and anything else with an overlap.
             cut = content.rfind(b"\n") + 1 if is_text else len(content) - _OVERLAP
             cut = cut if cut > 0 else len(content)
             yield from _in_bytes(content[:cut], number, search, is_text=is_text)
@@ -128,7 +128,7 @@ def _in_file(file: HandedOnFile, search: _Search) -> Iterator[Finding]:
 
 def _in_bytes(content: bytes, number: int, search: _Search, *, is_text: bool) -> Iterator[Finding]:
     if not is_text:
-        # Text of Windows in UTF-16 has a NUL in each character.
+        # UTF-16 text from Windows has a NUL in each character.
         for text in (content.decode("ascii", "replace"), content.replace(b"\0", b"").decode("ascii", "replace")):
             for _, what in _private_paths(text, search):
                 yield search.finding(_IN_BYTES, what)
@@ -140,7 +140,7 @@ def _in_bytes(content: bytes, number: int, search: _Search, *, is_text: bool) ->
         yield search.finding(f"line {number + text.count(chr(10), 0, start)}", what)
     if _holds_secret(text):
         lines = [place for place, line in enumerate(text.split("\n"), start=number) if _holds_secret(line)]
-        for line in lines or [number]:  # a private key goes over several lines
+        for line in lines or [number]:  # a private key spans several lines
             yield search.finding(f"line {line}", "what looks like a secret")
 
 
@@ -171,7 +171,7 @@ def _in_leaf(text: str, place: str, search: _Search) -> Iterator[Finding]:
 
 
 def _holds_secret(text: str) -> bool:
-    # Without one of these nothing is named, and nothing shorter is a token.
+    # Named secrets need one of these characters, and tokens are not shorter.
     if len(text) < _MIN_TOKEN and not ("=" in text or ":" in text or "-" in text):
         return False
     shown = without_secrets(text)
@@ -179,7 +179,7 @@ def _holds_secret(text: str) -> bool:
 
 
 def _private_paths(text: str, search: _Search) -> Iterator[tuple[int, str]]:
-    """Yield where each private path begins, and what it is."""
+    """Yield the position and text of each private path."""
     if "/" not in text and "\\" not in text:
         return
     own = search.own
@@ -199,7 +199,7 @@ def _private_paths(text: str, search: _Search) -> Iterator[tuple[int, str]]:
 
 
 def _in_web_address(text: str, position: int) -> bool:
-    """Say whether a name is part of a web address, where it is an account that everybody may know."""
+    """Say whether a name is part of a web address, where it is a public account."""
     return _WEB.search(text[max(0, position - _MAX_ADDRESS) : position]) is not None
 
 
@@ -209,7 +209,7 @@ def _own() -> _Own:
 
 
 def _patterns(home: str, names: tuple[str, ...]) -> _Own:
-    """Return what finds the home folder and the names of the user who hands something on."""
+    """Return the patterns of the home folder and names of the exporting user."""
     known = os.path.isabs(home) and home != os.path.dirname(home)
     folder = rf"(?<![\w.~-]){re.escape(home)}(?![\w-])[^\s'\",;()\[\]{{}}]*"
     people = {name for name in names if len(name) > 1 and name.lower() not in _NOBODY}

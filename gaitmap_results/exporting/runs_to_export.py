@@ -1,4 +1,4 @@
-"""Find the runs that are to be handed on, each with its files, and refuse what is damaged."""
+"""Find the runs to export, each with its files, and refuse damaged ones."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAX_NAME_BYTES: Final = 255
 
 @dataclass(frozen=True)
 class HandedOnFile:
-    """A file, its name in what is handed on, and its content's size in bytes and SHA-256."""
+    """A file to export, its name in the export, and its size in bytes and SHA-256."""
 
     name: str
     path: Path
@@ -37,24 +37,24 @@ class HandedOnFile:
 
 @dataclass(frozen=True)
 class HandedOnRun:
-    """A run with everything that is handed on of it.
+    """A run with everything that is exported of it.
 
     Attributes
     ----------
     summary
-        What is read of a run to find it.
+        The summary of the run.
     metadata, custom_metadata
-        What its two files say.
+        The content of these two files.
     place
         The run folder, relative to a results folder, with ``/`` in it.
     files
         Its files, named relative to the results folder.
     attested
-        What was said about it later: the files of its folder in ``.attestations``.
+        The files of its folder in ``.attestations``.
     withdrawn
         Why it was withdrawn, if it was.
     left_out
-        Links and special files, which are not handed on.
+        Links and special files, which are not exported.
     """
 
     summary: RunSummary
@@ -68,14 +68,14 @@ class HandedOnRun:
 
 
 def find_runs(paths: Sequence[Path]) -> list[HandedOnRun]:
-    """Return the runs that paths lead to: run folders, or folders with runs below them.
+    """Return the runs at these paths: run folders, or folders with runs below them.
 
     Raises
     ------
     RunNotFoundError
-        If a path leads to no run.
+        If a path has no run.
     CorruptRunError
-        If a run cannot be read or is not as it was saved; every such run is named.
+        If a run cannot be read or has changed since it was saved; every such run is named.
     InvalidOptionError
         If two runs would get the same place.
     """
@@ -107,7 +107,7 @@ def find_runs(paths: Sequence[Path]) -> list[HandedOnRun]:
 
 
 def _summaries(path: Path, problems: list[str]) -> Iterator[tuple[RunSummary, str | None]]:
-    """Yield the runs that a path leads to, with the folder that they were searched in."""
+    """Yield the runs at a path, with the folder in which they were searched."""
     folder = os.path.abspath(path.expanduser())
     if os.path.lexists(os.path.join(folder, METADATA_FILE)):
         try:
@@ -130,7 +130,7 @@ def _names(summary: RunSummary) -> tuple[str, ...]:
 
 
 def _place(summary: RunSummary, top: str | None) -> str:
-    """Return where a run lies in a results folder: as below ``top``, else as its record names it."""
+    """Return a run's place in a results folder: its path below ``top``, else from its record."""
     names = _names(summary)
     if top is not None:
         parts = os.path.relpath(summary.folder, top).split(os.sep)
@@ -142,16 +142,16 @@ def _place(summary: RunSummary, top: str | None) -> str:
 
 
 def hand_on(summary: RunSummary, place: str, problems: list[str]) -> HandedOnRun | None:
-    """Return a run with its files; where it is damaged, say so in ``problems``.
+    """Return a run with its files; if it is damaged, add the reason to ``problems``.
 
     Parameters
     ----------
     summary
         The run.
     place
-        The folder that the names of its files begin with; empty for none.
+        The folder at the beginning of its file names; may be empty.
     problems
-        Where the reason is added.
+        The list to which reasons are added.
     """
     folder = summary.path
     try:
@@ -183,12 +183,12 @@ def hand_on(summary: RunSummary, place: str, problems: list[str]) -> HandedOnRun
 
 
 def _run_files(folder: Path, prefix: str) -> tuple[tuple[HandedOnFile, ...], tuple[str, ...]]:
-    """Return the ordinary files of a folder, named with a prefix, and the names of what else is in it.
+    """Return the regular files of a folder, named with a prefix, and the names of everything else in it.
 
     Raises
     ------
     OSError
-        If something cannot be read.
+        If a file cannot be read.
     ValueError
         If git-annex keeps a file elsewhere.
     """

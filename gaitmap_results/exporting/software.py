@@ -22,14 +22,14 @@ _ID_CHARACTERS: Final = 12
 
 
 def instrument_of(metadata: Mapping[str, Any], implementation: object) -> tuple[Entity, list[Entity]]:
-    """Return the code that ran, and the software that it needed.
+    """Return the entities of the code that ran, and of the software that it needed.
 
     Parameters
     ----------
     metadata
-        What metadata.json says, or the draft of an unfinished run.
+        The metadata of a run, or the draft of an unfinished run.
     implementation
-        Where the custom metadata say that the implementation is, for records without a remote.
+        The URL of the implementation in the custom metadata, for records without a remote.
     """
     git = _object(metadata.get("git"))
     commit, remote = _text(metadata.get("git_commit_hash")), _text(git.get("remote"))
@@ -54,7 +54,7 @@ def instrument_of(metadata: Mapping[str, Any], implementation: object) -> tuple[
 
 
 def _version(metadata: Mapping[str, Any], commit: str | None, caller: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the version of the code: its commit, else the hash of the file that was started."""
+    """Yield the version of the code: its commit, else the hash of the started file."""
     dirty = metadata.get("git_dirty")
     digest = _text(caller.get("sha256"))
     if commit is not None:
@@ -74,7 +74,7 @@ def _name(remote: str | None, file: str | None) -> str:
 
 
 def web_address(remote: str | None) -> str | None:
-    """Return the page of a repository; ``None`` where it is not certain that there is one.
+    """Return the web page of a repository; ``None`` if it is not certain that there is one.
 
     Examples
     --------
@@ -90,7 +90,7 @@ def web_address(remote: str | None) -> str | None:
 
 
 def _requirements(metadata: Mapping[str, Any]) -> Iterator[Entity | str]:
-    """Yield what the code needed: an entity where it can be found on the web, else name and version."""
+    """Yield the software that the code needed: an entity if it is on the web, else name and version."""
     system = _object(metadata.get("system_info"))
     python = _VERSION.match(_text(system.get("python_version")) or "")
     if python is not None:
@@ -134,9 +134,9 @@ def _other_repository(repository: Mapping[str, Any]) -> Iterator[Entity | str]:
 
 
 def _package(name: str, version: str, direct_urls: Any) -> Entity | str:
-    """Return a package; what did not come from an index, or may not have, is not looked for on one."""
+    """Return a package, with its page on the index only if it surely came from there."""
     plain = f"{name}=={version}"
-    # Records of gaitmap_challenges do not tell where packages came from.
+    # Records of gaitmap_challenges do not say where packages came from.
     if not isinstance(direct_urls, dict):
         return plain
     origin = _object(direct_urls.get(name))

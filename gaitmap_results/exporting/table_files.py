@@ -22,14 +22,14 @@ Rows = Sequence[dict[str, Any]]
 
 
 def csv_bytes(rows: Rows, names: Sequence[str]) -> bytes:
-    """Return rows as CSV in UTF-8, with a line feed at the end of each line; what is unknown is empty."""
+    """Return rows as CSV in UTF-8 with line feeds; unknown values are empty."""
     lines = [names, *([_flat(row.get(name)) for name in names] for row in rows)]
     return "".join(map(_csv_line, lines)).encode("utf-8", "backslashreplace")
 
 
 def _csv_line(cells: Sequence[Any]) -> str:
     text = io.StringIO(newline="")
-    # Before Python 3.11.9 and 3.12.3 a carriage return is quoted only if it is a part of the line's end.
+    # Before Python 3.11.9 and 3.12.3, a carriage return is quoted only if the line terminator contains one.
     csv.writer(text, lineterminator="\r\n").writerow(cells)
     return text.getvalue().removesuffix("\r\n") + "\n"
 
@@ -37,7 +37,7 @@ def _csv_line(cells: Sequence[Any]) -> str:
 def formula_columns(rows: Rows) -> list[str]:
     """Return the columns with texts that a spreadsheet would take for formulas.
 
-    They are told and not quoted: a quote in front would change the text for every program that reads the file.
+    The texts are not quoted: a quote in front would change them for every program that reads the file.
     """
     found = {name for row in rows for name, value in row.items() if isinstance(value, str) and _is_formula(value)}
     return sorted(found)
@@ -54,14 +54,14 @@ def _is_formula(text: str) -> bool:
 
 
 def json_bytes(rows: Rows, names: Sequence[str]) -> bytes:
-    """Return rows as JSON; what is unknown, or a number that JSON does not have, is null."""
+    """Return rows as JSON; unknown values and numbers that JSON does not have are null."""
     complete = [{name: row.get(name) for name in names if name in row or not name.startswith(CUSTOM)} for row in rows]
     text = json.dumps(without_non_finite(complete), indent=2, ensure_ascii=False, allow_nan=False)
     return f"{text}\n".encode("utf-8", "backslashreplace")
 
 
 def parquet_bytes(rows: Rows, names: Sequence[str]) -> bytes:
-    """Return rows as Parquet; a column that no type of Parquet holds exactly is text."""
+    """Return rows as Parquet; a column that no Parquet type holds exactly becomes text."""
     pd = require_pandas("Writing Parquet")
     columns = {name: exact_column([row.get(name) for row in rows]) for name in names}
     for name, column in columns.items():

@@ -1,3 +1,3 @@
-"""Run a recorded entry again, and judge whether its numbers come out again."""
+"""Run a recorded entry again, and judge whether its numbers are reproduced."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Store a judgement beside a run, as an in-toto Statement that strangers can check."""
+"""Store a judgement beside a run, as an in-toto Statement that anybody can check."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ _ABOUT_LOCK: Final = (
 
 
 def attest(record: RecordedRun, judgement: Judgement, figures: dict[str, Any], lock: str | None) -> Path | None:
-    """Write a Statement, our figures and the lock beside the run; return the Statement.
+    """Write the Statement, our figures and the lock beside the run; return the Statement's path.
 
     Earlier ones are kept.
-    ``None`` is a run that lies in no results folder, or that has no manifest to refer to.
+    ``None`` means that the run is not in a results folder or has no manifest to refer to.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def attest(record: RecordedRun, judgement: Judgement, figures: dict[str, Any], l
 
 
 def _claim(folder: Path) -> int:
-    """Return the first number that no other reproduction has, which is this one's from now on."""
+    """Reserve and return the first number that no other reproduction has."""
     number = 0
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Run a planned reproduction in temporary folders, and leave nothing behind."""
+"""Run a planned reproduction in temporary folders, and remove them afterwards."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from gaitmap_results.store.deferred_signals import deferred_signals
 
 __all__ = ["Report", "Workspace", "check_packages", "open_workspace", "run_again"]
 
-#: Called with what happens now.
+#: Called with the current step.
 Report = Callable[[str], object]
 
-# What leads a Python into other code than the recorded one.
+# These variables make Python run other code than the recorded one.
 _LEADING: Final = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONSAFEPATH")
 
 
@@ -47,13 +47,13 @@ class Workspace:
 
     @property
     def store(self) -> Path:
-        """Where the runs of the reproduction are stored."""
+        """The results folder of the reproduction."""
         return self.folder / "results"
 
 
 @contextlib.contextmanager
 def open_workspace(*, keep: bool = False) -> Iterator[Workspace]:
-    """Yield temporary folders; in the end all of it is removed, whatever happened, unless it is to be kept."""
+    """Yield temporary folders, which are always removed in the end unless ``keep`` is set."""
     folder = Path(tempfile.mkdtemp(prefix="gaitmap_results_reproduce_")).resolve()
     workspace = Workspace(folder, WorkTrees(folder / "code"))
     try:
@@ -67,10 +67,7 @@ def open_workspace(*, keep: bool = False) -> Iterator[Workspace]:
 
 
 def check_packages(plan: Plan, workspace: Workspace, report: Report) -> tuple[PackagePlan, EnvironmentBuilder] | None:
-    """Ask the index for the packages of a plan, and note those that it does not have.
-
-    ``None`` if the plan needs no environment.
-    """
+    """Ask the index for the packages of a plan, and note missing ones; ``None`` if no environment is needed."""
     if plan.environment == "current" or plan.python is None or not plan.repositories:
         return None
     packages = plan_packages(plan.record, plan.places(workspace.trees))
@@ -123,7 +120,7 @@ def run_again(
 
 
 def _bring_vouched(plan: Plan, places: Places) -> None:
-    """Copy the files that no commit holds, and that are still what they were."""
+    """Copy the files that are in no commit and have not changed since the record."""
     for path, _ in plan.record.vouched:
         recorded = expanded(path)
         for repository, target in places.targets.items():
@@ -136,7 +133,7 @@ def _bring_vouched(plan: Plan, places: Places) -> None:
 
 
 def _environment(record: RecordedRun, store: Path, folders: list[str]) -> Mapping[str, str]:
-    """Return this process' environment, with the recorded threads and seeds, and no way into other code."""
+    """Return this process's environment with the recorded threads and seeds, but without paths to other code."""
     left_out = {*_LEADING, *THREAD_VARIABLES}
     env = {name: value for name, value in os.environ.items() if name not in left_out}
     env |= record.variables
@@ -149,7 +146,7 @@ def _environment(record: RecordedRun, store: Path, folders: list[str]) -> Mappin
 def _command(
     call: Call, record: RecordedRun, places: Places, python: Path, workspace: Workspace
 ) -> tuple[list[str | Path], list[str]]:
-    """Return the command, and the folders that Python has to import from beside its own."""
+    """Return the command, and the folders to add to Python's import path."""
     roles = [
         (each.recorded.place or 0, str(target / (each.recorded.folder or ".")))
         for each, target in places.targets.items()
@@ -159,7 +156,7 @@ def _command(
     if call.entry is not None:
         specification = workspace.folder / "entry.json"
         specification.write_text(json.dumps(_specification(call, record, places, roles, own)), encoding="utf-8")
-        # As a text and not as a file, which would be one more loaded file that no commit holds.
+        # Passed as text, because a file would count as loaded code that is in no commit.
         program = Path(str(child_program.__file__)).read_text(encoding="utf-8")
         return [python, *call.options, "-c", program, specification], []
     arguments = [places.in_text(word) for word in call.arguments]
@@ -174,7 +171,7 @@ def _command(
 def _specification(
     call: Call, record: RecordedRun, places: Places, roles: list[tuple[int, str]], own: list[str]
 ) -> dict[str, Any]:
-    """Return what ``child_program`` needs."""
+    """Return the input of ``child_program``."""
     entry = call.entry
     if entry is None:
         raise TypeError("There is no entry to be called alone.")
@@ -185,7 +182,7 @@ def _specification(
     front = [*([] if root is None else [str(places.top / root)]), first, *own]
     return {
         "kind": entry.kind,
-        # A script that was started with -m has a name as a module.
+        # A script that was started with -m has a module name.
         "module": entry.module or (call.module if _is_file_of(call.module, entry.file) else None),
         "file": None if file is None else str(file),
         "name": entry.name,

@@ -1,6 +1,6 @@
-"""Call one recorded entry; the text of this file is run by the Python of a reproduction.
+"""Call one recorded entry in the Python of a reproduction, which runs the text of this file.
 
-It stands alone on purpose: the environment may hold another version of gaitmap_results.
+It imports nothing of this package: the environment may hold another version of gaitmap_results.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ __all__: list[str] = []
 def main(specification: str) -> None:
     """Call the entry that a JSON file describes."""
     spec = json.loads(Path(specification).read_text(encoding="utf-8"))
-    sys.path.pop(0)  # the working directory, which need not have been there
+    sys.path.pop(0)  # the working directory, which may not have been there
     for place, folder in spec["paths"]:
         sys.path.insert(place, folder)
     sys.argv = spec["argv"]
     module = _module(spec)
     if _is_recorded(spec["entry_name"]):
-        return  # a script that calls its entry without asking whether it is the main module
+        return  # the script called its entry on import, without a check for __main__
     if spec["kind"] == "suite":
         _run_to_its_end(_suite_entry(module, spec["name"])())
         return
@@ -41,7 +41,7 @@ def main(specification: str) -> None:
 def _module(spec: dict[str, Any]) -> ModuleType:
     if spec["module"] is not None:
         return importlib.import_module(spec["module"])
-    # A challenge of a script is named after the script.
+    # A challenge in a script is named after the script.
     name = Path(spec["file"]).stem
     found = importlib.util.spec_from_file_location(name, spec["file"])
     if found is None or found.loader is None:
@@ -58,7 +58,7 @@ def _called(function: Any, arguments: dict[str, Any]) -> Any:
 
 
 def _suite_entry(module: ModuleType, name: str) -> Any:
-    """Find the entry of a suite among what a module holds, also inside of lists, tuples and dictionaries."""
+    """Find the entry of a suite in a module, also inside lists, tuples and dictionaries."""
     waiting = list(vars(module).values())
     while waiting:
         value = waiting.pop(0)

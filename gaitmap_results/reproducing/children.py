@@ -1,4 +1,4 @@
-"""Run a program to its end, or end it with all that it started."""
+"""Run a program to its end, or end it and all its children."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TAIL_BYTES: Final = 4000
 
 @dataclass(frozen=True)
 class Finished:
-    """How a program ended, what it printed, and the end of what it printed to its error stream."""
+    """The exit of a program, its output, and the end of its error stream."""
 
     code: int
     output: str
@@ -28,12 +28,12 @@ class Finished:
 
 
 def run_child(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path) -> Finished:
-    """Run a program; whatever interrupts the waiting ends the program, too.
+    """Run a program and wait for it; an interruption also ends the program.
 
     Parameters
     ----------
     log
-        The beginning of the names of the files that its output goes to.
+        The common beginning of the file names for its output.
     """
     files = log.with_suffix(".out"), log.with_suffix(".err")
     with files[0].open("wb") as out, files[1].open("wb") as errors:
@@ -44,7 +44,7 @@ def run_child(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=errors,
-            # A group of its own, so that all of it can be ended together.
+            # A separate process group, so that all processes can be ended together.
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
@@ -60,7 +60,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     _signal(process, "SIGTERM")
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_PATIENCE_S)
-    _signal(process, "SIGKILL")  # also what it started and left behind
+    _signal(process, "SIGKILL")  # also children that it left behind
     process.wait()
 
 

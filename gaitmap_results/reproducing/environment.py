@@ -1,4 +1,4 @@
-"""Make an environment from a record, with uv where it is there, else with venv and pip."""
+"""Make an environment from a record with uv, or with venv and pip if there is no uv."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gaitmap_results.reproducing.packages import PackagePlan, normal_name
 
 __all__ = ["EnvironmentBuilder", "EnvironmentFailedError", "python_of"]
 
-# What leads a Python, pip or uv into another environment.
+# These variables lead Python, pip or uv into another environment.
 _LEADING: Final = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "UV_PROJECT_ENVIRONMENT")
 
 _BROUGHT_BY_VENV: Final = ("setuptools", "pip")
@@ -33,14 +33,14 @@ def python_of(environment: Path) -> Path:
 
 @dataclass
 class EnvironmentBuilder:
-    """Makes one environment.
+    """Make one environment.
 
     Attributes
     ----------
     python
         The Python to make it with.
     folder
-        Where it is made.
+        Its folder.
     uv
         The program uv; ``None`` for venv and pip.
     """
@@ -68,12 +68,12 @@ class EnvironmentBuilder:
         return self.lock
 
     def make(self, plan: PackagePlan) -> Path:
-        """Install what was found, and return the Python of the environment.
+        """Install the packages that were found, and return the Python of the environment.
 
         Raises
         ------
         EnvironmentFailedError
-            If something cannot be installed.
+            If a package cannot be installed.
         """
         lock = self.find(plan)
         self._make_empty()

@@ -1,4 +1,4 @@
-"""Find the run that a reproduction made, and hold its numbers against those of the record."""
+"""Find the run that a reproduction made, and compare its numbers with the record."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _CAUSES: Final = ("challenge", "data", "parameters", "packages", "Python", "mach
 
 @dataclass(frozen=True)
 class Judgement:
-    """How far the numbers of two runs agree.
+    """How well the numbers of two runs agree.
 
     Attributes
     ----------
     verdict
         ``bitwise``, ``equal but for measured times``, ``within tolerance`` or ``differs``.
     numbers
-        What differs, column by column.
+        The differences between the numbers, column by column.
     diff
-        What else differs.
+        The other differences.
     """
 
     verdict: str
@@ -38,17 +38,17 @@ class Judgement:
 
     @property
     def scores(self) -> list[dict[str, Any]]:
-        """How each score changed, with the participant for whom it changed most."""
+        """The change of each score, with the participant for whom it changed most."""
         return self.diff.sections.get("scores", [])
 
     @property
     def causes(self) -> dict[str, list[dict[str, Any]]]:
-        """What else differs that may be the reason."""
+        """The other differences that may be the cause."""
         return {name: found for name, found in self.diff.sections.items() if name in _CAUSES}
 
 
 def judge(record: RecordedRun, new: Path, rtol: float) -> Judgement:
-    """Hold the core results and the scores of a new run against those of the record."""
+    """Compare the core results and scores of a new run with the record."""
     path = record.summary.path
     numbers = compare_runs_by_numbers(path, new)
     stored = Scores.stored_in(new) or Scores.stored_in(path)
@@ -57,12 +57,12 @@ def judge(record: RecordedRun, new: Path, rtol: float) -> Judgement:
 
 
 def find_new_run(record: RecordedRun, store: Path, *, alone: bool) -> RunSummary | None:
-    """Return the run of the same challenge and entry; of several the one at the same place in their order.
+    """Return the run of the same challenge and entry; of several, the one at the same position.
 
     Parameters
     ----------
     store
-        Where the reproduction stored its runs.
+        The results folder of the reproduction.
     alone
         Whether the entry was called alone.
     """

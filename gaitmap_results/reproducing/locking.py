@@ -1,4 +1,4 @@
-"""Ask the index for the recorded packages, and write what it has as a pylock.toml (PEP 751)."""
+"""Look up the recorded packages in the index, and lock them as a pylock.toml (PEP 751)."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _HEAD: Final = ('lock-version = "1.0"', 'created-by = "gaitmap_results"')
 
 @dataclass(frozen=True)
 class Lock:
-    """What an index has of the recorded packages.
+    """The recorded packages that an index has.
 
     Attributes
     ----------
     text
         The content of the pylock.toml.
     of_index
-        The part of it that came from the index.
+        The part of ``text`` that came from the index.
     requirements
-        Lines with hashes, for pip.
+        Requirement lines with hashes, for pip.
     without_hash
-        Lines that pip takes without a hash: a commit is one already.
+        Requirement lines without a hash, since their commit identifies them.
     missing
-        The packages that no index has, with their versions.
+        The packages that the index lacks, with their versions.
     problem
-        Why the index could not be asked; ``None`` if it could.
+        Why the index could not be queried; ``None`` if it could.
     """
 
     text: str
@@ -54,7 +54,7 @@ class Lock:
 
 
 def lock_with_uv(uv: str, plan: PackagePlan, python: Path, folder: Path, env: Mapping[str, str]) -> Lock:
-    """Lock with uv, which downloads no package for that."""
+    """Lock with uv, which downloads no packages for this."""
     command = [
         uv,
         "pip",
@@ -81,7 +81,7 @@ def lock_with_uv(uv: str, plan: PackagePlan, python: Path, folder: Path, env: Ma
 
 
 def lock_local(plan: PackagePlan) -> Lock:
-    """Lock packages, none of them from an index."""
+    """Lock packages that all come from elsewhere than an index."""
     return Lock("\n".join([*_HEAD, *_local_packages(plan), ""]))
 
 
@@ -112,7 +112,7 @@ def lock_with_pip(plan: PackagePlan, python: Path, folder: Path, env: Mapping[st
 
 
 def _without_missing(plan: PackagePlan, missing: list[str]) -> Iterator[list[str]]:
-    """Yield what to ask for, again and again with less, until the missing packages are known."""
+    """Yield requirements, each time without the missing packages found so far."""
     known = -1
     while len(missing) > known:
         known = len(missing)
@@ -120,7 +120,7 @@ def _without_missing(plan: PackagePlan, missing: list[str]) -> Iterator[list[str
 
 
 def _note_missing(said: str, plan: PackagePlan, missing: list[str]) -> bool:
-    """Note each package that an installer did not find; return whether there was one."""
+    """Note each package that an installer did not find; return whether there were any."""
     text = " ".join(said.split())
     names = {normal_name(found) for pattern in _MISSING for found in pattern.findall(text)}
     new = [line for name, line in plan.requirements.items() if normal_name(name) in names and line not in missing]
@@ -133,7 +133,7 @@ def _last_lines(text: str) -> str:
 
 
 def _lock_of_report(installed: Sequence[Mapping[str, Any]], plan: PackagePlan, missing: list[str]) -> Lock:
-    """Write the lock of what pip would install."""
+    """Write the lock of the packages that pip would install."""
     blocks = list(_HEAD)
     requirements, without_hash = [], []
     asked = {normal_name(name): line for name, line in plan.requirements.items()}
@@ -155,7 +155,7 @@ def _lock_of_report(installed: Sequence[Mapping[str, Any]], plan: PackagePlan, m
 
 
 def _local_packages(plan: PackagePlan) -> Iterator[str]:
-    """Yield a block for each package that no index was asked for."""
+    """Yield a block for each package that does not come from an index."""
     local: list[Project | LocalArchive] = [*plan.projects, *plan.archives]
     for package in local:
         version = [] if package.version is None else [f"version = {_text(package.version)}"]
@@ -172,7 +172,7 @@ def _local_source(package: Project | LocalArchive) -> str:
 
 
 def _file(kind: str, url: str, digest: str) -> str:
-    # The path of a file of this machine says nothing to others.
+    # A file's path on this machine means nothing to others.
     where = f"path = {_text(url.rpartition('/')[2])}" if url.startswith("file:") else f"url = {_text(url)}"
     file = f"{{ {where}, hashes = {{ sha256 = {_text(digest)} }} }}"
     return f"{kind} = [{file}]" if kind == "wheels" else f"{kind} = {file}"
@@ -183,4 +183,4 @@ def _table(key: str, **values: str) -> str:
 
 
 def _text(value: str) -> str:
-    return json.dumps(value)  # a string of JSON is one of TOML
+    return json.dumps(value)  # a JSON string is also a TOML string

@@ -1,4 +1,4 @@
-"""Tell from where each recorded package can be installed again."""
+"""Find out from where each recorded package can be installed again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["LocalArchive", "PackagePlan", "Project", "normal_name", "plan_packag
 
 @dataclass(frozen=True)
 class Project:
-    """A package that is installed from a work tree."""
+    """A package to install from a working tree."""
 
     name: str
     version: str | None
@@ -33,7 +33,7 @@ class Project:
 
 @dataclass(frozen=True)
 class LocalArchive:
-    """A package that is installed from a file, which is still there."""
+    """A package to install from a file that still exists."""
 
     name: str
     version: str | None
@@ -43,16 +43,16 @@ class LocalArchive:
 
 @dataclass
 class PackagePlan:
-    """From where the packages of a record are installed.
+    """The sources of the packages of a record.
 
     Attributes
     ----------
     requirements
-        What is asked of an index, by name; and what has a URL.
+        The requirements for an index by name, and those with a URL.
     archives, projects
-        What is installed from a file, and from a work tree.
+        The packages to install from a file, and from a working tree.
     notes
-        What a reader should know about some of them.
+        Notes about some packages for the reader.
     """
 
     requirements: dict[str, str] = field(default_factory=dict)
@@ -67,12 +67,12 @@ class PackagePlan:
 
     @property
     def count(self) -> int:
-        """How many packages there are."""
+        """The number of packages."""
         return len(self.requirements) + len(self.archives) + len(self.projects)
 
 
 def normal_name(name: str) -> str:
-    """Return the name of a package in the one form in which equal names are equal.
+    """Return the normalized name of a package, so that equal names compare equal.
 
     See https://packaging.python.org/en/latest/specifications/name-normalization/
 
@@ -86,7 +86,7 @@ def normal_name(name: str) -> str:
 
 
 def plan_packages(record: RecordedRun, places: Places) -> PackagePlan:
-    """Tell for each recorded package from where it can be installed."""
+    """Return a source for each recorded package."""
     plan = PackagePlan()
     lines = requirement_lines(dict(record.metadata))
     for (name, version), line in zip(record.packages.items(), lines, strict=True):
@@ -112,14 +112,14 @@ def _plan_local(plan: PackagePlan, name: str, version: str | None, source: Mappi
     elif source.get("editable"):
         plan.notes.append(f"{name}: nothing of this editable package was loaded, so it is left out")
     elif version is not None:
-        # conda names the folder of its own build; a file that is gone may be on an index, too.
+        # conda records its own build folder, and a file that is gone may still be on an index.
         plan.requirements[name] = f"{name}=={version}"
         gone = "the archive that it came from is not there any more" if digest else "it came from a folder"
         plan.notes.append(f"{name}: {gone}; it is sought on the index by name and version")
 
 
 def _project(name: str, version: str | None, source: Mapping[str, Any], places: Places) -> Project | None:
-    """Return the folder of a work tree that a package can be installed from."""
+    """Return a package whose folder is in one of the repositories; ``None`` otherwise."""
     editable = bool(source.get("editable"))
     for repository, target in places.targets.items():
         recorded = repository.recorded
@@ -136,5 +136,5 @@ def _project(name: str, version: str | None, source: Mapping[str, Any], places: 
 
 def _local_path(source: Mapping[str, Any]) -> Path | None:
     found = folder_of_url(str(source.get("url") or ""))
-    # A home folder that was taken out of a URL leaves file:///~/…
+    # A redacted home folder in a URL leaves file:///~/…
     return None if found is None else expanded(str(found).lstrip("/") if str(found).startswith("/~") else str(found))

@@ -1,4 +1,4 @@
-"""Say where what a record names is in the work trees of a reproduction."""
+"""Map the paths of a record to the working trees of a reproduction."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["Places"]
 
 @dataclass(frozen=True)
 class Places:
-    """Where repositories are checked out.
+    """The places where repositories are checked out.
 
     Attributes
     ----------
     main
         The repository of the recorded working directory.
     targets
-        Every repository with its new place.
+        The new place of each repository.
     """
 
     main: LocalRepository
@@ -32,16 +32,16 @@ class Places:
 
     @property
     def top(self) -> Path:
-        """The top folder of the work tree of the recorded working directory."""
+        """The top folder of the working tree of the recorded working directory."""
         return self.targets[self.main]
 
     def cwd(self, record: RecordedRun) -> Path:
-        """Return the working directory."""
+        """Return the new working directory."""
         recorded = Path(record.cwd or ".")
         return self.top if recorded.is_absolute() or recorded.parts[:1] == ("~",) else self.top / recorded
 
     def of(self, path: str | Path) -> Path | None:
-        """Return the new place of what lay in a repository; ``None`` if it lay in none of them."""
+        """Return the new place of a path; ``None`` if it was in none of the repositories."""
         wanted = expanded(str(path))
         for base, target in self._bases():
             for name in (wanted, Path(os.path.realpath(wanted))):
@@ -50,9 +50,9 @@ class Places:
         return None
 
     def in_text(self, text: str) -> str:
-        """Return a word of a command, or an argument, with every path into a repository led to its new place.
+        """Return an argument of a command with every path into a repository changed to its new place.
 
-        What only the user's own work tree has, such as data that git ignores, is read from there.
+        Files that only the user's own working tree has, such as data that git ignores, keep their place.
         """
         text = str(expanded(text)) if text.startswith("~") else text
         for base, target in self._bases():
@@ -63,7 +63,7 @@ class Places:
         return text
 
     def in_value(self, value: Any) -> Any:
-        """Return a plain value with every text in it led to the new places."""
+        """Return a plain value with the paths in all its texts changed to their new places."""
         if isinstance(value, str):
             return self.in_text(value)
         if isinstance(value, dict):
@@ -71,7 +71,7 @@ class Places:
         return [self.in_value(each) for each in value] if isinstance(value, list) else value
 
     def _bases(self) -> Iterator[tuple[Path, Path]]:
-        """Yield where each repository was and is, the innermost first, each with its new place."""
+        """Yield the recorded and the present place of each repository with its new place, the innermost first."""
         bases = {}
         for repository, target in self.targets.items():
             recorded = [] if repository.recorded.path is None else [expanded(repository.recorded.path)]

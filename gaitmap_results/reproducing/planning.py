@@ -1,4 +1,4 @@
-"""Find out, before anything runs, whether a recorded run can be run again, and how."""
+"""Find out before anything runs whether and how a recorded run can be run again."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SHORT: Final = 10
 
 @dataclass
 class Plan:
-    """What a reproduction will do, and what is in its way.
+    """The steps of a reproduction, and its obstacles.
 
     Attributes
     ----------
@@ -37,15 +37,15 @@ class Plan:
     environment
         ``recorded`` or ``current``.
     problems
-        Why it cannot be done.
+        The obstacles, in words.
     notes
-        What one should know, and what does not stand in the way.
+        Notes for the user that do not prevent it.
     call
-        What is called.
+        The call to repeat.
     repositories
-        The repositories, that of the working directory first.
+        The repositories, beginning with that of the working directory.
     python
-        The Python that the environment is made with.
+        The Python for the environment.
     """
 
     record: RecordedRun
@@ -57,11 +57,11 @@ class Plan:
     python: Interpreter | None = None
 
     def places(self, trees: WorkTrees) -> Places:
-        """Say where each repository will be checked out."""
+        """Return where each repository will be checked out."""
         return Places(self.repositories[0], trees.place(self.repositories))
 
     def lines(self) -> Iterator[str]:
-        """Yield what will be done, a line each."""
+        """Yield a line for each step."""
         summary = self.record.summary
         yield f"{entry_text(summary.entry)} of {summary.challenge_name} {summary.challenge_version}"
         if self.call is not None:
@@ -75,14 +75,14 @@ class Plan:
 
 
 def read_run(path: Path) -> RecordedRun:
-    """Read the record of a run that may be run again at all.
+    """Read the record of a run, and refuse one that must not be run again.
 
     Raises
     ------
     RunNotFoundError, CorruptRunError
         If there is no run, or it cannot be read.
     NotReproducibleError
-        If it is a debug run, had uncommitted changes, or is not what was published.
+        If it is a debug run, had uncommitted changes, or was changed after it was saved.
     """
     folder = Path(os.path.abspath(path.expanduser()))
     try:
@@ -109,7 +109,7 @@ def _refusals(summary: RunSummary) -> Iterator[str]:
 
 
 def make_plan(record: RecordedRun, *, environment: str, python: str | Path | None) -> Plan:
-    """Look for all that a reproduction needs; what only an index can tell is asked later."""
+    """Look for everything that a reproduction needs; the index is asked later."""
     plan = Plan(record, environment)
     if any(REDACTED in str(word) for word in [*record.argv, *(record.metadata.get("command") or ())]):
         plan.problems.append("A secret was taken out of the recorded command, so it cannot be run again.")
@@ -145,7 +145,7 @@ def _find_repositories(plan: Plan) -> None:
         )
     for other in record.repositories:
         if other.role == "submodule":
-            continue  # the commit of the outer repository says which one
+            continue  # the commit of the outer repository determines its submodules
         name = Path(other.path or "").name
         local = find_repository(other, [found.top.parent / name] if name else [])
         if local is None:
@@ -197,14 +197,14 @@ def _look_at_vouched(plan: Plan) -> None:
 
 
 def _vouched_file(plan: Plan, path: str) -> Path | None:
-    """Return the file that was vouched for, in the repository that it lay in."""
+    """Return a vouched-for file in its repository."""
     file = expanded(path)
     places = [file] if file.is_absolute() else [repository.top / file for repository in plan.repositories]
     return next((each for each in places if each.is_file()), None)
 
 
 def siblings(record: RecordedRun) -> list[RunSummary]:
-    """Return the runs of the same store that the same command recorded, in their order, this one among them."""
+    """Return the runs that the same command stored in the same results folder, in order, including this one."""
     summary = record.summary
     store = summary.path.parents[len(summary.entry) + 2]
     key = _command_key(record.metadata)

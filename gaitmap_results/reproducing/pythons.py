@@ -28,12 +28,12 @@ class Interpreter:
 
     @property
     def minor(self) -> str:
-        """The version without its last part: ``3.12``."""
+        """The version without its last part, such as ``3.12``."""
         return ".".join(self.version.split(".")[:2])
 
 
 def find_python(version: str, implementation: str = "cpython") -> Interpreter | None:
-    """Return a Python of this version; if there is none, one that differs in the last part of the version only."""
+    """Return a Python of this version, else one whose version differs only in the last part."""
     minor = ".".join(version.split(".")[:2])
     close = None
     for path in _candidates(version, minor):
@@ -47,7 +47,7 @@ def find_python(version: str, implementation: str = "cpython") -> Interpreter | 
 
 
 def look_at(path: str | Path) -> Interpreter | None:
-    """Return what an interpreter says it is; ``None`` if it is none."""
+    """Ask an interpreter for its version; ``None`` if it is not a Python."""
     try:
         done = subprocess.run(
             [str(path), "-I", "-S", "-c", _TELL], capture_output=True, text=True, timeout=_PATIENCE_S, check=False
@@ -59,7 +59,7 @@ def look_at(path: str | Path) -> Interpreter | None:
 
 
 def _candidates(version: str, minor: str) -> Iterator[str]:
-    """Yield interpreters, likely ones first; each is asked what it is."""
+    """Yield paths that may be a fitting interpreter, likely ones first."""
     yield getattr(sys, "_base_executable", None) or sys.executable
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
     yield str(pyenv / version / "bin" / "python")
@@ -83,7 +83,7 @@ def _asked(command: list[str]) -> Iterator[str]:
 
 
 def find_uv() -> str | None:
-    """Return the program uv: that of the extra ``reproduce``, else one on the path; ``None`` if there is none."""
+    """Return the program uv: that of the extra ``reproduce``, else one on the PATH; ``None`` if there is none."""
     try:
         from uv import find_uv_bin
 

@@ -1,4 +1,4 @@
-"""Read from a record what running it again needs; nothing is taken for granted about it."""
+"""Read from a record what a reproduction needs; every value is checked, as records may be damaged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class RecordedEntry:
-    """What was called: a decorated function, or an entry of a suite.
+    """The recorded call: a decorated function, or an entry of a suite.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class RecordedEntry:
 
 @dataclass(frozen=True)
 class RecordedRepository:
-    """A repository that code came from, as ``code.repositories`` has it; that of the working directory has no role."""
+    """A repository of ``code.repositories``; that of the working directory has no role."""
 
     role: str | None
     path: str | None
@@ -52,14 +52,14 @@ class RecordedRepository:
 
 @dataclass(frozen=True)
 class RecordedRun:
-    """What a record says that matters for running it again.
+    """The parts of a record that a reproduction needs.
 
     Attributes
     ----------
     summary
-        What tells the run apart.
+        The summary that identifies the run.
     metadata
-        All that is stored.
+        The whole metadata.
     """
 
     summary: RunSummary
@@ -77,12 +77,12 @@ class RecordedRun:
 
     @property
     def base_dir(self) -> str | None:
-        """Where that repository was."""
+        """The recorded path of that repository."""
         return _if_is(str, self.metadata.get("git_base_dir"))
 
     @property
     def remote(self) -> str | None:
-        """Where that repository comes from."""
+        """The remote of that repository."""
         return _if_is(str, self._part("git").get("remote"))
 
     @property
@@ -92,23 +92,23 @@ class RecordedRun:
 
     @property
     def caller_kind(self) -> str | None:
-        """Whether a file, a notebook or a prompt asked for the record."""
+        """The kind of caller: a file, a notebook or a prompt."""
         return _if_is(str, self._part("caller").get("kind"))
 
     @property
     def cwd(self) -> str | None:
-        """The working directory, relative to the repository where it was in it."""
+        """The working directory, relative to the repository if it was inside."""
         return _if_is(str, self.metadata.get("cwd"))
 
     @property
     def argv(self) -> tuple[str, ...]:
-        """The command line behind the interpreter; empty if it is not stored."""
+        """The command line after the interpreter; empty if not stored."""
         found = self.metadata.get("orig_argv")
         return tuple(map(str, found[1:])) if isinstance(found, list) else ()
 
     @property
     def entry(self) -> RecordedEntry | None:
-        """What was called, if it can be called alone."""
+        """The recorded call, if it can be called alone."""
         found = self._part("entry")
         name, arguments = found.get("name"), found.get("arguments")
         if not isinstance(name, str) or not (found.get("module") or found.get("file")):
@@ -120,7 +120,7 @@ class RecordedRun:
 
     @property
     def repositories(self) -> tuple[RecordedRepository, ...]:
-        """The other repositories that code came from."""
+        """The other repositories of the code."""
         return tuple(
             RecordedRepository(
                 role=str(each.get("role")),
@@ -150,7 +150,7 @@ class RecordedRun:
 
     @property
     def implementation(self) -> str:
-        """The implementation of Python, in small letters."""
+        """The implementation of Python, in lower case."""
         return str(self._part("system_info").get("python_implementation") or "cpython").lower()
 
     @property
@@ -161,20 +161,20 @@ class RecordedRun:
 
     @property
     def sources(self) -> Mapping[str, Mapping[str, Any]]:
-        """Where packages came from that are not releases of an index."""
+        """The sources of packages that are not releases from an index."""
         found = self._part("system_info").get("packages_direct_url")
         items = found.items() if isinstance(found, dict) else ()
         return {str(name): each for name, each in items if isinstance(each, dict)}
 
     @property
     def variables(self) -> Mapping[str, str]:
-        """The environment variables that change how many threads run, or what depends on chance."""
+        """The environment variables that set the number of threads, or seeds."""
         limits = self._part("system_info").get("limits")
         found = limits.get("environment_variables") if isinstance(limits, dict) else None
         return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
     def holds_redacted(self) -> bool:
-        """Say whether something was taken out of the command or the arguments."""
+        """Say whether the command or the arguments were redacted."""
         entry = self.entry
         return any(REDACTED in word for word in self.argv) or (
             entry is not None and entry.arguments is not None and REDACTED in str(entry.arguments)
@@ -194,7 +194,7 @@ def _if_is(kind: type[_T], value: object) -> _T | None:
 
 
 def expanded(path: str) -> Path:
-    """Return a stored path with ``~``, which stands for the home folder, written out."""
+    """Return a stored path with ``~`` expanded to the home folder."""
     try:
         return Path(path).expanduser()
     except RuntimeError:  # no home folder

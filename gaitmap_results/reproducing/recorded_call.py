@@ -1,4 +1,4 @@
-"""Tell from a record what has to be called again: the entry alone, else the recorded command."""
+"""Find the call to repeat in a record: the entry alone, else the recorded command."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TYPED_IN: Final = {
 
 @dataclass(frozen=True)
 class Call:
-    """What is called again.
+    """The call to repeat.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Call:
     options
         Options of Python itself.
     module
-        What is started with ``-m``; for an entry of a script that was started so, the module to import.
+        The module of ``-m``; for an entry of a script that was started this way, the module to import.
     script
         The script.
     arguments
@@ -47,13 +47,13 @@ class Call:
 
     @property
     def console_script(self) -> str | None:
-        """The name of a command that a package installs, if the script is one."""
+        """The name of the installed command, if the script is one."""
         parent = PurePath(self.script or "").parent.name
         return PurePath(self.script or "").name if parent in ("bin", "Scripts") else None
 
 
 def find_call(record: RecordedRun) -> tuple[Call | None, str]:
-    """Return what to call, or why that is not known."""
+    """Return the call, or why it is unknown."""
     command = _parsed(record.argv)
     entry = record.entry
     if entry is not None and _can_be_called(entry):
@@ -77,7 +77,7 @@ def _can_be_called(entry: RecordedEntry) -> bool:
 
 
 def describe_call(call: Call) -> str:
-    """Say in one line what is called."""
+    """Describe the call in one line."""
     if call.entry is not None:
         where = call.entry.file or call.entry.module
         what = f"the entry {call.entry.name}" if call.entry.kind == "suite" else f"{call.entry.name}()"
@@ -88,7 +88,7 @@ def describe_call(call: Call) -> str:
 
 
 def _parsed(words: tuple[str, ...]) -> Call:
-    """Take a command line of Python apart."""
+    """Parse a command line of Python."""
     number = 0
     while number < len(words):
         word = words[number]

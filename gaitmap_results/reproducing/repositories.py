@@ -1,4 +1,4 @@
-"""Find the repositories of a record on this machine, and check out their commits beside the user's work."""
+"""Find the repositories of a record on this machine, and check out their commits in separate working trees."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _SUBMODULE: Final = re.compile(r"160000 commit ([0-9a-f]+)\t([^\0]+)")
 
 @dataclass(frozen=True)
 class LocalRepository:
-    """A repository of a record, and where it is on this machine.
+    """A repository of a record, and its place on this machine.
 
     Attributes
     ----------
     recorded
-        What the record says.
+        The repository as recorded.
     top
-        The top folder of its work tree here.
+        The top folder of its working tree here.
     """
 
     recorded: RecordedRepository
@@ -43,7 +43,7 @@ class LocalRepository:
 
 
 def ask_git(folder: Path, *arguments: str, timeout: float = _QUICKLY_S) -> str | None:
-    """Return what a git command prints; ``None`` if it fails."""
+    """Return the output of a git command; ``None`` if it fails."""
     try:
         with GitProcesses(timeout) as processes:
             return os.fsdecode(processes.answer(processes.start(folder, *arguments))[0]).strip("\n")
@@ -52,7 +52,7 @@ def ask_git(folder: Path, *arguments: str, timeout: float = _QUICKLY_S) -> str |
 
 
 def top_of(folder: Path) -> Path | None:
-    """Return the top folder of the work tree that a folder is in."""
+    """Return the top folder of the working tree that contains a folder."""
     found = ask_git(folder, "rev-parse", "--show-toplevel") if folder.is_dir() else None
     return Path(found) if found else None
 
@@ -63,7 +63,7 @@ def has_commit(top: Path, commit: str) -> bool:
 
 
 def find_repository(recorded: RecordedRepository, places: Iterable[Path]) -> LocalRepository | None:
-    """Return the first repository that holds the recorded commit: where it was, or at one of some places."""
+    """Return the first repository with the recorded commit: at its recorded path, or at one of ``places``."""
     if recorded.commit is None or not re.fullmatch(r"[0-9a-f]{7,64}", recorded.commit):
         return None
     own = [] if recorded.path is None else [expanded(recorded.path)]
@@ -76,21 +76,21 @@ def find_repository(recorded: RecordedRepository, places: Iterable[Path]) -> Loc
 
 @dataclass
 class WorkTrees:
-    """Work trees in a temporary folder, in the same place to each other as the repositories have.
+    """Working trees in a temporary folder, with the same relative paths as the repositories.
 
     Attributes
     ----------
     folder
-        Where they are made.
+        Their folder.
     made
-        The work trees so far, each with the repository that it belongs to.
+        The working trees so far, each with its repository.
     """
 
     folder: Path
     made: dict[Path, Path] = field(default_factory=dict)
 
     def place(self, repositories: Iterable[LocalRepository]) -> dict[LocalRepository, Path]:
-        """Say where each repository will be checked out; relative paths between them stay what they were."""
+        """Return where each repository will be checked out; relative paths between them stay the same."""
         tops = {each: os.path.realpath(each.top) for each in repositories}
         try:
             common = os.path.commonpath(list(tops.values()))
@@ -100,12 +100,12 @@ class WorkTrees:
         return {each: self.folder / os.path.relpath(top, above) for each, top in tops.items()}
 
     def make(self, top: Path, commit: str, target: Path) -> None:
-        """Check out a commit with all submodules; the user's work tree, its branches and its index stay as they are.
+        """Check out a commit with all submodules; the user's working tree, branches and index stay unchanged.
 
         Raises
         ------
         GitUnreadableError
-            If git cannot do it, or a submodule is not there.
+            If git fails, or a submodule is missing.
         """
         if target in self.made:
             return
@@ -124,7 +124,7 @@ class WorkTrees:
             self.make(source, inner, target / path)
 
     def remove(self) -> None:
-        """Take every work tree out of its repository, also one that was only begun."""
+        """Remove every working tree from its repository, even an incomplete one."""
         for target, top in reversed(self.made.items()):
             ask_git(top, "worktree", "remove", "--force", "--force", str(target))
             _forget(top, target)
@@ -138,7 +138,7 @@ def _submodules(top: Path, commit: str) -> Iterator[tuple[str, str]]:
 
 
 def _submodule_source(top: Path, path: str, commit: str) -> Path | None:
-    """Return a place from which git can check out a commit of a submodule."""
+    """Return a repository from which git can check out a commit of a submodule."""
     common = ask_git(top, "rev-parse", "--git-common-dir")
     kept = [] if common is None else [Path(top, common, "modules", path)]
     for place in [top / path, *kept]:
@@ -148,7 +148,7 @@ def _submodule_source(top: Path, path: str, commit: str) -> Path | None:
 
 
 def _forget(top: Path, target: Path) -> None:
-    """Delete what is left of a work tree whose making was interrupted; others of the user's are not touched."""
+    """Delete the remains of an interrupted working tree, but no working tree of the user."""
     shutil.rmtree(target, ignore_errors=True)
     common = ask_git(top, "rev-parse", "--git-common-dir")
     if common is None:
@@ -160,4 +160,4 @@ def _forget(top: Path, target: Path) -> None:
             if os.path.realpath((entry / "gitdir").read_text(encoding="utf-8").strip()) == wanted:
                 shutil.rmtree(entry, ignore_errors=True)
     with contextlib.suppress(OSError):
-        worktrees.rmdir()  # git removes it with the last one, too
+        worktrees.rmdir()  # git also removes it with the last one

@@ -1,4 +1,4 @@
-"""Run a recorded run again, and say whether its numbers come out again."""
+"""Run a recorded run again, and say whether its numbers are reproduced."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _ENVIRONMENTS: Final = ("recorded", "current")
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came of running a recorded run again.
+    """The result of running a recorded run again.
 
     Attributes
     ----------
@@ -42,24 +42,24 @@ class Reproduction:
         ``bitwise``, ``equal but for measured times``, ``within tolerance``, ``differs``, ``not reproducible`` or
         ``failed``.
     reasons
-        Why it is not reproducible, or failed.
+        Why it is not reproducible, or why it failed.
     notes
-        What one should know about it.
+        Notes for the reader.
     worst
         The columns that differ most, at most three: dictionaries with ``file``, ``column``, ``row``, ``first``,
         ``second``, ``largest`` (relative to the largest magnitude of the column) and ``n_different``.
     scores
-        How each score changed: as in the section ``scores`` of :class:`gaitmap_results.RunDiff`.
+        The change of each score, as in the section ``scores`` of :class:`gaitmap_results.RunDiff`.
     causes
-        What else differs between the two runs that may be the reason.
+        The other differences between the two runs that may be the cause.
     figures
         How the judgement was made: tolerance, environment, number of values, machine.
     stderr
-        The end of what the recorded code wrote to its error stream, if it failed.
+        The end of the recorded code's error stream, if it failed.
     attestation
         The file with the judgement, if one was stored.
     kept
-        The folder with everything, if it was to be kept.
+        The folder with everything, if ``keep`` was set.
 
     Examples
     --------
@@ -83,7 +83,7 @@ class Reproduction:
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether the numbers came out again, exactly or within the tolerance."""
+        """Whether the numbers were reproduced, exactly or within the tolerance."""
         return self.verdict in _REPRODUCED
 
     def to_dict(self) -> dict[str, Any]:
@@ -125,8 +125,8 @@ def reproduce_run(
     This runs the recorded code.
     Do it only with records of people whom you trust.
 
-    The repository must be here: it is looked for in the working directory, where it was, and around the run.
-    Code and environment are made in temporary folders and removed in the end; your work tree is not touched.
+    The repository must be on this machine: in the working directory, at its recorded path, or around the run.
+    Code and environment are made in temporary folders and removed in the end; your working tree stays unchanged.
     The judgement is stored beside the run, in ``.attestations/{run_id}`` of the results folder.
 
     Parameters
@@ -137,17 +137,17 @@ def reproduce_run(
         The largest difference that counts as agreement, relative to the largest magnitude of the column.
         A challenge may set another one for a score, in ``TOLERANCES``.
     environment
-        ``recorded`` makes an environment with the recorded Python and packages; ``current`` takes this Python and the
-        packages it has.
+        ``recorded`` makes an environment with the recorded Python and packages.
+        ``current`` uses this Python and its packages.
     python
-        The Python to make the environment with; without it, one of the recorded version is looked for.
+        The Python for the environment; without it, a Python of the recorded version is searched for.
     keep
         Whether to keep the temporary folders.
 
     Returns
     -------
     reproduction
-        Its ``verdict`` says whether the numbers came out again; printed, it says where they did not.
+        Its ``verdict`` says whether the numbers were reproduced; printed, it says where they were not.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def check_run(
     python: str | Path | None = None,
     report: Report = lambda _: None,
 ) -> Plan:
-    """Return what a reproduction would do and what is in its way; no recorded code runs."""
+    """Return the plan of a reproduction with its obstacles, without running recorded code."""
     _check_options(1e-5, environment)
     plan = make_plan(read_run(Path(path)), environment=environment, python=python)
     with open_workspace() as workspace:
@@ -195,7 +195,7 @@ def reproduce(
     report: Report = lambda _: None,
     confirm: Callable[[Plan], bool] = lambda _: True,
 ) -> Reproduction:
-    """Do what :func:`reproduce_run` does, tell each step, and ask before recorded code runs."""
+    """Reproduce a run like :func:`reproduce_run`, report each step, and ask before recorded code runs."""
     _check_options(rtol, environment)
     record = read_run(Path(path))
     plan = make_plan(record, environment=environment, python=python)
@@ -254,7 +254,7 @@ def _told(
 
 
 def _figures(plan: Plan, judgement: Judgement, rtol: float) -> dict[str, Any]:
-    """Return how the judgement was made, as it is stored beside the Statement."""
+    """Return the figures behind the judgement, as stored beside the Statement."""
     numbers = judgement.numbers
     largest = numbers.results[0].largest if numbers.results else 0.0
     return {
