@@ -1,9 +1,9 @@
-"""The demo's challenge, the example of how to make one of an evaluation: find the steps of people never seen before.
+"""Define the demo's challenge, the example of how to make one from an evaluation: find the steps of unseen people.
 
 A challenge says three things: on which data, with which cross-validation, and by which scores entries are compared.
-Here these are lab recordings of three people with a sensor at the lower back; each person in turn is held out while an
-entry may be tuned on the other two; and a found initial contact counts if it is within 0.5 s of one of the reference
-system's.
+The data are lab recordings of three people with a sensor at the lower back.
+Each person in turn is held out, while an entry may be tuned on the other two.
+A detected initial contact is correct if it is within 0.5 s of one of the reference system's.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def scores_by_person(results: dict[str, Any]) -> pd.DataFrame:
     results
         The results of a run, as ``load_run`` returns them.
     """
-    # "combined": every initial contact of a person counts the same, however long the trial it is from.
+    # "combined": every initial contact of a person has the same weight, however long its trial is.
     scores = results["aggregated_results"].filter(like="combined__").rename(columns=lambda name: name.split("__")[1])
     first_trials = [trials[0] for trials in results["folds"]["test__data_labels"]]
     people = [f"{trial.cohort} {trial.participant_id}" for trial in first_trials]
