@@ -149,8 +149,8 @@ def save_cv_results(
 ) -> None:
     """Write the results of a cross-validation into a folder, with all digits.
 
-    Arrays, tables, named tuples, infinite and missing numbers come back as they were.
-    Of any other object only the repr is stored.
+    Arrays, tables, named tuples, infinite and missing numbers are restored exactly.
+    Any other object is stored only as its repr.
 
     Parameters
     ----------
@@ -171,8 +171,8 @@ def save_cv_results(
     Warns
     -----
     GaitmapResultsWarning
-        If something had to be left out, with the place and the reason; ``left_out`` in the file that ends in
-        ``.types.json`` names it too.
+        If something had to be left out, with the place and the reason.
+        ``left_out`` in the file that ends in ``.types.json`` names it, too.
 
     Examples
     --------

@@ -49,7 +49,7 @@ __all__ = [
 ]
 
 
-# C0 but for tab and line feed, C1, what changes the direction of text or breaks lines, and lone surrogates.
+# C0 except tab and line feed, C1, marks for text direction and line breaks, and lone surrogates.
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
@@ -207,7 +207,7 @@ class NotComparableError(GaitmapResultsError, ValueError):
     Attributes
     ----------
     reasons
-        One line for each thing that differs or was left out, with the runs that it holds for.
+        One line for each difference and each run left out, with the runs it applies to.
     """
 
     def __init__(self, message: str = "", *, reasons: Sequence[str] = ()) -> None:

@@ -69,8 +69,8 @@ def compare_scores(
         ``better``, ``worse`` and ``tied`` count the units where the entry is better, worse or equal.
         ``difference`` is the mean of entry minus baseline, ``low`` and ``high`` are its t interval.
         ``d_z`` is the mean divided by the standard deviation of the differences.
-        ``p`` comes from a two-sided sign-flip test of the mean: exact up to 20 units, by 99,999 random flips with a
-        fixed seed beyond; ``p_holm`` is adjusted for all comparisons by Holm's method.
+        ``p`` comes from a two-sided sign-flip test of the mean, ``p_holm`` is adjusted by Holm's method.
+        The test is exact up to 20 units; beyond, it uses 99,999 random flips with a fixed seed.
         ``verdict`` says in words what is shown, ``note`` adds what a reader has to know.
         For folds, which share training data, interval and ``p`` come from the corrected resampled t test
         (Nadeau and Bengio 2003).

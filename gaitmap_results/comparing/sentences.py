@@ -118,7 +118,7 @@ def power(comparison: EntryComparison) -> str:
 
 
 def method(comparison: EntryComparison) -> str:
-    """Return how it was compared, as a paper would say it."""
+    """Describe the method of comparison, as a paper would."""
     level = f"{100 * (1 - comparison.alpha):g} %"
     if comparison.units_are_folds:
         test = "intervals and p are those of the corrected resampled t test over folds (approximate)"

@@ -48,7 +48,7 @@ def suite(dataset: GenericMobilisedDataset, results: Path) -> list[Entry]:
             InitialContactChallenge(dataset),
             optimizer,
             path=results,
-            debug_run=False,  # asks for an official run; git then says whether it can be one
+            debug_run=False,  # requests an official run; git decides whether it can be one
             custom_metadata={"citation": citation},
         )
         for name, citation, optimizer in COMPETITORS

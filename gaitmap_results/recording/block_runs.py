@@ -125,13 +125,13 @@ class BlockRuns:
 
         They are not requested again, even if this fails: the challenge may have changed by then.
         """
-        if not self._is_own_process():  # its locks may have been held by another thread at the fork
+        if not self._is_own_process():  # another thread may have held our locks at the fork
             self.strays.keep(challenge, times, f"{call.name} was called in a process forked from that of its block")
             return
         try:
             self._keep_finished(challenge, times, call)
         finally:
-            self._forget(call)  # not before: a block that ends meanwhile waits for what is under way
+            self._forget(call)  # not earlier: a block that ends meanwhile waits for open calls
 
     def _keep_finished(self, challenge: Any, times: RunTimes, call: ObservedCall) -> None:
         name = self._check(challenge)
@@ -149,10 +149,10 @@ class BlockRuns:
         try:
             self.keep(run)
         except Exception as error:
-            if run.is_kept:  # it came out of the user's handler of a signal
+            if run.is_kept:  # raised by the user's signal handler
                 raise
             _logger.error("%s", error)
-            with contextlib.suppress(SaveFailedWarning):  # made an error by the user; there will be one anyway
+            with contextlib.suppress(SaveFailedWarning):  # a filter may raise it; the block raises an error anyway
                 warn_user(f"{error}\nThe block goes on; this error is raised when it ends.", SaveFailedWarning)
 
     def _is_own_process(self) -> bool:

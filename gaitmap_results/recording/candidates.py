@@ -78,7 +78,7 @@ class NamedChallenges:
         own = RunTimes.of_challenge(challenge)
         if own is None or own.end is None:
             return False
-        # A second run in the same second has the same times, if these are whole seconds.
+        # If times are whole seconds, a second run in the same second has the same times.
         may_be_same_second = own.end.microsecond == 0 and own.end >= since.replace(microsecond=0)
         return self._had(challenge, own) and not may_be_same_second
 

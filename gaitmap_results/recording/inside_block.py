@@ -44,7 +44,7 @@ class InsideBlock:
         return self.runs.files.make_folder()
 
     def attach(self, challenge: _C) -> _C:
-        """Name a challenge that is to be saved when the block ends, and return it.
+        """Name a challenge to save when the block ends, and return it.
 
         Only needed where its run cannot be observed: in another process, or of a class that is not a challenge.
 

@@ -21,7 +21,7 @@ def expect_entering(recorder: Any, entry_name: object) -> weakref.finalize[Any, 
 
 
 def _warn(pid: int, entry_name: str, file: str, line: int, namespace: dict[str, Any]) -> None:
-    if os.getpid() != pid:  # a forked child has a copy of what its parent may still enter
+    if os.getpid() != pid:  # the parent of a forked child may still enter its own copy
         return
     warn_at(
         f"The recorder of {entry_name} was never entered, so nothing was recorded. "

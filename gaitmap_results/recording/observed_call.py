@@ -110,7 +110,7 @@ class ObservedCall:
 
     def settle(self) -> None:
         """End the run if its background work is done; the thread that reports this may be delayed."""
-        with self._lock:  # which that thread holds until the results are on the disk
+        with self._lock:  # held by that thread until the results are on disk
             for work in list(self._goes_on):
                 self._settle(work)
 
@@ -172,7 +172,7 @@ class ObservedCall:
             self._clock = time.perf_counter()
 
     def _settle(self, work: Any) -> None:
-        if is_done(work):  # who waits may have given up
+        if is_done(work):  # the waiting code may have given up
             self._end_work(work, error_of_work(work))
 
     def _end_work(self, work: Any, error: BaseException | None = None) -> None:

@@ -150,7 +150,7 @@ def recorded_call(function: Any) -> RecordedCall | None:
 
 def _code_of(function: Any) -> CodeType | None:
     """Return the code of a function below its decorators, partials, methods and callable objects."""
-    for _ in range(100):  # they may go in a circle
+    for _ in range(100):  # a limit, since they may form a cycle
         inner = inspect.unwrap(function) if hasattr(function, "__wrapped__") else function
         inner = getattr(inner, "func", inner) if isinstance(inner, partial) else getattr(inner, "__func__", inner)
         code = getattr(inner, "__code__", None)

@@ -209,7 +209,7 @@ def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = No
 
 
 def _note_missing_files(run: FinishedRun) -> None:
-    errors: list[OSError] = []  # a folder that cannot be listed is not an empty one
+    errors: list[OSError] = []  # a folder that cannot be listed may not be empty
     found = list(files.walk(run.staging.core_results, on_error=lambda _, error: errors.append(error)))
     if not errors and not any(each.kind == "file" for each in found):
         text = "save_core_results wrote no file into the folder that it was given."

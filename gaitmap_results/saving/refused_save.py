@@ -98,7 +98,7 @@ def keep_refused(
 def _accepted(check: Callable[[], _T]) -> _T | None:
     try:
         return check()
-    except Exception:  # noqa: BLE001 - a name that is refused is one that nobody knows
+    except Exception:  # noqa: BLE001 - a refused name counts as unknown
         return None
 
 

@@ -70,7 +70,7 @@ class Entry:
         try:
             challenge = [describe_parameters(self.challenge), str(getattr(self.challenge, "VERSION", None))]
             arguments = {"challenge": hash_json(challenge), "optimizer": hash_json(describe_parameters(self.optimizer))}
-        except Exception:  # noqa: BLE001 - whatever the user's objects raise; then nobody can tell
+        except Exception:  # noqa: BLE001 - the user's objects may raise anything
             return self._source
         return dataclasses.replace(self._source, arguments=arguments)
 

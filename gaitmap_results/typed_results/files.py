@@ -84,7 +84,7 @@ def read_types(path: Path) -> Any:
     """Read the types of a file; ``None`` if there are none."""
     try:
         types = read_plain(_types_file(path))
-    except FileNotFoundError:  # gaitmap_challenges wrote none
+    except FileNotFoundError:  # gaitmap_challenges wrote no such file
         return None
     version = types.get("schema_version") if isinstance(types, dict) else None
     if version != _SCHEMA_VERSION:

@@ -1,4 +1,4 @@
-"""Claim an unfinished run by a rename, so that one process alone recovers or discards it."""
+"""Claim an unfinished run by a rename, so that only one process recovers or discards it."""
 
 from __future__ import annotations
 

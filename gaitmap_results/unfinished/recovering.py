@@ -90,7 +90,7 @@ def recover_run(
     SaveError
         If its core results are not complete, or the results folder cannot be written; ``path`` says where they are.
     InvalidOptionError
-        If the entry or the challenge is not known and not given, or is another one than was given.
+        If the entry or the challenge is neither known nor given, or the given one differs from the known one.
     InvalidNameError
         If one of the names cannot be a folder.
 
