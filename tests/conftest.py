@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 
 import gaitmap_results
 from gaitmap_results.provenance import loaded_code
+from gaitmap_results.user_code import imported_sources
 
 settings.register_profile("default", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -64,6 +65,15 @@ def _let_children_import_the_same_package(patch: pytest.MonkeyPatch) -> None:
 def _own_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Start every test in its own empty folder, outside of any repository."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _no_imports_left_over() -> Iterator[None]:
+    """Forget the files that a test has imported: they would make each later run of this process a debug run."""
+    known = set(imported_sources._seen)
+    yield
+    for file in imported_sources._seen.keys() - known:
+        del imported_sources._seen[file]
 
 
 @pytest.fixture(autouse=True)

@@ -137,7 +137,7 @@ def _wrapped(text: str, width: int) -> list[str]:
 def print_lines(output: Console, lines: Iterable[tuple[str, str]]) -> None:
     """Print lines with their styles and without wrapping, fast even for thousands."""
     if output.no_color and not at_terminal():
-        click.echo("\n".join(line for line, _ in lines))
+        output.file.write("".join(f"{line}\n" for line, _ in lines))  # click would not heed the encoding
         return
     for line, style in lines:
         output.print(line, style=style, soft_wrap=True)

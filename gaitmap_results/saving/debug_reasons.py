@@ -94,7 +94,7 @@ def _told_by_git(answer: GitAnswer | None) -> Callable[[Unidentified], bool]:
     def is_told(each: Unidentified) -> bool:
         try:
             inside = Path(os.path.realpath(each.file)).relative_to(state.base_dir).as_posix()
-        except ValueError:
+        except (ValueError, OSError):  # outside of the repository, or the working directory was deleted
             return False
         # git reports an untracked folder as one path that ends with a slash.
         return inside in changed or any(inside.startswith(path) for path in changed if path.endswith("/"))

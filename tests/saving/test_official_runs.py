@@ -730,7 +730,9 @@ def test_a_working_directory_that_is_gone_after_the_run_costs_nothing(project: P
         f"with recorded_run('entry', path={str(project.results)!r}, debug_run=False):\n"
         "    ExampleChallenge().run(lambda: os.rmdir(os.getcwd()))\n"
     )
-    run_python("-c", program, cwd=project.path)
+    project.repository.write("leaves.py", program)
+    project.repository.commit()
+    run_python("leaves.py", cwd=project.path)
     (path,) = project.results.glob("challenges.*/*/*/*")
     assert codes(read(path)) == []
 

@@ -96,8 +96,8 @@ def shared():
 
     def make(name):
         if name not in made:
-            made[name] = ENGINES[name](), None
-            made[name] = made[name][0], made[name][0].__enter__()
+            manager = ENGINES[name]()
+            made[name] = manager, manager.__enter__()
         return made[name][1]
 
     yield make
