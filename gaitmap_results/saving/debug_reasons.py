@@ -25,6 +25,7 @@ __all__ = [
     "custom_metadata_invalid",
     "describe_reasons",
     "git_reasons",
+    "loaded_from_kept",
     "reasons_for_debug",
     "recovered",
     "results_written_again",
@@ -195,6 +196,15 @@ def recovered(*, status: str, certainty: str, evidence: str) -> DebugReason:
         "recovered",
         "The run was published by `recover`, not by the program that ran it. Run it again for an official one.",
         {"status": status, "certainty": certainty, "evidence": safe_text(evidence)},
+    )
+
+
+def loaded_from_kept() -> DebugReason:
+    """Return the reason for a challenge that a failed save had kept, and that did not run in this program."""
+    return DebugReason(
+        "recovered",
+        "The challenge was loaded from the file that a failed save had kept, so another program ran it, perhaps with "
+        "other code. Run it again for an official run.",
     )
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from gaitmap_results.saving.seen_times import seen_times
 from gaitmap_results.store import files
 from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.layout import ATTRIBUTES_FILE, CHALLENGE_FILE
@@ -14,12 +17,38 @@ from gaitmap_results.store.rescue import rescue
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.store.umask import open_to_owner
 
-__all__ = ["how_to_load", "keep_challenge", "keep_challenge_of"]
+__all__ = ["how_to_load", "keep_challenge", "keep_challenge_of", "load_kept", "was_loaded"]
 
 # Trying to load a larger pickle could need too much memory.
 _MAX_TRIED_BYTES: Final = 256_000_000
 # Another program cannot import from these modules: a script, and the same under multiprocessing.
 _PROGRAMS: Final = ("__main__", "__mp_main__")
+# By id, since challenges may be equal and need not be hashable.
+_loaded: Final[dict[int, weakref.ref[Any]]] = {}
+
+
+class _Kept:
+    """What is pickled instead of a challenge: it loads as the challenge, which is then known to be a kept one."""
+
+    def __init__(self, challenge: Any) -> None:
+        self.challenge = challenge
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return load_kept, (self.challenge,)
+
+
+def load_kept(challenge: Any) -> Any:
+    """Return a challenge that was just loaded from its pickle; a run of it is a debug run until it runs again."""
+    key = id(challenge)
+    with contextlib.suppress(TypeError):  # a class with slots
+        _loaded[key] = weakref.ref(challenge, lambda _: _loaded.pop(key, None))
+    return challenge
+
+
+def was_loaded(challenge: Any) -> bool:
+    """Return whether a challenge comes from the pickle of a failed save, and has not run in this program since."""
+    reference = _loaded.get(id(challenge))
+    return reference is not None and reference() is challenge and seen_times(challenge) is None
 
 
 @open_to_owner()
@@ -43,7 +72,7 @@ def keep_challenge(challenge: Any, folder: Path) -> Path | None:
     for file in (whole, attributes):
         if file.exists():
             return file
-    content = None if type(challenge).__module__ in _PROGRAMS else _pickled(challenge)
+    content = None if type(challenge).__module__ in _PROGRAMS else _pickled(_Kept(challenge))
     file = attributes if content is None else whole
     if content is None:
         content = _pickled({name: value for name, value in _attributes(challenge) if _pickled(value) is not None})

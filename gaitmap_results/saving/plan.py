@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from numbers import Real
 from pathlib import Path
@@ -16,7 +18,9 @@ from gaitmap_results.saving.debug_setting import DebugSetting, resolve_debug_set
 from gaitmap_results.store.layout import check_entry_name, check_prefix, entry_folder
 from gaitmap_results.store.path_length import check_no_file_in_the_way, check_path_length
 
-__all__ = ["SavePlan", "make_plan"]
+__all__ = ["SavePlan", "make_plan", "no_recording"]
+
+_refusal: ContextVar[str | None] = ContextVar("_refusal", default=None)
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,16 @@ class _ProvenanceOptions(TypedDict):
     results_folder: Path
 
 
+@contextlib.contextmanager
+def no_recording(refusal: str) -> Iterator[None]:
+    """Refuse every run in the block, for example while a file is imported only to find its entries."""
+    token = _refusal.set(refusal)
+    try:
+        yield
+    finally:
+        _refusal.reset(token)
+
+
 def make_plan(options: Mapping[str, Any]) -> SavePlan:
     """Check the arguments of a save, and fill them up from the config.
 
@@ -112,6 +126,8 @@ def make_plan(options: Mapping[str, Any]) -> SavePlan:
     """
     from gaitmap_results.provenance.git import check_git_dirty_ignore
 
+    if (refusal := _refusal.get()) is not None:
+        raise InvalidOptionError(refusal)
     entry_name = options["entry_name"]
     parts = check_entry_name(entry_name)
     use_git, config_wins = (_yes_or_no(options, name) for name in ("use_git", "_force_local_debug_run_setting"))

@@ -14,8 +14,9 @@ from gaitmap_results.exceptions import (
     ResultsFolderError,
     SaveError,
 )
-from gaitmap_results.saving.debug_reasons import custom_metadata_invalid, results_written_again
+from gaitmap_results.saving.debug_reasons import custom_metadata_invalid, loaded_from_kept, results_written_again
 from gaitmap_results.saving.finished_run import FinishedRun, encode_for_storage, stage_elsewhere
+from gaitmap_results.saving.kept_challenge import was_loaded
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.showing.text import run_kind
@@ -66,6 +67,8 @@ def publish(run: FinishedRun, metadata: MetadataBuilder, ask_outcome: Callable[[
     plan = metadata.plan
     encoded, invalid, notes = encode_for_storage(metadata.custom_metadata())
     own_reasons = [] if invalid is None else [custom_metadata_invalid(invalid)]
+    if was_loaded(run.challenge):
+        own_reasons.append(loaded_from_kept())
 
     def ask() -> Outcome:
         outcome = ask_outcome()

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.recording.record_run import recorded_call
+from gaitmap_results.saving.plan import no_recording
 from gaitmap_results.suites.entry import Entry
 
 __all__ = ["find_entries"]
@@ -29,10 +30,14 @@ def find_entries(where: str) -> list[Any]:
     Raises
     ------
     InvalidOptionError
-        If the file, module or name does not exist, or has no entry.
+        If the file, module or name does not exist, has no entry, or records a run while it is imported.
     """
     place, name = _split(where)
-    module = _import(place)
+    with no_recording(
+        f"{place} records a run as soon as it is imported, and it is imported to find its entries. Put the run into a "
+        "function with @record_run, or name a list ENTRIES, and put the rest under `if __name__ == '__main__':`."
+    ):
+        module = _import(place)
     if not name and not hasattr(module, _LIST):
         entries = [item for item in vars(module).values() if _is_entry_of(item, module)]
     else:

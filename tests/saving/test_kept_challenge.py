@@ -195,6 +195,22 @@ def test_the_first_pickle_stays(tmp_path):
     assert pickle.loads(file.read_bytes()).errors_ == [41, 42]
 
 
+def test_a_loaded_challenge_is_official_only_after_it_ran_again(tmp_path):
+    """Another program ran what a pickle holds, perhaps with other code: its numbers never count as the commit's."""
+
+    def reasons(challenge):
+        path = save_run(challenge, "entry", custom_metadata={}, path=tmp_path / "results")
+        return [reason["code"] for reason in json.loads((path / "metadata.json").read_text())["debug_reasons"]]
+
+    kept = ExampleChallenge()
+    kept.run(42)
+    loaded = pickle.loads(keep_challenge(kept, tmp_path).read_bytes())
+    assert "recovered" in reasons(loaded)
+    assert "recovered" not in reasons(kept)
+    loaded.run(42)
+    assert "recovered" not in reasons(loaded)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no umask")
 def test_the_pickle_is_readable_whatever_umask_the_challenge_left(tmp_path):
     """A library that forgot its umask does not lock the owner out of what is kept."""

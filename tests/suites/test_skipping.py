@@ -159,3 +159,14 @@ def test_the_command_plans_runs_and_skips(study):
     skipped = command()
     assert (skipped["status"], skipped["path"]) == ("skipped", recorded["path"])
     assert len(runs_in("results")) == 1
+
+
+def test_a_file_that_records_at_its_import_is_refused(study):
+    """A dry run imports a file to find its entries; a script without a function must not record a run by that."""
+    study.repository.write("script.py", "import skipped_study\nskipped_study.first()\n")
+    program = "from gaitmap_results.cli import main; main()"
+    command = [sys.executable, "-c", program, "run", "script.py", "--dry-run"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=python_environment())
+    assert done.returncode != 0
+    assert "records a run as soon as it is imported" in done.stderr
+    assert not (study.repository.path / "results").exists()
