@@ -16,7 +16,8 @@ from gaitmap_results.cli.comparing import (
     store_options,
 )
 from gaitmap_results.cli.terminal import console, echo_json
-from gaitmap_results.showing.text import counted, printable
+from gaitmap_results.showing.text import printable
+from gaitmap_results.typed_results.scores import units_in_words
 
 __all__ = ["compare", "print_comparison"]
 
@@ -79,6 +80,8 @@ def print_comparison(comparison: Any) -> None:
     if comparison.has_debug_runs:
         output.print("Debug runs are compared here, too; they may not be published.")
     output.print()
+    output.print(_means(comparison))
+    output.print()
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
     for heading in ("Entry", "Verdict", "Against", "Difference", "Better, worse, tied", "p (Holm)"):
         table.add_column(heading, justify="right" if heading in ("Difference", "p (Holm)") else "left")
@@ -99,5 +102,22 @@ def print_comparison(comparison: Any) -> None:
 
 
 def _counted(comparison: Any) -> str:
-    levels = ", ".join(str(name) for name in comparison.scores.index.names if name) or "run"
-    return f"{len(comparison.scores.columns)} entries in {counted(len(comparison.scores), 'unit')} ({levels})"
+    levels = [str(name) for name in comparison.scores.index.names if name]
+    units = units_in_words(len(comparison.scores), levels) if levels else comparison.counted_units
+    return f"{len(comparison.scores.columns)} entries in {units}"
+
+
+def _means(comparison: Any) -> Any:
+    """Return a table of the mean of each entry, the best first."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("Entry")
+    for heading in ("n", "Mean", "SD", f"{100 * (1 - comparison.alpha):g} % interval"):
+        table.add_column(heading, justify="right")
+    for row in comparison.means.itertuples():
+        interval = f"[{row.low:.3g}, {row.high:.3g}]" if math.isfinite(row.low) else ""
+        spread = f"{row.sd:.3g}" if math.isfinite(row.sd) else ""
+        table.add_row(printable(str(row.entry)), str(row.n), f"{row.mean:.4g}", spread, printable(interval))
+    return table

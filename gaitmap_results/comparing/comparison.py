@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gaitmap_results._pandas import require_pandas
 from gaitmap_results.comparing.aligned_scores import MatchedScores
 from gaitmap_results.comparing.choosing import LeftOut
+from gaitmap_results.comparing.means import means_of
 from gaitmap_results.comparing.paired_statistics import COLUMNS
 from gaitmap_results.showing.text import counted
 from gaitmap_results.typed_results.scores import FOLD_UNITS
@@ -118,6 +119,11 @@ class EntryComparison:
         )
 
     @property
+    def means(self) -> pd.DataFrame:
+        """One row for each entry, the best first: ``n``, ``mean``, ``sd``, and the t interval ``low`` to ``high``."""
+        return means_of(self.scores, direction=self.direction, alpha=self.alpha, folds=self.units_are_folds)
+
+    @property
     def units_are_folds(self) -> bool:
         """Whether the units are folds of a cross-validation, since no other scores are known."""
         return tuple(self.scores.index.names) == FOLD_UNITS
@@ -163,7 +169,8 @@ class EntryComparison:
             "runs": {name: [str(path) for path in paths] for name, paths in self.paths.items()},
             "units": [[_plain(part) for part in unit] for unit in units],
             "scores": {str(name): values for name, values in self.scores.to_dict("list").items()},
-            "table": [{key: _plain(value) for key, value in row.items()} for row in self.table.to_dict("records")],
+            "means": _rows(self.means),
+            "table": _rows(self.table),
             "left_out": [{"path": str(path), "reason": reason} for path, reason in self.left_out],
         }
 
@@ -181,6 +188,11 @@ class EntryComparison:
 def _spread_note(matched: MatchedScores, name: str) -> str:
     spread = matched.spreads[name]
     return "" if spread is None else f"{name}: mean of {len(matched.runs[name])} runs, SD between them {spread:.3g}"
+
+
+def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows as JSON values."""
+    return [{str(key): _plain(value) for key, value in row.items()} for row in table.to_dict("records")]
 
 
 def _plain(value: Any) -> Any:

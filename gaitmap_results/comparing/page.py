@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 from gaitmap_results._version import __version__
 from gaitmap_results.comparing.origins import origins_of
 from gaitmap_results.comparing.plots import (
-    best_first,
     is_cut,
     limits_of,
     plot_differences,
     plot_scores,
     require_matplotlib,
 )
-from gaitmap_results.comparing.sentences import REFERENCES, method, number, p_value, power, sentences, what
+from gaitmap_results.comparing.sentences import method, number, p_value, power, references, sentences, what
 from gaitmap_results.comparing.svg import drawn
 from gaitmap_results.exceptions import MissingExtraError
 from gaitmap_results.showing.text import one_line
@@ -61,10 +60,15 @@ def comparison_page(comparison: EntryComparison, *, base: Path) -> str:
     return _rendered(
         "page.html",
         title=title,
+        name=comparison.challenge_name,
+        rest=f"{comparison.challenge_version}: {comparison.score}",
         what=what(comparison),
         sentences=list(sentences(comparison)),
         power=power(comparison),
         scope=comparison.scope,
+        means=[_mean(row) for row in comparison.means.itertuples()],
+        means_caption=_means_caption(comparison),
+        has_intervals=not comparison.units_are_folds,
         scores_figure=_scores_figure(comparison),
         scores_caption=_scores_caption(comparison),
         differences_figure=_differences_figure(comparison),
@@ -76,7 +80,7 @@ def comparison_page(comparison: EntryComparison, *, base: Path) -> str:
         origins=origins,
         same_packages=same_packages,
         method=method(comparison),
-        references=REFERENCES,
+        references=references(comparison),
     )
 
 
@@ -98,7 +102,7 @@ def _rendered(template: str, **values: Any) -> str:
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, finalize=clean
     )
-    environment.filters["breakable"] = _breakable
+    environment.filters.update(breakable=_breakable, headed=_headed)
     page: str = environment.get_template(template).render(version=__version__, **values)
     return f"{page}\n"
 
@@ -109,6 +113,15 @@ def _breakable(name: str) -> Any:
 
     signs = "([/_])" if len(name) > _MAX_UNBROKEN else "(/)"
     return Markup(re.sub(signs, r"\1<wbr>", str(escape(one_line(str(name))))))  # noqa: S704  # escaped
+
+
+def _headed(name: str) -> Any:
+    """Return the full name of a class with its module on a line above it."""
+    from markupsafe import Markup, escape
+
+    module, dot, cls = one_line(name).rpartition(".")
+    above = Markup("<span class=module>{}</span>").format(_breakable(module + dot)) if dot else Markup()
+    return above + escape(cls)
 
 
 def _markup(svg: str) -> Any:
@@ -124,7 +137,7 @@ def _relative(path: Path, base: Path) -> str:
 def _scores_figure(comparison: EntryComparison) -> Any:
     table = comparison.scores
     titles = [
-        [f"{_unit(unit)}: {number(value)}" for unit, value in table[name].items()] for name in best_first(comparison)
+        [f"{_unit(unit)}: {number(value)}" for unit, value in table[name].items()] for name in comparison.means["entry"]
     ]
     label = f"{comparison.score} of every participant, one row for each entry"
     return _markup(drawn(lambda ax: plot_scores(comparison, ax), len(titles), label=label, titles=titles))
@@ -132,6 +145,13 @@ def _scores_figure(comparison: EntryComparison) -> Any:
 
 def _unit(unit: Any) -> str:
     return one_line(" ".join(map(str, unit)) if isinstance(unit, tuple) else str(unit))
+
+
+def _means_caption(comparison: EntryComparison) -> str:
+    better = {"minimize": "Less is better", "maximize": "More is better"}.get(str(comparison.direction))
+    said = "The smallest mean comes first." if better is None else f"{better}; the best mean comes first."
+    interval = "" if comparison.units_are_folds else " The interval is the t interval of the mean."
+    return f"{said} SD is the standard deviation over {comparison.kind_of_unit}s.{interval}"
 
 
 def _scores_caption(comparison: EntryComparison) -> str:
@@ -162,6 +182,16 @@ def _differences_caption(comparison: EntryComparison) -> str:
         f"Mean of the differences of all {'folds' if comparison.units_are_folds else 'participants'} and its "
         f"{100 * (1 - comparison.alpha):g} % interval, in the unit of the score.{band}"
     )
+
+
+def _mean(row: Any) -> dict[str, str]:
+    return {
+        "entry": row.entry,
+        "n": str(row.n),
+        "mean": number(row.mean, digits=4),
+        "sd": number(row.sd),
+        "interval": f"{number(row.low)} to {number(row.high)}" if math.isfinite(row.low) else number(row.low),
+    }
 
 
 def _row(row: Any) -> dict[str, str]:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCENT",
     "MUTED",
-    "best_first",
     "is_cut",
     "limits_of",
     "new_axes",
@@ -32,11 +31,13 @@ MUTED: Final = "#808080"
 
 _ROW_HEIGHT: Final = 0.6  # inches
 _LEFT_OUT: Final = "\N{HORIZONTAL ELLIPSIS}"
-_BELOW: Final = 0.27
+# Where the interval of a row is drawn, and half the height of its mean: all points stay above both.
+_BELOW: Final = 0.31
+_HALF_BAR: Final = 0.08
 # Characters that fit above a row even in a wide font.
 _MAX_NAME: Final = 44
 _WIDTH: Final = 5.2
-_MARGIN: Final = 0.75
+_MARGIN: Final = 0.95
 
 
 def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
@@ -73,7 +74,7 @@ def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
     >>> ax = plot_scores(compare_entries(StrideTime, "results"))
     >>> ax.figure.savefig("scores.pdf")
     """
-    names = best_first(comparison)
+    names = list(comparison.means["entry"])
     ax = new_axes(len(names)) if ax is None else ax
     low_limit, high_limit = limits_of(comparison)
     for row, name in enumerate(names):
@@ -88,9 +89,9 @@ def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
             ends = [max(low, low_limit), min(high, high_limit)]
             # Draw the interval below the points, not over them.
             ax.plot(ends, [row + _BELOW, row + _BELOW], color="black", linewidth=1.4)
-        ax.plot([mean, mean], [row + _BELOW - 0.11, row + _BELOW + 0.11], color="black", linewidth=2)
+        ax.plot([mean, mean], [row + _BELOW - _HALF_BAR, row + _BELOW + _HALF_BAR], color="black", linewidth=2)
     shown = _distinct(names, _MAX_NAME)
-    _finish(ax, [shown[name] for name in names], one_line(comparison.score))
+    _finish(ax, [shown[name] for name in names], _label(comparison, one_line(comparison.score)))
     return ax
 
 
@@ -135,8 +136,7 @@ def plot_differences(comparison: EntryComparison, ax: Axes | None = None) -> Axe
             ax.plot([each.low, each.high], [row, row], color=ACCENT, linewidth=2)
         ax.scatter([each.difference], [row], s=26, color=ACCENT, linewidths=0, zorder=3).set_gid(f"difference-{row}")
         names.append(f"{shown[each.entry]} \N{MINUS SIGN} {shown[each.baseline]}")
-    better = "less is better" if comparison.direction == "minimize" else "more is better"
-    _finish(ax, names, f"difference in {one_line(comparison.score)}\n({better})")
+    _finish(ax, names, _label(comparison, f"difference in {one_line(comparison.score)}"))
     return ax
 
 
@@ -179,10 +179,10 @@ def limits_of(comparison: EntryComparison) -> tuple[float, float]:
     return -math.inf, math.inf
 
 
-def best_first(comparison: EntryComparison) -> list[Any]:
-    """Return the entries, the best mean first; if the direction is unknown, the smallest first."""
-    means = comparison.scores.mean()
-    return list(means.sort_values(ascending=comparison.direction != "maximize", kind="stable").index)
+def _label(comparison: EntryComparison, text: str) -> str:
+    """Add to the label of an axis which way is better, if known."""
+    better = {"minimize": "less is better", "maximize": "more is better"}.get(str(comparison.direction))
+    return text if better is None else f"{text}\n({better})"
 
 
 def _spread_out(values: Any, row: int) -> list[float]:
@@ -191,7 +191,7 @@ def _spread_out(values: Any, row: int) -> list[float]:
     heights, last, step = [row + 0.0] * len(values), -math.inf, 0
     for place in values.argsort(kind="stable"):
         step = step + 1 if values[place] - last < width else 0
-        heights[place] = row + (0, 0.1, -0.1, 0.17, -0.17)[step % 5]
+        heights[place] = row + (0, 0.08, -0.08, 0.15, -0.15)[step % 5]
         last = values[place]
     return heights
 

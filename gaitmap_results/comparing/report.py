@@ -183,7 +183,7 @@ def _site_page(
         options = check_options(None, None, None, 0.05)
         comparison = compare_chosen(chosen, left_out, options, one_challenge=True, may_be_untested=True)
     except GaitmapResultsError as error:
-        return str(error).partition("\n")[0], None
+        return f"{str(error).partition(chr(10))[0].rstrip('.:')}.", None
     entries = f"{len(comparison.scores.columns)} entries, {comparison.counted_units}, {comparison.score}"
     return entries, comparison_page(comparison, base=base)
 

@@ -13,23 +13,22 @@ from gaitmap_results.showing.text import counted
 if TYPE_CHECKING:
     from gaitmap_results.comparing.comparison import EntryComparison
 
-__all__ = ["REFERENCES", "method", "number", "p_value", "power", "sentences", "what"]
+__all__ = ["method", "number", "p_value", "power", "references", "sentences", "what"]
 
-#: What to cite for the method.
-REFERENCES: Final = (
-    "Sign-flip test: Fisher, The Design of Experiments (1935), section 21.",
+_SIGN_FLIPS: Final = "Sign-flip test: Fisher, The Design of Experiments (1935), section 21."
+_FOLDS: Final = "Folds: Nadeau and Bengio, Machine Learning 52 (2003) 239-281."
+_SEVERAL: Final = (
     "Several comparisons: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.",
-    "Folds: Nadeau and Bengio, Machine Learning 52 (2003) 239-281.",
     "Why no mean ranks: Benavoli, Corani and Mangili, Journal of Machine Learning Research 17 (2016) 1-10.",
 )
 _MAX_SENTENCES: Final = 12
 
 
-def number(value: float, *, signed: bool = False) -> str:
+def number(value: float, *, signed: bool = False, digits: int = 3) -> str:
     """Format a number for people, with a true minus sign; a dash if it is unknown."""
     if not math.isfinite(value):
         return "\N{EN DASH}"
-    return f"{value:{'+' if signed else ''}.3g}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:{'+' if signed else ''}.{digits}g}".replace("-", "\N{MINUS SIGN}")
 
 
 def p_value(value: float) -> str:
@@ -50,7 +49,7 @@ def what(comparison: EntryComparison) -> str:
 def _units(comparison: EntryComparison) -> str:
     levels = ", ".join(str(name) for name in comparison.scores.index.names if name)
     kind = comparison.kind_of_unit
-    return f"{comparison.counted_units}{f' ({levels})' if levels and levels != kind else ''}"
+    return comparison.counted_units if levels in ("", "unit", kind) else f"{comparison.counted_units} ({levels})"
 
 
 def sentences(comparison: EntryComparison) -> Iterator[str]:
@@ -64,13 +63,29 @@ def sentences(comparison: EntryComparison) -> Iterator[str]:
     rows = sorted(comparison.table.itertuples(), key=lambda row: not row.verdict.startswith(("better", "worse")))
     tested = [row for row in rows if not row.verdict.startswith("not tested")]
     for row in tested[:_MAX_SENTENCES]:
-        yield _sentence(row, comparison.alpha)
+        yield _sentence(row if comparison.baseline is not None else _better_first(row), comparison.alpha)
     if len(tested) > _MAX_SENTENCES:
         yield f"The table below has {counted(len(tested) - _MAX_SENTENCES, 'more comparison')}."
     if len(tested) < len(rows):
         reason = next(row.verdict for row in rows if row not in tested)
         untested = len(rows) - len(tested)
         yield f"{counted(untested, 'comparison')} {'was' if untested == 1 else 'were'} {reason}."
+
+
+def _better_first(row: Any) -> Any:
+    """Turn a row around if its entry is worse, so that a sentence is about the better one."""
+    if not row.verdict.startswith("worse"):
+        return row
+    return row._replace(
+        entry=row.baseline,
+        baseline=row.entry,
+        verdict=row.verdict.replace("worse", "better", 1),
+        better=row.worse,
+        worse=row.better,
+        difference=0 - row.difference,
+        low=0 - row.high,
+        high=0 - row.low,
+    )
 
 
 def _sentence(row: Any, alpha: float) -> str:
@@ -145,3 +160,11 @@ def method(comparison: EntryComparison) -> str:
         f"stay in the unit of the score; {test}; {adjusted}; d_z is the mean difference divided by the standard "
         f"deviation of the differences. Fewer than {MIN_UNITS} units are not tested.{effect}"
     )
+
+
+def references(comparison: EntryComparison) -> list[str]:
+    """Return what to cite for the method: only what was used."""
+    if comparison.direction is None:
+        return []
+    test = _FOLDS if comparison.units_are_folds else _SIGN_FLIPS
+    return [test, *(_SEVERAL if len(comparison.table) > 1 else ())]

@@ -13,12 +13,15 @@ from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.store.layout import SCORES_FILE
 from gaitmap_results.store.score_directions import DIRECTIONS
 
-__all__ = ["FOLD_UNITS", "PARTICIPANT_COLUMNS", "FoldSize", "ScoreRow", "Scores", "mean_of"]
+__all__ = ["FOLD_UNITS", "PARTICIPANT_COLUMNS", "FoldSize", "ScoreRow", "Scores", "mean_of", "units_in_words"]
 
 #: The units of scores that are known only for each fold.
 FOLD_UNITS: Final = ("fold",)
 #: Columns of a data set that name its participants; the first one found is used.
 PARTICIPANT_COLUMNS: Final = ("participant", "participant_id", "subject", "patient", "patient_id")
+
+# Levels whose name is the noun for a unit.
+_NOUNS: Final = (("unit",), ("participant",), ("subject",), ("patient",), ("recording",), ("trial",), FOLD_UNITS)
 
 _SCHEMA_VERSION: Final = 1
 _MAX_COUNT: Final = 2**63
@@ -117,7 +120,7 @@ class Scores:
         missing = f", unknown for {len(self.rows) - len(values)}" if len(values) < len(self.rows) else ""
         mean = self.mean(name)
         known = "" if mean is None else f"mean {mean:.4g}, "
-        units = f"{len(self.rows)} units ({', '.join(self.units)})"
+        units = units_in_words(len(self.rows), self.units)
         return f"{said}: {known}{min(values):.4g} to {max(values):.4g} in {units}{missing}"
 
     @classmethod
@@ -175,6 +178,21 @@ def mean_of(values: Sequence[float]) -> float:
         return math.fsum(values) / len(values)
     except OverflowError:
         return math.fsum(value / len(values) for value in values)
+
+
+def units_in_words(number: int, levels: Sequence[str]) -> str:
+    """Return a number of units with what they are, as far as the names of their levels tell.
+
+    Examples
+    --------
+    >>> from gaitmap_results.typed_results.scores import units_in_words
+    >>> [units_in_words(3, levels) for levels in (["unit"], ["participant"], ["participant", "trial"])]
+    ['3 units', '3 participants', '3 units (participant, trial)']
+    """
+    several = "" if number == 1 else "s"
+    if tuple(levels) in _NOUNS:
+        return f"{number} {levels[0]}{several}"
+    return f"{number} unit{several} ({', '.join(levels)})"
 
 
 def _row(row: Any, n_levels: int, names: Iterable[str]) -> ScoreRow:

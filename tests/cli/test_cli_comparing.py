@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import statistics
 
 import pandas as pd
 import pytest
@@ -34,6 +36,11 @@ def test_entries_of_a_challenge(results):
         assert done.code == 0
         assert json.loads(done.out) == expected
     assert [row["verdict"] for row in expected["table"]] == ["worse", "better"]
+    assert [row["entry"] for row in expected["means"]] == ["new", "old", "grp/b"]
+    assert [expected["means"][0][key] for key in ("n", "mean", "sd")] == [
+        *(7, pytest.approx(sum(NEW) / 7), pytest.approx(statistics.stdev(NEW)))
+    ]
+    assert expected["means"][0]["low"] < sum(NEW) / 7 < expected["means"][0]["high"]
 
 
 def test_runs(results):
@@ -67,8 +74,9 @@ def test_what_people_see(results):
     for done in (piped("compare", "gait_lab", results), at_terminal("compare", "gait_lab", results, columns=120)):
         assert done.code == 0
         text = "\n".join(done.lines)
-        assert "error, to minimize, of 3 entries in 7 units (participant)" in text
+        assert "error, to minimize, of 3 entries in 7 participants" in text
         assert "better" in text
+        assert re.search(r"^new +7 +4\.429 +1\.02 +\[3\.49, 5\.37\]", text, re.MULTILINE)
         assert "it is a debug run" in text
         assert "Debug runs are compared here" not in text
         assert debug.name in text
@@ -147,8 +155,7 @@ def test_scores_in_the_list(results):
 def test_scores_of_one_run(results):
     """`show` has a line for each score, and as JSON what scores.json says."""
     assert (
-        "error (minimize): mean 4.429, 3 to 6 in 7 units (participant)"
-        in in_process("show", "new", "--results", results).out
+        "error (minimize): mean 4.429, 3 to 6 in 7 participants" in in_process("show", "new", "--results", results).out
     )
     shown = json.loads(in_process("show", "new", "--results", results, "--json").out)
     assert shown["scores"] == json.loads((next(results.glob("*/*/new/*")) / "scores.json").read_text())

@@ -26,6 +26,7 @@ from gaitmap_results import (
     withdraw_run,
 )
 from gaitmap_results.comparing.comparability import _labels_hash, reasons_against
+from gaitmap_results.comparing.sentences import references
 from gaitmap_results.exceptions import (
     InvalidOptionError,
     NotComparableError,
@@ -246,11 +247,14 @@ def test_scores_of_folds_use_the_sizes_that_are_stored(tmp_path):
     for each in rows:
         each["scores"]["error"] += 1 + 0.1 * each["fold"]
     write_scored_run(tmp_path, "new", OLD, more={"units": ["fold"], "rows": rows, "folds": folds})
-    row = compare_entries(CHALLENGE, tmp_path).table.iloc[0]
+    comparison = compare_entries(CHALLENGE, tmp_path)
+    row = comparison.table.iloc[0]
     differences = np.array([1 + 0.1 * fold for fold in range(7)])
     factor = math.sqrt((1 / 7 + 1 / 4) * differences.var(ddof=1))
     assert (row.high - row.difference) / factor == pytest.approx(2.446911851)
     assert row.note.startswith("approximate")
+    assert [each.partition(":")[0] for each in references(comparison)] == ["Folds"]
+    assert comparison.means[["low", "high"]].isna().all(axis=None)
 
 
 # What is refused

@@ -14,7 +14,7 @@ from scored_runs import write_scored_run, write_store
 from gaitmap_results import compare_entries, plot_differences, plot_scores, write_report
 from gaitmap_results.comparing.page import comparison_page
 from gaitmap_results.comparing.report import write_site
-from gaitmap_results.comparing.sentences import p_value
+from gaitmap_results.comparing.sentences import p_value, sentences
 from gaitmap_results.exceptions import InvalidOptionError, MissingExtraError, NotComparableError, ResultsFolderError
 
 pytest.importorskip("matplotlib", reason="the extra `report` installs it")
@@ -53,6 +53,80 @@ def test_the_page_says_what_the_comparison_says(tmp_path):
     with_debug = page_of(tmp_path / "results", tmp_path / "with_debug.html", include_debug=True)
     assert "Debug runs are compared here, too; they may not be published." in with_debug
     assert str(tmp_path) not in page
+
+
+def test_the_page_has_the_mean_of_each_entry(tmp_path):
+    """Beside the differences, the page shows n, mean, standard deviation and t interval of each entry, best first."""
+    write_store(tmp_path / "results", {"old": OLD, "new": NEW})
+    page = page_of(tmp_path / "results", tmp_path / "report.html", alpha=0.1)
+    rows = [row for row in re.findall(r"<tr><td>(.*?)</tr>", page, re.DOTALL) if row.startswith(("old", "new"))][:2]
+    assert [re.split(r"\s*<td class=n>", row) for row in rows] == [
+        ["new", "7", "4.429", "1.02", "3.68 to 5.18"],
+        ["old", "7", "5.286", "1.11", "4.47 to 6.1"],
+    ]
+    assert "90 % interval" in page
+    assert "Less is better; the best mean comes first." in page
+
+
+def test_sentences_are_about_the_better_entry(tmp_path):
+    """Of two entries without a baseline the better one is the subject; with a baseline it is the other entry."""
+    write_store(tmp_path, {"dedrifted": NEW, "plain": OLD})
+    (said,) = sentences(compare_entries(CHALLENGE, tmp_path))
+    assert said.startswith(
+        "dedrifted is better than plain: \N{MINUS SIGN}0.857 on average (95 % interval \N{MINUS SIGN}1.08"
+    )
+    assert "better for 7, worse for 0, tied for 0" in said
+    (said,) = sentences(compare_entries(CHALLENGE, tmp_path, baseline="dedrifted", smallest_effect=9))
+    assert said.startswith("plain is worse than dedrifted, but by less than the smallest effect: +0.857 on average")
+    (said,) = sentences(compare_entries(CHALLENGE, tmp_path, smallest_effect=9))
+    assert said.startswith("dedrifted is better than plain, but by less than the smallest effect: ")
+
+
+def test_only_what_was_used_is_cited(tmp_path):
+    """The page cites the test that was used, and the adjustment where there are several comparisons."""
+    write_store(tmp_path / "results", {"old": OLD, "new": NEW})
+    names = ("Fisher", "Holm, ", "Nadeau", "Benavoli")
+    page = page_of(tmp_path / "results", tmp_path / "two.html")
+    assert [name for name in names if name in page] == ["Fisher"]
+    write_scored_run(tmp_path / "results", "third", NEW)
+    page = page_of(tmp_path / "results", tmp_path / "three.html")
+    assert [name for name in names if name in page] == ["Fisher", "Holm, ", "Benavoli"]
+
+
+def test_a_phone_shows_all_comparisons(tmp_path):
+    """On a narrow screen, where the header is hidden, each number of a comparison has its label beside it."""
+    write_store(tmp_path / "results", {"old": OLD, "new": NEW})
+    page = page_of(tmp_path / "results", tmp_path / "report.html")
+    header = re.search(r'<table class="rows">\s*<tr>(.*?)</tr>', page, re.DOTALL)[1]
+    labelled = re.findall(r"\.rows td:nth-child\((\d+)\)::before { content:", page)
+    assert labelled == [str(place) for place in range(3, header.count("<th") + 1)]
+
+
+def test_the_name_of_the_class_has_a_line_of_its_own(tmp_path):
+    """The module stands above the name of the challenge's class, so that neither breaks on a phone."""
+    write_store(tmp_path / "results", {"old": OLD, "new": NEW}, challenge="study.StrideLengthChallenge")
+    page = page_of(tmp_path / "results", tmp_path / "report.html")
+    assert "<h1><span class=module>study.</span>StrideLengthChallenge 1.0.0: error</h1>" in page
+    assert "<title>study.StrideLengthChallenge 1.0.0: error</title>" in page
+
+
+def test_points_stay_clear_of_their_mean(tmp_path):
+    """Points with the same score are stacked above the bar of the mean, never on it."""
+    import matplotlib.pyplot as plt
+
+    write_store(tmp_path, {"old": [5.0] * 7, "new": [5.0] * 6 + [4.0]})
+    ax = plot_scores(compare_entries(CHALLENGE, tmp_path))
+    try:
+        ax.figure.draw_without_rendering()
+        radius = (24**0.5 / 2) * ax.figure.dpi / 72  # pixels
+        for points in ax.collections:
+            lowest = max(y for _, y in points.get_offsets())
+            row = round(lowest)
+            bars = [min(y) for line in ax.lines if (y := line.get_ydata())[0] != y[1] and round(min(y)) == row]
+            _, pixels = ax.transData.transform([(5, lowest), (5, bars[0])]).T
+            assert pixels[0] - radius > pixels[1]
+    finally:
+        plt.close(ax.figure)
 
 
 def test_few_participants_are_drawn_and_not_tested(tmp_path):
@@ -108,7 +182,7 @@ def test_the_page_stays_small(tmp_path):
         write_scored_run(tmp_path / "results", name.split("/"), values, score="abs_error_m")
     page = page_of(tmp_path / "results", tmp_path / "report.html")
     assert page.count("<title>P") == 600
-    assert page.count("<tr><td>") == 190 + 20
+    assert page.count("<tr><td>") == 190 + 20 + 20
     assert len(page.encode()) <= 150_000
 
 
@@ -174,7 +248,7 @@ def test_the_figures_of_a_paper(tmp_path):
         assert plot_scores(comparison, axes[0]) is axes[0]
         drawn = [points.get_offsets()[:, 0].tolist() for points in axes[0].collections]
         assert drawn == [NEW, OLD]
-        assert axes[0].get_xlabel() == "error"
+        assert axes[0].get_xlabel() == "error\n(less is better)"
         assert plot_differences(comparison, axes[1]) is axes[1]
         (row,) = comparison.table.itertuples()
         assert [row.low, row.high] in [list(line.get_xdata()) for line in axes[1].lines]
@@ -246,6 +320,7 @@ def test_a_site_of_all_challenges(tmp_path):
     write_store(results, {"old": OLD, "new": NEW}, challenge_version="2.0.0")
     write_store(results, {"old": OLD, "new": NEW}, challenge="gait_lab.Other", direction=None)
     write_store(results, {"old": OLD}, challenge="gait_lab.Lonely")
+    write_scored_run(results, "new", NEW, challenge="gait_lab.Lonely", is_debug_run=True)
     start = write_site(results, out).read_text(encoding="utf-8")
     pages = sorted(path.name for path in out.iterdir())
     assert pages == [
@@ -255,7 +330,7 @@ def test_a_site_of_all_challenges(tmp_path):
         "index.html",
     ]
     assert re.findall('href="([^"]+)"', start) == pages[:3]
-    assert "There is nothing to compare: only old has a run that can be compared" in start
+    assert "There is nothing to compare: only old has a run that can be compared.</li>" in start
     assert "new is better than old" not in (out / "gait_lab.Other-1.0.0.html").read_text()
     assert "Nothing was tested: the records do not say" in (out / "gait_lab.Other-1.0.0.html").read_text()
     before = {path.name: path.read_bytes() for path in out.iterdir()}
