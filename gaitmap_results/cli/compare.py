@@ -28,7 +28,7 @@ _MAX_LEFT_OUT = 20
     epilog="Example: gaitmap-results compare StrideLength results --baseline as_published    "
     "or: gaitmap-results compare 7f3a91c2 b0d4e6aa"
 )
-@click.argument("words", nargs=-1, metavar="CHALLENGE [RESULTS] | RUN RUN...")
+@click.argument("words", nargs=-1, metavar="CHALLENGE [RESULTS] | RUN RUN... [RESULTS]")
 @comparison_options
 @store_options
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")

@@ -9,7 +9,14 @@ from typing import Any, TypeVar
 
 import click
 
-from gaitmap_results.cli.finding import existing_results_folder, find_run, named_challenges, results_option, scan
+from gaitmap_results.cli.finding import (
+    existing_results_folder,
+    find_run,
+    named_challenges,
+    results_option,
+    scan,
+    split_off_results_folder,
+)
 from gaitmap_results.exceptions import InvalidOptionError, RunNotFoundError
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import METADATA_FILE
@@ -102,7 +109,9 @@ def labelled_runs(
     """Return the named runs by the name of their entry, and the name of the baseline among them.
 
     Runs of one entry are labelled with the name or path of their folder.
+    The results folder may be the last word.
     """
+    words, results = split_off_results_folder(words, results)
     found = [find_run([word], results) for word in words]
     if len({each.folder for each in found}) < len(found):
         raise InvalidOptionError("One run is named twice. Name two or more different runs.")

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import click
 
-from gaitmap_results.cli.finding import find_run, results_option
+from gaitmap_results.cli.finding import find_run, results_argument
 from gaitmap_results.cli.terminal import console, echo_json, say, trouble_exits_with
 from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
 from gaitmap_results.exceptions import InvalidOptionError
+from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.scores import read_scores
-from gaitmap_results.showing.text import printable
+from gaitmap_results.showing.text import local_time, one_line, printable
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.typed_results.scores import Scores
 
 __all__ = ["diff"]
@@ -21,7 +23,7 @@ __all__ = ["diff"]
 @click.command(epilog="Example: gaitmap-results diff 7f3a91c2 b0d4e6aa")
 @click.argument("first")
 @click.argument("second")
-@results_option
+@results_argument
 @click.option(
     "--max-drop", metavar="SCORE=VALUE", help="Fail only if the mean of a score got worse by more than VALUE."
 )
@@ -30,6 +32,7 @@ def diff(first: str, second: str, results: Path | None, max_drop: str | None, as
     """Show what changed from the run FIRST to the run SECOND.
 
     Each of them is the path of a run folder, the beginning of a run's id, or an entry, which means its latest run.
+    RESULTS is the results folder; without it, the config's is used.
 
     The command ends with 0 if the runs are alike and with 1 if they differ.
     With --max-drop it ends with 1 only if the score got worse by more than VALUE.
@@ -37,14 +40,21 @@ def diff(first: str, second: str, results: Path | None, max_drop: str | None, as
     """
     with trouble_exits_with(2):
         gate = None if max_drop is None else _parsed(max_drop)
-        paths = [find_run((each,), results).path for each in (first, second)]
+        runs = [find_run((each,), results) for each in (first, second)]
+        paths = [each.path for each in runs]
         found = diff_runs(*paths)
         got_worse = bool(found.sections) if gate is None else _got_worse(paths, *gate)
     if as_json:
         echo_json(found.to_dict())
     else:
+        for side, each in zip(("from", "to"), runs, strict=True):
+            say(one_line(f"{side + ':':<5} {_described(each)}"))
         _print(found)
     sys.exit(got_worse)
+
+
+def _described(run: RunSummary) -> str:
+    return f"{run.kind} run of {entry_text(run.entry)}, {local_time(run.start, seconds=True)}, {run.folder}"
 
 
 def _parsed(max_drop: str) -> tuple[str, float]:

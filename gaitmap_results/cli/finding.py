@@ -12,27 +12,36 @@ import click
 
 from gaitmap_results.cli.terminal import progress
 from gaitmap_results.config import find_results_folder
-from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, NoResultsFolderError, RunNotFoundError
+from gaitmap_results.exceptions import (
+    ConfigError,
+    CorruptRunError,
+    InvalidOptionError,
+    NoResultsFolderError,
+    RunNotFoundError,
+)
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_summary
 from gaitmap_results.showing.text import one_line
 from gaitmap_results.store.entry_names import entry_text
-from gaitmap_results.store.layout import METADATA_FILE
+from gaitmap_results.store.layout import METADATA_FILE, UNFINISHED_DIR
 
 __all__ = [
     "HOW_TO_NAME_A_RUN",
     "RESULTS_PATH",
     "existing_results_folder",
     "find_run",
+    "given_results_folder",
     "named_challenges",
     "results_argument",
     "results_option",
     "scan",
+    "split_off_results_folder",
 ]
 
 #: Help text for commands that take a RUN.
 HOW_TO_NAME_A_RUN = (
     "RUN is the path of a run folder, a run's id or the beginning of one (4 characters or more), an entry, a challenge "
-    "and an entry, or @latest. An entry means its latest run. Parts of names are enough where they are unique."
+    "and an entry, or @latest. An entry means its latest run. Parts of names are enough where they are unique. The "
+    "results folder may be the last word, or --results; without it, the config's is used."
 )
 _LATEST = "@latest"
 _MIN_ID = 4
@@ -62,6 +71,23 @@ def results_argument(function: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("results", required=False, type=RESULTS_PATH)(command)
 
 
+def given_results_folder(given: Path | None) -> Path:
+    """Return the given results folder, or the config's; it may not exist.
+
+    Raises
+    ------
+    NoResultsFolderError
+        If none is given, and no config names one.
+    """
+    try:
+        return find_results_folder(given)
+    except NoResultsFolderError as error:
+        raise NoResultsFolderError(
+            "No results folder is given, and no config here has a results_dir. Name one with `--results FOLDER`,\n"
+            'or once for all commands in pyproject.toml, in [tool.gaitmap_results]: `results_dir = "results"`.'
+        ) from error
+
+
 def existing_results_folder(given: Path | None) -> Path:
     """Return the given results folder, or the config's.
 
@@ -72,13 +98,7 @@ def existing_results_folder(given: Path | None) -> Path:
     RunNotFoundError
         If the folder does not exist.
     """
-    try:
-        folder = find_results_folder(given)
-    except NoResultsFolderError as error:
-        raise NoResultsFolderError(
-            "No results folder is given, and no config here has a results_dir. "
-            "Name one, for example `gaitmap-results list my_results`; `gaitmap-results doctor` looks for a config."
-        ) from error
+    folder = given_results_folder(given)
     if not folder.is_dir():
         raise RunNotFoundError(f"There is no folder {folder}. Name the results folder, or record a first run.")
     return folder
@@ -104,6 +124,25 @@ def named_challenges(runs: Sequence[RunSummary], name: str | None) -> list[RunSu
     return exact or [summary for summary in runs if name.casefold() in summary.challenge_name.casefold()]
 
 
+def split_off_results_folder(words: Sequence[str], results: Path | None) -> tuple[Sequence[str], Path | None]:
+    """Return the words that name runs, and the results folder, which may be the last of several words."""
+    if results is None and len(words) > 1 and _is_results_folder(Path(words[-1]).expanduser()):
+        return words[:-1], Path(words[-1])
+    return words, results
+
+
+def _is_results_folder(folder: Path) -> bool:
+    if not folder.is_dir() or os.path.lexists(folder / METADATA_FILE):
+        return False
+    if any(True for _ in StoreScan(str(folder))):
+        return True
+    # An entry or a challenge may have the name of some folder here.
+    try:
+        return not find_results_folder().is_dir()
+    except ConfigError:
+        return True
+
+
 def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     """Return the named run; :data:`HOW_TO_NAME_A_RUN` says how to name it.
 
@@ -111,6 +150,7 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     ----------
     words
         One word or two; a challenge and an entry may also be one word with a space between them.
+        The results folder may follow them.
     results
         The results folder; ``None`` means the config's.
 
@@ -121,6 +161,7 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     InvalidOptionError
         If there are several.
     """
+    words, results = split_off_results_folder(words, results)
     if not 1 <= len(words) <= 2:
         raise InvalidOptionError("Name one run: its path, its id, an entry, a challenge and an entry, or @latest.")
     if len(words) == 1 and (folder_of_run := _folder_of_run(words[0])) is not None:
@@ -140,9 +181,24 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
         raise RunNotFoundError(f"No challenge matches {challenge!r} in {folder}. Challenges there:{_listed(known)}")
     matching = of_challenge if word == _LATEST else _by_entry(of_challenge, word, folder)
     if not matching:
+        _refuse_unfinished(word, folder)
         said = f"{_no_such_path(words)}No run matches {' '.join(words)!r} in {folder}."
         raise RunNotFoundError(f"{said} {_what_is_there(word, of_challenge, runs)}")
     return max(matching, key=by_start)
+
+
+def _refuse_unfinished(word: str, folder: Path) -> None:
+    """Raise RunNotFoundError if a word is the beginning of the id of a run that was not published."""
+    start = word.casefold()
+    try:
+        names = [each.name.casefold() for each in (folder / UNFINISHED_DIR).iterdir()]
+    except OSError:
+        return
+    if len(start) >= _MIN_ID and any(name.startswith(start) for name in names):
+        raise RunNotFoundError(
+            f"The run {word} was not published, or not yet. "
+            f"`gaitmap-results unfinished {folder}` says what became of it, and whether it can be recovered."
+        )
 
 
 def _folder_of_run(word: str) -> Path | None:

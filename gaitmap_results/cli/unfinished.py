@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import results_argument, results_option
+from gaitmap_results.cli.finding import given_results_folder, results_argument
 from gaitmap_results.cli.terminal import echo_json, say
-from gaitmap_results.config import find_results_folder
 from gaitmap_results.showing.text import printable
 from gaitmap_results.store.entry_names import entry_json, entry_text
 from gaitmap_results.store.layout import UNFINISHED_DIR
@@ -29,7 +28,7 @@ def unfinished(results: Path | None, as_json: bool) -> None:
     RESULTS is the results folder; without it, the config's is used. What became of a run is derived from its journal,
     its process and its Slurm job, and the list says how sure that is. Nothing is changed.
     """
-    folder = find_results_folder(results)
+    folder = given_results_folder(results)
     runs, skipped = list_unfinished(folder)
     for message in skipped:
         say(message, err=True)
@@ -44,7 +43,7 @@ def unfinished(results: Path | None, as_json: bool) -> None:
 
 @click.command
 @click.argument("run_id", metavar="RUN")
-@results_option
+@results_argument
 @click.option("--entry-name", multiple=True, help="The entry, if the run does not know it; repeat it for nested ones.")
 @click.option("--challenge-name", help="The full name of the challenge, if the run does not know it.")
 @click.option("--challenge-version", help="The version of the challenge, if the run does not know it.")
@@ -90,7 +89,7 @@ def recover(
 
 @click.command
 @click.argument("run_id", metavar="RUN")
-@results_option
+@results_argument
 @click.option("--yes", is_flag=True, help="Delete it without asking.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was deleted as JSON.")
 def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None:
@@ -114,7 +113,7 @@ def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None
 def _results_folder_of(word: str, results: Path | None) -> Path:
     """Return the results folder, given directly or by the path of an unfinished run."""
     folder = Path(word).absolute().parent
-    return folder.parent if results is None and folder.name == UNFINISHED_DIR else find_results_folder(results)
+    return folder.parent if results is None and folder.name == UNFINISHED_DIR else given_results_folder(results)
 
 
 def _described(run: UnfinishedRun) -> dict[str, Any]:

@@ -214,9 +214,10 @@ def _short(value: Any) -> str:
         return "none"
     if isinstance(value, list):
         shown = ", ".join(map(str, value[:5]))
-        text = shown + (f" and {len(value) - 5} more" if len(value) > 5 else "")
+        text = (shown + (f" and {len(value) - 5} more" if len(value) > 5 else "")) or "none"
     else:
-        text = str(value)
+        # An empty text is quoted, since nobody sees it otherwise.
+        text = str(value) or repr(value)
     return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]} …"
 
 
@@ -230,9 +231,17 @@ def score_line(score: Mapping[str, Any]) -> str:
         text += f", {score['n_better']} better, {score['n_worse']} worse"
     if score["worst_unit"]:
         name = " ".join(map(str, score["worst_unit"]))
-        word = "worst" if score["direction"] else "largest"
+        word = _word_for(score)
         text += f", {word}: {name} ({score['worst_difference']:+.3g})"
     return text
+
+
+def _word_for(score: Mapping[str, Any]) -> str:
+    """Say what the unit is whose score got worse most, or gained least."""
+    if not score["direction"]:
+        return "largest"
+    is_worse = score["worst_difference"] > 0 if score["direction"] == "minimize" else score["worst_difference"] < 0
+    return "worst" if is_worse else "smallest gain"
 
 
 def _number(value: float | None) -> str:
@@ -243,7 +252,7 @@ def _results_lines(results: Mapping[str, Any]) -> str:
     many = f"{results['n_different']:,} values in {results['n_columns']} columns differ"
     agrees = ", within tolerance" if results["verdict"] == "within tolerance" else ""
     if results["largest"] is not None:
-        many += f", the largest by {results['largest']:.2g} of its column{agrees}"
+        many += f", at most by {100 * results['largest']:.3g} % of the largest value of their column{agrees}"
     return "\n".join([many, *(worst_line(each) for each in results["worst"])])
 
 

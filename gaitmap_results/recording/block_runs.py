@@ -151,7 +151,8 @@ class BlockRuns:
         except Exception as error:
             if run.is_kept:  # raised by the user's signal handler
                 raise
-            _logger.error("%s", error)
+            if _logger.hasHandlers():  # else logging prints it to the error stream, as the warning does
+                _logger.error("%s", error)
             with contextlib.suppress(SaveFailedWarning):  # a filter may raise it; the block raises an error anyway
                 warn_user(f"{error}\nThe block goes on; this error is raised when it ends.", SaveFailedWarning)
 

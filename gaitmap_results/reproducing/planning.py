@@ -100,12 +100,26 @@ def read_run(path: Path) -> RecordedRun:
 def _refusals(summary: RunSummary) -> Iterator[str]:
     if summary.is_debug_run:
         codes = ", ".join(summary.debug_reasons) or "no reason is stored"
-        yield f"It is a debug run ({codes}): nobody can tell which code made it. Record an official run."
+        yield f"It is a debug run ({codes}): nobody can tell which code made it. {_instead_of(summary)}"
     elif summary.git_dirty:
         yield "There were uncommitted changes. Commit them, and record it again."
     verified = verify_run(summary.path)
     if verified.status not in ("intact", "no manifest"):
         yield f"Its files are not what was published ({verified.status}). See gaitmap-results verify."
+
+
+def _instead_of(summary: RunSummary) -> str:
+    """Say which run of the same entry can be run again."""
+    entry = (summary.challenge_name, summary.challenge_version, summary.entry)
+    official = [
+        each
+        for each in StoreScan(str(summary.path.parent))
+        if each.kind == "official" and (each.challenge_name, each.challenge_version, each.entry) == entry
+    ]
+    if not official:
+        return "Record an official run."
+    latest = max(official, key=by_start)
+    return f"The latest official run of this entry is {latest.run_id or latest.folder}."
 
 
 def make_plan(record: RecordedRun, *, environment: str, python: str | Path | None) -> Plan:

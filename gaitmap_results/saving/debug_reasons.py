@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gaitmap_results.exceptions import InvalidCustomMetadataError
 from gaitmap_results.provenance.collecting import GitAnswer, GitEnd
 from gaitmap_results.saving.debug_setting import DebugSetting
-from gaitmap_results.store.json_values import safe_text
+from gaitmap_results.store.safe_text import error_text, safe_text
 
 if TYPE_CHECKING:
     from gaitmap_results.provenance.git import GitState
@@ -185,8 +185,7 @@ def custom_metadata_invalid(error: InvalidCustomMetadataError) -> DebugReason:
 
 def block_raised(error: BaseException) -> DebugReason:
     """Return the reason for a block that raised ``error`` after a challenge had finished."""
-    text = safe_text(f"{type(error).__name__}: {error}")
-    message = f"The code after the challenge raised {text}. Fix it and run again."
+    message = f"The code after the challenge raised {error_text(error)}. Fix it and run again."
     return DebugReason("block.raised", message, {"type": type(error).__name__})
 
 

@@ -21,6 +21,7 @@ from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.entry_names import entry_json
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently
 from gaitmap_results.store.rescue import rescue
+from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.store.staging import Staging
 
 __all__ = [
@@ -38,6 +39,9 @@ __all__ = [
 _logger = logging.getLogger("gaitmap_results")
 # At most so many values of the custom metadata that could not be stored are named.
 _MAX_NAMED: Final = 100
+_JSON_CURE: Final = (
+    " If these are values of NumPy, write them with `json.dump(..., default=lambda value: value.tolist())`."
+)
 
 
 @dataclass(eq=False)
@@ -233,7 +237,7 @@ def stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
     first = run.staging
     if first.results_folder != plan.results_folder:
         raise _core_results_error(run, error) from error
-    text = f"{type(error).__name__}: {error}"
+    text = error_text(error)
     content = replace(first.journal.content, rescued_from=str(first.folder))
     try:
         rescued = rescue(
@@ -251,12 +255,13 @@ def stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
 
 
 def _core_results_error(run: FinishedRun, error: Exception) -> CoreResultsError:
-    text = f"{type(error).__name__}: {error}"
+    text = error_text(error)
     run.staging.note(status="save_failed", error={"message": text})
     kept = keep_challenge_of(run.challenge, run.staging)
+    cure = _JSON_CURE if isinstance(error, TypeError) and "JSON serializable" in text else ""
     return CoreResultsError(
-        f"save_core_results of {run.facts.name} failed with {text}. What it had written is in {run.staging.folder}."
-        f"{kept}",
+        f"save_core_results of {run.facts.name} failed with {text}.{cure} "
+        f"What it had written is in {run.staging.folder}.{kept}",
         path=run.staging.folder,
     )
 

@@ -23,6 +23,7 @@ __all__ = ["how_to_load", "keep_challenge", "keep_challenge_of", "load_kept", "w
 _MAX_TRIED_BYTES: Final = 256_000_000
 # Another program cannot import from these modules: a script, and the same under multiprocessing.
 _PROGRAMS: Final = ("__main__", "__mp_main__")
+_SAVE: Final = 'save_run(challenge, "entry", custom_metadata={})'
 # By id, since challenges may be equal and need not be hashable.
 _loaded: Final[dict[int, weakref.ref[Any]]] = {}
 
@@ -112,8 +113,8 @@ def keep_challenge_of(challenge: Any, first: Staging) -> str:
 
 def _not_kept(problem: str) -> str:
     return (
-        f"\nThe challenge could not be kept: {problem}. Fix its save_core_results, and store it with save_run while "
-        "this program still has it."
+        f"\nThe challenge could not be kept: {problem}. Fix its save_core_results, and store it with {_SAVE} "
+        "while this program still has it."
     )
 
 
@@ -122,10 +123,10 @@ def how_to_load(file: Path) -> str:
     is_whole = file.name == CHALLENGE_FILE
     name = "challenge" if is_whole else "attributes"
     then = (
-        "Fix its save_core_results, and store it with save_run."
+        f"Fix its save_core_results, and store it with\n  {_SAVE}"
         if is_whole
         else "They are a dictionary. Fix save_core_results, set them on a new challenge with\n"
-        "  vars(challenge).update(attributes)\nand store that with save_run."
+        f"  vars(challenge).update(attributes)\nand store that with\n  {_SAVE}"
     )
     what = "The challenge itself is kept" if is_whole else "The attributes of the challenge are kept"
     return (

@@ -259,6 +259,8 @@ def parameter_text(value: Any, depth: int = 0) -> str:
         if set(value) == {"class", "parameters"} and isinstance(value["parameters"], dict):
             inner = ", ".join(f"{name}={parameter_text(each, depth + 1)}" for name, each in value["parameters"].items())
             return f"{value['class']}({inner})"
+        if set(value) == {"class", "attributes"} and not value["attributes"]:
+            return str(value["class"])
         if set(value) == {"class", "repr"}:
             return str(value["repr"])
         for key in ("class", "function", "type"):

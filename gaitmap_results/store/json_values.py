@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from gaitmap_results.exceptions import InvalidCustomMetadataError
+from gaitmap_results.store.safe_text import error_text, safe_text
 
 __all__ = ["MAX_REPR_BYTES", "encode_custom_metadata", "encode_leniently", "own_copy", "safe_repr", "safe_text"]
 
@@ -107,7 +108,7 @@ def safe_repr(value: object, limit: int | None = MAX_REPR_BYTES) -> str:
         text = safe_text(repr(value))
         return text if limit is None or len(text) * 4 <= limit else _cut(text, limit)
     except Exception as error:  # noqa: BLE001 - a repr is foreign code and may raise anything
-        return f"<repr of {type(value).__name__} failed: {_describe(error)}>"
+        return f"<repr of {type(value).__name__} failed: {error_text(error)}>"
 
 
 def _cut(text: str, limit: int) -> str:
@@ -146,19 +147,6 @@ def _copied(value: Any) -> Any:
         return value
 
 
-def safe_text(text: str) -> str:
-    """Return ``text`` with lone surrogates written as escapes, so that it can be stored as UTF-8."""
-    plain = str.__str__(text)  # a subclass may override methods
-    return plain if plain.isascii() else plain.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-def _describe(error: BaseException) -> str:
-    try:
-        return safe_text(f"{type(error).__name__}: {error}")
-    except Exception:  # noqa: BLE001 - even the text of an error is foreign code
-        return type(error).__name__
-
-
 # The name of the encoded object, then keys and indices; formatted only if something is refused.
 _KeyPath: TypeAlias = tuple[object, ...]
 
@@ -186,7 +174,7 @@ class _Encoder:
         except _RefusedError as refusal:
             reason = str(refusal)
         except Exception as error:  # noqa: BLE001 - the value's own methods are foreign code
-            reason = f"reading it failed with {_describe(error)}"
+            reason = f"reading it failed with {error_text(error)}"
         self.problems.append((_written(key_path), reason))
         return safe_repr(value)
 

@@ -30,5 +30,7 @@ def direction_problems(declared: Any) -> Iterator[str]:
     for name, direction in declared.items():
         if not isinstance(name, str) or not name:
             yield f"SCORES names the score {safe_repr(name)}; the name of a score is a text."
-        if direction not in DIRECTIONS:
+        if direction is None:
+            yield f"SCORES says None of {safe_repr(name)}; leave it out if neither is better."
+        elif direction not in DIRECTIONS:
             yield f"SCORES says {safe_repr(direction)} of {safe_repr(name)}; it takes 'minimize' or 'maximize'."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -169,9 +170,12 @@ def list_unfinished(results_folder: Path) -> tuple[list[UnfinishedRun], list[str
     places, skipped = find_places(results_folder)
     slurm = Slurm()
     found = [read_place(results_folder, place, slurm) for place in places]
-    runs = [each.run for each in found if each is not None and each.published_as is None]
+    return _oldest_first(each.run for each in found if each is not None and each.published_as is None), skipped
+
+
+def _oldest_first(runs: Iterable[UnfinishedRun]) -> list[UnfinishedRun]:
     latest = datetime.max.replace(tzinfo=timezone.utc)
-    return sorted(runs, key=lambda run: (run.started or latest, run.run_id)), skipped
+    return sorted(runs, key=lambda run: (run.started or latest, run.run_id))
 
 
 def find_unfinished_run(results_folder: Path, name: str) -> UnfinishedRunOnDisk:
@@ -187,10 +191,9 @@ def find_unfinished_run(results_folder: Path, name: str) -> UnfinishedRunOnDisk:
     places, _ = find_places(results_folder)
     matching = _named(places, name.strip())
     if len(matching) > 1:
-        names = ", ".join(place.run_id for place in matching)
         raise RunNotFoundError(
-            f"{name!r} names {len(matching)} unfinished runs in {results_folder}: {names}. "
-            "Give one of these identifiers, or its beginning."
+            f"{name!r} names {len(matching)} unfinished runs in {results_folder}, the oldest first:"
+            f"{''.join(_identified(results_folder, matching))}\nGive one of these identifiers, or its beginning."
         )
     found = read_place(results_folder, matching[0]) if matching else None
     if found is not None:
@@ -199,6 +202,15 @@ def find_unfinished_run(results_folder: Path, name: str) -> UnfinishedRunOnDisk:
         f"There is no unfinished run {name!r} in {results_folder}. List those that are there with\n"
         f"  gaitmap-results unfinished {results_folder}"
     )
+
+
+def _identified(results_folder: Path, places: list[Place]) -> Iterator[str]:
+    """Yield a line for each of several unfinished runs, oldest first."""
+    slurm = Slurm()
+    found = [read_place(results_folder, place, slurm) for place in places]
+    for run in _oldest_first(each.run for each in found if each is not None):
+        started = "at an unknown time" if run.started is None else run.started.astimezone().isoformat(" ", "seconds")
+        yield f"\n  {run.run_id}  started {started}, {run.status}, core results: {run.core_results}"
 
 
 def _named(places: list[Place], word: str) -> list[Place]:
@@ -277,4 +289,4 @@ def _error(error: dict[str, Any] | None) -> str | None:
     if error is None or not isinstance(error.get("message"), str):
         return None
     kind, message = error.get("type"), error["message"]
-    return f"{kind}: {message}" if isinstance(kind, str) else str(message)
+    return ": ".join(filter(None, [kind, message])) if isinstance(kind, str) else str(message)

@@ -181,3 +181,79 @@ def test_the_recommended_published_store_reads_without_a_warning(results):
         assert (done.code, done.err) == (0, "")
     done = in_process("export", "results", "--to", "runs.csv")
     assert (done.code, done.err) == (0, "Wrote 6 runs to runs.csv\n")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("show", "shin", "results"),
+        ("show", "Other", "shared", "results"),
+        ("show", "@latest", "results"),
+        ("verify", "aaaa1", "results"),
+        ("diff", "aaaa1", "aaaa2", "results"),
+        ("compare", "shin", "ionescu", "results"),
+        ("reproduce", "shin", "results", "--check"),
+    ],
+    ids=" ".join,
+)
+def test_the_results_folder_may_follow_the_run(command, results):
+    """Every command that takes a run takes the results folder after it, as by ``--results``."""
+    place = command.index("results")
+    by_position = in_process(*command)
+    by_option = in_process(*command[:place], *command[place + 1 :], "--results", "results")
+    assert (by_position.code, by_position.out, by_position.err) == (by_option.code, by_option.out, by_option.err)
+    assert "No run matches" not in by_position.err
+    assert "No results folder" not in by_position.err
+    assert in_process("withdraw", "shin", "results", "--reason", "a test").code == 0
+
+
+def test_a_challenge_and_an_entry_beside_a_folder_with_its_name(results, tmp_path, monkeypatch):
+    """A folder without runs is no results folder where a config names one."""
+    (tmp_path / "shin").mkdir()
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"results_dir": str(results)}))
+    monkeypatch.setenv("GAITMAP_RESULTS_CONFIG", str(config))
+    done = in_process("show", CHALLENGE, "shin", "--json")
+    assert json.loads(done.out)["metadata"]["run_id"].startswith("aaaa2222")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("list",),
+        ("show", "shin"),
+        ("verify",),
+        ("diff", "shin", "ionescu"),
+        ("reproduce", "shin"),
+        ("unfinished",),
+        ("recover", "shin"),
+        ("discard", "shin"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_without_a_results_folder_two_lines_say_how_to_name_one(command, tmp_path, monkeypatch):
+    """All commands say the same, in the words of a command line and not in those of Python."""
+    monkeypatch.chdir(tmp_path)
+    done = in_process(*command)
+    assert done.code != 0
+    said = done.err[done.err.index("No results folder") :]
+    assert len(said.splitlines()) == 2
+    assert "--results FOLDER" in said
+    assert 'results_dir = "results"' in said
+    assert "set_config" not in done.err
+
+
+def test_the_id_of_an_unfinished_run(results):
+    """It matches no run; the command that shows it is named."""
+    (results / ".unfinished" / "ffff0000-0000-0000").mkdir(parents=True)
+    done = in_process("show", "ffff0", "results")
+    assert done.code == 1
+    assert "gaitmap-results unfinished" in done.err
+
+
+def test_diff_says_which_runs_it_compares(results):
+    """The first two lines name kind, entry, start and folder of each run."""
+    first, second, *_ = in_process("diff", "aaaa1", "aaaa2", "results").out.splitlines()
+    for line, path in zip((first, second), sorted(results.glob("*/*/shin/*")), strict=True):
+        assert "official run of shin, 2026-03-29" in line
+        assert line.endswith(str(path))

@@ -154,6 +154,21 @@ def test_scores_are_compared_unit_by_unit(tmp_path):
     assert list(found.sections) == ["scores", "results"]
 
 
+def test_where_all_got_better_nobody_is_the_worst(tmp_path):
+    """The unit that gained least is named as that."""
+    runs = [record(tmp_path / "r", each) for each in ({"P1": 0.5, "P2": 0.5}, {"P1": 0.75, "P2": 0.625})]
+    found = str(diff_runs(*runs))
+    assert "smallest gain: P2 (+0.125)" in found
+    assert "worst" not in found
+
+
+def test_an_empty_value_is_seen(pair):
+    """An empty text is quoted, and a list without items is none."""
+    found = str(diff_runs(*pair({"config": {"label": "", "kinds": []}}, {"config": {"label": "new", "kinds": ["a"]}})))
+    assert "label  '' → new" in found
+    assert "kinds  none → a" in found
+
+
 def test_a_run_and_its_repetition_are_alike(tmp_path):
     """Two runs of the same entry differ in nothing that is shown."""
     runs = [record(tmp_path / "r", {"P1": 0.5}) for _ in range(2)]
@@ -253,7 +268,8 @@ def test_published_runs_on_two_machines():
     (results,) = found.sections["results"]
     assert (results["n_different"], results["verdict"]) == (1616, "within tolerance")
     assert re.search(
-        r"1,616 values in \d+ columns differ, the largest by 2.2e-07 of its column, within tolerance", str(found)
+        r"1,616 values in \d+ columns differ, at most by 2.2\de-05 % of the largest value of their column, within tol",
+        str(found),
     )
     assert diff_runs(second, third).sections.keys() == {"code"}
 

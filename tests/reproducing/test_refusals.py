@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,13 @@ def test_another_patch_release_of_python_is_told(run):
     assert plan.problems == []
     assert "stands in for" in plan.notes[-1]
     assert find_python("2.9.1") is None
+
+
+def test_the_refusal_of_a_debug_run_names_the_official_one(run):
+    """Whoever named an entry whose latest run is a debug run learns which run to name."""
+    official = json.loads((run / "metadata.json").read_text())["run_id"]
+    debug = run.with_name("_29990101_000000")
+    shutil.copytree(run, debug)
+    rewrite(debug, {"is_debug_run": True, "debug_reasons": [{"code": "git.dirty", "message": ""}]})
+    with pytest.raises(NotReproducibleError, match=official):
+        reproduce_run(debug)

@@ -13,7 +13,7 @@ from challenges import ExampleChallenge
 
 from gaitmap_results import LocalConfig, record_run, recorded_run, save_run, set_config
 from gaitmap_results.exceptions import ConfigError, DebugSettingWarning, InvalidOptionError
-from gaitmap_results.saving.debug_reasons import DebugReason, reasons_for_debug
+from gaitmap_results.saving.debug_reasons import DebugReason, block_raised, reasons_for_debug
 from gaitmap_results.saving.debug_setting import resolve_debug_setting
 
 SAYS = (None, True, False)
@@ -167,3 +167,11 @@ def test_a_setting_that_asks_for_an_official_run_has_no_reason() -> None:
         (reason,) = reasons_for_debug(resolve_debug_setting(argument, config), None, None)
         assert isinstance(reason, DebugReason)
         assert "debug_run=False" in reason.message or "GAITMAP_RESULTS_DEBUG=false" in reason.message
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(KeyboardInterrupt(), "KeyboardInterrupt"), (OSError("no"), "OSError: no")]
+)
+def test_an_error_without_a_message_has_no_colon(error, said):
+    """Ctrl-C has no message; the reason ends after its name."""
+    assert f"raised {said}. Fix it" in block_raised(error).message

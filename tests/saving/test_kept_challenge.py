@@ -94,6 +94,8 @@ def test_the_challenge_is_kept_beside_the_journal(by, tmp_path):
                 challenge.run(42)
         else:
             save_run(challenge.run(42), "entry", custom_metadata={}, path=tmp_path, use_git=False)
+    assert "default=lambda value: value.tolist()" in str(raised.value)
+    assert 'save_run(challenge, "entry", custom_metadata={})' in str(raised.value)
     (run,) = unfinished_of(tmp_path)
     assert (run.status, run.core_results) == ("save_failed", "partial")
     assert run.challenge_file == run.path / "challenge.pickle"
@@ -104,6 +106,21 @@ def test_the_challenge_is_kept_beside_the_journal(by, tmp_path):
     path = save_run(loaded, "entry", custom_metadata={}, path=tmp_path / "again", use_git=False)
     stored = json.loads((path / "metadata.json").read_text())
     assert stored["run_start_datetime"] == challenge.run_start_datetime_
+
+
+def test_a_script_is_told_once_before_the_error(tmp_path):
+    """Where no logging is set up, the error stream shows the warning, then the error, and no third copy."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from test_kept_challenge import Faulty\n"
+        "from gaitmap_results import recorded_run\n"
+        f"with recorded_run('entry', path={str(tmp_path / 'results')!r}, use_git=False):\n"
+        "    Faulty().run(42)\n"
+    )
+    command = [sys.executable, script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=python_environment())
+    assert "SaveFailedWarning" in done.stderr
+    assert done.stderr.count("The challenge itself is kept in") == 2
 
 
 def test_recover_explains_how_to_load_it(tmp_path):

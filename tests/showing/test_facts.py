@@ -124,6 +124,11 @@ def test_any_record_is_told_as_far_as_it_goes(changes):
     run_title(record)
 
 
+def test_an_object_without_attributes_is_its_class():
+    """Nobody reads an empty dictionary."""
+    assert parameter_text({"class": "gait.Challenge", "attributes": {}}) == "gait.Challenge"
+
+
 @given(json_values)
 def test_any_parameter_has_a_text(value):
     """The value of a parameter is shown on one line, whatever it is."""

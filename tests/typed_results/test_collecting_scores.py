@@ -224,6 +224,7 @@ def test_scores_that_are_partly_wrong_keep_the_rest(tmp_path, returned, problem,
 @pytest.mark.parametrize(
     ("declared", "problem", "directions"),
     [
+        ({"error": None}, "None of 'error'; leave it out if neither is better", {"error": None}),
         ({"error": "min"}, "'min' of 'error'; it takes 'minimize' or 'maximize'", {"error": None}),
         ({"error": None}, "None of 'error'", {"error": None}),
         ({3: "minimize"}, "names the score 3", {"error": None}),

@@ -114,7 +114,8 @@ def test_the_start_of_an_identifier_is_enough(tmp_path):
 def test_a_run_is_named_as_in_other_commands(tmp_path):
     """Its folder, its entry where no other run has it, and `@latest` name it, too."""
     first, second = killed(tmp_path), killed(tmp_path)
-    with pytest.raises(RunNotFoundError, match="2 unfinished runs"):
+    line = r"started \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S*, (lost|terminated), core results: complete"
+    with pytest.raises(RunNotFoundError, match=rf"2 unfinished runs(?s:.)*{first}  {line}\n  {second}  {line}"):
         recover_run("entry", tmp_path)
     assert find_unfinished_run(tmp_path, "@latest").run.run_id == second
     folder = str(tmp_path / ".unfinished" / first)
