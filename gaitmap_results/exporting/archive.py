@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, ResultsFolderError
-from gaitmap_results.exporting.runs_to_export import HandedOnFile
+from gaitmap_results.exporting.runs_to_export import FileToExport
 from gaitmap_results.store.files import make_folder, move_file, remove_file
 
 __all__ = ["check_names", "write_archive"]
@@ -48,7 +48,7 @@ def write_archive(
     target: Path,
     folders: Iterable[str],
     contents: Iterable[tuple[str, bytes]],
-    files: Iterable[HandedOnFile],
+    files: Iterable[FileToExport],
     *,
     on_file: Callable[[int], object] | None = None,
 ) -> None:
@@ -105,7 +105,7 @@ def _entry(name: str, size: int) -> zipfile.ZipInfo:
     return entry
 
 
-def _copy(archive: zipfile.ZipFile, file: HandedOnFile) -> None:
+def _copy(archive: zipfile.ZipFile, file: FileToExport) -> None:
     digest = hashlib.sha256()
     with archive.open(_entry(file.name, file.size), "w") as copy:
         for chunk in _chunks(file.path):

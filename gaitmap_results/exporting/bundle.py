@@ -13,7 +13,7 @@ from gaitmap_results.exporting.archive import check_names, write_archive
 from gaitmap_results.exporting.crate import CHECKSUMS_FILE, CRATE_FILE, About, crate_metadata
 from gaitmap_results.exporting.people import author_entities, license_entity, organization
 from gaitmap_results.exporting.private_content import Finding, find_in_runs, find_in_tree
-from gaitmap_results.exporting.runs_to_export import HandedOnRun, find_runs
+from gaitmap_results.exporting.runs_to_export import RunToExport, find_runs
 from gaitmap_results.reading.attestations import attested_id
 from gaitmap_results.showing.text import counted, one_line
 from gaitmap_results.store.json_files import dump_json
@@ -146,8 +146,8 @@ def _check_target(target: Path) -> None:
         raise InvalidOptionError(f"{target} lies in a run folder, which is never changed. Choose another place.")
 
 
-def _check_ids(runs: Sequence[HandedOnRun]) -> None:
-    known: dict[str, HandedOnRun] = {}
+def _check_ids(runs: Sequence[RunToExport]) -> None:
+    known: dict[str, RunToExport] = {}
     for run in runs:
         other = known.setdefault(attested_id(run.summary), run)
         if other is not run:

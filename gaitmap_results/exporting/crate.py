@@ -11,7 +11,7 @@ from uuid import UUID
 
 from gaitmap_results.challenge import aware_datetime
 from gaitmap_results.exporting.people import Entity, people_of, quoted, references_of
-from gaitmap_results.exporting.runs_to_export import HandedOnFile, HandedOnRun
+from gaitmap_results.exporting.runs_to_export import FileToExport, RunToExport
 from gaitmap_results.exporting.software import instrument_of
 from gaitmap_results.reading.attestations import attested_id
 from gaitmap_results.showing.text import counted
@@ -57,7 +57,7 @@ class About:
 
 
 def crate_metadata(
-    runs: Sequence[HandedOnRun], unfinished: Sequence[UnfinishedRunOnDisk], about: About
+    runs: Sequence[RunToExport], unfinished: Sequence[UnfinishedRunOnDisk], about: About
 ) -> dict[str, Any]:
     """Return the content of ro-crate-metadata.json, which is the same for the same runs."""
     entities: dict[str, Entity] = {}
@@ -82,7 +82,7 @@ def crate_metadata(
 
 
 def _frame(
-    runs: Sequence[HandedOnRun], actions: Sequence[Entity], parts: Sequence[Entity], about: About
+    runs: Sequence[RunToExport], actions: Sequence[Entity], parts: Sequence[Entity], about: About
 ) -> Iterator[Entity]:
     """Yield the entities of the file itself, the whole crate, and the profile."""
     yield {
@@ -114,7 +114,7 @@ def _frame(
     yield {"@id": _PROFILE, "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5"}
 
 
-def _action(run: HandedOnRun, agents: list[Entity], add: Any) -> Entity:
+def _action(run: RunToExport, agents: list[Entity], add: Any) -> Entity:
     summary, metadata = run.summary, run.metadata
     entry = entry_text(summary.entry)
     implementation = run.custom_metadata.get("implementation_url") if isinstance(run.custom_metadata, dict) else None
@@ -168,7 +168,7 @@ def _action_id(run_id: str) -> str:
         return f"#run-{quoted(run_id)}"
 
 
-def _dataset(run: HandedOnRun, known: Mapping[str, Entity], add: Any) -> Entity:
+def _dataset(run: RunToExport, known: Mapping[str, Entity], add: Any) -> Entity:
     custom = run.custom_metadata if isinstance(run.custom_metadata, dict) else {}
     people, others = people_of(custom, known)
     works, words = references_of(custom)
@@ -187,7 +187,7 @@ def _dataset(run: HandedOnRun, known: Mapping[str, Entity], add: Any) -> Entity:
     }
 
 
-def _file(file: HandedOnFile, name: str, add: Any) -> Entity:
+def _file(file: FileToExport, name: str, add: Any) -> Entity:
     described = _described_file(file.name, PurePosixPath(file.name).suffix.lower(), add)
     return {**described, "name": name, "contentSize": str(file.size), "sha256": file.sha256}
 

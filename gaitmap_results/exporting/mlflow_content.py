@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gaitmap_results.exporting.mlflow_names import MAX_NAME, mlflow_name
-from gaitmap_results.exporting.runs_to_export import HandedOnRun
+from gaitmap_results.exporting.runs_to_export import RunToExport
 from gaitmap_results.reading.attestations import attested_id
-from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.showing.text import number
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import run_folder_start
+from gaitmap_results.store.safe_text import safe_text
 
-__all__ = ["COMPLETE", "RUN_ID", "WITHDRAWN", "MlflowRun", "mlflow_run", "tracked_id"]
+__all__ = ["COMPLETE", "RUN_ID", "WITHDRAWN", "MlflowRun", "mlflow_run"]
 
 _OWN: Final = "gaitmap_results."
 #: The tag that identifies a run.
@@ -44,12 +44,7 @@ class MlflowRun:
     tags: dict[str, str]
 
 
-def tracked_id(summary: RunSummary) -> str:
-    """Return the id of a run; for a record without one, a stable id derived from identifying facts."""
-    return attested_id(summary)
-
-
-def mlflow_run(run: HandedOnRun) -> MlflowRun:
+def mlflow_run(run: RunToExport) -> MlflowRun:
     """Convert a run for MLflow.
 
     Raises
@@ -127,11 +122,11 @@ def _flat(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, str(value)
 
 
-def _tags(run: HandedOnRun) -> Iterator[tuple[str, str]]:
+def _tags(run: RunToExport) -> Iterator[tuple[str, str]]:
     summary, metadata = run.summary, run.metadata
     found = metadata.get("git")
     git: dict[str, Any] = found if isinstance(found, dict) else {}
-    yield RUN_ID, tracked_id(summary)
+    yield RUN_ID, attested_id(summary)
     yield f"{_OWN}challenge", summary.challenge_name
     yield f"{_OWN}challenge_version", summary.challenge_version
     yield f"{_OWN}official", str(not summary.is_debug_run).lower()
@@ -151,7 +146,7 @@ def _text(value: object) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    text = text.encode("utf-8", "backslashreplace").decode()  # databases refuse lone surrogates
+    text = safe_text(text)  # databases refuse lone surrogates
     if len(text) <= length:
         return text
     end = f" … ({len(text)} characters; metadata.json has all of them)"

@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 from gaitmap_results.exceptions import InvalidOptionError, MissingExtraError, RunNotFoundError, TrackingServerError
-from gaitmap_results.exporting.mlflow_content import COMPLETE, RUN_ID, WITHDRAWN, MlflowRun, mlflow_run, tracked_id
+from gaitmap_results.exporting.mlflow_content import COMPLETE, RUN_ID, WITHDRAWN, MlflowRun, mlflow_run
 from gaitmap_results.exporting.mlflow_names import artifact_name
-from gaitmap_results.exporting.runs_to_export import HandedOnRun, hand_on
-from gaitmap_results.reading.attestations import withdrawals
+from gaitmap_results.exporting.runs_to_export import RunToExport, run_to_export
+from gaitmap_results.reading.attestations import attested_id, withdrawals
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start
 from gaitmap_results.store.privacy import redact_url
 
@@ -204,7 +204,7 @@ class _Sender:
     def send(self, summary: RunSummary) -> bool | str:
         """Send a run; return whether that was needed, or why it was left out."""
         experiment = self._experiment_id(self._experiment or summary.challenge_name)
-        run_id = tracked_id(summary)
+        run_id = attested_id(summary)
         other = self._folders.setdefault((experiment, run_id), summary.folder)
         if other != summary.folder:
             return f"it has the same id as {other}, so one is a copy"
@@ -214,7 +214,7 @@ class _Sender:
             self._tell_withdrawal(complete[0], summary)
             return False
         problems: list[str] = []
-        run = hand_on(summary, "", problems)
+        run = run_to_export(summary, "", problems)
         if run is None:
             return problems[0].removeprefix(f"{summary.folder}: ")
         try:
@@ -256,7 +256,7 @@ class _Sender:
             if not token:
                 return known
 
-    def _create(self, experiment: str, run: HandedOnRun, content: MlflowRun) -> None:
+    def _create(self, experiment: str, run: RunToExport, content: MlflowRun) -> None:
         created = self._client.create_run(experiment, content.start, content.tags, content.name)
         self._send_values(created.info.run_id, content)
         if self._files:
@@ -273,7 +273,7 @@ class _Sender:
         for metrics in _batches(content.metrics.items(), _METRICS_AT_ONCE):
             self._client.log_batch(identifier, metrics=[Metric(name, value, moment, 0) for name, value in metrics])
 
-    def _send_files(self, identifier: str, run: HandedOnRun, *, complete: bool = True) -> None:
+    def _send_files(self, identifier: str, run: RunToExport, *, complete: bool = True) -> None:
         for file in run.files:
             path = PurePosixPath(artifact_name(file.name))
             folder = None if len(path.parts) == 1 else path.parent.as_posix()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from gaitmap_results.exporting.runs_to_export import HandedOnFile, HandedOnRun
+from gaitmap_results.exporting.runs_to_export import FileToExport, RunToExport
 from gaitmap_results.store.json_files import parse_json
 from gaitmap_results.store.privacy import user_names
 from gaitmap_results.store.secrets_in_text import REDACTED, holds_token, is_secret_name, without_secrets, without_tokens
@@ -71,7 +71,7 @@ class _Search:
         return Finding(without_tokens(self.file), without_tokens(place), without_tokens(what))
 
 
-def find_in_runs(runs: Sequence[HandedOnRun]) -> list[Finding]:
+def find_in_runs(runs: Sequence[RunToExport]) -> list[Finding]:
     """Return private content in the files of runs: the first few findings in each file.
 
     Compressed files are not searched.
@@ -100,7 +100,7 @@ def _first(findings: Iterable[Finding]) -> Iterator[Finding]:
             return
 
 
-def _in_file(file: HandedOnFile, search: _Search) -> Iterator[Finding]:
+def _in_file(file: FileToExport, search: _Search) -> Iterator[Finding]:
     if file.name.endswith(".json") and file.size <= _MAX_JSON:
         try:
             value = parse_json(file.path.read_bytes())

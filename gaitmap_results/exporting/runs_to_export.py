@@ -19,14 +19,14 @@ from gaitmap_results.store.files import hash_file, is_real_folder, walk
 from gaitmap_results.store.layout import ATTESTATIONS_DIR, MANIFEST_FILE, METADATA_FILE, check_folder_name
 from gaitmap_results.store.manifest import parse_manifest
 
-__all__ = ["HandedOnFile", "HandedOnRun", "find_runs", "hand_on"]
+__all__ = ["FileToExport", "RunToExport", "find_runs", "run_to_export"]
 
 _MAX_SHOWN: Final = 10
 _MAX_NAME_BYTES: Final = 255
 
 
 @dataclass(frozen=True)
-class HandedOnFile:
+class FileToExport:
     """A file to export, its name in the export, and its size in bytes and SHA-256."""
 
     name: str
@@ -36,7 +36,7 @@ class HandedOnFile:
 
 
 @dataclass(frozen=True)
-class HandedOnRun:
+class RunToExport:
     """A run with everything that is exported of it.
 
     Attributes
@@ -61,13 +61,13 @@ class HandedOnRun:
     metadata: dict[str, Any]
     custom_metadata: Any
     place: str
-    files: tuple[HandedOnFile, ...]
-    attested: tuple[HandedOnFile, ...] = ()
+    files: tuple[FileToExport, ...]
+    attested: tuple[FileToExport, ...] = ()
     withdrawn: str | None = None
     left_out: tuple[str, ...] = ()
 
 
-def find_runs(paths: Sequence[Path]) -> list[HandedOnRun]:
+def find_runs(paths: Sequence[Path]) -> list[RunToExport]:
     """Return the runs at these paths: run folders, or folders with runs below them.
 
     Raises
@@ -86,7 +86,7 @@ def find_runs(paths: Sequence[Path]) -> list[HandedOnRun]:
             summaries.setdefault(os.path.realpath(summary.folder), (summary, top))
     runs = []
     for summary, top in sorted(summaries.values(), key=lambda pair: (_names(pair[0]), by_start(pair[0]))):
-        run = hand_on(summary, _place(summary, top), problems)
+        run = run_to_export(summary, _place(summary, top), problems)
         if run is not None:
             runs.append(run)
     if problems:
@@ -96,7 +96,7 @@ def find_runs(paths: Sequence[Path]) -> list[HandedOnRun]:
             f"Nothing is written or sent, because these runs are damaged or cannot be read:{shown}{more}\n"
             "See `gaitmap-results verify`, and name the runs that are intact."
         )
-    places: dict[str, HandedOnRun] = {}
+    places: dict[str, RunToExport] = {}
     for run in runs:
         other = places.setdefault(run.place, run)
         if other is not run:
@@ -141,7 +141,7 @@ def _place(summary: RunSummary, top: str | None) -> str:
     return "/".join((*names, os.path.basename(summary.folder)))
 
 
-def hand_on(summary: RunSummary, place: str, problems: list[str]) -> HandedOnRun | None:
+def run_to_export(summary: RunSummary, place: str, problems: list[str]) -> RunToExport | None:
     """Return a run with its files; if it is damaged, add the reason to ``problems``.
 
     Parameters
@@ -163,11 +163,11 @@ def hand_on(summary: RunSummary, place: str, problems: list[str]) -> HandedOnRun
             return None
         files, left_out = _run_files(folder, f"{place}/" if place else "")
         attested_folder = attestations_folder(summary)
-        attested: tuple[HandedOnFile, ...] = ()
+        attested: tuple[FileToExport, ...] = ()
         # A link could lead anywhere.
         if attested_folder is not None and is_real_folder(attested_folder) and is_real_folder(attested_folder.parent):
             attested, _ = _run_files(attested_folder, f"{ATTESTATIONS_DIR}/{attested_folder.name}/")
-        return HandedOnRun(
+        return RunToExport(
             summary,
             read_metadata(str(folder)),
             load_run_custom_metadata(folder),
@@ -182,7 +182,7 @@ def hand_on(summary: RunSummary, place: str, problems: list[str]) -> HandedOnRun
         return None
 
 
-def _run_files(folder: Path, prefix: str) -> tuple[tuple[HandedOnFile, ...], tuple[str, ...]]:
+def _run_files(folder: Path, prefix: str) -> tuple[tuple[FileToExport, ...], tuple[str, ...]]:
     """Return the regular files of a folder, named with a prefix, and the names of everything else in it.
 
     Raises
@@ -193,7 +193,7 @@ def _run_files(folder: Path, prefix: str) -> tuple[tuple[HandedOnFile, ...], tup
         If git-annex keeps a file elsewhere.
     """
     known = _manifest(folder)
-    found: list[HandedOnFile] = []
+    found: list[FileToExport] = []
     left_out: list[str] = []
     for name, path, kind in walk(folder):
         if kind == "folder":
@@ -204,7 +204,7 @@ def _run_files(folder: Path, prefix: str) -> tuple[tuple[HandedOnFile, ...], tup
             left_out.append(f"{prefix}{name}")
         else:
             digest = known.get(name) or hash_file(path)
-            found.append(HandedOnFile(f"{prefix}{name}", path, path.stat().st_size, digest))
+            found.append(FileToExport(f"{prefix}{name}", path, path.stat().st_size, digest))
     return tuple(found), tuple(left_out)
 
 

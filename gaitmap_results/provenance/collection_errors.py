@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.store.json_values import safe_text
+from gaitmap_results.store.safe_text import error_text, safe_text
 
 __all__ = ["Collector"]
 
@@ -42,7 +42,7 @@ class Collector:
         except InvalidOptionError:
             raise
         except Exception as error:  # noqa: BLE001 - provenance never costs a result
-            self.note(what, f"{type(error).__name__}: {error}")
+            self.note(what, error_text(error))
             return None
 
     def note(self, what: str, error: str) -> None:

@@ -13,9 +13,9 @@ from typing import Any, Final
 from gaitmap_results.config import find_cache_folder
 from gaitmap_results.exceptions import GaitmapResultsError
 from gaitmap_results.provenance.collection_errors import Collector
-from gaitmap_results.provenance.parameters import describe_dataset
 from gaitmap_results.store.files import hash_file, replace_file
 from gaitmap_results.store.json_files import dump_json, read_foreign_json
+from gaitmap_results.store.manifest import checksum_line
 from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = ["describe_files", "identify_data"]
@@ -24,7 +24,9 @@ _CACHE_FILE: Final = "data_files.json"
 _MAX_CACHE_BYTES: Final = 64_000_000
 
 
-def identify_data(challenge: Any, dataset: Any, collector: Collector) -> dict[str, Any] | None:
+def identify_data(
+    challenge: Any, dataset: Any, described: Mapping[str, Any] | None, collector: Collector
+) -> dict[str, Any] | None:
     """Return the key ``data`` of metadata.json; ``None`` if the challenge has neither a dataset nor data files.
 
     Parameters
@@ -33,6 +35,8 @@ def identify_data(challenge: Any, dataset: Any, collector: Collector) -> dict[st
         The challenge; its method ``data_files`` is called if it has one.
     dataset
         Its dataset.
+    described
+        The description of the dataset; ``None`` if it has none, or could not be described.
     collector
         Keeps what could not be determined.
     """
@@ -40,26 +44,25 @@ def identify_data(challenge: Any, dataset: Any, collector: Collector) -> dict[st
     files = collector.collect("data files", lambda: describe_files(challenge.data_files())) if callable(given) else None
     if dataset is None and files is None:
         return None
-    index = None if dataset is None else collector.collect("data", _index, dataset)
+    index = None if dataset is None else collector.collect("data", _hash_of_index, dataset)
     return {
         "class": None if dataset is None else full_class_name(type(dataset)),
-        "n_datapoints": None if index is None else index[0],
-        "index_sha256": None if index is None else index[1],
+        "n_datapoints": None if described is None else described["n_data_points"],
+        "index_sha256": index,
         "files": files,
     }
 
 
-def _index(dataset: Any) -> tuple[int | None, str | None]:
-    """Return the number of data points, and the SHA-256 hash of the index as CSV."""
-    n_points = describe_dataset(dataset)["n_data_points"]
+def _hash_of_index(dataset: Any) -> str | None:
+    """Return the SHA-256 hash of the index as CSV; ``None`` if there is no index."""
     table: Any = dataset if hasattr(dataset, "itertuples") else getattr(dataset, "index", None)
     if not hasattr(table, "itertuples") or not hasattr(table, "columns"):
-        return n_points, None
+        return None
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([str(column) for column in table.columns])
     writer.writerows([str(value) for value in row] for row in table.itertuples(index=False, name=None))
-    return n_points, hashlib.sha256(text.getvalue().encode()).hexdigest()
+    return hashlib.sha256(text.getvalue().encode()).hexdigest()
 
 
 def describe_files(given: str | Path | Iterable[str | Path]) -> dict[str, Any]:
@@ -88,9 +91,9 @@ def describe_files(given: str | Path | Iterable[str | Path]) -> dict[str, Any]:
     hashes = _CachedHashes()
     lines = sorted((Path(os.path.relpath(file, common)).as_posix(), hashes.of(file)) for file in files)
     hashes.store()
-    listing = "".join(f"{digest}  {name}\n" for name, digest in lines)
+    listing = b"".join(checksum_line(digest, name) for name, digest in lines)
     n_bytes = sum(file.stat().st_size for file in files)
-    return {"count": len(files), "bytes": n_bytes, "sha256": hashlib.sha256(listing.encode()).hexdigest()}
+    return {"count": len(files), "bytes": n_bytes, "sha256": hashlib.sha256(listing).hexdigest()}
 
 
 def _files_at(path: Path) -> Iterable[Path]:

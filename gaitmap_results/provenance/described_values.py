@@ -24,7 +24,8 @@ from uuid import UUID
 
 from gaitmap_results.provenance.described_data import describe_data
 from gaitmap_results.provenance.described_functions import describe_function
-from gaitmap_results.store.json_values import safe_repr, safe_text
+from gaitmap_results.store.json_values import safe_repr
+from gaitmap_results.store.safe_text import safe_text
 from gaitmap_results.store.secrets_in_text import REDACTED, is_secret_name
 from gaitmap_results.user_code.class_names import full_class_name
 
@@ -57,8 +58,11 @@ class Description:
         Whether long values are stored as hashes.
     """
 
-    def __init__(self, of_object: Callable[[Any, Description, int], Any], *, limited: bool = True) -> None:
+    def __init__(
+        self, of_object: Callable[[Any, Description, int], Any], *, limited: bool = True, challenge: Any = None
+    ) -> None:
         self._of_object = of_object
+        self._challenge = challenge
         self._limited = limited
         self._open: dict[int, int] = {}
         self._n_objects = 0
@@ -175,6 +179,8 @@ class Description:
             return {"class": kind, "state": self.of_value(state, depth + 1)}
         attributes = _attributes(value)
         if attributes or (attributes is not None and _tells_all(value)):
+            if value is self._challenge:
+                attributes = {name: item for name, item in attributes.items() if not _is_set_by_run(name)}
             named = {name: self.of_named(name, item, depth + 1) for name, item in attributes.items()}
             return {"class": kind, "attributes": self._shortened(named, len(named))}
         return self._of_repr(value, kind)
@@ -195,6 +201,10 @@ class Description:
 
     def _shortened(self, value: Any, length: int, limit: int = _MAX_ITEMS) -> Any:
         return {"length": length, "sha256": hash_json(value)} if self._limited and length > limit else value
+
+
+def _is_set_by_run(name: str) -> bool:
+    return name.endswith("_") or name == "optimizer"
 
 
 def _of_constant(value: Any, kind: str) -> Any:

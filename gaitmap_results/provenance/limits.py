@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from gaitmap_results.store.json_values import safe_text
+from gaitmap_results.store.safe_text import safe_text
 
 __all__ = ["THREAD_VARIABLES", "cgroup_limits", "environment_variables", "process_limits", "slurm_job_peak_memory"]
 

@@ -14,7 +14,7 @@ import psutil
 
 from gaitmap_results.provenance.cpu import cpu_info
 from gaitmap_results.provenance.limits import process_limits
-from gaitmap_results.store.json_values import safe_text
+from gaitmap_results.store.safe_text import safe_text
 
 __all__ = [
     "cpu_info",

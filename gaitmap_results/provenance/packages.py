@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
-from gaitmap_results.store.json_values import safe_text
 from gaitmap_results.store.privacy import redact_url
+from gaitmap_results.store.safe_text import safe_text
 
 __all__ = ["InstalledPackages", "folder_of_url", "installed_packages", "normalised"]
 

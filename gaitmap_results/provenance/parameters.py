@@ -11,7 +11,7 @@ from gaitmap_results.provenance.described_values import Description, hash_json, 
 from gaitmap_results.store.secrets_in_text import REDACTED, is_secret_name
 from gaitmap_results.user_code.class_names import full_class_name
 
-__all__ = ["dataset_columns", "describe_dataset", "describe_parameters"]
+__all__ = ["dataset_columns", "describe_challenge", "describe_dataset", "describe_parameters"]
 
 
 def describe_parameters(item: Any) -> dict[str, Any]:
@@ -42,9 +42,18 @@ def describe_parameters(item: Any) -> dict[str, Any]:
     >>> describe_parameters(Filter())["parameters"]
     {'cutoff_hz': 10}
     """
+    return _described(item, Description(_of_object))
+
+
+def describe_challenge(challenge: Any) -> dict[str, Any]:
+    """Describe a challenge without what ``run`` sets: the optimizer, and results such as ``errors_``."""
+    return _described(challenge, Description(_of_object, challenge=challenge))
+
+
+def _described(item: Any, description: Description) -> dict[str, Any]:
     if _is_described_by_parameters(item):
-        return _by_parameters(item, Description(_of_object), 0)
-    return {"class": full_class_name(type(item)), "parameters": {}, "value": Description(_of_object).of_value(item)}
+        return _by_parameters(item, description, 0)
+    return {"class": full_class_name(type(item)), "parameters": {}, "value": description.of_value(item)}
 
 
 def _is_described_by_parameters(item: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 import psutil
 
 from gaitmap_results.provenance.processes import descendants, peak_memory
+from gaitmap_results.store.safe_text import error_text
 
 __all__ = ["Sampled", "Sampler"]
 
@@ -124,7 +125,7 @@ class Sampler:
         try:
             action()
         except Exception as error:  # noqa: BLE001 - the user's program has nothing to do with it
-            self._note(f"{what}: {type(error).__name__}: {error}.")
+            self._note(f"{what}: {error_text(error)}.")
 
     def _note(self, problem: str) -> None:
         known = self._seen.problems

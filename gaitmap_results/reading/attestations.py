@@ -57,16 +57,21 @@ def withdrawn_reason(summary: RunSummary) -> str | None:
 
 def withdrawals() -> Callable[[RunSummary], str | None]:
     """Return :func:`withdrawn_reason` for many runs: it looks into each results folder once."""
-    ids = lru_cache(maxsize=None)(attested_ids)
+    return _of_many(_reason)
 
-    def reason(summary: RunSummary) -> str | None:
+
+def _of_many(read: Callable[[Path], str | None]) -> Callable[[RunSummary], str | None]:
+    """Return a function that reads the attestations of a run, where there are any."""
+    ids = lru_cache(maxsize=None)(_attested_ids)
+
+    def of_run(summary: RunSummary) -> str | None:
         store = _store(summary)
         if store is None or not (found := ids(store)):
             return None
         name = attested_id(summary)
-        return _reason(Path(store, ATTESTATIONS_DIR, name)) if name in found else None
+        return read(Path(store, ATTESTATIONS_DIR, name)) if name in found else None
 
-    return reason
+    return of_run
 
 
 def numbered(name: str, number: int) -> str:
@@ -82,16 +87,7 @@ def reproduction_verdict(summary: RunSummary) -> str | None:
 
 def verdicts() -> Callable[[RunSummary], str | None]:
     """Return :func:`reproduction_verdict` for many runs: it looks into each results folder once."""
-    ids = lru_cache(maxsize=None)(attested_ids)
-
-    def verdict(summary: RunSummary) -> str | None:
-        store = _store(summary)
-        if store is None or not (found := ids(store)):
-            return None
-        name = attested_id(summary)
-        return _last_verdict(Path(store, ATTESTATIONS_DIR, name)) if name in found else None
-
-    return verdict
+    return _of_many(_last_verdict)
 
 
 def _last_verdict(folder: Path) -> str | None:
@@ -119,7 +115,7 @@ def _store(summary: RunSummary) -> str | None:
     return os.sep.join(parts[:-depth]) if len(parts) > depth else None
 
 
-def attested_ids(store: str) -> frozenset[str]:
+def _attested_ids(store: str) -> frozenset[str]:
     try:
         return frozenset(os.listdir(os.path.join(store, ATTESTATIONS_DIR)))
     except OSError:

@@ -6,8 +6,8 @@ import logging
 import traceback
 from pathlib import Path
 
-from gaitmap_results.store.json_values import safe_text
 from gaitmap_results.store.privacy import Redactor
+from gaitmap_results.store.safe_text import safe_text
 
 __all__ = ["describe_failure", "is_clean_exit", "status_of", "tell_with"]
 

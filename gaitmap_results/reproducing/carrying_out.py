@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from gaitmap_results.config import REDIRECT_VARIABLE
 from gaitmap_results.provenance.git.processes import GitUnreadableError
 from gaitmap_results.provenance.limits import THREAD_VARIABLES
 from gaitmap_results.reproducing import child_program
-from gaitmap_results.reproducing.children import Finished, run_child
+from gaitmap_results.reproducing.children import Finished, clean_environment, run_child
 from gaitmap_results.reproducing.environment import EnvironmentBuilder, EnvironmentFailedError
 from gaitmap_results.reproducing.packages import PackagePlan, plan_packages
 from gaitmap_results.reproducing.places import Places
@@ -33,9 +33,6 @@ __all__ = ["Report", "Workspace", "check_packages", "open_workspace", "run_again
 
 #: Called with the current step.
 Report = Callable[[str], object]
-
-# These variables make Python run other code than the recorded one.
-_LEADING: Final = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONSAFEPATH")
 
 
 @dataclass(frozen=True)
@@ -134,8 +131,7 @@ def _bring_vouched(plan: Plan, places: Places) -> None:
 
 def _environment(record: RecordedRun, store: Path, folders: list[str]) -> Mapping[str, str]:
     """Return this process's environment with the recorded threads and seeds, but without paths to other code."""
-    left_out = {*_LEADING, *THREAD_VARIABLES}
-    env = {name: value for name, value in os.environ.items() if name not in left_out}
+    env = {name: value for name, value in clean_environment().items() if name not in THREAD_VARIABLES}
     env |= record.variables
     env |= {REDIRECT_VARIABLE: str(store), "PYTHONDONTWRITEBYTECODE": "1"}
     if folders:

@@ -12,10 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-__all__ = ["Finished", "run_child"]
+__all__ = ["Finished", "clean_environment", "run_child"]
 
 _PATIENCE_S: Final = 5.0
 _TAIL_BYTES: Final = 4000
+
+
+# Variables that lead a Python, pip or uv to another environment or to other code.
+_LEADING: Final = (
+    *("VIRTUAL_ENV", "CONDA_PREFIX", "UV_PROJECT_ENVIRONMENT"),
+    *("PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "PYTHONSAFEPATH"),
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,11 @@ class Finished:
     code: int
     output: str
     errors: str
+
+
+def clean_environment() -> dict[str, str]:
+    """Return this process's environment without the variables that lead to other code."""
+    return {name: value for name, value in os.environ.items() if name not in _LEADING}
 
 
 def run_child(command: Sequence[str | Path], *, cwd: Path, env: Mapping[str, str], log: Path) -> Finished:

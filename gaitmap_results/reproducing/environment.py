@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from gaitmap_results.exceptions import GaitmapResultsError
-from gaitmap_results.reproducing.children import Finished, run_child
+from gaitmap_results.provenance.packages import normalised
+from gaitmap_results.reproducing.children import Finished, clean_environment, run_child
 from gaitmap_results.reproducing.locking import Lock, lock_local, lock_with_pip, lock_with_uv
-from gaitmap_results.reproducing.packages import PackagePlan, normal_name
+from gaitmap_results.reproducing.packages import PackagePlan
 
 __all__ = ["EnvironmentBuilder", "EnvironmentFailedError", "python_of"]
 
 # These variables lead Python, pip or uv into another environment.
-_LEADING: Final = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONHOME", "PYTHONPATH", "PYTHONSTARTUP", "UV_PROJECT_ENVIRONMENT")
 
 _BROUGHT_BY_VENV: Final = ("setuptools", "pip")
 
@@ -61,10 +60,10 @@ class EnvironmentBuilder:
             if not plan.requirements:
                 self.lock = lock_local(plan)
             elif self.uv is not None:
-                self.lock = lock_with_uv(self.uv, plan, self.python, self.folder, _own_environment())
+                self.lock = lock_with_uv(self.uv, plan, self.python, self.folder, clean_environment())
             else:
                 self._make_empty()
-                self.lock = lock_with_pip(plan, self.interpreter, self.folder, _own_environment())
+                self.lock = lock_with_pip(plan, self.interpreter, self.folder, clean_environment())
         return self.lock
 
     def make(self, plan: PackagePlan) -> Path:
@@ -88,7 +87,7 @@ class EnvironmentBuilder:
             local += ["--editable", project.folder] if project.editable else [project.folder]
         if local:
             self._run(self._installer("install", "--no-deps"), *local)
-        recorded = set(map(normal_name, plan.names))
+        recorded = set(map(normalised, plan.names))
         not_recorded = [name for name in _BROUGHT_BY_VENV if name not in recorded]
         if self.uv is None and not_recorded:
             self._run(self._installer("uninstall", "--yes"), *not_recorded)
@@ -116,13 +115,9 @@ class EnvironmentBuilder:
 
     def _run(self, command: Sequence[str | Path], *more: str | Path) -> Finished:
         done = run_child(
-            [*command, *more], cwd=self.folder, env=_own_environment(), log=self.folder / "environment_log"
+            [*command, *more], cwd=self.folder, env=clean_environment(), log=self.folder / "environment_log"
         )
         if done.code != 0:
             said = "\n".join((done.errors or done.output).splitlines()[-12:])
             raise EnvironmentFailedError(f"The recorded environment could not be made:\n{said}")
         return done
-
-
-def _own_environment() -> Mapping[str, str]:
-    return {name: value for name, value in os.environ.items() if name not in _LEADING}

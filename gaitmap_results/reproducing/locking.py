@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from gaitmap_results.provenance.packages import normalised
 from gaitmap_results.reproducing.children import run_child
-from gaitmap_results.reproducing.packages import LocalArchive, PackagePlan, Project, normal_name
+from gaitmap_results.reproducing.packages import LocalArchive, PackagePlan, Project
 from gaitmap_results.store.json_files import parse_json
 
 __all__ = ["Lock", "lock_local", "lock_with_pip", "lock_with_uv"]
@@ -122,8 +123,8 @@ def _without_missing(plan: PackagePlan, missing: list[str]) -> Iterator[list[str
 def _note_missing(said: str, plan: PackagePlan, missing: list[str]) -> bool:
     """Note each package that an installer did not find; return whether there were any."""
     text = " ".join(said.split())
-    names = {normal_name(found) for pattern in _MISSING for found in pattern.findall(text)}
-    new = [line for name, line in plan.requirements.items() if normal_name(name) in names and line not in missing]
+    names = {normalised(found) for pattern in _MISSING for found in pattern.findall(text)}
+    new = [line for name, line in plan.requirements.items() if normalised(name) in names and line not in missing]
     missing += new
     return bool(new)
 
@@ -136,14 +137,14 @@ def _lock_of_report(installed: Sequence[Mapping[str, Any]], plan: PackagePlan, m
     """Write the lock of the packages that pip would install."""
     blocks = list(_HEAD)
     requirements, without_hash = [], []
-    asked = {normal_name(name): line for name, line in plan.requirements.items()}
+    asked = {normalised(name): line for name, line in plan.requirements.items()}
     for each in installed:
         name, version = str(each["metadata"]["name"]), str(each["metadata"]["version"])
         info = each["download_info"]
         url, digest = str(info["url"]), info.get("archive_info", {}).get("hashes", {}).get("sha256")
         if digest is None:
             commit = info.get("vcs_info", {}).get("commit_id", "")
-            without_hash.append(asked.get(normal_name(name), f"{name} @ git+{url}@{commit}"))
+            without_hash.append(asked.get(normalised(name), f"{name} @ git+{url}@{commit}"))
             source = _table("vcs", type="git", url=url, **{"commit-id": commit})
         else:
             requirements.append(f"{name} @ {url} --hash=sha256:{digest}")

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.provenance.packages import folder_of_url
+from gaitmap_results.provenance.packages import folder_of_url, normalised
 from gaitmap_results.reproducing.places import Places
 from gaitmap_results.reproducing.record import RecordedRun, expanded
 from gaitmap_results.reproducing.repositories import LocalRepository
 from gaitmap_results.showing.requirements import requirement_lines
 from gaitmap_results.store.files import hash_file
 
-__all__ = ["LocalArchive", "PackagePlan", "Project", "normal_name", "plan_packages"]
+__all__ = ["LocalArchive", "PackagePlan", "Project", "plan_packages"]
 
 
 @dataclass(frozen=True)
@@ -71,20 +70,6 @@ class PackagePlan:
         return len(self.requirements) + len(self.archives) + len(self.projects)
 
 
-def normal_name(name: str) -> str:
-    """Return the normalized name of a package, so that equal names compare equal.
-
-    See https://packaging.python.org/en/latest/specifications/name-normalization/
-
-    Examples
-    --------
-    >>> from gaitmap_results.reproducing.packages import normal_name
-    >>> normal_name("Steps_Lib") == normal_name("steps-lib")
-    True
-    """
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def plan_packages(record: RecordedRun, places: Places) -> PackagePlan:
     """Return a source for each recorded package."""
     plan = PackagePlan()
@@ -123,7 +108,7 @@ def _project(name: str, version: str | None, source: Mapping[str, Any], places: 
     editable = bool(source.get("editable"))
     for repository, target in places.targets.items():
         recorded = repository.recorded
-        if recorded.role in ("editable", "folder") and normal_name(recorded.package or "") == normal_name(name):
+        if recorded.role in ("editable", "folder") and normalised(recorded.package or "") == normalised(name):
             folder = recorded.folder or "."
             return Project(name, version, target / folder, editable, repository, folder)
     where = None if source.get("archive_hash") else _local_path(source)

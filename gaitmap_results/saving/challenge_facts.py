@@ -7,8 +7,14 @@ from typing import Any
 
 from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.provenance.data_identity import identify_data
-from gaitmap_results.provenance.parameters import dataset_columns, describe_dataset, describe_parameters
+from gaitmap_results.provenance.parameters import (
+    dataset_columns,
+    describe_challenge,
+    describe_dataset,
+    describe_parameters,
+)
 from gaitmap_results.store.json_values import safe_repr
+from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.typed_results.given_scores import collect_scores
 
 __all__ = ["ChallengeFacts"]
@@ -43,6 +49,7 @@ class ChallengeFacts:
         scores = _scores(collector, challenge)
         pipeline = collector.collect("repr_pipeline", getattr, challenge, "optimizer", None)
         dataset = collector.collect("repr_dataset", getattr, challenge, "dataset_", None)
+        parameters = _parameters(collector, challenge, pipeline, dataset)
         return cls(
             name=name,
             version=version,
@@ -51,8 +58,8 @@ class ChallengeFacts:
             repr_dataset=None if dataset is None else safe_repr(dataset),
             dataset_name=None if dataset is None else type(dataset).__name__,
             dataset_columns=None if dataset is None else collector.collect("dataset_columns", dataset_columns, dataset),
-            parameters=_parameters(collector, challenge, pipeline, dataset),
-            data=identify_data(challenge, dataset, collector),
+            parameters=parameters,
+            data=identify_data(challenge, dataset, parameters["dataset"], collector),
             scores=scores,
             errors=tuple(collector.errors),
         )
@@ -63,26 +70,16 @@ def _scores(collector: Collector, challenge: Any) -> dict[str, Any] | None:
     try:
         scores = collect_scores(challenge, lambda problem: collector.note("scores", problem))
     except Exception as error:  # noqa: BLE001 - as the docstring says
-        collector.note("scores", f"{type(error).__name__}: {error}")
+        collector.note("scores", error_text(error))
         return None
     return None if scores is None else scores.to_json()
 
 
 def _parameters(collector: Collector, challenge: Any, pipeline: Any, dataset: Any) -> dict[str, Any]:
-    own = collector.collect("parameters", describe_parameters, challenge)
-    described: dict[str, Any] = {"challenge": _without_results(own)}
+    described: dict[str, Any] = {"challenge": collector.collect("parameters", describe_challenge, challenge)}
     for name, item, describe in (
         ("pipeline", pipeline, describe_parameters),
         ("dataset", dataset, describe_dataset),
     ):
         described[name] = None if item is None else collector.collect(f"parameters of the {name}", describe, item)
-    return described
-
-
-def _without_results(described: Any) -> Any:
-    """Leave out what the run adds to a challenge without parameters: the entry, and names like ``errors_``."""
-    attributes = (described or {}).get("value", {})
-    attributes = attributes.get("attributes", {}) if isinstance(attributes, dict) else {}
-    for name in [name for name in attributes if name.endswith("_") or name == "optimizer"]:
-        del attributes[name]
     return described

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import pickle
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from gaitmap_results.saving.seen_times import seen_times
+from gaitmap_results.saving.seen_times import NotesOnObjects, seen_times
 from gaitmap_results.store import files
 from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.layout import ATTRIBUTES_FILE, CHALLENGE_FILE
 from gaitmap_results.store.rescue import rescue
+from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.store.umask import open_to_owner
 
@@ -24,8 +23,7 @@ _MAX_TRIED_BYTES: Final = 256_000_000
 # Another program cannot import from these modules: a script, and the same under multiprocessing.
 _PROGRAMS: Final = ("__main__", "__mp_main__")
 _SAVE: Final = 'save_run(challenge, "entry", custom_metadata={})'
-# By id, since challenges may be equal and need not be hashable.
-_loaded: Final[dict[int, weakref.ref[Any]]] = {}
+_loaded: Final[NotesOnObjects[bool]] = NotesOnObjects()
 
 
 class _Kept:
@@ -40,16 +38,13 @@ class _Kept:
 
 def load_kept(challenge: Any) -> Any:
     """Return a challenge that was just loaded from its pickle; a run of it is a debug run until it runs again."""
-    key = id(challenge)
-    with contextlib.suppress(TypeError):  # a class with slots
-        _loaded[key] = weakref.ref(challenge, lambda _: _loaded.pop(key, None))
+    _loaded.set(challenge, True)
     return challenge
 
 
 def was_loaded(challenge: Any) -> bool:
     """Return whether a challenge comes from the pickle of a failed save, and has not run in this program since."""
-    reference = _loaded.get(id(challenge))
-    return reference is not None and reference() is challenge and seen_times(challenge) is None
+    return _loaded.get(challenge) is True and seen_times(challenge) is None
 
 
 @open_to_owner()
@@ -105,7 +100,7 @@ def keep_challenge_of(challenge: Any, first: Staging) -> str:
                 )
                 first.note(rescued_to=str(rescued.folder))
     except OSError as error:
-        return _not_kept(f"{type(error).__name__}: {error}")
+        return _not_kept(error_text(error))
     if kept[-1] is None:
         return _not_kept("neither the object nor any attribute of it can be pickled")
     return f"\n{how_to_load(kept[-1])}"

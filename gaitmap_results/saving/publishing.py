@@ -22,6 +22,7 @@ from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.showing.text import run_kind
 from gaitmap_results.store import files, layout
 from gaitmap_results.store.deferred_signals import deferred_signals
+from gaitmap_results.store.safe_text import error_text
 
 __all__ = ["PublishedRun", "describe_saved", "publish"]
 
@@ -81,7 +82,7 @@ def publish(run: FinishedRun, metadata: MetadataBuilder, ask_outcome: Callable[[
             if files.is_folder(run.staging.core_results):
                 raise _publishing_failed(run, failure) from failure
             # The results folder vanished after the core results were written; the challenge may still have them.
-            stage_elsewhere(run, plan, OSError(f"{type(failure).__name__}: {failure}"))
+            stage_elsewhere(run, plan, OSError(error_text(failure)))
             own_reasons.append(results_written_again())
             try:
                 path, stored = _publish_staged(run, metadata, ask, encoded)
@@ -111,7 +112,7 @@ def _publish_staged(
 
 
 def _publishing_failed(run: FinishedRun, failure: Exception) -> SaveError:
-    text = f"{type(failure).__name__}: {failure}"
+    text = error_text(failure)
     run.staging.note(status="save_failed", error={"message": text})
     return SaveError(
         f"The run could not be published: {text}. Its core results are complete in {run.staging.folder}. "

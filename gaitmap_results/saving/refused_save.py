@@ -26,6 +26,7 @@ from gaitmap_results.store.entry_names import as_entry_name, entry_json
 from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.layout import check_challenge_name, check_entry_name, check_prefix, check_version
 from gaitmap_results.store.rescue import rescue
+from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.user_code.caller import Caller
 from gaitmap_results.user_code.class_names import full_class_name
@@ -89,7 +90,7 @@ def keep_refused(
             draft = _draft(challenge, staging, names, times, known or (lambda: _builder(staging, options, caller)))
             staging.note(metadata=draft, error={"message": str(error)})
     except Exception as failure:  # noqa: BLE001 - the refusal is the error to raise; this one is told with it
-        kept = f"The core results could not be kept: {type(failure).__name__}: {failure}."
+        kept = f"The core results could not be kept: {error_text(failure)}."
     else:
         kept += _how_to_publish(staging, names)
     error.args = (f"{error}\n{kept}",)
@@ -130,7 +131,7 @@ def _keep(challenge: Any, staging: Staging, source: Any) -> str:
     try:
         staging.save_core_results(challenge if source is None else source)
     except (Exception, SystemExit) as failure:  # noqa: BLE001 - the challenge's own
-        text = f"The core results could not be kept: {type(failure).__name__}: {failure}."
+        text = f"The core results could not be kept: {error_text(failure)}."
         return f"{text}{keep_challenge_of(challenge, staging)}"
     return f"The core results are kept in {staging.core_results}."
 
@@ -151,7 +152,7 @@ def _draft(
         describe(run)
         draft = draft_metadata(run, builder if isinstance(builder, MetadataBuilder) else builder())
     except Exception as error:  # noqa: BLE001 - less is known then
-        staging.note(error={"message": f"{type(error).__name__}: {error}"})
+        staging.note(error={"message": error_text(error)})
     entry_name = names["entry_name"]
     stored = None if entry_name is None else entry_json(entry_name)
     return {**(draft or unknown_metadata(staging.run_id, times)), **names, "entry_name": stored}

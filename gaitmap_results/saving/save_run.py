@@ -32,6 +32,7 @@ from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publish
 from gaitmap_results.saving.refused_save import keep_refused
 from gaitmap_results.saving.seen_times import seen_times
+from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.announcing import announce
 from gaitmap_results.user_code.caller import Caller, find_caller
@@ -129,7 +130,7 @@ def save_run(
         _keep_refused(challenge, error, options, caller)
         raise
     except Exception as error:  # an argument's own code may raise anything
-        refusal = SaveError(f"The arguments of save_run could not be read: {type(error).__name__}: {error}.")
+        refusal = SaveError(f"The arguments of save_run could not be read: {error_text(error)}.")
         _keep_refused(challenge, refusal, options, caller)
         raise refusal from error
     published, pending = _save(challenge, name, version, plan, caller, custom_metadata)

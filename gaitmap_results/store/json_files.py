@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from gaitmap_results.store.files import open_regular, read_regular_file
-from gaitmap_results.store.json_values import safe_text
+from gaitmap_results.store.safe_text import safe_text
 
 __all__ = ["dump_json", "parse_json", "parse_json_roughly", "read_foreign_json", "read_json"]
 

@@ -16,7 +16,7 @@ from uuid import UUID
 from gaitmap_results.exceptions import InvalidCustomMetadataError
 from gaitmap_results.store.safe_text import error_text, safe_text
 
-__all__ = ["MAX_REPR_BYTES", "encode_custom_metadata", "encode_leniently", "own_copy", "safe_repr", "safe_text"]
+__all__ = ["MAX_REPR_BYTES", "encode_custom_metadata", "encode_leniently", "own_copy", "safe_repr"]
 
 JsonValue = Any
 

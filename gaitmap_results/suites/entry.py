@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from gaitmap_results.provenance.described_values import hash_json
-from gaitmap_results.provenance.parameters import describe_parameters
+from gaitmap_results.provenance.parameters import describe_challenge, describe_parameters
 from gaitmap_results.recording.recorded_run import block_options
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import check_offset
@@ -68,7 +68,7 @@ class Entry:
     def call(self) -> Call:
         """The identity of the entry: name, file, and hashes of the descriptions of challenge and optimizer."""
         try:
-            challenge = [describe_parameters(self.challenge), str(getattr(self.challenge, "VERSION", None))]
+            challenge = [describe_challenge(self.challenge), str(getattr(self.challenge, "VERSION", None))]
             arguments = {"challenge": hash_json(challenge), "optimizer": hash_json(describe_parameters(self.optimizer))}
         except Exception:  # noqa: BLE001 - the user's objects may raise anything
             return self._source

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gaitmap_results.reading.index import read_metadata
 from gaitmap_results.recording.assigned_run_id import awaited_block
+from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.suites.sending import Task, load_entry
 from gaitmap_results.suites.stored_runs import find_started, find_stored
 
@@ -47,7 +48,7 @@ def run_task(task: Task) -> TaskResult:
             is_in_suite = task.origin.is_here and threading.current_thread() is threading.main_thread()
             if is_in_suite and isinstance(raised, KeyboardInterrupt):
                 raise
-            error = _described(raised)
+            error = error_text(raised)
     path = block.recorder.path_ if block.recorder is not None else None
     return TaskResult(None if path is None else str(path), error, time.perf_counter() - start)
 
@@ -71,11 +72,6 @@ def run_task_once(task: Task) -> TaskResult:
         why = f"it was started on a worker that is gone: {earlier.run.error or earlier.run.evidence}"
         return TaskResult(None, why, seconds, is_lost=True)
     return run_task(task)
-
-
-def _described(error: BaseException) -> str:
-    text = str(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _run_to_its_end(returned: Any) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from gaitmap_results.store.json_values import safe_repr, safe_text
+from gaitmap_results.store.json_values import safe_repr
+from gaitmap_results.store.safe_text import safe_text
 from gaitmap_results.store.score_directions import DIRECTIONS, direction_problems
 from gaitmap_results.typed_results.scores import FOLD_UNITS, FoldSize, ScoreRow, Scores
 

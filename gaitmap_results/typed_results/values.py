@@ -12,7 +12,8 @@ from datetime import date, datetime, time
 from pathlib import PurePath
 from typing import Any, Final
 
-from gaitmap_results.store.json_values import safe_repr, safe_text
+from gaitmap_results.store.json_values import safe_repr
+from gaitmap_results.store.safe_text import error_text, safe_text
 from gaitmap_results.typed_results import tables
 from gaitmap_results.typed_results.labels import label_type
 
@@ -151,7 +152,7 @@ class Encoder:
                 return plain, note
             reason = inner.left_out[0][1] if inner.left_out else reason
         except Exception as error:  # noqa: BLE001 - tables hold foreign objects, which may raise anything
-            reason = f"{type(error).__name__}: {error}"
+            reason = error_text(error)
         return self._leave_out(value, place, f"this {type(value).__name__} could not be stored: {reason}")
 
     def _text(self, value: Any, place: str) -> tuple[Any, Any]:

@@ -25,6 +25,7 @@ from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.entry_names import as_entry_name
 from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent
 from gaitmap_results.store.json_files import read_foreign_json
+from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.unfinished.claiming import claimed, refuse_claimed
 from gaitmap_results.unfinished.listing import (
@@ -146,7 +147,7 @@ def recover_run(
     except (OSError, ValueError, TypeError) as error:
         where = found.run.rescued_to or results_folder / layout.UNFINISHED_DIR / found.run.run_id
         raise SaveError(
-            f"The run {found.run.run_id} could not be recovered: {type(error).__name__}: {error}. Nothing of it is "
+            f"The run {found.run.run_id} could not be recovered: {error_text(error)}. Nothing of it is "
             f"lost; its core results are in {where}.",
             path=where,
         ) from error

@@ -42,9 +42,15 @@ def kind_of_work(returned: Any) -> str | None:
         return "future"
     if inspect.isawaitable(returned):
         return "awaitable"
-    if isinstance(returned, (threading.Thread, *_pool_results())):
+    if _is_in_background(returned):
         return "background"
     return "iterator" if _is_lazy_iterator(returned, _DEPTH) else None
+
+
+def _is_in_background(candidate: Any) -> bool:
+    if isinstance(candidate, threading.Thread):
+        return candidate.ident is not None  # nobody can wait for one that was not started
+    return isinstance(candidate, _pool_results())
 
 
 def replace_work_in(returned: Any, replace: Callable[[Any, str], Any]) -> Any:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import pytest
 from command import in_process
-from handed_on_runs import COMMIT, add_manifest, write_whole_run
+from exported_runs import COMMIT, add_manifest, write_whole_run
 from run_folders import CHALLENGE, PUBLISHED, START, needs_published
 
 from gaitmap_results import get_all_result_paths, recorded_run, verify_run, withdraw_run, write_bundle

@@ -8,7 +8,7 @@ import zipfile
 from importlib.resources import files
 
 import pytest
-from handed_on_runs import write_whole_run
+from exported_runs import write_whole_run
 from run_folders import PUBLISHED, needs_published
 
 from gaitmap_results import recorded_run, write_bundle

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from command import in_process
-from handed_on_runs import COMMIT, write_whole_run
+from exported_runs import COMMIT, write_whole_run
 from hypothesis import given
 from hypothesis import strategies as st
 from run_folders import PUBLISHED, needs_published

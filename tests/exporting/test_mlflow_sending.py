@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from command import in_process
-from handed_on_runs import COMMIT, add_manifest, write_whole_run
+from exported_runs import COMMIT, add_manifest, write_whole_run
 from run_folders import CHALLENGE, PUBLISHED, needs_published
 
 from gaitmap_results import send_to_mlflow, withdraw_run

@@ -6,7 +6,7 @@ import json
 import pickle
 
 import pytest
-from handed_on_runs import add_manifest, write_whole_run
+from exported_runs import add_manifest, write_whole_run
 
 from gaitmap_results import write_bundle
 from gaitmap_results.exceptions import PrivateContentError

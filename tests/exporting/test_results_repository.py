@@ -9,8 +9,8 @@ from urllib.parse import unquote
 
 import pytest
 from documents import NO_TERMINAL, TOP, Page, Shell
+from exported_runs import add_manifest, write_whole_run
 from git_repository import GitRepository
-from handed_on_runs import add_manifest, write_whole_run
 
 from gaitmap_results.comparing.report import write_site
 

@@ -20,7 +20,7 @@ from tpcp.optimize import DummyOptimize, GridSearch
 
 from gaitmap_results import recorded_run
 from gaitmap_results.exceptions import IncompleteProvenanceWarning
-from gaitmap_results.provenance.parameters import describe_dataset, describe_parameters
+from gaitmap_results.provenance.parameters import describe_challenge, describe_dataset, describe_parameters
 
 # pandas 2.0 says this about its own use of NumPy.
 pytestmark = pytest.mark.filterwarnings("ignore:np.find_common_type is deprecated:DeprecationWarning")
@@ -367,3 +367,17 @@ def test_a_function_that_refers_to_itself():
     later = 0
     assert described["values"] == {"countdown": {"class": "builtins.function", "enclosing": 2}}
     assert value_of(countdown)["values"]["later"] == later
+
+
+class Unreadable:
+    """Results that are too large to be looked at."""
+
+    def __getattribute__(self, name):
+        pytest.fail(f"{name} of a result was read")
+
+
+def test_results_are_no_parameters_of_a_challenge():
+    """What `run` sets does not hide the parameters, however much it is, and is not read to describe them."""
+    challenge = Plain(window=3, optimizer=Unreadable(), model_=Unreadable(), **{f"fold_{n}_": n for n in range(300)})
+    described = describe_challenge(challenge)
+    assert described["value"] == {"class": f"{__name__}.Plain", "attributes": {"window": 3}}

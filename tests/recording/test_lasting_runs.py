@@ -327,6 +327,21 @@ WAYS = {
 }
 
 
+def test_a_thread_that_never_started_is_no_work(tmp_path):
+    """It may be started much later, or never: the run ends when it returns, and nothing waits for the thread."""
+
+    class Unstarted(Folds):
+        def run(self, optimizer: Any = None) -> threading.Thread:
+            self.fold(0)
+            return threading.Thread(target=print)
+
+    n_threads = threading.active_count()
+    with recorded_run("entry", path=tmp_path) as recorder:
+        assert Unstarted().run().ident is None
+        assert threading.active_count() == n_threads
+    assert recorder.path_ is not None
+
+
 @pytest.mark.parametrize(("kind", "carry_out"), WAYS.items(), ids=[kind.__name__ for kind in WAYS])
 def test_a_run_lasts_until_its_end(kind: type[Folds], carry_out: Callable[[Any], None], tmp_path: Path) -> None:
     """Whatever `run` gives back, it is one run with all of its results and its whole time, saved once."""

@@ -31,7 +31,8 @@ from gaitmap_results import (
 )
 from gaitmap_results.exceptions import InvalidCustomMetadataError
 from gaitmap_results.store.json_files import dump_json, parse_json
-from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently, safe_repr, safe_text
+from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently, safe_repr
+from gaitmap_results.store.safe_text import safe_text
 
 PUBLISHED_RUNS = Path(__file__).parents[3] / "shared" / "published_runs"
 
