@@ -56,6 +56,8 @@ class Description:
         Describes an object by its parameters; returns ``None`` for an object without parameters.
     limited
         Whether long values are stored as hashes.
+    challenge
+        A challenge whose attributes that ``run`` sets are left out, if it is the described object.
     """
 
     def __init__(

@@ -75,6 +75,10 @@ class CannotBeLoaded(Exception):
     def __init__(self, *, code: int) -> None:
         super().__init__(f"code {code}")
 
+    def __reduce__(self) -> Any:
+        # Libraries such as tblib, which comes with dask, make the pickles of other errors loadable.
+        return CannotBeLoaded, self.args
+
 
 def load_as_told(message: str) -> Any:
     """Carry out the three lines of a message; return what they load."""
