@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from gaitmap_results.provenance.installed_files import InstalledPackage, conda_has, is_out_of_reach, site_folder
+from gaitmap_results.provenance.local_wheels import hash_of_wheel
 from gaitmap_results.provenance.packages import folder_of_url
 
 __all__ = ["Origin", "file_origin", "is_generated_version_file"]
@@ -183,22 +184,24 @@ def _by_source(package: InstalledPackage, relative: str, file: str) -> Origin:
     source = package.direct_url
     if source is None or "vcs_info" in source:
         return Origin("package", package)
+    local = folder_of_url(str(source.get("url", "")))
     archive = source.get("archive_info")
-    if isinstance(archive, dict) and (archive.get("hash") or archive.get("hashes")):
+    if isinstance(archive, dict) and (
+        archive.get("hash") or archive.get("hashes") or hash_of_wheel(local, package.info / "RECORD")
+    ):
         return Origin("package", package)
     if is_out_of_reach(file):
         return Origin("provided", package)
-    folder = folder_of_url(str(source.get("url", "")))
-    if "dir_info" in source and folder is not None:
+    if "dir_info" in source and local is not None:
         if "/" not in relative and relative.startswith((*_PLUMBING, "_")) and _is_editable(source):
             return _LIBRARY  # it only points to the package's own folder
-        project = folder / str(source.get("subdirectory") or "")
+        project = local / str(source.get("subdirectory") or "")
         return Origin("folder", package, project, tuple(_counterparts(project, relative)))
     return Origin(
         "bad",
         package,
         reason=f"{package.name} was installed from an archive whose hash is not known",
-        fix="Install it again from an index or a VCS URL.",
+        fix="Install it again from an index, a VCS URL, or with pip, which stores the hash.",
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from gaitmap_results.provenance.local_wheels import hash_of_wheel
 from gaitmap_results.store.privacy import redact_url
 from gaitmap_results.store.safe_text import safe_text
 
@@ -204,21 +205,24 @@ def _read_direct_url(
     try:
         _refuse_what_is_no_file(f"{folder}/direct_url.json")
         content = distribution.read_text("direct_url.json")
-        return None if content is None else _direct_url(json.loads(content))
+        return None if content is None else _direct_url(json.loads(content), Path(folder, "RECORD"))
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         problems.append(f"direct_url.json of {safe_text(os.path.basename(folder))} cannot be read: {_reason(error)}.")
         return None
 
 
-def _direct_url(data: dict[str, Any]) -> dict[str, object]:
+def _direct_url(data: dict[str, Any], record: Path) -> dict[str, object]:
     vcs, archive = data.get("vcs_info", {}), data.get("archive_info", {})
     hashes = [f"{name}={value}" for name, value in sorted((archive.get("hashes") or {}).items())]
+    digest = next(iter(hashes), archive.get("hash"))
+    if "archive_info" in data and not digest:
+        digest = hash_of_wheel(folder_of_url(data["url"]), record)
     stated = {
         "vcs": vcs.get("vcs"),
         "commit": vcs.get("commit_id"),
         "requested_revision": vcs.get("requested_revision"),
         "subdirectory": data.get("subdirectory"),
-        "archive_hash": next(iter(hashes), archive.get("hash")),
+        "archive_hash": digest,
     }
     editable = data.get("dir_info", {}).get("editable") is True
     url = {"url": redact_url(data["url"]), "editable": editable}

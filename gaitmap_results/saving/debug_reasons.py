@@ -142,9 +142,10 @@ def _dirty(state: GitState) -> Iterator[DebugReason]:
     paths = _changed_paths(state)
     messages = []
     if paths:
+        bytecode = " Add __pycache__/ to .gitignore." if any("__pycache__/" in path for path in paths) else ""
         messages.append(
             f"There are uncommitted changes: {some_paths(paths)}. Commit them, remove them, or name what does not "
-            "matter in git_dirty_ignore."
+            f"matter in git_dirty_ignore.{bytecode}"
         )
     if state.hidden:
         messages.append(

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 import types
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -446,10 +447,21 @@ def test_a_package_from_a_folder_that_went_on(study, site, tmp_path, change, rea
     assert unidentified(study.run("import shin", path=(site,))) == {"shin.py": reason}
 
 
-def test_an_archive_without_a_hash(study, site):
-    """Nobody knows what was in it."""
-    install(site, "x", {"algo.py": ""}, direct_url={"url": "file:///x-1.0.whl", "archive_info": {}})
+def test_an_archive_without_a_hash(study, site, tmp_path):
+    """A local wheel for which uv stored no hash has one while it is there and holds what is installed."""
+    wheel = tmp_path / "x-1.0-py3-none-any.whl"
+    info = install(site, "x", {"algo.py": "A = 1\n"}, direct_url={"url": wheel.as_uri(), "archive_info": {}})
+    held = (info / "RECORD").read_text()
+    with (info / "RECORD").open("a") as record:  # what an installer adds
+        record.write("../../bin/x,sha256=1,1\nx-1.0.dist-info/INSTALLER,sha256=2,2\n")
     assert "algo.py" in unidentified(study.run("import algo", path=(site,)))
+    for rows, names in ((held, set()), (held.replace("sha256=", "sha256=x"), {"algo.py"})):
+        with zipfile.ZipFile(wheel, "w") as archive:
+            archive.writestr("x-1.0.dist-info/RECORD", rows)
+        metadata = study.again("entry.py", path=(site,))
+        assert set(unidentified(metadata)) == names
+        digest = metadata["system_info"]["packages_direct_url"]["x"].get("archive_hash")
+        assert digest == (None if names else f"sha256={hashlib.sha256(wheel.read_bytes()).hexdigest()}")
 
 
 def test_modules_in_an_archive_on_the_path(study, tmp_path):

@@ -631,17 +631,27 @@ def test_a_loaded_file_of_another_kind_is_code(project: Project, monkeypatch: py
 LOGGED = f"{ENTRY}\nimport sys\nprint('at work', flush=True)\nblock(path=sys.argv[1], debug_run=False)\n"
 
 
-@pytest.mark.parametrize("stream", ["stdout", "stderr"])
-@pytest.mark.parametrize("log", ["job.log", "logs/deep/job.txt"])
+@pytest.mark.parametrize(
+    ("stream", "log"),
+    [
+        ("stdout", "job.log"),
+        ("stderr", "logs/deep/job.txt"),
+        pytest.param("tee", "job.log", marks=pytest.mark.skipif(sys.platform == "win32", reason="there is no tee")),
+    ],
+)
 def test_the_log_of_the_process_does_not_count(project: Project, stream: str, log: str) -> None:
-    """An untracked file that the process writes its output to is no change; another one beside it is."""
+    """An untracked file that the process or its tee writes the output to is no change; another one beside it is."""
     project.repository.write("main.py", LOGGED)
     project.repository.commit()
 
     def record() -> dict[str, Any]:
-        with project.repository.write(log, "").open("w") as file:
-            command = [sys.executable, "main.py", str(project.results)]
-            subprocess.run(command, cwd=project.path, env=python_environment(), **{stream: file}, check=True)
+        command = [sys.executable, "main.py", str(project.results)]
+        how: dict[str, Any] = {"cwd": project.path, "env": python_environment(), "check": True}
+        if stream == "tee":
+            subprocess.run(["/bin/sh", "-c", f'"$@" 2>&1 | tee {log}', "sh", *command], stdout=subprocess.PIPE, **how)
+        else:
+            with project.repository.write(log, "").open("w") as file:
+                subprocess.run(command, **{stream: file}, **how)
         return read(max(project.results.glob("challenges.*/*/*/*"), key=os.path.getmtime))
 
     metadata = record()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import stat
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from gaitmap_results.provenance.git.ignoring import IgnoreList, is_in, path_in_repository
@@ -93,18 +95,24 @@ class Uncounted:
             bool(self.ignored.patterns or self.logs or self.slurm)
             or any(place.startswith(folder) for place in inside)
             or (self.results is not None and (self.results == b"" or is_in(folder, self.results)))
+            or bool(self._copied_to)
         )
+
+    @cached_property
+    def _copied_to(self) -> tuple[os.stat_result, ...]:
+        # Searched only if there is an untracked path, because all processes of the machine are looked at.
+        return tuple(_files_of_tee())
 
     def _is_log(self, path: bytes) -> bool:
         if self.slurm and _SLURM_LOG.fullmatch(path):
             return True
-        if not self.logs:
+        if not self.logs and not self._copied_to:
             return False
         try:
             found = os.stat(self.ignored.base_dir / os.fsdecode(path))
         except OSError:
             return False
-        return any(os.path.samestat(found, log) for log in self.logs)
+        return any(os.path.samestat(found, log) for log in (*self.logs, *self._copied_to))
 
     def _is_own(self, path: bytes) -> bool:
         parts = os.fsdecode(path.rstrip(b"/")).split("/")
@@ -160,3 +168,22 @@ def _logs() -> Iterator[os.stat_result]:
             continue
         if stat.S_ISREG(found.st_mode):
             yield found
+
+
+def _files_of_tee() -> Iterator[os.stat_result]:
+    """Yield the status of each file that a ``tee`` in the pipeline of this process writes to."""
+    if sys.platform == "win32" or not any(_is_pipe(descriptor) for descriptor in (1, 2)):
+        return
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.name() == "tee" and os.getpgid(process.pid) == os.getpgrp():
+                yield from [os.stat(file.path) for file in process.open_files()]
+
+
+def _is_pipe(descriptor: int) -> bool:
+    try:
+        return stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False
