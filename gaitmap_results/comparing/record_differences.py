@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from gaitmap_results.comparing.repr_parameters import parameters_in_repr
 
-__all__ = ["Difference", "compare_records"]
+__all__ = ["Difference", "compare_records", "package_versions"]
 
 Facts = dict[str, Any]
 
@@ -152,10 +152,14 @@ def _parameters_of_reprs(record: Mapping[str, Any]) -> Facts:
     return {name: value for name, value in found.items() if not name.startswith("challenge.dataset")}
 
 
+def package_versions(record: Mapping[str, Any]) -> Facts:
+    """Return the version of each installed package."""
+    return {str(name): version for name, version in _part(record, "system_info", "packages_info").items()}
+
+
 def _packages(record: Mapping[str, Any]) -> Facts:
-    system = _part(record, "system_info")
-    found: Facts = {str(name): version for name, version in _part(system, "packages_info").items()}
-    for name, facts in _part(system, "packages_direct_url").items():
+    found = package_versions(record)
+    for name, facts in _part(record, "system_info", "packages_direct_url").items():
         if isinstance(facts, Mapping):
             found[f"{name}: commit"] = facts.get("commit_id") or facts.get("commit")
             found[f"{name}: uncommitted changes"] = facts.get("dirty") or None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 import re
@@ -25,11 +26,12 @@ MEASURED_TIMES: Final = frozenset(
 )
 _MAX_JSON_BYTES: Final = 256_000_000
 _HUGE: Final = 2**1000
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
 # The prefixes of scores in the results of a cross-validation.
 _PREFIX: Final = re.compile(r"test_(?:_?(?:single|agg)_{1,2})?|(?:single|agg)__")
 
-Column = tuple[str, str]
-"""The path of a file in the folder, and the name of a column in it."""
+Columns = dict[str, dict[str, Any]]
+"""The values of each column of a file, by row."""
 
 
 @dataclass(frozen=True)
@@ -80,15 +82,12 @@ class ResultsDifference:
 
     Attributes
     ----------
-    n_values
-        The number of values in files that differ in any byte.
     bitwise
         Whether all files are the same, byte by byte.
     columns
         The columns that differ, the one with the largest difference first.
     """
 
-    n_values: int
     bitwise: bool
     columns: tuple[ColumnDifference, ...]
 
@@ -142,18 +141,17 @@ def compare_runs_by_numbers(first: Path, second: Path) -> ResultsDifference:
 
 
 def _compared(files: Mapping[str, tuple[Path, Path]]) -> ResultsDifference:
-    n_values, bitwise, differences = 0, True, []
+    bitwise, differences = True, []
     for name, (one, other) in files.items():
         if _digest(one) == _digest(other):
             continue
         bitwise = False
-        columns, other_columns = _columns(one, name), _columns(other, name)
+        columns, other_columns = _both_columns(one, other, name)
         for column in columns | other_columns:
-            values, other_values = columns.get(column, {}), other_columns.get(column, {})
-            n_values += len(values | other_values)
-            if (found := _difference(name, column, values, other_values)) is not None:
+            found = _difference(name, column, columns.get(column, {}), other_columns.get(column, {}))
+            if found is not None:
                 differences.append(found)
-    return ResultsDifference(n_values, bitwise, tuple(sorted(differences, key=lambda each: -each.largest)))
+    return ResultsDifference(bitwise, tuple(sorted(differences, key=lambda each: -each.largest)))
 
 
 def _files(folder: Path) -> Iterator[str]:
@@ -164,11 +162,34 @@ def _digest(path: Path) -> str | None:
     return hash_file(path) if path.is_file() else None
 
 
-def _columns(path: Path, name: str) -> dict[str, dict[str, Any]]:
+def _both_columns(one: Path, other: Path, name: str) -> tuple[Columns, Columns]:
+    """Return the columns of a file in either run, without those of JSON that are alike."""
+    if name.endswith(".json") and name != SCORES_FILE and one.is_file() and other.is_file():
+        with contextlib.suppress(ValueError, RecursionError):
+            first, second = (read_foreign_json(path, max_bytes=_MAX_JSON_BYTES) for path in (one, other))
+            return _columns_of_json(first, second), _columns_of_json(second, first)
+    return _columns(one, name), _columns(other, name)
+
+
+def _columns_of_json(value: Any, other: Any) -> Columns:
+    columns: Columns = {}
+    if not isinstance(value, dict) or not isinstance(other, dict) or _is_split_table(value):
+        _add_json(columns, value, "", "")
+        return columns
+    for key, each in value.items():
+        # Keys that are numbers share one column.
+        if key.isdecimal():
+            _add_json(columns, each, "*", key)
+        elif key not in other or each != other[key]:
+            _add_json(columns, each, key, "")
+    return columns
+
+
+def _columns(path: Path, name: str) -> Columns:
     """Return the columns of a file, each with its values by row."""
     if not path.is_file():
         return {}
-    columns: dict[str, dict[str, Any]] = {}
+    columns: Columns = {}
     try:
         if name == SCORES_FILE:
             _add_scores(columns, path)
@@ -183,28 +204,34 @@ def _columns(path: Path, name: str) -> dict[str, dict[str, Any]]:
     return columns
 
 
-def _add_json(columns: dict[str, dict[str, Any]], value: Any, column: str, row: str) -> None:
+def _add_json(columns: Columns, value: Any, column: str, row: str) -> None:
     """Add each number, text, boolean and null; its keys and positions are joined with slashes."""
-    if isinstance(value, dict):
-        if _is_split_table(value):
-            _add_table(columns, value, column, row)
-            return
+    if isinstance(value, dict) and _is_split_table(value):
+        _add_table(columns, value, column, row)
+    elif isinstance(value, list) or (isinstance(value, dict) and value and all(map(str.isdecimal, value))):
+        column, start = f"{column}/*" if column else "*", f"{row}/" if row else ""
+        labelled = enumerate(value) if isinstance(value, list) else value.items()
+        rows = {f"{start}{label}": each for label, each in labelled}
+        cells = columns.setdefault(column, {})
+        # Most values are here: plain ones are added at once.
+        if _PLAIN.issuperset(map(type, rows.values())) and cells.keys().isdisjoint(rows):
+            cells.update(rows)
+        else:
+            for label, each in rows.items():
+                _add_json(columns, each, column, label)
+    elif isinstance(value, dict):
         for key, each in value.items():
             if key.isdecimal():
-                _add_json(columns, each, f"{column}/*" if column else "*", f"{row}/{key}" if row else key)
+                _add_json(columns, each, f"{column}/*" if column else "*", _joined(row, key))
             else:
-                _add_json(columns, each, f"{column}/{key}" if column else key, row)
-    elif isinstance(value, list):
-        column = f"{column}/*" if column else "*"
-        for number, each in enumerate(value):
-            _add_json(columns, each, column, f"{row}/{number}" if row else str(number))
+                _add_json(columns, each, _joined(column, key), row)
     else:
         cells = columns.setdefault(column, {})
         # Labels may repeat, and a key may contain a slash: do not overwrite values.
         cells[row if row not in cells else f"{row} (value {len(cells)})"] = value
 
 
-def _add_scores(columns: dict[str, dict[str, Any]], path: Path) -> None:
+def _add_scores(columns: Columns, path: Path) -> None:
     """Add each score by its units."""
     for row in Scores.from_json(read_foreign_json(path, max_bytes=_MAX_JSON_BYTES)).rows:
         for name, value in row.scores.items():
@@ -222,7 +249,7 @@ def _is_split_table(value: dict[str, Any]) -> bool:
     return bool(keys == {"name", "index", "data"} and isinstance(value["data"], list))
 
 
-def _add_table(columns: dict[str, dict[str, Any]], table: dict[str, Any], column: str, row: str) -> None:
+def _add_table(columns: Columns, table: dict[str, Any], column: str, row: str) -> None:
     is_series = "name" in table
     names = [_joined(column, _label(each)) for each in ([table["name"]] if is_series else table["columns"])]
     for number, values in enumerate(table["data"]):
@@ -239,7 +266,7 @@ def _label(label: Any) -> str:
     return ", ".join(map(str, label)) if isinstance(label, list) else str(label)
 
 
-def _add_csv(columns: dict[str, dict[str, Any]], path: Path) -> None:
+def _add_csv(columns: Columns, path: Path) -> None:
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         header = next(rows, [])
@@ -271,8 +298,8 @@ def _difference(
     n_different = 0
     rows = {**values, **others}
     for row in rows:
-        largest = _distance(values.get(row, _MISSING), others.get(row, _MISSING), scale)
-        if largest > 0:
+        one, other = values.get(row, _MISSING), others.get(row, _MISSING)
+        if one != other and (largest := _distance(one, other, scale)) > 0:
             n_different += 1
             if worst is None or largest > worst[0]:
                 worst = (largest, row)
@@ -283,8 +310,6 @@ def _difference(
 
 
 def _distance(value: Any, other: Any, scale: float) -> float:
-    if value is other or value == other:
-        return 0.0
     if not (_is_number(value) and _is_number(other)):
         return math.inf
     if math.isnan(value) and math.isnan(other):
@@ -296,4 +321,4 @@ def _distance(value: Any, other: Any, scale: float) -> float:
 
 def _is_number(value: Any) -> bool:
     """Say whether a value can be compared as a number; an integer beyond the range of floats cannot."""
-    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < _HUGE)
+    return type(value) is float or (type(value) is int and abs(value) < _HUGE)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from gaitmap_results.comparing.record_differences import compare_records
+from gaitmap_results.comparing.record_differences import compare_records, package_versions
 from gaitmap_results.comparing.result_differences import ColumnDifference, ResultsDifference, compare_results
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.loading import load_run_metadata
@@ -47,6 +47,8 @@ class RunDiff:
         The names of the sections without a difference.
     runtime
         The runtimes in seconds, if both runs used the same processor; they do not count as a difference.
+    n_packages
+        The number of packages that either run had installed.
 
     Examples
     --------
@@ -63,12 +65,14 @@ class RunDiff:
     sections: dict[str, list[dict[str, Any]]]
     same: list[str]
     runtime: tuple[float, float] | None
+    n_packages: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the differences as JSON values."""
         runtime = None if self.runtime is None else {"first": self.runtime[0], "second": self.runtime[1]}
         paths = {"first": str(self.first), "second": str(self.second)}
-        return {**paths, "sections": self.sections, "same": self.same, "runtime": runtime}
+        more = {"same": self.same, "runtime": runtime, "n_packages": self.n_packages}
+        return {**paths, "sections": self.sections, **more}
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
@@ -76,9 +80,13 @@ class RunDiff:
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
 
+    @property
+    def _n_changed(self) -> int:
+        return len({each["name"].partition(": ")[0] for each in self.sections["packages"]})
+
     def _lines(self) -> Iterator[str]:
         for name, differences in self.sections.items():
-            yield name
+            yield f"packages ({self._n_changed} of {self.n_packages})" if name == "packages" else name
             describe = {"scores": score_line, "results": _results_lines}.get(name, _fact_line)
             lines = [line for each in differences for line in describe(each).splitlines()]
             yield from (f"  {line}" for line in lines[:_MAX_LINES])
@@ -133,6 +141,7 @@ def diff_runs(first: str | Path, second: str | Path) -> RunDiff:
         sections={name: found[name] for name in _SECTIONS if found[name]},
         same=[name for name in _SECTIONS if not found[name]],
         runtime=_runtimes(*records) if not found["machine"] else None,
+        n_packages=len({name for record in records for name in package_versions(record)}),
     )
 
 
@@ -189,7 +198,7 @@ def _results(difference: ResultsDifference) -> Iterator[dict[str, Any]]:
     if columns:
         yield {
             "verdict": difference.verdict(),
-            "n_values": difference.n_values,
+            "n_values": sum(each.n_values for each in columns),
             "n_different": sum(each.n_different for each in columns),
             "n_columns": len(columns),
             "largest": _finite(columns[0].largest),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,6 @@ from gaitmap_results._pandas import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading import index
 from gaitmap_results.reading.run_files import read_run_file, read_run_json
-from gaitmap_results.showing.text import number
 from gaitmap_results.store.json_files import parse_json
 from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.store.layout import RESULTS_DIR, SCORES_FILE
@@ -223,13 +223,13 @@ def _from_cross_validation(columns: Mapping[str, Any], levels: list[str]) -> Sco
         return None
     level = next((name for name in PARTICIPANT_COLUMNS if name in levels), None)
     position = None if level is None else levels.index(level)
-    # Unit -> indices of its values: fold, position in the fold.
-    places: dict[Any, list[tuple[int, int]]] = {}
-    for fold, labels_of_fold in enumerate(labels):
-        for place, label in enumerate(labels_of_fold):
-            places.setdefault(fold if position is None else label[position], []).append((fold, place))
+    of_fold = [fold for fold, size in enumerate(sizes) for _ in range(size)]
+    places: dict[Any, list[int]] = {}
+    for place, label in enumerate(chain.from_iterable(labels)):
+        places.setdefault(of_fold[place] if position is None else label[position], []).append(place)
+    values = {name: list(chain.from_iterable(folds)) for name, folds in single.items()}
     rows = tuple(
-        ScoreRow((unit,), _only({fold for fold, _ in where}), {name: _mean(single[name], where) for name in single})
+        ScoreRow((unit,), _only({of_fold[place] for place in where}), _means(values, where))
         for unit, where in places.items()
     )
     if level is not None:
@@ -252,8 +252,13 @@ def _only(folds: set[int]) -> int | None:
     return next(iter(folds)) if len(folds) == 1 else None
 
 
-def _mean(folds: Any, where: list[tuple[int, int]]) -> float | None:
+def _means(columns: Mapping[str, list[Any]], where: list[int]) -> dict[str, float | None]:
+    return {name: _mean([values[place] for place in where]) for name, values in columns.items()}
+
+
+def _mean(values: list[Any]) -> float | None:
     """Return the mean; ``None`` if a value is missing, since leaving out failures would flatter the entry."""
-    values = [number(folds[fold][place]) for fold, place in where]
-    known = [value for value in values if value is not None]
-    return mean_of(known) if len(known) == len(values) else None
+    try:
+        return mean_of(values) if None not in values and all(map(math.isfinite, values)) else None
+    except OverflowError:  # an integer beyond the range of floats
+        return None

@@ -44,6 +44,15 @@ def test_the_largest_difference_is_relative_to_its_column(compare):
     assert (column.first, column.second) == (0.001, 0.002)
 
 
+@pytest.mark.parametrize(
+    "like", [{"0": [100.0], "1": [1.0]}, {"a": {"0": [100.0], "1": [1.0]}}, {"b": [[100.0], [1.0]]}]
+)
+def test_values_that_are_alike_count_in_the_scale_of_their_column(compare, like):
+    """What did not change is not looked at value by value, but still belongs to its column."""
+    (column,) = compare({"a.json": like}, {"a.json": json.loads(json.dumps(like).replace("1.0]", "2.0]"))}).columns
+    assert (column.largest, column.n_values, column.n_different) == (0.01, 2, 1)
+
+
 def test_the_worst_column_comes_first(compare):
     """Whoever reads one line reads the largest difference."""
     result = compare({"a.json": {"f1": 1.0, "error": 2.0}}, {"a.json": {"f1": 1.1, "error": 3.0}})

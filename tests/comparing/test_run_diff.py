@@ -264,6 +264,7 @@ def test_published_runs_on_two_machines():
     first, second, third = sorted((KLUGE / "mad_modern" / "default").iterdir())
     found = diff_runs(first, second)
     assert [each["name"] for each in found.sections["packages"]] == ["click", "pip", "wheel"]
+    assert "packages (3 of 87)" in str(found)
     assert "processor" in [each["name"] for each in found.sections["machine"]]
     (results,) = found.sections["results"]
     assert (results["n_different"], results["verdict"]) == (1616, "within tolerance")

@@ -125,6 +125,8 @@ def test_modules_in_a_submodule_and_in_a_folder_on_the_path(study, tmp_path):
     """The commit says which one of the submodule; `code.import_folders` says where modules were imported from."""
     origin = GitRepository(tmp_path / "origin")
     origin.write("steps.py", STEPS)
+    # Otherwise the first import leaves an untracked file in the submodule.
+    origin.write(".gitignore", "__pycache__/\n")
     origin.commit()
     (study.path / "steps.py").unlink()
     study.repository.git("submodule", "add", str(origin.path), "library")

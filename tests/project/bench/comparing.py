@@ -1,6 +1,7 @@
 """Measures comparing the entries of a challenge, beside reading the same scores and the arithmetic by hand.
 
 Both run in one process, in turn.
+What changed between two runs is measured alone, in CPU time, since the promise is a time.
 The floor is what somebody would write in an evening: to parse each scores.json, and to count all flips of signs (beyond
 20 participants 99,999 random ones) for all comparisons at once in NumPy.
 """
@@ -8,14 +9,16 @@ The floor is what somebody would write in an evening: to parse each scores.json,
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import random
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
-from measuring import COLUMNS, Plan, Table, in_turn, less_is_better
+from measuring import COLUMNS, Plan, Table, added_row, in_turn, less_is_better
 from running import run_alone
 from store import CHALLENGES, write_scored_entry
 
@@ -40,6 +43,7 @@ def measure(plan: Plan) -> list[Table]:
         seconds = in_turn(ways, rounds)
         what = f"comparing all pairs of {n_entries} entries by {n_units} participants"
         rows.append(less_is_better(what, seconds["ours"], _BESIDE, seconds["floor"], at_most=3))
+    rows.append(_diff_row(plan.folder / "diff", rounds))
     return [Table("Comparing entries", COLUMNS, rows, [f"{rounds} rounds in one process; imports are not counted."])]
 
 
@@ -54,10 +58,36 @@ def _write_store(store: Path, n_entries: int, n_units: int) -> None:
         write_scored_entry(store, f"entry_{number}", start + timedelta(hours=number), rows, _SCORE)
 
 
-def _seconds(way: Callable[[Path], None], store: Path) -> float:
-    started = time.perf_counter()
-    way(store)
-    return time.perf_counter() - started
+def _diff_row(folder: Path, rounds: int) -> list[str]:
+    """Measure two runs of about 200 kB, as published: a third of their results differ in the last digit."""
+    numbers = random.Random(2)
+    columns = [[round(numbers.random(), 10) for _ in range(15)] for _ in range(700)]
+    runs: list[Path] = []
+    for more in (0, 1e-10):
+        start = datetime(2026, 1, 1 + len(runs), tzinfo=timezone.utc)
+        rows = [{"unit": [f"P{unit}"], "fold": None, "scores": {_SCORE: unit + more}} for unit in range(15)]
+        run = write_scored_entry(folder, "entry", start, rows, _SCORE)
+        results = {}
+        for number, values in enumerate(columns):
+            given = [round(value + more, 10) for value in values] if number % 3 == 0 else values
+            results[f"test_single__{number}"] = {str(fold): given[3 * fold : 3 * fold + 3] for fold in range(5)}
+        (run / "results" / "cv_results.json").write_text(json.dumps(results), encoding="utf-8")
+        runs.append(run)
+    seconds = in_turn({"ours": lambda: _seconds(_diff, runs, time.process_time)}, rounds)["ours"]
+    what = "what changed between two runs of 200 kB, of CPU time"
+    return added_row(what, seconds, "nothing", [0.0] * rounds, at_most=0.05)
+
+
+def _diff(runs: list[Path]) -> None:
+    from gaitmap_results import diff_runs
+
+    str(diff_runs(*runs))
+
+
+def _seconds(way: Callable[[Any], None], given: Any, clock: Callable[[], float] = time.perf_counter) -> float:
+    started = clock()
+    way(given)
+    return clock() - started
 
 
 def _ours(store: Path) -> None:

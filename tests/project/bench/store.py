@@ -43,13 +43,15 @@ def write_store(folder: Path, n_runs: int, *, metadata_bytes: int = 20_000, seed
         _write_run(folder, metadata, start)
 
 
-def write_scored_entry(folder: Path, entry: str, start: datetime, scores: list[dict[str, Any]], score: str) -> None:
-    """Write one official run of the first challenge, with these rows of scores, of which less is better."""
+def write_scored_entry(folder: Path, entry: str, start: datetime, scores: list[dict[str, Any]], score: str) -> Path:
+    """Write an official run of the first challenge, with these rows of scores, of which less is better."""
     metadata = _metadata(CHALLENGES[0], [entry], start, random.Random(0), is_debug=False)
     metadata |= {"challenge_version": "1.0.0", "run_id": str(uuid.uuid5(uuid.NAMESPACE_OID, entry))}
     metadata["system_info"]["packages_info"] = {f"package-{number}": f"{number % 7}.1" for number in range(150)}
     content = {"schema_version": 1, "units": ["participant"], "directions": {score: "minimize"}, "rows": scores}
-    (_write_run(folder, metadata, start) / "scores.json").write_text(json.dumps(content), encoding="utf-8")
+    run = _write_run(folder, metadata, start)
+    (run / "scores.json").write_text(json.dumps(content), encoding="utf-8")
+    return run
 
 
 def _write_run(folder: Path, metadata: dict[str, Any], start: datetime) -> Path:
