@@ -58,6 +58,8 @@ def printable(text: str) -> str:
 
     It is here because every error and warning uses it.
     """
+    if text.isprintable():  # almost every text, and much faster to find out
+        return text
     return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gaitmap_results.cli.finding import existing_results_folder, named_challenges, results_argument, scan
-from gaitmap_results.cli.terminal import at_terminal, console, echo_json, print_lines, report_skipped, say
+from gaitmap_results.cli.terminal import at_terminal, console, echo_json_rows, print_lines, report_skipped, say
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.reading.attestations import verdicts, withdrawals
 from gaitmap_results.reading.criteria import make_criteria
@@ -47,7 +47,7 @@ _MIN_REASONS = 9
 @click.option("--until", help="Only runs that started before this time, or not later than this date.")
 @click.option("--commit", help="Only runs of this commit; the first characters of its hash are enough.")
 @click.option("--score", help="Show the mean of this score instead of that of the main score.")
-@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the list as JSON, one run on each line.")
 def list_runs(
     results: Path | None,
     challenge: str | None,
@@ -93,7 +93,7 @@ def list_runs(
     verdict = verdicts()
     reproduced = [verdict(summary) for summary in runs]
     if as_json:
-        echo_json([_described(*each) for each in zip(runs, withdrawn, reproduced, strict=True)])
+        echo_json_rows(map(_described, runs, withdrawn, reproduced))
         return
     means = [_mean(summary, score) for summary in runs]
     if score is not None and runs and not any(means):
@@ -155,8 +155,7 @@ def _said(summary: RunSummary, withdrawn: str | None, reproduced: str | None) ->
 
 def _show(runs: Sequence[RunSummary], folder: Path, kinds: Sequence[str], means: Sequence[str]) -> None:
     output = console()
-    seconds = _need_seconds(runs)
-    rows = [_row(summary, kind, seconds=seconds) for summary, kind in zip(runs, kinds, strict=True)]
+    rows = list(map(_row, runs, _starts(runs), kinds))
     headings = _HEADINGS
     if any(means):
         rows = [(*row, mean) for row, mean in zip(rows, means, strict=True)]
@@ -195,10 +194,15 @@ def _lines(
         previous = (*challenge, row[0])
 
 
-def _need_seconds(runs: Sequence[RunSummary]) -> bool:
-    """Say whether two runs of an entry started in the same minute."""
-    shown = [(each.challenge_name, each.challenge_version, each.entry, local_time(each.start)) for each in runs]
-    return len(set(shown)) < len(shown)
+def _starts(runs: Sequence[RunSummary]) -> list[str]:
+    """Return the local times at which runs started, with seconds if two runs of an entry started in the same minute."""
+    exact = [local_time(each.start, seconds=True, offset=False) for each in runs]
+    minutes = [start.rpartition(":")[0] or start for start in exact]
+    shown = {
+        (each.challenge_name, each.challenge_version, each.entry, start)
+        for each, start in zip(runs, minutes, strict=True)
+    }
+    return exact if len(shown) < len(runs) else minutes
 
 
 def _fitted(widths: list[int], width: int) -> list[int]:
@@ -218,11 +222,11 @@ def _fitted(widths: list[int], width: int) -> list[int]:
     return fitted
 
 
-def _row(summary: RunSummary, kind: str, *, seconds: bool) -> tuple[str, ...]:
+def _row(summary: RunSummary, start: str, kind: str) -> tuple[str, ...]:
     commit = (summary.git_commit_hash or "")[:_COMMIT_LENGTH]
     return (
         one_line(entry_text(summary.entry)),
-        local_time(summary.start, seconds=seconds, offset=False),
+        start,
         duration(summary.runtime),
         kind,
         one_line("".join(_reasons(summary))),

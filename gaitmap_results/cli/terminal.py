@@ -26,6 +26,7 @@ __all__ = [
     "at_terminal",
     "console",
     "echo_json",
+    "echo_json_rows",
     "print_labelled",
     "print_lines",
     "progress",
@@ -146,6 +147,19 @@ def print_lines(output: Console, lines: Iterable[tuple[str, str]]) -> None:
 def echo_json(value: Any) -> None:
     """Print a value as JSON; numbers that JSON does not have become null."""
     click.echo(json.dumps(without_non_finite(value), indent=2, default=str, allow_nan=False))
+
+
+def echo_json_rows(rows: Iterable[Any]) -> None:
+    """Print values as a JSON list with one line for each of them, so that thousands take little time and memory."""
+    lines = list(map(_json_line, rows))
+    click.echo("[\n" + ",\n".join(lines) + "\n]" if lines else "[]")
+
+
+def _json_line(value: Any) -> str:
+    try:
+        return json.dumps(value, default=str, allow_nan=False)
+    except ValueError:  # a number that JSON does not have
+        return json.dumps(without_non_finite(value), default=str, allow_nan=False)
 
 
 @contextmanager

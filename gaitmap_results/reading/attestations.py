@@ -110,9 +110,9 @@ def _last_verdict(folder: Path) -> str | None:
 
 def _store(summary: RunSummary) -> str | None:
     """Return the results folder of a run: the folder above its entry, version and challenge."""
-    parts = summary.folder.split(os.sep)
     depth = 1 + len(summary.entry) + 2
-    return os.sep.join(parts[:-depth]) if len(parts) > depth else None
+    store, *below = summary.folder.rsplit(os.sep, depth)
+    return store if len(below) == depth else None
 
 
 def _attested_ids(store: str) -> frozenset[str]:

@@ -45,6 +45,8 @@ class RunSummary(NamedTuple):
         The true start as a POSIX time stamp, in seconds.
     debug_reasons
         The codes of the reasons why it is a debug run.
+    is_legacy
+        Whether it is a record of gaitmap_challenges, which has no schema version.
     """
 
     folder: str
@@ -60,6 +62,7 @@ class RunSummary(NamedTuple):
     git_dirty: bool | None
     run_id: str | None
     debug_reasons: tuple[str, ...]
+    is_legacy: bool
 
     @property
     def path(self) -> Path:
@@ -232,7 +235,7 @@ def _remember(folder: str, known: _Known) -> _Known:
         _known.clear()
         _content_bytes = 0
     if _content_bytes + size > _MAX_CONTENT:
-        _known[folder] = known._replace(content=None)
+        _known[folder] = _Known(known.signature, known.summary, None)
     else:
         _content_bytes += size
         _known[folder] = known
@@ -282,6 +285,7 @@ def _summarize(folder: str, metadata: dict[str, Any]) -> RunSummary:
         git_dirty=dirty if isinstance(dirty := metadata.get("git_dirty"), bool) else None,
         run_id=_text(metadata.get("run_id")),
         debug_reasons=tuple(_codes(reasons)) if isinstance(reasons, list) else (),
+        is_legacy="schema_version" not in metadata,
     )
 
 

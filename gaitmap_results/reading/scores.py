@@ -113,8 +113,9 @@ def read_scores(folder: str | Path) -> Scores | None:
     CorruptRunError
         If its scores cannot be read.
     """
-    stored = _stored(os.path.abspath(folder))
-    return _derived(Path(os.path.abspath(folder))) if stored is None else stored
+    absolute = os.path.abspath(folder)
+    stored = _stored(absolute)
+    return _derived(absolute) if stored is None else stored
 
 
 def _stored(folder: str) -> Scores | None:
@@ -147,10 +148,10 @@ def known_scores(folder: str | Path, *, derive: bool = True) -> Scores | None:
         return None
 
 
-def _derived(folder: Path) -> Scores | None:
-    if "schema_version" in index.read_metadata(str(folder)):
+def _derived(folder: str) -> Scores | None:
+    if not index.read_summary(folder).is_legacy:
         return None
-    found = read_cross_validation(folder)
+    found = read_cross_validation(Path(folder))
     return None if found is None else _from_cross_validation(*found)
 
 

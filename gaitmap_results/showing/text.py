@@ -26,7 +26,8 @@ _ADDRESS: Final = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+")
 
 def one_line(text: object) -> str:
     """Return a text on one line, with control characters, line breaks and tabs escaped."""
-    return printable(str(text)).replace("\n", "\\n").replace("\t", "\\t")
+    text = str(text)
+    return text if text.isprintable() else printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def without_addresses(text: str) -> str:
@@ -129,8 +130,8 @@ def local_time(start: float | None, *, seconds: bool = False, offset: bool = Tru
     if start is None:
         return "unknown"
     try:
-        moment = datetime.fromtimestamp(start).astimezone()
+        moment = datetime.fromtimestamp(start)  # noqa: DTZ006  # local time
+        shown = moment.isoformat(" ", "seconds" if seconds else "minutes")
+        return f"{shown} {moment.astimezone():%z}" if seconds and offset else shown
     except (OverflowError, OSError, ValueError):
         return "unknown"
-    shown = f"{moment:%Y-%m-%d %H:%M:%S}" if seconds else f"{moment:%Y-%m-%d %H:%M}"
-    return f"{shown} {moment:%z}" if seconds and offset else shown

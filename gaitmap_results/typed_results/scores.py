@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gaitmap_results.store.json_files import read_json
 from gaitmap_results.store.json_values import safe_repr
@@ -29,8 +29,7 @@ _MAX_SHOWN: Final = 200  # bytes
 _LABELS: Final = frozenset({str, int, float, bool, type(None)})
 
 
-@dataclass(frozen=True)
-class ScoreRow:
+class ScoreRow(NamedTuple):
     """The scores of one unit; ``None`` is unknown."""
 
     unit: tuple[Any, ...]
@@ -196,13 +195,14 @@ def units_in_words(number: int, levels: Sequence[str]) -> str:
 
 
 def _row(row: Any, n_levels: int, names: Iterable[str]) -> ScoreRow:
-    unit = _of_kind(row["unit"], list)
+    unit, fold, scores = _of_kind(row["unit"], list), row["fold"], row["scores"]
     if not _LABELS.issuperset(map(type, unit)):
         raise TypeError(f"the unit {safe_repr(unit, _MAX_SHOWN)} has a part that is not a single value")
     if len(unit) != n_levels:
         raise ValueError("a unit does not have one value for each of `units`")
-    fold = None if row["fold"] is None else _count(row["fold"])
-    return ScoreRow(tuple(unit), fold, {name: _score(row["scores"].get(name)) for name in names})
+    return ScoreRow(
+        tuple(unit), None if fold is None else _count(fold), {name: _score(scores.get(name)) for name in names}
+    )
 
 
 def _fold_size(stored: Any) -> FoldSize:
@@ -223,7 +223,7 @@ def _of_kind(value: Any, *kinds: type) -> Any:
 
 
 def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MAX_COUNT:
+    if type(value) is not int or not 0 <= value < _MAX_COUNT:
         raise TypeError(f"{safe_repr(value, _MAX_SHOWN)} is not the number of a fold, or of data points")
     return value
 

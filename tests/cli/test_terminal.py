@@ -73,7 +73,9 @@ def test_a_narrow_terminal_leaves_columns_out(results):
 
 def test_ids_are_complete_in_a_pipe(results):
     """A script that searches for an id finds it; a terminal shows the beginning, which is enough for every command."""
-    listed = json.loads(piped("list", results, "--json").out)
+    lines = piped("list", results, "--json").out.splitlines()
+    listed = json.loads("".join(lines))
+    assert [json.loads(line.rstrip(",")) for line in lines[1:-1]] == listed  # one run on each line
     out, seen = piped("list", results).out, at_terminal("list", results, columns=160).out
     assert all(each["run_id"] in out for each in listed)
     assert all(each["run_id"][:8] in seen and each["run_id"] not in seen for each in listed)

@@ -45,6 +45,15 @@ _IMPORT = "from {} import filter_results, get_all_result_paths, get_latest_resul
 _OURS = _IMPORT.format("gaitmap_results") + "start()\n" + _STEPS
 _AGAIN = _IMPORT.format("gaitmap_results") + _STEPS + "start()\n" + _STEPS
 _THEIRS = _IMPORT.format("gaitmap_challenges.results") + "start()\n" + _STEPS
+_COMMAND = """
+import contextlib, io
+from gaitmap_results.cli import list_runs, main
+printed = io.StringIO()
+start()
+with contextlib.redirect_stdout(printed):
+    main(["list", sys.argv[1]], standalone_mode=False)
+n = printed.getvalue().count("algorithm_")
+"""
 # Imports are not measured, memory is that of the whole process.
 _AROUND = """
 import json, sys, time
@@ -73,7 +82,7 @@ def measure(plan: Plan) -> list[Table]:
     n_runs, rounds = plan.size(full=10_000, quick=400), plan.size(full=9, quick=2)
     store = plan.folder / "store"
     write_store(store, n_runs)
-    sources = {"floor": _FLOOR, "ours": _OURS, "again": _AGAIN}
+    sources = {"floor": _FLOOR, "ours": _OURS, "again": _AGAIN, "command": _COMMAND}
     if importlib.util.find_spec("gaitmap_challenges"):
         sources["theirs"] = _THEIRS
     memory: dict[str, list[int]] = {name: [] for name in sources}
@@ -89,7 +98,9 @@ def measure(plan: Plan) -> list[Table]:
     rows = [
         less_is_better(what, seconds["ours"], _BESIDE, seconds["floor"], at_most=1.5),
         less_is_better("the same again in that process", seconds["again"], _BESIDE, seconds["floor"], at_most=1.5),
-        _memory_row(memory),
+        less_is_better("the command `list`", seconds["command"], _BESIDE, seconds["floor"], at_most=1.5),
+        _memory_row(memory, "ours", "memory of the first process at most"),
+        _memory_row(memory, "command", "memory of the command at most"),
         _upstream_row(what, seconds),
     ]
     note = f"{rounds} rounds, each a new process; imports are not counted."
@@ -107,12 +118,12 @@ def _read(plan: Plan, store: Path, way: str) -> dict[str, float]:
     return json.loads(done.stdout)
 
 
-def _memory_row(memory: dict[str, list[int]]) -> list[str]:
-    ours, floor = max(memory["ours"]), statistics.median(memory["floor"])
-    spread = f"{show_amount(min(memory['ours']), 'B')} … {show_amount(ours, 'B')}"
+def _memory_row(memory: dict[str, list[int]], name: str, what: str) -> list[str]:
+    ours, floor = max(memory[name]), statistics.median(memory["floor"])
+    spread = f"{show_amount(min(memory[name]), 'B')} … {show_amount(ours, 'B')}"
     end = [f"≤ {show_amount(_MOST_BYTES, 'B')}", "yes" if ours <= _MOST_BYTES else "**no**"]
     return [
-        "memory of that process at most",
+        what,
         show_amount(ours, "B"),
         _BESIDE,
         show_amount(floor, "B"),
