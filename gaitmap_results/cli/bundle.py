@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, existing_results_folder, find_run, results_option
+from gaitmap_results.cli.finding import (
+    HOW_TO_NAME_A_RUN,
+    existing_results_folder,
+    find_run,
+    results_option,
+    split_off_results_folder,
+)
 from gaitmap_results.cli.terminal import progress, say
 from gaitmap_results.showing.text import one_line
 
@@ -47,6 +53,9 @@ def bundle(
     *named, out = words
     if not out.lower().endswith(".zip"):
         raise click.UsageError(f"The last word is the archive to write, and {out!r} does not end in .zip.")
+    if not all(Path(word).is_dir() for word in named):
+        given, results = split_off_results_folder(named, results)
+        named = list(given)
     paths = [Path(word) if Path(word).is_dir() else find_run([word], results).path for word in named]
     with progress("Packing", unit="files") as advance:
         written = write_bundle(

@@ -44,7 +44,8 @@ def compare(
     """Compare the entries of a challenge, or two and more runs, by the scores of the same participants.
 
     CHALLENGE is the full name of a challenge or a part of it; RESULTS is the results folder, without it the config's is
-    used. RUN is a run folder or a run's id. The official runs of the latest version of each entry count.
+    used. RUN is a run folder, the beginning of a run's id, an entry, which means its latest run, a challenge and an
+    entry in quotation marks, or @latest. The official runs of the latest version of each entry count.
 
     The verdict says whether an entry is better than another one. It rests on the mean of the differences of all
     participants, its t interval, and an exact sign-flip test, adjusted for all comparisons (Holm). Fewer than six

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import click
 
 from gaitmap_results.cli import terminal
+from gaitmap_results.cli.finding import results_argument
 from gaitmap_results.config import find_cache_folder, find_results_folder
 from gaitmap_results.exceptions import (
     DebugRunWarning,
@@ -45,7 +46,7 @@ _PLAIN_WIDTH = 100  # characters, where the output goes to a file or another pro
 
 
 @click.command
-@click.argument("results", required=False, type=click.Path(file_okay=False, path_type=Path))
+@results_argument
 @click.option("--cache", type=click.Path(file_okay=False, path_type=Path), help="Folder that keeps the recordings.")
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="How many entries run at once."
@@ -55,8 +56,8 @@ def demo(results: Path | None, cache: Path | None, workers: int, as_json: bool) 
     """Record four real gait algorithms and compare them.
 
     The algorithms detect initial contacts in recordings of three people, which are downloaded once (10 MB).
-    The run of each is recorded in the folder RESULTS, by default the results folder of the config if there is one,
-    or else ./gaitmap_results_demo. It takes about half a minute.
+    The run of each is recorded in the results folder RESULTS. Without it, the config's is used, or else
+    ./gaitmap_results_demo. It takes about half a minute.
     """
     _check_extra()
     folder = _results_folder(results)

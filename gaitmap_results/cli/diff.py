@@ -31,8 +31,9 @@ __all__ = ["diff"]
 def diff(first: str, second: str, results: Path | None, max_drop: str | None, as_json: bool) -> None:
     """Show what changed from the run FIRST to the run SECOND.
 
-    Each of them is the path of a run folder, the beginning of a run's id, or an entry, which means its latest run.
-    RESULTS is the results folder; without it, the config's is used.
+    Each of them is the path of a run folder, the beginning of a run's id, an entry, which means its latest run, a
+    challenge and an entry in quotation marks, or @latest. RESULTS is the results folder; without it, the config's is
+    used.
 
     The command ends with 0 if the runs are alike and with 1 if they differ.
     With --max-drop it ends with 1 only if the score got worse by more than VALUE.

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from gaitmap_results._pandas import require_pandas
+from gaitmap_results.cli.filters import Choose, filter_options
 from gaitmap_results.cli.finding import existing_results_folder, results_argument, scan
 from gaitmap_results.cli.terminal import progress, report_skipped, say
 from gaitmap_results.exceptions import CorruptRunError, MissingExtraError, ResultsFolderError, RunNotFoundError
@@ -31,7 +32,10 @@ _MORE = (
 _ENDINGS = (".csv", ".parquet", ".json")
 
 
-@click.command(epilog="Example: gaitmap-results export results --to runs.csv")
+@click.command(
+    epilog="Example: gaitmap-results export results --to runs.csv    or: "
+    "gaitmap-results export --scores --official --latest --to scores.csv"
+)
 @results_argument
 @click.option(
     "--to",
@@ -44,8 +48,15 @@ _ENDINGS = (".csv", ".parquet", ".json")
 @click.option("--parameters", is_flag=True, help="Add a column for each parameter of challenge, pipeline, data set.")
 @click.option("--scores", is_flag=True, help="Write one row for each unit of the scores, mostly a participant.")
 @click.option("--column", "columns", multiple=True, help="Add a key of metadata.json; a dot leads into nested ones.")
+@filter_options
 def export(
-    results: Path | None, target: Path, overwrite: bool, parameters: bool, scores: bool, columns: tuple[str, ...]
+    results: Path | None,
+    target: Path,
+    overwrite: bool,
+    parameters: bool,
+    scores: bool,
+    columns: tuple[str, ...],
+    choose: Choose,
 ) -> None:
     """Write a table with one row for each run.
 
@@ -68,7 +79,8 @@ def export(
     if ending == ".parquet":
         _check_parquet()
     folder = existing_results_folder(results)
-    runs, store = scan(folder)
+    found, store = scan(folder)
+    runs = choose(found)
     report_skipped(store.skipped)
     if scores:
         rows, names, left_out = score_rows(runs, lambda summary: _relative(summary, folder))

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import existing_results_folder, named_challenges, results_argument, scan
+from gaitmap_results.cli.filters import Choose, filter_options
+from gaitmap_results.cli.finding import existing_results_folder, results_argument, scan
 from gaitmap_results.cli.terminal import at_terminal, console, echo_json_rows, print_lines, report_skipped, say
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.reading.attestations import verdicts, withdrawals
-from gaitmap_results.reading.criteria import make_criteria
-from gaitmap_results.reading.index import RunSummary, by_start
+from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.reading.table import HEADINGS, summary_columns
 from gaitmap_results.showing.text import counted, duration, local_time, one_line
@@ -37,31 +37,10 @@ _MIN_REASONS = 9
     epilog="Example: gaitmap-results list results --official --latest --since 2026-03-01",
 )
 @results_argument
-@click.option("--challenge", help="Only this challenge: its full name, or a part of it.")
-@click.option("--entry", help="Only this entry and those nested in it, for example gaitmap/shin.")
-@click.option("--version", "challenge_version", help="Only this version of a challenge.")
-@click.option("--official", is_flag=True, help="Only official runs.")
-@click.option("--debug", is_flag=True, help="Only debug runs.")
-@click.option("--latest", is_flag=True, help="Only the last run of each entry.")
-@click.option("--since", help='Only runs that started at or after this: today, "2 days ago", a date or a time.')
-@click.option("--until", help="Only runs that started before this time, or not later than this date.")
-@click.option("--commit", help="Only runs of this commit; the first characters of its hash are enough.")
+@filter_options
 @click.option("--score", help="Show the mean of this score instead of that of the main score.")
 @click.option("--json", "as_json", is_flag=True, help="Print the list as JSON, one run on each line.")
-def list_runs(
-    results: Path | None,
-    challenge: str | None,
-    entry: str | None,
-    challenge_version: str | None,
-    official: bool,
-    debug: bool,
-    latest: bool,
-    since: str | None,
-    until: str | None,
-    commit: str | None,
-    score: str | None,
-    as_json: bool,
-) -> None:
+def list_runs(results: Path | None, choose: Choose, score: str | None, as_json: bool) -> None:
     """List the runs in a results folder.
 
     RESULTS is the results folder; without it, the config's is used. Runs are grouped by challenge and sorted by entry
@@ -69,24 +48,9 @@ def list_runs(
     there are. A * after a commit stands for uncommitted changes. Run is the run's id (at a terminal the beginning
     of it), or its folder if it has none. Score is the mean of the main score over all participants.
     """
-    if official and debug:
-        raise click.UsageError("No run is both --official and --debug. Choose one, or none for all runs.")
-    try:
-        criteria = make_criteria(
-            challenge_version=challenge_version,
-            is_debug_run=debug if official or debug else None,
-            entry=entry,
-            since=since,
-            until=until,
-            commit=commit,
-        )
-    except InvalidOptionError as error:
-        raise click.UsageError(str(error)) from error
     folder = existing_results_folder(results)
     found, store = scan(folder)
-    runs = [summary for summary in named_challenges(found, challenge) if criteria.met_by(summary)]
-    if latest:
-        runs = _latest(runs)
+    runs = choose(found)
     report_skipped(store.skipped)
     withdrawn_reason = withdrawals()
     withdrawn = [withdrawn_reason(summary) for summary in runs]
@@ -106,15 +70,6 @@ def list_runs(
     unfinished = _count_unfinished(folder)
     if unfinished:
         say(f"{counted(unfinished, 'unfinished run')}; see gaitmap-results unfinished {folder}")
-
-
-def _latest(runs: Sequence[RunSummary]) -> list[RunSummary]:
-    latest: dict[tuple[str, tuple[str, ...]], RunSummary] = {}
-    for summary in runs:
-        key = summary.challenge_name, summary.entry
-        if key not in latest or by_start(summary) > by_start(latest[key]):
-            latest[key] = summary
-    return [summary for summary in runs if latest[summary.challenge_name, summary.entry] is summary]
 
 
 def _described(summary: RunSummary, withdrawn: str | None, reproduced: str | None) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from gaitmap_results.cli.comparing import challenge_and_folder, comparison_options, store_options
-from gaitmap_results.cli.finding import existing_results_folder
+from gaitmap_results.cli.finding import RESULTS_PATH, existing_results_folder, results_option
 from gaitmap_results.cli.terminal import say
 
 __all__ = ["report", "site"]
@@ -39,15 +39,19 @@ def report(words: tuple[str, ...], results: Path | None, output: Path, overwrite
 
 
 @click.command(epilog="Example: gaitmap-results site results public")
-@click.argument("results", type=click.Path(file_okay=False, path_type=Path))
-@click.argument("out", type=click.Path(file_okay=False, path_type=Path))
+@click.argument("words", nargs=-1, required=True, type=RESULTS_PATH, metavar="[RESULTS] OUT")
+@results_option
 @click.option("--include-debug", is_flag=True, help="Debug runs count, too.")
-def site(results: Path, out: Path, include_debug: bool) -> None:
+def site(words: tuple[Path, ...], results: Path | None, include_debug: bool) -> None:
     """Write a page for each challenge and version in RESULTS, and a start page, into the folder OUT.
 
-    Pages that are there already are replaced. The same runs give the same bytes.
+    RESULTS is the results folder; without it, the config's is used. Pages that are there already are replaced. The same
+    runs give the same bytes.
     """
+    *given, out = words
+    if len(given) + (results is not None) > 1:
+        raise click.UsageError("Name one results folder, and the folder OUT to write into.")
     from gaitmap_results.comparing.report import write_site
 
-    start = write_site(existing_results_folder(results), out, include_debug=include_debug)
+    start = write_site(existing_results_folder(given[0] if given else results), out, include_debug=include_debug)
     say(f"Wrote {start}", err=True)

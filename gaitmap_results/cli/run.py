@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from concurrent.futures import Executor
+from pathlib import Path
 from typing import Any
 
 import click
 
+from gaitmap_results.cli.finding import given_results_folder, results_argument
 from gaitmap_results.cli.suite_progress import run_and_tell
 from gaitmap_results.cli.terminal import echo_json
+from gaitmap_results.config.current_config import change_results_folder
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.showing.text import printable
 from gaitmap_results.store.entry_names import entry_text
@@ -25,6 +28,7 @@ __all__ = ["run"]
     epilog="Example: gaitmap-results run benchmark.py --workers 2    or: gaitmap-results run study.entries:shin"
 )
 @click.argument("entries", metavar="FILE_OR_MODULE[:NAME]")
+@results_argument
 @click.option(
     "--workers", type=click.IntRange(min=1), default=1, show_default=True, help="How many entries run at once."
 )
@@ -38,11 +42,14 @@ __all__ = ["run"]
 )
 @click.option("--dry-run", is_flag=True, help="Say what would run, and run nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print what became of the entries as JSON.")
-def run(entries: str, workers: int, executor: str | None, skip: str, dry_run: bool, as_json: bool) -> None:
+def run(
+    entries: str, results: Path | None, workers: int, executor: str | None, skip: str, dry_run: bool, as_json: bool
+) -> None:
     """Run entries that are not recorded yet, each in a fresh process of its own.
 
     FILE_OR_MODULE holds functions that are decorated with @record_run, or a list ENTRIES of such functions, partials of
-    them, and Entry objects. NAME is one of them, or a list.
+    them, and Entry objects. NAME is one of them, or a list. RESULTS is the results folder; without it, the config's is
+    used.
 
     An entry is skipped if there is an official run of the same name, function, arguments, commit, packages and other
     repositories. Nothing is tried again: the same command runs what is left.
@@ -51,13 +58,27 @@ def run(entries: str, workers: int, executor: str | None, skip: str, dry_run: bo
     """
     if executor is not None and workers != 1:
         raise InvalidOptionError("--workers counts fresh processes; a Dask cluster has its own number of workers.")
-    planned = plan_entries(find_entries(entries), is_told=True)
+    found = find_entries(entries)
+    if results is not None:
+        change_results_folder(given_results_folder(results))
+    planned = plan_entries(found, is_told=True)
+    if results is not None:
+        _refuse_other_folders(planned, given_results_folder(results))
     how: Any = None if skip == "none" else skip
     if dry_run:
         _tell_plan(planned, how, as_json=as_json)
         return
     code = run_and_tell(planned, executor=_executor(executor), max_workers=workers, skip=how, as_json=as_json)
     sys.exit(code)
+
+
+def _refuse_other_folders(planned: list[PlannedEntry], folder: Path) -> None:
+    other = next((each for each in planned if each.plan.results_folder != folder), None)
+    if other is not None:
+        raise InvalidOptionError(
+            f"The results folder is given as {folder}, but the code gives the entry {entry_text(other.entry_name)} the "
+            f"path {other.plan.results_folder}. Leave out one of the two."
+        )
 
 
 def _executor(named: str | None) -> Executor | None:

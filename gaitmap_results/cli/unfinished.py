@@ -62,8 +62,8 @@ def recover(
 
     It becomes a debug run: nobody saw its end. What is not known about it is stored as unknown.
 
-    RUN is an id that the command `unfinished` shows or the beginning of one, the folder of a run, an entry, or @latest.
-    The beginning of an id and an entry are enough where no other unfinished run has them.
+    RUN is an id that the command `unfinished` shows or the beginning of one, the folder of a run, an entry, a challenge
+    and an entry in quotation marks, or @latest. Parts of names are enough where no other unfinished run has them.
     """
     folder = _results_folder_of(run_id, results)
     found = find_unfinished_run(folder, run_id)
@@ -95,8 +95,8 @@ def recover(
 def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None:
     """Delete an unfinished run and everything that it has stored.
 
-    RUN is an id that the command `unfinished` shows or the beginning of one, the folder of a run, an entry, or @latest.
-    The beginning of an id and an entry are enough where no other unfinished run has them.
+    RUN is an id that the command `unfinished` shows or the beginning of one, the folder of a run, an entry, a challenge
+    and an entry in quotation marks, or @latest. Parts of names are enough where no other unfinished run has them.
     """
     folder = _results_folder_of(run_id, results)
     run = find_unfinished_run(folder, run_id).run

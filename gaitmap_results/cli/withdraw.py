@@ -20,8 +20,8 @@ __all__ = ["withdraw"]
 def withdraw(run: tuple[str, ...], reason: str, results: Path | None) -> None:
     """Say that a run must no longer be compared, for example because of a bug.
 
-    RUN is named as for the command `show`. Nothing is deleted: the run stays where it is, `list` and `show` tell that
-    it was withdrawn, and `compare` leaves it out with the reason.
+    RUN and the results folder are named as for the command `show`. Nothing is deleted: the run stays where it is,
+    `list` and `show` tell that it was withdrawn, and `compare` leaves it out with the reason.
     """
     summary = find_run(run, results)
     file = withdraw_run(summary.path, reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import logging
 import os
@@ -28,6 +29,7 @@ from gaitmap_results.exceptions import ConfigError, DebugSettingWarning
 __all__ = [
     "SentConfig",
     "adopt_config",
+    "change_results_folder",
     "config_for_workers",
     "find_debug",
     "find_lookup",
@@ -245,6 +247,17 @@ def adopt_config(sent: SentConfig | None) -> None:
     """Use the config of another process."""
     global _held  # noqa: PLW0603
     _held = _Held(sent.found if sent is not None and sent.is_set else None, sent)
+
+
+def change_results_folder(folder: Path) -> None:
+    """Let the config name another results folder, in this process and in the workers to which the config is sent."""
+    global _held  # noqa: PLW0603
+    found = _view(_held).found or FoundConfig(LocalConfig())
+    config = copy.copy(found.config)
+    object.__setattr__(config, "results_dir", folder)
+    changed = dataclasses.replace(found, config=config, given=found.given | {"results_dir"})
+    is_set = _held.chosen is not None
+    _held = _Held(changed if is_set else None, SentConfig(changed, is_set, _debug(_held)))
 
 
 def _receive(sent: SentConfig | None) -> None:

@@ -215,15 +215,27 @@ def _identified(results_folder: Path, places: list[Place]) -> Iterator[str]:
 
 def _named(places: list[Place], word: str) -> list[Place]:
     folder = Path(word)
-    start = folder.name.partition(".")[0] if folder.parent.name == UNFINISHED_DIR else word.lower()
+    is_path = folder.parent.name == UNFINISHED_DIR
+    start = folder.name.partition(".")[0] if is_path else word.lower()
     by_id = [place for place in places if start and place.run_id.startswith(start)]
-    if by_id:
+    if is_path or by_id:
         return by_id
     journals = [(place, place.read_journal()[0]) for place in places]
     if word == LATEST:
         known = [(journal.started, place.run_id, place) for place, journal in journals if journal.started is not None]
         return [max(known)[-1]] if known else []
-    return [place for place, journal in journals if journal.entry_name and entry_text(journal.entry_name) == word]
+    return _with_name([(place, journal) for place, journal in journals if journal.entry_name], word)
+
+
+def _with_name(known: list[tuple[Place, JournalContent]], word: str) -> list[Place]:
+    """Return the runs of the entry with this name, else those with this part of an entry, or of challenge and entry."""
+    named = [(place, entry_text(each.entry_name), each.challenge_name or "") for place, each in known]
+    exact = [place for place, entry, _ in named if entry == word]
+    part = word.casefold()
+    found = exact or [place for place, entry, _ in named if part and part in entry.casefold()]
+    challenge, _, part = part.partition(" ")
+    both = [place for place, entry, of in named if challenge in of.casefold() and part in entry.casefold()]
+    return found or (both if part else [])
 
 
 def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -> UnfinishedRunOnDisk | None:

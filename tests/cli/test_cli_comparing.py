@@ -242,5 +242,5 @@ def test_report_and_site(results, tmp_path):
     assert in_process("report", "nothing", results, "-o", tmp_path / "no.html").code == 1
     assert in_process("report", results, "--score", "f1", "-o", tmp_path / "no.html").code == 1
     assert not (tmp_path / "no.html").exists()
-    assert in_process("site", results, tmp_path / "public").code == 0
+    assert in_process("site", tmp_path / "public", "--results", results).code == 0
     assert (tmp_path / "public" / "index.html").exists()

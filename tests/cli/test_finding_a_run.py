@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from datetime import timedelta
+from pathlib import Path
 
+import click
 import pytest
 from command import in_process
 from run_folders import CHALLENGE, START, write_run
+
+from gaitmap_results.cli import main
 
 HOUR = timedelta(hours=1)
 
@@ -153,6 +158,24 @@ def test_the_results_folder_by_position_by_option_and_by_config(command, results
     assert by_position.code == by_option.code == by_config.code
     assert by_position.out == by_option.out
     assert len(by_config.out.splitlines()) == len(by_position.out.splitlines())
+
+
+def test_every_command_that_reads_or_writes_runs_takes_the_results_folder():
+    """Every command but `config` takes the results folder by --results, and says by its usage where it may stand."""
+    context = click.Context(main)
+    for name in set(main.list_commands(context)) - {"config"}:
+        command = main.get_command(context, name)
+        assert any("--results" in each.opts for each in command.params), name
+        assert {"RESULTS", "RUN"} & set(re.findall(r"[A-Z]+", " ".join(command.collect_usage_pieces(context)))), name
+
+
+def test_export_takes_the_filters_of_list(results):
+    """What `list` shows can be exported: official, latest, of one entry, since a day."""
+    for options in (["--official"], ["--latest", "--challenge", "Other"], ["--entry", "shin", "--since", "2020-01-01"]):
+        listed = json.loads(in_process("list", "results", "--json", *options).out)
+        assert in_process("export", "results", "--to", "runs.json", "--overwrite", *options).code == 0
+        exported = json.loads(Path("runs.json").read_text())
+        assert [row["run_id"] for row in exported] == [row["run_id"] for row in listed] != []
 
 
 def test_a_results_folder_that_is_given_twice_is_refused(results):

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from git_repository import GitRepository
@@ -140,6 +141,18 @@ def test_what_another_program_records_meanwhile_is_not_run_again(study):
 
     outcomes = run_entries([study.first, second], on_outcome=tell)
     assert [outcome.status for outcome in outcomes] == ["recorded", "skipped"]
+
+
+def test_the_command_takes_the_results_folder(study):
+    """RESULTS takes the place of the config's folder; an entry whose code names another path is refused."""
+    study.repository.write("free_study.py", STUDY.replace('path="results", ', ""))
+    program = [sys.executable, "-c", "from gaitmap_results.cli import main; main()", "run"]
+    how = {"env": python_environment(), "capture_output": True, "text": True, "check": False}
+    refused = subprocess.run([*program, "skipped_study.py", "elsewhere", "--dry-run"], **how)
+    assert (refused.returncode, "Leave out one of the two" in refused.stderr) == (1, True), refused.stderr
+    done = subprocess.run([*program, "free_study.py", "elsewhere", "--json"], **how)
+    assert done.returncode == 0, done.stderr
+    assert Path(json.loads(done.stdout)[0]["path"]).is_relative_to(study.repository.path / "elsewhere")
 
 
 def test_the_command_plans_runs_and_skips(study):

@@ -112,7 +112,7 @@ def test_the_start_of_an_identifier_is_enough(tmp_path):
 
 
 def test_a_run_is_named_as_in_other_commands(tmp_path):
-    """Its folder, its entry where no other run has it, and `@latest` name it, too."""
+    """Its folder, its entry or a part of it where no other run has it, challenge and entry, and `@latest` name it."""
     first, second = killed(tmp_path), killed(tmp_path)
     line = r"started \d{4}-\d\d-\d\d \d\d:\d\d:\d\d\S*, (lost|terminated), core results: complete"
     with pytest.raises(RunNotFoundError, match=rf"2 unfinished runs(?s:.)*{first}  {line}\n  {second}  {line}"):
@@ -121,6 +121,12 @@ def test_a_run_is_named_as_in_other_commands(tmp_path):
     folder = str(tmp_path / ".unfinished" / first)
     done = CliRunner().invoke(main, ["recover", folder])
     assert done.exit_code == 0, done.output
+    (left,) = unfinished_of(tmp_path)
+    for name in ("entr", f"{left.challenge_name} entry", f"{left.challenge_name[3:].upper()} ENT"):
+        assert find_unfinished_run(tmp_path, name).run.run_id == second
+    for name in ("shin entry", "", " "):
+        with pytest.raises(RunNotFoundError):
+            find_unfinished_run(tmp_path, name)
     recover_run("entry", tmp_path)
     assert unfinished_of(tmp_path) == []
     with pytest.raises(RunNotFoundError):
