@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
-import importlib.util
 import inspect
 import os
 import sys
+import traceback
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
-from gaitmap_results.exceptions import InvalidOptionError
+from gaitmap_results.exceptions import GaitmapResultsError, InvalidOptionError
 from gaitmap_results.recording.record_run import recorded_call
 from gaitmap_results.saving.plan import no_recording
+from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.suites.entry import Entry
 
 __all__ = ["find_entries"]
@@ -30,7 +32,8 @@ def find_entries(where: str) -> list[Any]:
     Raises
     ------
     InvalidOptionError
-        If the file, module or name does not exist, has no entry, or records a run while it is imported.
+        If the file, module or name does not exist, cannot be imported, has no entry, or records a run while it is
+        imported.
     """
     place, name = _split(where)
     with no_recording(
@@ -40,18 +43,21 @@ def find_entries(where: str) -> list[Any]:
         module = _import(place)
     if not name and not hasattr(module, _LIST):
         entries = [item for item in vars(module).values() if _is_entry_of(item, module)]
-    else:
-        found = getattr(module, name or _LIST, None)
-        entries = list(found) if isinstance(found, (list, tuple)) else [found] if found is not None else []
-    if not entries:
-        known = [key for key, item in vars(module).items() if isinstance(item, Entry) or recorded_call(item)]
-        raise InvalidOptionError(
-            f"There is no entry {name!r} in {place}. "
-            if name
-            else f"There are no entries in {place}. "
-            f"Entries there: {', '.join(known) or 'none'}. Decorate functions with @record_run, or name a list ENTRIES."
-        )
-    return entries
+        return entries or _refuse(f"There are no entries in {place}.", place, module)
+    name = name or _LIST
+    found = getattr(module, name, None)
+    if isinstance(found, (list, tuple)):
+        return list(found) or _refuse(f"The list {name} in {place} is empty.", place, module)
+    if isinstance(found, (Entry, functools.partial)) or recorded_call(found):
+        return [found]
+    what = f"is a {type(found).__name__}, not an entry or a list of entries" if hasattr(module, name) else "is missing"
+    return _refuse(f"{name} in {place} {what}.", place, module)
+
+
+def _refuse(why: str, place: str, module: ModuleType) -> NoReturn:
+    known = [key for key, item in vars(module).items() if isinstance(item, Entry) or recorded_call(item)]
+    shown = f" Entries there: {', '.join(known)}; {place}:{known[0]} runs one of them." if known else ""
+    raise InvalidOptionError(f"{why} Decorate functions with @record_run, or name a list {_LIST}.{shown}")
 
 
 def _split(where: str) -> tuple[str, str]:
@@ -69,22 +75,18 @@ def _import(place: str) -> ModuleType:
         return _import_file(path.absolute())
     # As `python -m` does.
     sys.path.insert(0, str(Path.cwd()))
-    try:
-        return importlib.import_module(place)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{place}.".startswith(f"{error.name}."):
-            raise
-        raise InvalidOptionError(
-            f"There is no module {place!r} that can be imported from {Path.cwd()}, and no file of this name."
-        ) from error
+    return _import_module(place, place)
 
 
 def _import_file(path: Path) -> ModuleType:
     """Import a file by its own name from its own folder, so that other processes can do the same."""
-    if not path.stem.isidentifier():
-        raise InvalidOptionError(f"{path.name} cannot be imported; give it a name of letters, digits and underscores.")
+    if path.suffix != ".py" or not path.stem.isidentifier():
+        raise InvalidOptionError(
+            f"{path.name} cannot be imported. Put the entries into a Python file with a name of letters, digits and "
+            "underscores, such as suite.py."
+        )
     sys.path.insert(0, str(path.parent))
-    module = importlib.import_module(path.stem)
+    module = _import_module(path.stem, path.name)
     file = getattr(module, "__file__", None)
     if file is None or not Path(file).is_file() or not path.samefile(file):
         raise InvalidOptionError(
@@ -92,6 +94,29 @@ def _import_file(path: Path) -> ModuleType:
             "Rename the file."
         )
     return module
+
+
+def _import_module(name: str, place: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except GaitmapResultsError:
+        raise
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}.") and name == place:
+            raise InvalidOptionError(
+                f"There is no module {name!r} that can be imported from {Path.cwd()}, and no file of this name."
+            ) from error
+        hint = ""
+        if "relative import" in str(error):
+            hint = f" Name the module instead of the file, from the folder that holds its package: PACKAGE.{name}."
+        raise InvalidOptionError(f"{place} cannot be imported: {_located(error)}.{hint}") from error
+
+
+def _located(error: Exception) -> str:
+    """Return the text of an error, and the line that raised it."""
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith("<frozen")]
+    where = "" if isinstance(error, SyntaxError) else f" ({frames[-1].filename}, line {frames[-1].lineno})"
+    return error_text(error) + where
 
 
 def _is_entry_of(item: Any, module: ModuleType) -> bool:

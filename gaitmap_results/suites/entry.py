@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from gaitmap_results.challenge import check_challenge
 from gaitmap_results.provenance.described_values import hash_json
 from gaitmap_results.provenance.parameters import describe_challenge, describe_parameters
 from gaitmap_results.recording.recorded_run import block_options
@@ -37,6 +38,8 @@ class Entry:
     ------
     InvalidNameError
         If the name cannot be a part of a path.
+    InvalidChallengeError
+        If the challenge is a class, or not a challenge.
     TypeError
         If there is no such option.
 
@@ -53,6 +56,7 @@ class Entry:
 
     def __init__(self, name: str | tuple[str, ...], challenge: Any, optimizer: Any, **options: Any) -> None:
         check_entry_name(name)
+        check_challenge(challenge, before_run=True)
         self.name = name
         self.challenge = challenge
         self.optimizer = optimizer

@@ -142,6 +142,8 @@ def _answer(sender: Connection, fn: Callable[..., Any], args: tuple[Any, ...], k
     with contextlib.suppress(OSError):
         sender.send(answer)
     sender.close()
+    # As at the end of any program: pools that the entry left open end now. multiprocessing would wait for them first.
+    threading._shutdown()  # type: ignore[attr-defined]
 
 
 def _how_it_ended(exitcode: int | None) -> str:

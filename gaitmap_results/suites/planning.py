@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import uuid4
 
+from gaitmap_results.challenge import challenge_name
 from gaitmap_results.exceptions import InvalidOptionError, InvalidTargetError
 from gaitmap_results.recording.record_run import recorded_call
 from gaitmap_results.recording.recorded_run import block_options
@@ -35,12 +36,15 @@ class PlannedEntry:
         The identity of the entry: its function or name, and its arguments.
     task
         The entry, ready to send.
+    challenge
+        The full name of its challenge; ``None`` for a function, which makes it only when it runs.
     """
 
     entry_name: str | tuple[str, ...]
     plan: SavePlan
     call: Call
     task: Task
+    challenge: str | None = None
 
 
 def plan_entries(entries: Iterable[Any], *, is_told: bool = False) -> list[PlannedEntry]:
@@ -67,7 +71,8 @@ def plan_entries(entries: Iterable[Any], *, is_told: bool = False) -> list[Plann
 
 def _planned(entry: Any, number: int, origin: Origin) -> PlannedEntry:
     if isinstance(entry, Entry):
-        return _checked(entry, make_plan(block_options(entry.name, **entry.options)), entry.call, origin)
+        planned = _checked(entry, make_plan(block_options(entry.name, **entry.options)), entry.call, origin)
+        return replace(planned, challenge=challenge_name(entry.challenge))
     function, args, keywords = _unwrapped(entry)
     call = recorded_call(function)
     if call is None:

@@ -55,7 +55,9 @@ def run_entries(
         Which entries are not run again.
         ``"same-commit"``: those with an official run of the same name, function, arguments, commit, packages and other
         repositories, unless there are uncommitted changes.
-        ``"recorded"``: those with any official run of this name, function and arguments.
+        ``"recorded"``: those with any official run of the same name, function and arguments, and of the current version
+        of the challenge.
+        A run that was made without a function (by ``save_run`` or ``recorded_run``) counts by name and challenge.
         ``None``: none.
         An entry that is running in another program is skipped in any case.
     on_outcome
@@ -259,7 +261,8 @@ class _Running:
 
 def _skipped(entry: PlannedEntry, standing: Standing) -> EntryOutcome:
     if standing.status == "recorded":
-        return EntryOutcome(entry.entry_name, "skipped", standing.path, "It is recorded already.", None)
+        why = "; ".join(("It is recorded already", *standing.why))
+        return EntryOutcome(entry.entry_name, "skipped", standing.path, f"{why}.", None)
     return EntryOutcome(entry.entry_name, "skipped", None, f"It is running already: {'; '.join(standing.why)}", None)
 
 

@@ -84,11 +84,18 @@ class Origin:
         ResultsFolderError
             If the sender's working directory does not exist here.
         """
+        self._return_to_cwd()
         if self.is_here:
             return
         for folder in reversed(self.folders):
             if folder not in sys.path:
                 sys.path.insert(0, folder)
+        config = None if self.config is None else pickle.loads(self.config)  # noqa: S301 - our own
+        if isinstance(config, SentConfig):
+            adopt_config(config)
+
+    def _return_to_cwd(self) -> None:
+        """Enter the sender's working directory, which this process or an entry before this one may have left."""
         try:
             if Path(self.cwd).resolve() != Path.cwd():
                 os.chdir(self.cwd)
@@ -98,9 +105,6 @@ class Origin:
                 f"{socket.gethostname()}. Workers on other machines need a file system that all of them share.",
                 path=Path(self.cwd),
             ) from error
-        config = None if self.config is None else pickle.loads(self.config)  # noqa: S301 - our own
-        if isinstance(config, SentConfig):
-            adopt_config(config)
 
 
 def _is_of_python(folder: str) -> bool:
@@ -148,7 +152,7 @@ def pickled(entry: Callable[[], Any], origin: Origin) -> bytes:
         return _by_value(entry, str(error))
     # Another process cannot import names of a notebook, a console or `python -c`.
     if origin.script is None and origin.module is None and b"__main__" in payload:
-        return _by_value(entry, "it was typed in, so no other process can import it, and cloudpickle is missing")
+        return _by_value(entry, "it was typed in, so no other process can import it")
     return payload
 
 
@@ -156,14 +160,18 @@ def _by_value(entry: Callable[[], Any], why: str) -> bytes:
     """Pickle an entry by its content, where cloudpickle is installed."""
     try:
         import cloudpickle
-
-        content: bytes = cloudpickle.dumps(entry)
-    except Exception as error:
-        raise InvalidTargetError(
-            f"The entry {entry!r} cannot be sent to another process: {why}. Define it in a module or a script, "
-            "not inside of a function, and give it values that can be pickled; or install cloudpickle."
-        ) from error
-    return content
+    except ImportError:
+        next_step = "Install cloudpickle, or define the entry in a module or a script, not inside of a function"
+    else:
+        try:
+            content: bytes = cloudpickle.dumps(entry)
+            return content
+        except Exception as error:  # noqa: BLE001 - whatever an object of the user's raises when it is pickled
+            why, next_step = str(error), "Give it values that can be pickled"
+    raise InvalidTargetError(
+        f"The entry {entry!r} cannot be sent to another process: {why}. {next_step}, or write a function with "
+        "@record_run in a module, which makes its challenge and all other values itself."
+    )
 
 
 def load_entry(task: Task) -> Callable[[], Any]:

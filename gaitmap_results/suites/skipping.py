@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
 from gaitmap_results.provenance.collecting import read_git
@@ -34,7 +35,7 @@ class Standing:
     path
         The run, or the folder of the unfinished one.
     why
-        In words: where it runs, how it ended, or how a recorded run differs.
+        In words: where it runs, how it ended, how a recorded run differs, or why it counts.
     """
 
     status: str
@@ -68,33 +69,57 @@ class StoreJudge:
             raise InvalidOptionError(f"skip is {skip!r}; it takes 'same-commit', 'recorded' or None.")
         self._skip = skip
         self._own = frozenset(entry.task.block_id for entry in planned)
+        self._names = Counter(_place(entry) for entry in planned)
         self._now = _Surroundings()
 
     def judge(self, entry: PlannedEntry) -> Standing:
         """Return the state of an entry; what was read is shared with the next entries."""
-        return _judge(entry, self._skip, self._now, self._own)
+        is_only_one = self._names[_place(entry)] == 1
+        return _judge(entry, _Wanted(self._skip, self._own, is_only_one), self._now)
 
     def look_again(self) -> None:
         """Forget the known runs, since others may have stored new ones."""
         self._now.folders.clear()
 
 
-def _judge(entry: PlannedEntry, skip: str | None, now: _Surroundings, own: frozenset[str]) -> Standing:
+def _place(entry: PlannedEntry) -> tuple[Path, tuple[str, ...]]:
+    return entry.plan.results_folder, entry.plan.entry_parts
+
+
+class _Wanted(NamedTuple):
+    """Which runs make another one unnecessary.
+
+    Attributes
+    ----------
+    skip
+        As in :func:`gaitmap_results.run_entries`.
+    own
+        The blocks of the suite itself.
+    is_only_one
+        Whether no other entry of the suite has the name of this one.
+    """
+
+    skip: str | None
+    own: frozenset[str]
+    is_only_one: bool
+
+
+def _judge(entry: PlannedEntry, wanted: _Wanted, now: _Surroundings) -> Standing:
     runs = now.runs(entry)
     unfinished = [
         each
         for each in runs.unfinished(entry.entry_name)
-        if each.journal.block_id not in own and _is_same_call(entry, each.journal.metadata or {}) is not False
+        if each.journal.block_id not in wanted.own and _is_same_call(entry, each.journal.metadata or {}) is not False
     ]
     for each in unfinished:
         if each.run.status == "running":
             return Standing("running", each.run.path, (f"{each.run.evidence} (run {each.run.run_id})",))
     done: Path | None = None
     why: tuple[str, ...] = ()
-    if skip is not None:
-        done, why = _recorded(entry, skip, runs.published(entry.plan.entry_parts), now, own)
+    if wanted.skip is not None:
+        done, why = _recorded(entry, wanted, runs.published(entry.plan.entry_parts), now)
         if done is not None:
-            return Standing("recorded", done)
+            return Standing("recorded", done, why)
     latest = max((each.run for each in unfinished), key=_started, default=None)
     if latest is None:
         return Standing("missing", None, why)
@@ -107,29 +132,48 @@ def _started(run: UnfinishedRun) -> float:
 
 
 def _recorded(
-    entry: PlannedEntry, skip: str, runs: list[RunSummary], now: _Surroundings, own: frozenset[str]
+    entry: PlannedEntry, wanted: _Wanted, runs: list[RunSummary], now: _Surroundings
 ) -> tuple[Path | None, tuple[str, ...]]:
-    """Return a run that makes a new one unnecessary, else why the latest one does not."""
-    why: tuple[str, ...] = ()
+    """Return a run that makes a new one unnecessary and what is special about it, else why the latest one does not."""
+    why = why_others = ""
     for number, run in enumerate(runs):
-        known_as_other = skip == "same-commit" and not now.may_be_of_this_code(entry, run)
+        known_as_other = wanted.skip == "same-commit" and not now.may_be_of_this_code(entry, run)
         # These runs only give reasons, and the latest ones are enough for that.
         if (why or number >= _LATEST) and (run.is_debug_run or known_as_other):
             continue
         recorded = _metadata(run)
-        if recorded.get("block_id") in own or not _is_same_call(entry, recorded) or not _is_current_version(run):
+        if not recorded or recorded.get("block_id") in wanted.own or not _is_current_version(run):
             continue
-        if run.is_debug_run:
+        other = _why_of_another(entry, wanted, run, recorded)
+        if other:
+            why_others = why_others or f"the run in {run.path.name} {other}"
+        elif run.is_debug_run:
             reasons = ", ".join(run.debug_reasons) or "debug_run"
-            why = why or (f"the run in {run.path.name} is a debug run: {reasons}",)
-            continue
-        differences = [] if skip == "recorded" else list(now.differences(entry, recorded))
-        if not differences:
+            why = why or f"the run in {run.path.name} is a debug run: {reasons}"
+        elif differences := [] if wanted.skip == "recorded" else list(now.differences(entry, recorded)):
+            why = why or f"the run in {run.path.name} differs: {', '.join(differences)}"
+        elif isinstance(recorded.get("entry"), Mapping):
             return run.path, ()
-        why = why or (f"the run in {run.path.name} differs: {', '.join(differences)}",)
-    if not why and runs and entry.call.arguments is None:
-        why = ("it has arguments that are not plain values, so no run can be known to be its own",)
-    return None, why
+        else:
+            return run.path, (f"{run.path.name} was made without a function, and counts by its name and challenge",)
+    why = why or why_others
+    return None, (why,) if why else ()
+
+
+def _why_of_another(entry: PlannedEntry, wanted: _Wanted, run: RunSummary, recorded: Mapping[str, Any]) -> str | None:
+    """Say why a run cannot be known as a run of an entry; ``None`` if it is one."""
+    if isinstance(recorded.get("entry"), Mapping):
+        is_same = _is_same_call(entry, recorded)
+        if is_same is None:
+            return "has arguments that are not plain values, or they have now, so that nobody can compare them"
+        return None if is_same else "is of another function or has other arguments"
+    if wanted.skip == "same-commit":
+        return "was made by save_run or recorded_run without a function, and is counted only with skip='recorded'"
+    if entry.challenge is not None:
+        return None if entry.challenge == run.challenge_name else "is of another challenge"
+    if _loaded_class(run.challenge_name) is None:
+        return "was made without a function, for a challenge that is not imported here"
+    return None if wanted.is_only_one else "was made without a function, and several entries here have its name"
 
 
 def _metadata(run: RunSummary) -> Mapping[str, Any]:
@@ -161,9 +205,17 @@ def _is_same_call(entry: PlannedEntry, recorded: Mapping[str, Any]) -> bool | No
 
 def _is_current_version(run: RunSummary) -> bool:
     """Say whether a run has the current version of its challenge, if the challenge is loaded."""
-    module, _, name = run.challenge_name.rpartition(".")
-    version = getattr(getattr(sys.modules.get(module), name, None), "VERSION", None)
+    version = getattr(_loaded_class(run.challenge_name), "VERSION", None)
     return version is None or str(version) == run.challenge_version
+
+
+def _loaded_class(full_name: str) -> Any:
+    """Return the class of this name; ``None`` if it is not loaded. A script's classes are named like its file."""
+    module, _, name = full_name.rpartition(".")
+    main = sys.modules.get("__main__")
+    if module not in sys.modules and PurePath(getattr(main, "__file__", None) or "").stem == module:
+        return getattr(main, name, None)
+    return getattr(sys.modules.get(module), name, None)
 
 
 def _as_stored(value: Any) -> Any:

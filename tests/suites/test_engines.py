@@ -109,16 +109,16 @@ def shared():
 @pytest.mark.parametrize("engine", ENGINES)
 def test_the_same_list_runs_everywhere(suite, shared, engine):
     """Entries of every kind are recorded once, and those that fail cost only themselves."""
-    failing = [suite.raising, suite.exiting, suite.nothing]
-    outcomes = run_entries([*suite.ENTRIES, *failing], executor=shared(engine))
-    assert [each.status for each in outcomes] == ["recorded"] * 4 + ["failed"] * 3
-    assert [each.entry_name for each in outcomes[:4]] == ["good", "waiting", "stepwise", ("group", "made")]
-    assert sorted(each.path for each in outcomes[:4]) == runs_in(suite.STORE)
-    assert ran(suite) == ["1", "2", "3", "4"]
-    assert all(each.seconds > 0 and each.error is None for each in outcomes[:4])
-    assert outcomes[4].error == "ValueError: no data"
-    assert outcomes[5].error == "SystemExit: 3"
-    assert "NoChallengeError" in outcomes[6].error
+    entries = [suite.good, *suite.ENTRIES, suite.raising, suite.exiting, suite.nothing]
+    outcomes = run_entries(entries, executor=shared(engine))
+    assert [each.status for each in outcomes] == ["recorded"] * 5 + ["failed"] * 3
+    assert [each.entry_name for each in outcomes[:5]] == ["good", "good", "waiting", "stepwise", ("group", "made")]
+    assert sorted(each.path for each in outcomes[:5]) == runs_in(suite.STORE)
+    assert ran(suite) == ["1", "1", "2", "3", "4"]  # who lists the same entry twice expects two runs
+    assert all(each.seconds > 0 and each.error is None for each in outcomes[:5])
+    assert outcomes[5].error == "ValueError: no data"
+    assert outcomes[6].error == "SystemExit: 3"
+    assert "NoChallengeError" in outcomes[7].error
 
 
 @on_posix

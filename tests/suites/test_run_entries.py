@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,14 @@ from processes import python_environment
 from suites import ran, runs_in, suite_in
 
 from gaitmap_results import Entry, load_run_metadata, run_entries
-from gaitmap_results.exceptions import GaitmapResultsError, InvalidOptionError, InvalidTargetError
+from gaitmap_results.exceptions import (
+    GaitmapResultsError,
+    InvalidChallengeError,
+    InvalidOptionError,
+    InvalidTargetError,
+)
+from gaitmap_results.suites.planning import plan_entries
+from gaitmap_results.suites.skipping import StoreJudge
 
 on_posix = pytest.mark.skipif(sys.platform == "win32", reason="kills with signals")
 
@@ -27,11 +35,22 @@ def suite(tmp_path, monkeypatch):
 
 @on_posix
 def test_a_process_that_dies_takes_no_other_with_it(suite):
-    """In fresh processes a kill costs one entry, and its outcome says by what it was ended."""
-    outcomes = run_entries([suite.killed, suite.good, suite.leaving, suite.waiting], max_workers=2)
-    assert [each.status for each in outcomes] == ["lost", "recorded", "lost", "recorded"]
-    assert outcomes[0].error == "its process was ended by SIGKILL"
-    assert outcomes[2].error == "its process ended with exit code 7"
+    """Whatever ends a fresh process costs one entry only; each outcome is told once, and says what happened."""
+    told = []
+    entries = [suite.killed, suite.good, suite.leaving, suite.pooled, suite.raising, suite.exiting, suite.ENTRIES[3]]
+    outcomes = run_entries(entries, max_workers=2, on_outcome=told.append)
+    expected = ["lost", "recorded", "lost", "recorded", "failed", "failed", "recorded"]
+    assert [each.status for each in outcomes] == expected
+    assert [each.error for each in outcomes if each.error] == [
+        "its process was ended by SIGKILL",
+        "its process ended with exit code 7",
+        "ValueError: no data",
+        "SystemExit: 3",
+    ]
+    assert sorted(map(str, told)) == sorted(map(str, outcomes))
+    assert sorted(each.path for each in outcomes if each.path) == runs_in(suite.STORE)
+    # The caller of an Entry object is the file that made it.
+    assert load_run_metadata(outcomes[-1].path)["caller_file_path"].endswith("suite_entries.py")
 
 
 def test_what_was_stored_counts_as_recorded(suite, tmp_path):
@@ -63,25 +82,6 @@ def test_what_was_stored_counts_as_recorded(suite, tmp_path):
         sys.modules.pop("dying", None)
     assert outcome.status == "recorded"
     assert [outcome.path] == runs_in(suite.STORE)
-
-
-def test_outcomes_are_told_as_they_come(suite):
-    """Whoever waits hears of each entry once, as soon as it is done."""
-    told = []
-    outcomes = run_entries([suite.good, suite.raising], on_outcome=told.append)
-    assert sorted(map(str, told)) == sorted(map(str, outcomes))
-
-
-def test_equal_entries_are_not_merged(suite):
-    """The same entry twice is two runs, as somebody who lists it twice expects."""
-    outcomes = run_entries([suite.good, suite.good], max_workers=2)
-    assert len({each.path for each in outcomes}) == 2
-
-
-def test_the_caller_of_an_entry_object_is_the_file_that_made_it(suite):
-    """A record of an Entry names the file in which the suite is written."""
-    (outcome,) = run_entries([suite.ENTRIES[3]])
-    assert load_run_metadata(outcome.path)["caller_file_path"].endswith("suite_entries.py")
 
 
 @pytest.mark.parametrize(
@@ -126,12 +126,40 @@ def test_what_is_running_elsewhere_is_not_started_again(suite):
         while not mark.exists():
             assert process.poll() is None
             time.sleep(0.02)
+        planned = plan_entries([suite.slow])
+        assert StoreJudge(None, planned).judge(planned[0]).status == "running"
         outcomes = run_entries([suite.slow, suite.good], skip=None)
     finally:
         process.kill()
         process.wait()
     assert [each.status for each in outcomes] == ["skipped", "recorded"]
     assert "running already" in outcomes[0].error
+
+
+def test_an_entry_that_leaves_the_folder_moves_no_other(suite, tmp_path, monkeypatch):
+    """Relative paths of the next entry are those of the program, even in a thread of the same process."""
+    monkeypatch.chdir(tmp_path)
+    moving = functools.partial(suite.moving, str(tmp_path.parent))
+    entries = [moving, Entry("after", suite.Steps(), 1, path="relative", use_git=False)]
+    with ThreadPoolExecutor(1) as threads:
+        outcomes = run_entries(entries, executor=threads)
+    assert [each.status for each in outcomes] == ["recorded"] * 2
+    assert outcomes[1].path.is_relative_to(tmp_path / "relative")
+
+
+def test_what_is_no_challenge_is_refused_where_it_is_written(suite):
+    """A class in place of its object, or something else, does not wait for its turn to fail."""
+    for given in (object(), suite.Steps):
+        with pytest.raises(InvalidChallengeError, match=r"is the class Steps|is not a challenge"):
+            Entry("name", given, 1)
+
+
+def test_what_cannot_be_pickled_is_told_with_what_to_do(suite):
+    """A lock in a challenge is refused before anything runs, whether cloudpickle is installed or not."""
+    challenge = suite.Steps()
+    challenge.lock = threading.Lock()
+    with pytest.raises(InvalidTargetError, match=r"cannot pickle.*write a function with @record_run"):
+        run_entries([Entry("locked", challenge, 1, path=suite.STORE)])
 
 
 def test_an_entry_takes_the_options_of_a_block(suite):

@@ -15,7 +15,7 @@ from git_repository import GitRepository
 from processes import python_environment
 from suites import runs_in
 
-from gaitmap_results import Entry, run_entries
+from gaitmap_results import Entry, run_entries, save_run
 from gaitmap_results.suites.planning import plan_entries
 from gaitmap_results.suites.skipping import StoreJudge
 
@@ -28,7 +28,9 @@ from gaitmap_results import BaseChallenge, record_run
 class Steps(BaseChallenge):
     VERSION = "1.0.0"
     def __init__(self, cohort="all"): self.cohort = cohort
-    def run(self, n): self.n_ = n
+    def run(self, n):
+        self.n_ = n
+        return self
     def save_core_results(self, folder): (folder / "n.json").write_text(json.dumps(str(self.n_)))
     @classmethod
     def load_core_results(cls, folder): return json.loads((folder / "n.json").read_text())
@@ -113,6 +115,57 @@ def test_what_could_change_the_numbers_makes_an_entry_run_again(study):
     assert statuses([study.first], skip="recorded") == ["skipped"]
     assert statuses([study.first]) == ["recorded"]
     assert statuses([study.first], skip=None) == ["recorded"]
+
+
+def test_packages_and_other_repositories_make_an_entry_run_again(study, tmp_path, monkeypatch):
+    """Another version of a package or another commit of an imported repository is named, and the entry runs again."""
+    other = GitRepository(tmp_path / "lab_code")
+    other.write("lab_filters.py", "ORDER = 4\n")
+    other.commit()
+    installed = tmp_path / "site" / "gaitlib-1.0.dist-info" / "METADATA"
+    installed.parent.mkdir(parents=True)
+    installed.write_text("Metadata-Version: 2.1\nName: gaitlib\nVersion: 1.0\n")
+    for folder in (other.path, installed.parent.parent):
+        monkeypatch.syspath_prepend(folder)
+    importlib.import_module("lab_filters")
+    try:
+        assert statuses([study.first]) == ["recorded"]
+        assert standing(study.first)[0] == "recorded"
+
+        installed.parent.rename(installed.parent.with_name("gaitlib-2.0.dist-info"))
+        newer = tmp_path / "site" / "gaitlib-2.0.dist-info" / "METADATA"
+        newer.write_text(newer.read_text().replace("1.0", "2.0"))
+        status, why = standing(study.first)
+        assert (status, why.partition("differs: ")[2]) == ("missing", "packages: gaitlib 1.0 → 2.0")
+        newer.write_text(newer.read_text().replace("2.0", "1.0"))
+        newer.parent.rename(installed.parent)
+        assert standing(study.first)[0] == "recorded"
+
+        other.write("lab_filters.py", "ORDER = 5\n")
+        assert "lab_code has uncommitted changes" in standing(study.first)[1]
+        before, after = other.git("rev-parse", "HEAD").strip(), other.commit()
+        assert f"lab_code: {before[:8]} → {after[:8]}" in standing(study.first)[1]
+        assert statuses([study.first]) == ["recorded"]
+        assert len(runs_in("results")) == 2
+    finally:
+        del sys.modules["lab_filters"]
+
+
+def test_runs_without_a_function_count_by_name_and_challenge(study):
+    """With skip="recorded", a run by save_run or recorded_run counts if it can belong to one entry only."""
+    for number, name in enumerate(("first", "made")):
+        save_run(study.Steps().run(number), name, debug_run=False, path="results", custom_metadata={})
+    made, other = (Entry("made", each(), 1, path="results", debug_run=False) for each in (study.Steps, study.Turns))
+    assert "only with skip='recorded'" in standing(study.first)[1]
+    for entry in (study.first, made):
+        status, why = standing(entry, "recorded")
+        assert (status, "was made without a function, and counts" in why) == ("recorded", True)
+    assert "is of another challenge" in standing(other, "recorded")[1]
+    outcomes = run([study.first, made, other, other], skip="recorded")
+    assert [outcome.status for outcome in outcomes] == ["skipped", "skipped", "recorded", "recorded"]
+    assert "without a function" in outcomes[0].error
+    twice = plan_entries([study.first, functools.partial(study.first, 2)])
+    assert "several entries here have its name" in StoreJudge("recorded", twice).judge(twice[0]).why[0]
 
 
 def test_another_version_of_the_challenge_was_not_recorded(study, monkeypatch):

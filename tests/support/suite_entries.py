@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 from gaitmap_results import BaseChallenge, Entry, record_run
@@ -91,6 +92,23 @@ def exiting():
 def leaving():
     """End the process without any cleaning up."""
     os._exit(7)
+
+
+def _double(number):
+    return 2 * number
+
+
+@entry
+def pooled():
+    """Leave a pool of processes open."""
+    return Steps().run(ProcessPoolExecutor(1).submit(_double, 3).result())
+
+
+@entry
+def moving(folder):
+    """Leave the working directory."""
+    os.chdir(folder)
+    return Steps().run(8)
 
 
 @entry
