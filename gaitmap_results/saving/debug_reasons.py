@@ -75,8 +75,13 @@ def code_reasons(answer: GitAnswer | None, code: LoadedCode | None) -> list[Debu
     files = [each for each in code.unidentified if not told(each)]
     if not files:
         return []
-    shown = "; ".join(f"{each.file}: {each.reason}. {each.fix}" for each in files[:5])
-    more = f"; and {len(files) - 5} more" if len(files) > 5 else ""
+    # One package may bring a hundred files with the same problem, among which another file would be lost.
+    alike: dict[tuple[str, str], list[str]] = {}
+    for each in files:
+        alike.setdefault((each.reason, each.fix), []).append(each.file)
+    shown = "; ".join(f"{some_paths(names)}: {reason}. {fix}" for (reason, fix), names in list(alike.items())[:5])
+    rest = sum(len(names) for names in list(alike.values())[5:])
+    more = f"; and {rest} more" if rest else ""
     message = f"Nobody else can fetch all the code that was loaded: {shown}{more}"
     return [DebugReason("code.unidentified", message, {"files": [each._asdict() for each in files]})]
 
@@ -142,10 +147,12 @@ def _dirty(state: GitState) -> Iterator[DebugReason]:
     paths = _changed_paths(state)
     messages = []
     if paths:
-        bytecode = " Add __pycache__/ to .gitignore." if any("__pycache__/" in path for path in paths) else ""
+        hint = " Add __pycache__/ to .gitignore." if any("__pycache__/" in path for path in paths) else ""
+        closed = [path for path in paths if path.endswith("/") and not os.access(state.base_dir / path, os.R_OK)]
+        hint += f" You may not open {some_paths(closed)}, so nobody knows what is in there." if closed else ""
         messages.append(
             f"There are uncommitted changes: {some_paths(paths)}. Commit them, remove them, or name what does not "
-            f"matter in git_dirty_ignore.{bytecode}"
+            f"matter in git_dirty_ignore.{hint}"
         )
     if state.hidden:
         messages.append(

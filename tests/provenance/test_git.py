@@ -19,6 +19,8 @@ import pytest
 from git_repository import GitRepository, git_environment
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from processes import python_environment
+from run_folders import as_ordinary_user
 
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.provenance.git import (
@@ -847,16 +849,33 @@ def test_what_is_done_meanwhile_is_no_time_of_git(repository: GitRepository) -> 
         assert reading.finish().dirty is False
 
 
-@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may look into every folder")
-def test_folder_without_permission(repository: GitRepository) -> None:
+def test_folder_without_permission(repository: GitRepository, tmp_path: Path) -> None:
     """A folder that git may not look into is dirty, because nobody knows what is in it; it can be ignored."""
-    closed = repository.write("closed/code.py", "").parent
-    closed.chmod(0)
+    inner = GitRepository(tmp_path / "inner")
+    inner.write("algorithm.py", "")
+    inner.commit()
+    repository.git("submodule", "add", "--quiet", str(inner.path), "sub")
+    repository.commit()
+    repository.write("closed/code.py", "")
+    closed = [repository.path / "closed", repository.path / "sub"]
+    script = (
+        "import pathlib\n"
+        "from gaitmap_results.provenance.git import read_git_state\n"
+        "for ignore in [], ['closed', 'sub']:\n"
+        "    state = read_git_state(pathlib.Path.cwd(), ignore=ignore)\n"
+        "    print(state.untracked, state.submodules, state.dirty)\n"
+    )
+    command = as_ordinary_user([sys.executable, "-c", script])
     try:
-        assert changes(read_git_state(repository.path)) == {"untracked": ("closed/",)}
-        assert not read_git_state(repository.path, ignore=["closed"]).dirty
+        for folder in closed:
+            folder.chmod(0)
+        done = subprocess.run(
+            command, cwd=repository.path, env=python_environment(), capture_output=True, text=True, check=True
+        )
     finally:
-        closed.chmod(0o700)
+        for folder in closed:
+            folder.chmod(0o700)
+    assert done.stdout.splitlines() == ["('closed/',) ('sub/',) True", "() () False"]
 
 
 def test_damaged_repository(repository: GitRepository) -> None:

@@ -13,7 +13,8 @@ from challenges import ExampleChallenge
 
 from gaitmap_results import LocalConfig, record_run, recorded_run, save_run, set_config
 from gaitmap_results.exceptions import ConfigError, DebugSettingWarning, InvalidOptionError
-from gaitmap_results.saving.debug_reasons import DebugReason, block_raised, reasons_for_debug
+from gaitmap_results.provenance.loaded_code import LoadedCode, Unidentified
+from gaitmap_results.saving.debug_reasons import DebugReason, block_raised, code_reasons, reasons_for_debug
 from gaitmap_results.saving.debug_setting import resolve_debug_setting
 
 SAYS = (None, True, False)
@@ -167,6 +168,15 @@ def test_a_setting_that_asks_for_an_official_run_has_no_reason() -> None:
         (reason,) = reasons_for_debug(resolve_debug_setting(argument, config), None, None)
         assert isinstance(reason, DebugReason)
         assert "debug_run=False" in reason.message or "GAITMAP_RESULTS_DEBUG=false" in reason.message
+
+
+def test_the_same_problem_of_many_files_is_told_once() -> None:
+    """All files of a package do not hide the one file that has another problem; the detail lists every file."""
+    many = [Unidentified(f"/site/gait/m{number}.py", "gait has no RECORD", "Install it again.") for number in range(99)]
+    code = LoadedCode(unidentified=(*many, Unidentified("/lib/own.py", "it is in no repository", "Commit it.")))
+    (reason,) = code_reasons(None, code)
+    assert "m4.py and 94 more: gait has no RECORD. Install it again.; /lib/own.py: it is in no" in reason.message
+    assert len(reason.detail["files"]) == 100
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ class PendingWorkTree:
 def _inside_submodules(
     processes: GitProcesses, base_dir: Path, paths: list[bytes]
 ) -> Iterator[tuple[bytes, WorkTree | None]]:
-    """Yield what git says inside of each submodule; None is a folder with files but without a repository.
+    """Yield what git says inside of each submodule; None is a folder with files but without a readable repository.
 
     The status of the outer repository reports a submodule whose folder is missing or empty.
     """
@@ -123,7 +123,7 @@ def _inside_submodules(
             if os.path.lexists(folder / ".git") and not folder.is_symlink():
                 # With the ceiling, git cannot answer for the outer repository.
                 pending.append((path, folder, PendingWorkTree(processes, folder, ceiling=folder.parent)))
-            elif folder.is_dir() and not folder.is_symlink() and _holds_files(folder):
+            elif os.path.isdir(folder) and not folder.is_symlink() and _holds_files(folder):
                 pending.append((path, folder, None))
         for path, folder, asked in pending:
             yield path, None if asked is None else _answer(asked, folder)
@@ -139,7 +139,8 @@ def _answer(asked: PendingWorkTree, folder: Path) -> WorkTree | None:
 
 
 def _holds_files(path: Path) -> bool:
-    """Return whether a path is a file or a folder with files."""
-    if not path.is_dir() or path.is_symlink():
+    """Return whether a path is a file, a folder with files, or a folder that may hold files nobody can see."""
+    if not os.path.isdir(path) or path.is_symlink():
         return os.path.lexists(path)
-    return any(files for _, _, files in os.walk(path))
+    closed: list[OSError] = []
+    return any(files for _, _, files in os.walk(path, onerror=closed.append)) or bool(closed)
