@@ -160,10 +160,18 @@ def roles(
         The repository of the working directory, which is described elsewhere.
     """
     found: dict[CodeRepository, None] = {}
+    # Hundreds of files may come from a few folders.
+    known: dict[tuple[object, ...], CodeRepository] = {}
+    places = _ImportPlaces()
     for file, source in used.items():
-        if source.base_dir != base_dir:
-            role, package, folder, place = _role(file, source, copied.get(file), caller, editables, base_dir)
-            found[CodeRepository(role, source.base_dir, source.commit, source.remote, package, folder, place)] = None
+        if source.base_dir == base_dir:
+            continue
+        is_caller = caller is not None and caller.file is not None and str(caller.file) == file
+        key = (os.path.dirname(file), source.base_dir, source.commit, copied.get(file), is_caller)
+        if key not in known:
+            role = _role(file, source, copied.get(file), is_caller, editables, base_dir, places)
+            known[key] = CodeRepository(role[0], source.base_dir, source.commit, source.remote, *role[1:])
+        found[known[key]] = None
     return list(found)
 
 
@@ -171,45 +179,53 @@ def _role(
     file: str,
     source: FileInRepository,
     copied: tuple[str, Path | None] | None,
-    caller: Caller | None,
+    is_caller: bool,
     editables: Mapping[str, Path],
     base_dir: Path | None,
+    places: _ImportPlaces,
 ) -> tuple[str, str | None, str | None, int | None]:
     if copied is not None:
         package, project = copied
         return "folder", package, None if project is None else _inside(str(project), source.base_dir), None
     if base_dir is not None and source.base_dir.is_relative_to(base_dir) and (source.base_dir / ".git").is_file():
         return "submodule", None, None, None
-    if caller is not None and caller.file is not None and str(caller.file) == file:
+    if is_caller:
         return "caller", None, None, None
     real = os.path.realpath(file)
     for name, folder in editables.items():
         if real.startswith(os.path.join(os.path.realpath(folder), "")):
             return "editable", name, _inside(str(folder), source.base_dir), None
-    place, entry = _imported_through(file)
+    place, entry = places.of(file)
     return "path", None, None if entry is None else _inside(entry, source.base_dir), place
 
 
 def import_folders(files: Iterable[str], base_dir: Path | None) -> list[str]:
     """Return the folders of ``sys.path`` in a repository or its submodules that files were imported from, in order."""
-    places = {_imported_through(file) for file in files}
-    found = sorted((place, entry) for place, entry in places if place is not None and entry is not None)
+    places = _ImportPlaces()
+    used = {places.of(file) for file in files}
+    found = sorted((place, entry) for place, entry in used if place is not None and entry is not None)
     folders = [] if base_dir is None else [_inside(entry, base_dir) for _, entry in found]
     return list(dict.fromkeys(folder for folder in folders if folder is not None))
 
 
-def _imported_through(file: str) -> tuple[int | None, str | None]:
-    """Return the innermost folder of ``sys.path`` that holds a file, and its position there."""
-    # A script started as ../study/run.py puts a folder with ".." on the path.
-    path = os.path.abspath(file)
-    entries = [
-        (place, os.path.abspath(entry)) for place, entry in enumerate(sys.path) if path.startswith(_as_folder(entry))
-    ]
-    return max(entries, key=lambda each: len(each[1]), default=(None, None))
+class _ImportPlaces:
+    """The folders on ``sys.path``, to look up through which of them a file was imported."""
 
+    def __init__(self) -> None:
+        entries: list[object] = list(sys.path)  # Python ignores entries that are not text
+        # A script started as ../study/run.py puts a folder with ".." on the path.
+        self._entries = [
+            (place, os.path.abspath(entry)) for place, entry in enumerate(entries) if isinstance(entry, str)
+        ]
+        self._known: dict[str, tuple[int | None, str | None]] = {}
 
-def _as_folder(entry: object) -> str:
-    return os.path.join(os.path.abspath(entry), "") if isinstance(entry, str) else "\0"
+    def of(self, file: str) -> tuple[int | None, str | None]:
+        """Return the position and the path of the innermost folder that holds a file."""
+        folder = os.path.dirname(os.path.abspath(file))
+        if folder not in self._known:
+            around = [each for each in self._entries if os.path.join(folder, "").startswith(os.path.join(each[1], ""))]
+            self._known[folder] = max(around, key=lambda each: len(each[1]), default=(None, None))
+        return self._known[folder]
 
 
 def _inside(folder: str, base_dir: Path) -> str | None:

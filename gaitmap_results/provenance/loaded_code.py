@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from gaitmap_results.provenance.code_question import CodeQuestion
 from gaitmap_results.provenance.code_repositories import (
@@ -88,8 +89,10 @@ class LoadedCode:
         }
 
 
-# The origin of each file, valid for its (size, mtime_ns).
-_known: dict[str, tuple[tuple[int, int], Origin]] = {}
+# The size and modification time of a file, in nanoseconds.
+_State: TypeAlias = tuple[int, int]
+# The origin of each file, valid for its state.
+_known: dict[str, tuple[_State, Origin]] = {}
 _repositories = Repositories()
 
 
@@ -97,8 +100,12 @@ def loaded_files() -> Iterator[tuple[str, ModuleType]]:
     """Yield the file of every loaded module, except built-in and frozen ones."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")
-        if isinstance(file, str) and not file.startswith("<") and "\0" not in file:
-            yield (file if file in _known else _plain_path(file)), module
+        if not isinstance(file, str):
+            continue
+        if file in _known:
+            yield file, module
+        elif not file.startswith("<") and "\0" not in file:
+            yield _plain_path(file), module
 
 
 def _plain_path(file: str) -> str:
@@ -108,12 +115,20 @@ def _plain_path(file: str) -> str:
     return file if os.path.isabs(file) else os.path.abspath(file)
 
 
-def audit_loaded_code(question: CodeQuestion) -> LoadedCode:
+def audit_loaded_code(question: CodeQuestion, *, will_be_repeated: bool = False) -> LoadedCode:
     """Determine where somebody else can fetch each loaded file and the caller's file.
 
     A file is judged again only if its size or modification time changed.
+
+    Parameters
+    ----------
+    question
+        The input of the audit.
+    will_be_repeated
+        Whether another audit follows at the end of the run. Then files of installed packages that were judged before
+        are left to that: they are hundreds, and hardly ever change.
     """
-    audit = _Audit(question)
+    audit = _Audit(question, ("library", "package", "provided") if will_be_repeated else ("library",))
     files: dict[str, ModuleType | None] = dict(loaded_files())
     own = (question.caller and question.caller.file, question.entry and question.entry.file)
     for file in (*imported_files(), *(str(file) for file in own if file is not None)):
@@ -127,8 +142,9 @@ def audit_loaded_code(question: CodeQuestion) -> LoadedCode:
 class _Audit:
     """The files of one audit by origin."""
 
-    def __init__(self, question: CodeQuestion) -> None:
+    def __init__(self, question: CodeQuestion, taken_as_known: Sequence[str]) -> None:
         self._question = question
+        self._taken_as_known = taken_as_known
         self._open: dict[str, tuple[Origin, tuple[int, int]]] = {}
         self._bad: dict[str, Unidentified] = {}
         self._tooling: list[str] = []
@@ -140,6 +156,10 @@ class _Audit:
     def look_at(self, files: Mapping[str, ModuleType | None]) -> None:
         """Sort files by what is known without asking a repository."""
         for file, module in files.items():
+            known = _known.get(file)
+            if known is not None and known[1].kind in self._taken_as_known:
+                self._note_provider(known[1])
+                continue
             try:
                 status = os.stat(file)
             except (OSError, ValueError):
@@ -148,7 +168,6 @@ class _Audit:
             if stat.S_ISDIR(status.st_mode):
                 continue  # a namespace package: its folder, not a file
             key = (status.st_size, status.st_mtime_ns)
-            known = _known.get(file)
             if known is None or known[0] != key:
                 found = file_origin(file, getattr(module, "__name__", ""), status.st_mtime)
                 if self._is_stale(file, module, status, found):
@@ -159,8 +178,11 @@ class _Audit:
                 self._open[file] = known[1], key
             elif origin.kind == "bad":
                 self._bad[file] = Unidentified(file, origin.reason, origin.fix)
-            elif origin.kind == "provided" and origin.package is not None:
-                self._provided[origin.package.name] = origin.package.version
+            self._note_provider(origin)
+
+    def _note_provider(self, origin: Origin) -> None:
+        if origin.kind == "provided" and origin.package is not None:
+            self._provided[origin.package.name] = origin.package.version
 
     def _is_stale(self, file: str, module: ModuleType | None, status: os.stat_result, origin: Origin) -> bool:
         if origin.kind == "library":
@@ -268,9 +290,19 @@ def _copied_from(file: str, origin: Origin, found: Mapping[str, FileInRepository
 
 def _same_content(one: str, other: str) -> bool:
     try:
-        return Path(one).read_bytes() == Path(other).read_bytes()
+        return _compared(one, _state(one), other, _state(other))
     except OSError:
         return False
+
+
+@functools.lru_cache(maxsize=4096)
+def _compared(one: str, _: _State, other: str, __: _State) -> bool:
+    return Path(one).read_bytes() == Path(other).read_bytes()
+
+
+def _state(file: str) -> _State:
+    status = os.stat(file)
+    return status.st_size, status.st_mtime_ns
 
 
 def _problem(file: str, origin: Origin, source: FileInRepository | None) -> Unidentified | None:

@@ -23,10 +23,10 @@ def versions_in_use(listed: Mapping[str, str | None]) -> Iterator[tuple[str, str
     They are checked if that version was installed after Python started: another one may have been imported before.
     """
     by_name = {normalised(name): (name, version) for name, version in listed.items() if version}
-    for module_name, module in list(sys.modules.items()):
-        names = getattr(module, "__dict__", {})
+    for module_name in [name for name in list(sys.modules) if "." not in name]:
+        names = getattr(sys.modules.get(module_name), "__dict__", {})
         used, file = names.get("__version__"), names.get("__file__")
-        if "." in module_name or not isinstance(used, str) or not isinstance(file, str):
+        if not isinstance(used, str) or not isinstance(file, str):
             continue
         owner = _owner(file)
         name, version = by_name.get(normalised(module_name if owner is None else owner.name), (None, None))
@@ -40,7 +40,7 @@ def _owner(file: str) -> InstalledPackage | None:
     """Return the installed package that owns the file of a top-level module."""
     for entry in dict.fromkeys((os.path.dirname(file), os.path.dirname(os.path.dirname(file)))):
         site = site_folder(entry)
-        package = None if site is None else site.owner(os.path.relpath(file, entry).replace(os.sep, "/"))
+        package = None if site is None else site.owner(file[len(entry) :].replace(os.sep, "/").lstrip("/"))
         if package is not None and package.record:
             return package
     return None

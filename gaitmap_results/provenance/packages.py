@@ -7,11 +7,12 @@ import json
 import os
 import re
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -24,6 +25,8 @@ __all__ = ["InstalledPackages", "folder_of_url", "installed_packages", "normalis
 # The usual first lines of METADATA. importlib.metadata parses the whole file, which takes 30 times as long.
 _USUAL_HEADER = re.compile(rb"Metadata-Version: [\d.]+\r?\nName: ([!-~]+)\r?\nVersion: ([!-~]+)\r?\n")
 _HEADER_BYTES = 1024
+# Within this time, a folder may change twice without a new modification time.
+_COARSEST_CLOCK_NS = 3_000_000_000
 _FOLDER_NAME = re.compile(r"([^-]+(?:-(?!\d)[^-]+)*)(?:-(\d[^-]*).*)?\.(?:dist|egg)-info", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[-_.]+")
 # Non-blocking: a named pipe in place of a file would never return.
@@ -65,6 +68,10 @@ class _Found(NamedTuple):
     is_whole: bool = True
 
 
+# A folder's path, identity and modification time.
+_State: TypeAlias = tuple[str, object, int]
+
+
 @lru_cache(maxsize=4096)
 def normalised(name: str) -> str:
     """Return a package name's normalised spelling (PEP 503)."""
@@ -92,9 +99,9 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
     """
     problems: list[str] = []
     by_name: dict[str, list[_Found]] = {}
-    for entry in _places(sys.path if path is None else path, problems):
+    for entry, state in _places(sys.path if path is None else path, problems):
         try:
-            for found in _distributions_in(entry, problems):
+            for found in _distributions_in(entry, state, problems):
                 by_name.setdefault(normalised(found.name), []).append(found)
         except (OSError, ValueError) as error:
             problems.append(f"A folder that packages are imported from cannot be read: {_reason(error)}.")
@@ -114,8 +121,8 @@ def _sorted(values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in sorted(sorted(values), key=str.lower)}
 
 
-def _places(path: Sequence[object], problems: list[str]) -> Iterator[str]:
-    """Yield each place on the path once; Python ignores entries that are not text."""
+def _places(path: Sequence[object], problems: list[str]) -> Iterator[tuple[str, _State]]:
+    """Yield each place on the path once, with its state; Python ignores entries that are not text."""
     seen: set[object] = set()
     for entry in (one or os.curdir for one in path if isinstance(one, str)):
         try:
@@ -129,36 +136,51 @@ def _places(path: Sequence[object], problems: list[str]) -> Iterator[str]:
         place = (status.st_dev, status.st_ino) if status.st_ino else os.path.normcase(os.path.realpath(entry))
         if place not in seen:
             seen.add(place)
-            yield entry
+            yield entry, (entry, place, status.st_mtime_ns)
 
 
-def _distributions_in(entry: str, problems: list[str]) -> Iterator[_Found]:
+# What a folder lists: the name of each metadata folder, and the package if its metadata have the usual form.
+# An installer that adds, removes or replaces a package changes the modification time of the folder.
+_known: dict[_State, list[tuple[str, _Found | None]]] = {}
+
+
+def _distributions_in(entry: str, state: _State, problems: list[str]) -> Iterator[_Found]:
     if os.path.isfile(entry) or entry.lower().endswith(".egg"):  # an archive, or an egg of easy_install
         for distribution in importlib.metadata.distributions(path=[entry]):
             yield from _described(distribution, entry, os.path.basename(entry), problems)
         return
-    for name in sorted(os.listdir(entry)):
-        # pip renames what it is about to remove: "~umpy" is not a package, although its metadata still say numpy.
-        if name[-9:].lower() not in ("dist-info", ".egg-info") or name[0] in "~-":
-            continue
-        usual = _usual(f"{entry}/{name}")
+    listed = _known.get(state)
+    if listed is None:
+        listed = [(name, _usual(entry, name)) for name in sorted(os.listdir(entry)) if _is_metadata(name)]
+        if time.time_ns() - state[2] > _COARSEST_CLOCK_NS:
+            _known[state] = listed
+    for name, usual in listed:
         if usual is not None:
-            yield _Found(usual[1].decode("ascii"), usual[2].decode("ascii"), entry, name)
+            yield usual
         else:
             yield from _described(importlib.metadata.Distribution.at(f"{entry}/{name}"), entry, name, problems)
 
 
-def _usual(folder: str) -> re.Match[bytes] | None:
-    """Match the first lines of METADATA, if the package is from an index and has the usual form."""
+def _is_metadata(name: str) -> bool:
+    # pip renames what it is about to remove: "~umpy" is not a package, although its metadata still say numpy.
+    return name[-9:].lower() in ("dist-info", ".egg-info") and name[0] not in "~-"
+
+
+def _usual(entry: str, name: str) -> _Found | None:
+    """Read the first lines of METADATA and direct_url.json, if they have the usual form."""
     try:
-        descriptor = os.open(f"{folder}/METADATA", _OPEN_FLAGS)
+        descriptor = os.open(f"{entry}/{name}/METADATA", _OPEN_FLAGS)
         try:
-            header = os.read(descriptor, _HEADER_BYTES)
+            header = _USUAL_HEADER.match(os.read(descriptor, _HEADER_BYTES))
         finally:
             os.close(descriptor)
     except OSError:
         return None
-    return None if os.access(f"{folder}/direct_url.json", os.F_OK) else _USUAL_HEADER.match(header)
+    if header is None:
+        return None
+    problems: list[str] = []
+    url = _read_direct_url(f"{entry}/{name}", problems)
+    return None if problems else _Found(header[1].decode("ascii"), header[2].decode("ascii"), entry, name, url)
 
 
 def _described(
@@ -178,7 +200,7 @@ def _described(
             problems.append(f"{shown} has no metadata that can be read.")
         elif name is None or version is None:
             problems.append(f"{shown} does not state its name and version.")
-        url = _read_direct_url(distribution, f"{entry}/{info}", problems) if has_metadata else None
+        url = _read_direct_url(f"{entry}/{info}", problems) if has_metadata else None
     except Exception as error:  # noqa: BLE001 - metadata that are broken in any way cost only themselves
         has_metadata = False
         problems.append(f"{shown} has no metadata that can be read: {_reason(error)}.")
@@ -199,13 +221,13 @@ def _refuse_what_is_no_file(path: str) -> None:
         raise OSError("It is not a file")
 
 
-def _read_direct_url(
-    distribution: importlib.metadata.Distribution, folder: str, problems: list[str]
-) -> dict[str, object] | None:
+def _read_direct_url(folder: str, problems: list[str]) -> dict[str, object] | None:
+    file = f"{folder}/direct_url.json"
+    if not os.access(file, os.F_OK):
+        return None
     try:
-        _refuse_what_is_no_file(f"{folder}/direct_url.json")
-        content = distribution.read_text("direct_url.json")
-        return None if content is None else _direct_url(json.loads(content), Path(folder, "RECORD"))
+        _refuse_what_is_no_file(file)
+        return _direct_url(json.loads(Path(file).read_bytes()), Path(folder, "RECORD"))
     except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
         problems.append(f"direct_url.json of {safe_text(os.path.basename(folder))} cannot be read: {_reason(error)}.")
         return None

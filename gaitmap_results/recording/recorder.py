@@ -252,9 +252,9 @@ class Recorder(InsideBlock, _html.ShownRecorder):
             raise missing
 
     def _outcome(self, raised: BaseException | None, git: PendingEndStatus) -> Outcome:
-        end = git.finish()
         known = self._provenance
         code = collect_code(known.code_question, known.system_info["packages_info"], self._ending)
+        end = git.finish()
         reasons = reasons_for_debug(self._plan.setting, self._provenance.git, code, end)
         if raised is not None:
             reasons.append(block_raised(raised))

@@ -95,6 +95,8 @@ _NOTHING: Final = re.compile(r"(?:None|null|True|False|''|\"\")(?![\w.'\"])", re
 # Shorter values of secret-looking variables ("1", "yes", "auto") are settings, which are in many texts by chance.
 _MIN_SECRET_LENGTH: Final = 8
 
+_MAX_REMEMBERED: Final = 1000
+
 #: The start and end of a value, and its replacement.
 _Span: TypeAlias = tuple[int, int, str]
 
@@ -147,6 +149,12 @@ def without_secrets(text: str) -> str:
     >>> without_secrets("Conn(password=hunter2, low_pass=12), prog --token abc --fold 2")
     'Conn(password=<redacted>, low_pass=12), prog --token <redacted> --fold 2'
     """
+    return _searched(text) if len(text) <= _MAX_REMEMBERED else _searched.__wrapped__(text)
+
+
+# The records of a process repeat most of their texts.
+@lru_cache(maxsize=4096)
+def _searched(text: str) -> str:
     text = _USER_IN_URL.sub(rf"\g<scheme>{REDACTED}@", without_tokens(text))
     for pattern, judge in _PLACES:
         text = _replaced(text, pattern, judge)

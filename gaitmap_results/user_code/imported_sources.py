@@ -37,6 +37,8 @@ class SeenSource(NamedTuple):
         Whether this is its state at the import, not later.
     is_compiled
         Whether Python's bytecode was compiled from it; None if unknown.
+    is_the_users
+        Whether it belongs neither to Python's library nor to an installed package.
     """
 
     mtime: float
@@ -44,6 +46,7 @@ class SeenSource(NamedTuple):
     sha256: str | None
     at_import: bool
     is_compiled: bool | None
+    is_the_users: bool
 
 
 # By absolute path.
@@ -60,21 +63,22 @@ def imported_files() -> Iterator[str]:
 
     A program that loads a file by its path (``importlib.util.spec_from_file_location``) need not keep it as a module.
     """
-    yield from [file for file, seen in list(_seen.items()) if seen.at_import and _is_the_users(file)]
+    yield from [file for file, seen in list(_seen.items()) if seen.at_import and seen.is_the_users]
 
 
 def remember(file: str, status: os.stat_result, module: ModuleType | None) -> SeenSource:
     """Take a file's current state for the imported one, unless Python's bytecode contradicts that."""
     # An installer also compiles the files that it replaces, so bytecode is evidence for the user's own files only.
-    compiled = is_compiled_from(file, module) if module is not None and _is_the_users(file) else None
-    seen = SeenSource(status.st_mtime, status.st_size, _sha256(file, status.st_size), False, compiled)
-    _seen[file] = seen
+    is_users = _is_the_users(file)
+    compiled = is_compiled_from(file, module) if module is not None and is_users else None
+    sha256 = _sha256(file, status.st_size) if is_users else None
+    seen = _seen[file] = SeenSource(status.st_mtime, status.st_size, sha256, False, compiled, is_users)
     return seen
 
 
 def _sha256(file: str, size: int) -> str | None:
     # The user's own files are few. A hash recognises them after a touch or another checkout.
-    if not _is_the_users(file) or size > _MAX_HASHED_BYTES:
+    if size > _MAX_HASHED_BYTES:
         return None
     try:
         with open(file, "rb") as content:
@@ -148,8 +152,8 @@ def _noting(path_stats: Callable[[Any, Any], Mapping[str, Any]]) -> Callable[[An
     def noting(loader: Any, path: Any) -> Mapping[str, Any]:
         stats = path_stats(loader, path)
         if isinstance(path, str):
-            mtime, size = stats["mtime"], stats["size"]
-            _seen[path] = SeenSource(mtime, size, _sha256(path, size), at_import=True, is_compiled=True)
+            mtime, size, is_users = stats["mtime"], stats["size"], _is_the_users(path)
+            _seen[path] = SeenSource(mtime, size, _sha256(path, size) if is_users else None, True, True, is_users)
         return stats
 
     return noting

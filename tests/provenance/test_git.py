@@ -778,19 +778,22 @@ def test_git_not_installed(repository: GitRepository, tmp_path: Path) -> None:
         "    print(error.code, error.message)\n"
         "assert dict(os.environ) == before\n"
     )
-    for refresh in (None, "raise"):
-        environment = {**os.environ, "PATH": str(tmp_path / "empty")}
-        if refresh:
-            environment["GIT_PYTHON_REFRESH"] = refresh
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-        assert done.stdout.startswith("git.unavailable git was not found. Install git")
-        assert done.stderr == ""
+    environment = {**os.environ, "PATH": str(tmp_path / "empty")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("git.unavailable git was not found. Install git")
+    assert done.stderr == ""
 
 
-def test_import_is_lazy() -> None:
-    """Importing the module imports neither GitPython nor starts git."""
-    code = "import sys, gaitmap_results.provenance.git; assert 'git' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_a_git_in_the_working_directory_is_not_started(
+    repository: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program named git that lies in the working directory never runs, even if PATH names that directory by a dot."""
+    fake = repository.write("git", "#!/bin/sh\ntouch was_started\n")
+    fake.chmod(0o755)
+    monkeypatch.chdir(repository.path)
+    monkeypatch.setenv("PATH", os.pathsep.join(["", ".", os.environ["PATH"]]))
+    assert read_git_state(repository.path).untracked == ("git",)
+    assert not (repository.path / "was_started").exists()
 
 
 def test_foreign_owner(repository: GitRepository, monkeypatch: pytest.MonkeyPatch) -> None:

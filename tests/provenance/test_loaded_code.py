@@ -396,7 +396,7 @@ def test_packages_that_are_committed(study):
 
 def test_an_audit_that_fails_makes_a_debug_run(monkeypatch):
     """Where it cannot be told what ran, nobody can fetch it."""
-    monkeypatch.setattr("gaitmap_results.provenance.loaded_code.audit_loaded_code", lambda _: 1 / 0)
+    monkeypatch.setattr("gaitmap_results.provenance.loaded_code.audit_loaded_code", lambda *_, **__: 1 / 0)
     collector = Collector()
     code = collect_code(CodeQuestion(None, None, (), None, None, {}), {}, collector)
     (problem,) = code.unidentified
@@ -760,7 +760,7 @@ def test_a_real_environment(tmp_path):
     script = (
         "import json, sys\n"
         "from gaitmap_results.provenance.loaded_code import CodeQuestion, audit_loaded_code\n"
-        "import click, rich, orjson, psutil, wrapt, git, email.mime.text, xml.dom.minidom\n"
+        "import click, rich, orjson, psutil, wrapt, email.mime.text, xml.dom.minidom\n"
         "code = audit_loaded_code(CodeQuestion(None, None, (), None, None, {}))\n"
         "print(json.dumps([each.file for each in code.unidentified]))\n"
     )

@@ -75,6 +75,20 @@ def test_a_change_is_seen_at_once(tmp_path):
     assert packages_of(tmp_path).versions == {"package": "2.0"}
 
 
+def test_an_old_folder_is_read_once_and_again_after_an_installation(tmp_path):
+    """What a folder lists is kept while nothing is installed there, and an update is seen at once."""
+    info = add(tmp_path, "package", "1.0")
+    add(tmp_path, "other", "1.0")
+    os.utime(tmp_path, (1e9, 1e9))
+    assert packages_of(tmp_path).versions == {"other": "1.0", "package": "1.0"}
+    (tmp_path / "other-1.0.dist-info" / "METADATA").unlink()
+    assert packages_of(tmp_path).versions["other"] == "1.0"
+    info.rename(tmp_path / "package-2.0.dist-info")
+    add(tmp_path, "third", "1.0")
+    (tmp_path / "package-2.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: package\nVersion: 2.0\n")
+    assert packages_of(tmp_path).versions["package"] == "2.0"
+
+
 def test_the_first_on_the_path_wins(tmp_path):
     """The version that Python imports is stored, however the name is spelled, and the hidden ones beside it."""
     add(tmp_path / "one", "Gait_Map", "1.0")

@@ -701,8 +701,8 @@ def test_a_repository_that_is_gone_after_the_run_is_unknown(project: Project) ->
 
 def test_git_that_is_gone_after_the_run_is_unknown(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """If git cannot even be started at the end, nobody knows whether anything changed, and the run is debug."""
-    program = "git.cmd.Git.GIT_PYTHON_GIT_EXECUTABLE"
-    metadata, _ = project.save_quietly(during=lambda: bool(monkeypatch.setattr(program, "no-such-git")))
+    program = "GIT_PYTHON_GIT_EXECUTABLE"
+    metadata, _ = project.save_quietly(during=lambda: bool(monkeypatch.setenv(program, "no-such-git")))
     assert codes(metadata) == ["git.unavailable"]
     assert (metadata["git"]["end"], metadata["git"]["changed_during_run"]) == (None, None)
     assert [error["what"] for error in metadata["collection_errors"]] == ["git at the end of the run"]

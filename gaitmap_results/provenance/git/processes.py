@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
+from functools import lru_cache
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import IO
 
 __all__ = ["GitProcesses", "GitUnreadableError"]
@@ -65,8 +66,8 @@ _OWN_SETTINGS = (
     *("-c", "core.trustCtime=true"),
     *("-c", "core.checkStat=default"),
 )
-_REFRESH = "GIT_PYTHON_REFRESH"
-_IMPORT_LOCK = threading.Lock()
+# GitPython reads this variable, too.
+_PROGRAM_VARIABLE = "GIT_PYTHON_GIT_EXECUTABLE"
 
 
 class GitUnreadableError(Exception):
@@ -102,7 +103,6 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
     """
 
     def __init__(self, timeout: float, *, ceiling: Path | None = None) -> None:
-        self._git = _import_git()
         self._ceiling = ceiling
         self._timeout = timeout
         self._deadline: float | None = None
@@ -132,12 +132,10 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
         stdin
             A file for the command to read.
         """
-        # GitPython's Git.execute cannot remove a variable from the environment, and has no timeout on Windows.
-        # Hence only GitPython's ways to find git and to start it safely are used, with our own environment.
-        executable = self._git.cmd.Git.GIT_PYTHON_GIT_EXECUTABLE or "git"
         try:
-            process = self._git.cmd.safer_popen(
-                [executable, *_OWN_SETTINGS, *arguments],
+            program = _program(os.environ.get(_PROGRAM_VARIABLE) or "git", os.environ.get("PATH", os.defpath))
+            process = subprocess.Popen(
+                [program, *_OWN_SETTINGS, *arguments],
                 cwd=folder,
                 env=_environment(ceiling or self._ceiling),
                 stdin=stdin or subprocess.DEVNULL,
@@ -145,6 +143,8 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
                 stderr=subprocess.PIPE,
                 # In its own group, so that the filters that git starts are stopped together with it.
                 start_new_session=True,
+                # Python's own files are not inherited anyway, and closing all others takes longer than git.
+                close_fds=False,
             )
         except OSError as error:
             raise _not_started(folder, error) from error
@@ -182,25 +182,16 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
             return None
 
 
-def _import_git() -> ModuleType:
-    """Import GitPython, which by default raises if git is missing."""
-    with _IMPORT_LOCK:
-        before = os.environ.get(_REFRESH)
-        first_time = "git" not in sys.modules
-        if first_time:
-            os.environ[_REFRESH] = "quiet"
-        try:
-            import git
-            import git.cmd
-        except ImportError as error:
-            raise GitUnreadableError(
-                "git.unavailable", f"GitPython cannot be imported ({error}). Install it: `pip install GitPython`."
-            ) from error
-        finally:
-            if first_time:
-                del os.environ[_REFRESH]
-                os.environ.update({} if before is None else {_REFRESH: before})
-    return git
+@lru_cache(maxsize=4)
+def _program(named: str, path: str) -> str:
+    """Return the path of git; never a program of that name in the working directory, where Windows looks first."""
+    if os.path.dirname(named):
+        return named
+    file = f"{named}.exe" if sys.platform == "win32" and not named.endswith(".exe") else named
+    for folder in filter(os.path.isabs, path.split(os.pathsep)):
+        if (found := shutil.which(os.path.join(folder, file))) is not None:
+            return found
+    raise FileNotFoundError(named)
 
 
 def _environment(ceiling: Path | None) -> dict[str, str]:
@@ -233,8 +224,7 @@ def _not_started(folder: Path, error: OSError) -> GitUnreadableError:
     if isinstance(error, FileNotFoundError):
         return GitUnreadableError(
             "git.unavailable",
-            "git was not found. Install git, or name the program in the environment variable "
-            "GIT_PYTHON_GIT_EXECUTABLE.",
+            f"git was not found. Install git, or name the program in the environment variable {_PROGRAM_VARIABLE}.",
         )
     return GitUnreadableError("git.unavailable", f"git could not be started in {folder}: {error}.")
 

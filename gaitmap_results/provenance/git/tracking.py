@@ -74,7 +74,7 @@ def track_files(
     Raises
     ------
     GitUnreadableError
-        If git or GitPython is not installed.
+        If git is not installed.
     """
     by_top: dict[Path, list[tuple[Path, bytes]]] = {}
     for file in dict.fromkeys(files):

@@ -36,7 +36,7 @@ def describe_machine(folder: Path) -> Table:
         "operating system": f"{platform.system()} {re.match(r'[0-9.]*', platform.release())[0]}".strip(),
         "Python": f"{platform.python_version()} ({platform.python_implementation()})",
         "git": git.removeprefix("git version ").strip(),
-        "packages": ", ".join(f"{name} {_version(name)}" for name in ("wrapt", "orjson", "GitPython", "psutil")),
+        "packages": ", ".join(f"{name} {_version(name)}" for name in ("wrapt", "orjson", "psutil")),
         "gaitmap_results": gaitmap_results.__version__,
     }
     return Table("The machine", ("what", "is"), list(facts.items()))

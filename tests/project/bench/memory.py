@@ -10,7 +10,7 @@ from surroundings import make_repository
 
 __all__ = ["measure"]
 
-_FOUR = "import wrapt, orjson, git, psutil"
+_FOUR = "import wrapt, orjson, psutil"
 
 
 def measure(plan: Plan) -> list[Table]:

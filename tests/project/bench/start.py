@@ -11,7 +11,7 @@ from surroundings import make_repository
 __all__ = ["measure"]
 
 _TWO = "import wrapt, orjson"
-_FOUR = "import wrapt, orjson, git, psutil"
+_FOUR = "import wrapt, orjson, psutil"
 _PACKAGE = "import gaitmap_results"
 _NAMES = "from gaitmap_results import recorded_run, save_run"
 
