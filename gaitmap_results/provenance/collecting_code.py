@@ -53,7 +53,8 @@ def _audit(question: CodeQuestion, will_be_repeated: bool) -> LoadedCode:
 
 def _unknown(collector: Collector) -> LoadedCode:
     """Return the result of an audit that failed: unknown code counts as unidentified."""
-    from gaitmap_results.provenance.loaded_code import LoadedCode, Unidentified
+    from gaitmap_results.provenance.code_problems import Unidentified
+    from gaitmap_results.provenance.loaded_code import LoadedCode
 
     reason = f"where it can be fetched could not be determined: {collector.errors[-1]['error']}"
     return LoadedCode(unidentified=(Unidentified("all code", reason, "Please report this as a bug."),))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import stat
@@ -11,8 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any
 
+from gaitmap_results.provenance.code_problems import (
+    VOUCH,
+    FileState,
+    Unidentified,
+    original_of_copy,
+    why_unidentified,
+)
 from gaitmap_results.provenance.code_question import CodeQuestion
 from gaitmap_results.provenance.code_repositories import (
     CodeRepository,
@@ -21,28 +27,19 @@ from gaitmap_results.provenance.code_repositories import (
     import_folders,
     roles,
 )
-from gaitmap_results.provenance.file_origin import Origin, file_origin, is_generated_version_file
+from gaitmap_results.provenance.file_origin import Origin, file_origin
 from gaitmap_results.provenance.git.ignoring import IgnoreList
 from gaitmap_results.provenance.stale_imports import changed_after_import, reinstalled_after_import
 from gaitmap_results.user_code.imported_sources import imported_files
 
-__all__ = ["LoadedCode", "Unidentified", "audit_loaded_code", "loaded_files"]
+__all__ = ["LoadedCode", "audit_loaded_code", "loaded_files"]
 
-_VOUCH = "or name it in git_dirty_ignore, which vouches for it"
 _TYPED_IN = {
     "notebook": "code typed into a notebook",
     "interactive": "code typed into a prompt",
     "command": "code given with -c",
     "stdin": "code from the standard input",
 }
-
-
-class Unidentified(NamedTuple):
-    """Code that nobody else can fetch: its place, the reason, and what to do about it."""
-
-    file: str
-    reason: str
-    fix: str
 
 
 @dataclass(frozen=True)
@@ -89,10 +86,8 @@ class LoadedCode:
         }
 
 
-# The size and modification time of a file, in nanoseconds.
-_State: TypeAlias = tuple[int, int]
 # The origin of each file, valid for its state.
-_known: dict[str, tuple[_State, Origin]] = {}
+_known: dict[str, tuple[FileState, Origin]] = {}
 _repositories = Repositories()
 
 
@@ -205,7 +200,7 @@ class _Audit:
         if archive is not None:
             self.look_at({str(archive): None})
         else:
-            fix = f"Run again with the file in its place, {_VOUCH}."
+            fix = f"Run again with the file in its place, {VOUCH}."
             self._bad[file] = Unidentified(file, "there is no such file any more", fix)
 
     def ask_repositories(self) -> None:
@@ -215,8 +210,8 @@ class _Audit:
         found = _repositories.ask(wanted, question.base_dir, question.commit)
         used: dict[str, FileInRepository] = {}
         for file, (origin, _) in self._open.items():
-            source = _copied_from(file, origin, found) if origin.kind == "folder" else found.get(file)
-            problem = _problem(file, origin, source)
+            source = original_of_copy(file, origin, found) if origin.kind == "folder" else found.get(file)
+            problem = why_unidentified(file, origin, source)
             if problem is not None:
                 self._bad[file] = problem
             elif source is None:
@@ -279,72 +274,6 @@ def _unknown(files: list[str]) -> Iterator[str]:
 
 def _in_a_repository(file: str, origin: Origin) -> Iterable[str]:
     return map(str, origin.counterparts) if origin.kind == "folder" else (file,)
-
-
-def _copied_from(file: str, origin: Origin, found: Mapping[str, FileInRepository]) -> FileInRepository | None:
-    """Return the tracked original of an installed file, or else one that explains why there is none."""
-    sources = [found[str(path)] for path in origin.counterparts if str(path) in found]
-    same = [each for each in sources if each.state == "unchanged" and _same_content(each.file, file)]
-    return next(iter(same or sources), None)
-
-
-def _same_content(one: str, other: str) -> bool:
-    try:
-        return _compared(one, _state(one), other, _state(other))
-    except OSError:
-        return False
-
-
-@functools.lru_cache(maxsize=4096)
-def _compared(one: str, _: _State, other: str, __: _State) -> bool:
-    return Path(one).read_bytes() == Path(other).read_bytes()
-
-
-def _state(file: str) -> _State:
-    status = os.stat(file)
-    return status.st_size, status.st_mtime_ns
-
-
-def _problem(file: str, origin: Origin, source: FileInRepository | None) -> Unidentified | None:
-    """Return why nobody else can fetch a file that must be in a repository; None if there is no problem."""
-    if origin.kind == "folder":
-        return _problem_of_copy(file, origin, source)
-    if source is None:
-        if origin.kind == "tool":
-            return None
-        if origin.reason:
-            return Unidentified(file, origin.reason, origin.fix)
-        fix = (
-            "Put it into a git repository and commit it, or install the package that it belongs to from an index or a "
-            "VCS URL, or name its absolute path in git_dirty_ignore, which vouches for it."
-        )
-        return Unidentified(file, "it is in no repository", fix)
-    if source.state == "unchanged" or (source.state == "ignored" and is_generated_version_file(Path(file))):
-        return None
-    if origin.reason and source.state in ("untracked", "ignored"):
-        return Unidentified(file, origin.reason, origin.fix)
-    reason, fix = {
-        "modified": ("it has changes that are not committed", f"Commit it, {_VOUCH}."),
-        "untracked": ("git does not track it", f"Add it to the repository and commit it, {_VOUCH}."),
-        "ignored": ("git ignores it", f"Commit it (`git add --force`), {_VOUCH}."),
-    }.get(source.state, (f"git could not say whether it is committed: {source.problem}", "Fix that, and run again."))
-    return Unidentified(file, reason, fix)
-
-
-def _problem_of_copy(file: str, origin: Origin, source: FileInRepository | None) -> Unidentified | None:
-    name = "its package" if origin.package is None else origin.package.name
-    if source is not None and source.state == "unchanged" and _same_content(source.file, file):
-        return None
-    if is_generated_version_file(Path(file)) and (source is None or source.state == "ignored"):
-        return None
-    if source is None:
-        fix = "Install the package from an index or a VCS URL, or from a folder that is a git repository."
-        return Unidentified(file, f"{name} was installed from a folder in which no repository has this file", fix)
-    if source.state == "unchanged":
-        fix = "Install the package again from its folder."
-        return Unidentified(file, f"it is not what the folder that {name} was installed from holds now", fix)
-    fix = "Commit what is in the folder, and install the package again."
-    return Unidentified(file, f"in the folder that {name} was installed from it is {source.state}", fix)
 
 
 def _sha256(file: str) -> str | None:

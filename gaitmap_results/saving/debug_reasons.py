@@ -15,8 +15,9 @@ from gaitmap_results.saving.debug_setting import DebugSetting
 from gaitmap_results.store.safe_text import error_text, safe_text
 
 if TYPE_CHECKING:
+    from gaitmap_results.provenance.code_problems import Unidentified
     from gaitmap_results.provenance.git import GitState
-    from gaitmap_results.provenance.loaded_code import LoadedCode, Unidentified
+    from gaitmap_results.provenance.loaded_code import LoadedCode
 
 __all__ = [
     "DebugReason",
