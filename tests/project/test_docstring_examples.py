@@ -13,7 +13,7 @@ from readers_study import names_of_the_reader, record_study
 import gaitmap_results
 from gaitmap_results import cross_validation, exceptions, mobgap_evaluation
 
-# The demo needs the extra of the same name; its code is run by the tox environment `demo`.
+# The demo needs the extra of the same name; its code is run by the tox environment `integrations`.
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(gaitmap_results.__path__, "gaitmap_results.", onerror=lambda _: None)
