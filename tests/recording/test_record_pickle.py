@@ -24,7 +24,7 @@ from gaitmap_results.config import LocalConfig
 cloudpickle = pytest.importorskip("cloudpickle")
 joblib = pytest.importorskip("joblib")
 
-PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
+PROTOCOLS = (0, 2, pickle.HIGHEST_PROTOCOL)  # the first, the first that knows slots, the one in use
 
 
 @pytest.fixture
@@ -121,13 +121,11 @@ class TestDuplicates:
         assert duplicate(function) == function
         assert duplicate([function, function])[0] == function
 
-    @pytest.mark.parametrize("name", BOUND)
-    def test_of_a_bound_method_record(self, results: Path, name: str, duplicate: Callable[[Any], Any]) -> None:
+    def test_of_a_bound_method_record(self, results: Path, duplicate: Callable[[Any], Any]) -> None:
         """A bound method is duplicated with its object, and the duplicate records."""
-        method, expected = BOUND[name]
-        duplicated = duplicate(method)
-        assert duplicated() == expected
-        assert stored_entries(results) == [method.__name__]
+        for method, expected in BOUND.values():
+            assert duplicate(method)() == expected
+        assert sorted(stored_entries(results)) == sorted(method.__name__ for method, _ in BOUND.values())
 
     def test_of_an_object_with_recorded_methods(self, results: Path, duplicate: Callable[[Any], Any]) -> None:
         """An object whose class has recorded methods is an object as any other."""
@@ -198,7 +196,7 @@ CHALLENGES = [ExampleChallenge, DataclassChallenge, SlotsChallenge, StateChallen
 
 
 # Python's oldest two protocols know no slots.
-OF_TODAY = {name: duplicate for name, duplicate in DUPLICATE.items() if name not in ("pickle 0", "pickle 1")}
+OF_TODAY = {name: duplicate for name, duplicate in DUPLICATE.items() if name != "pickle 0"}
 
 
 @pytest.mark.parametrize("duplicate", OF_TODAY.values(), ids=OF_TODAY)
