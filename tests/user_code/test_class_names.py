@@ -11,13 +11,6 @@ from pathlib import Path
 import pytest
 from processes import python_environment, run_python
 
-# Each way to write a class leaves other traces of the module that it is in.
-CLASSES = {
-    "with methods": "class Own(ExampleChallenge):\n    def run(self, optimizer=None):\n        return super().run(1)\n",
-    "without methods": "class Own(ExampleChallenge):\n    pass\n",
-    "dataclass": "@dataclasses.dataclass\nclass Own(ExampleChallenge):\n    value: int = 0\n",
-    "local": "def make():\n    class Own(ExampleChallenge):\n        pass\n    return Own\n\n\nOwn = make()\n",
-}
 SCRIPT = """
 import dataclasses
 from threading import Thread
@@ -25,21 +18,35 @@ from threading import Thread
 from challenges import ExampleChallenge
 from gaitmap_results import recorded_run
 
+# Each way to write a class leaves other traces of the module that it is in.
+class WithMethods(ExampleChallenge):
+    def run(self, optimizer=None):
+        return super().run(1)
 
-{}
+class WithoutMethods(ExampleChallenge):
+    pass
+
+@dataclasses.dataclass
+class OfFields(ExampleChallenge):
+    value: int = 0
+
+def make():
+    class Local(ExampleChallenge):
+        pass
+    return Local
 
 if __name__ in ("__main__", "<run_path>"):
-    with recorded_run("main", path="results", use_git=False):
-        Own().run(1)
+    def record(where):
+        for kind in (WithMethods, WithoutMethods, OfFields, make()):
+            with recorded_run((where, kind.__name__), path="results", use_git=False):
+                kind().run(1)
 
-    def record():
-        with recorded_run("thread", path="results", use_git=False):
-            Own().run(1)
-
-    thread = Thread(target=record)
+    record("main")
+    thread = Thread(target=record, args=("thread",))
     thread.start()
     thread.join()
 """
+KINDS = ("WithMethods", "WithoutMethods", "OfFields", "Local")
 # As memory_profiler does it: the script's variables begin as a copy of the profiler's own.
 PROFILER = """
 import sys
@@ -57,37 +64,35 @@ if __name__ == "__main__":
 """
 RUNPY = "import runpy; runpy.run_path('entry.py'{})"
 WAYS = {
-    "script": (["entry.py"], "entry.Own"),
-    "module": (["-m", "package.study"], "package.study.Own"),
-    "cProfile": (["-m", "cProfile", "-o", os.devnull, "entry.py"], "entry.Own"),
-    "cProfile of a module": (["-m", "cProfile", "-o", os.devnull, "-m", "package.study"], "package.study.Own"),
-    "profile": (["-m", "profile", "-o", os.devnull, "entry.py"], "entry.Own"),
-    "trace": (["-m", "trace", "--count", "--missing", "-C", "counts", "entry.py"], "entry.Own"),
-    "pdb": (["-m", "pdb", "-c", "continue", "-c", "quit", "entry.py"], "entry.Own"),
-    "pdb of a module": (["-m", "pdb", "-c", "continue", "-c", "quit", "-m", "package.study"], "package.study.Own"),
-    "runpy as the program": (["-c", RUNPY.format(", run_name='__main__'")], "entry.Own"),
-    "runpy": (["-c", RUNPY.format("")], "entry.Own"),
-    "a profiler with its own variables": (["-m", "own_profiler", "entry.py"], "entry.Own"),
+    "script": (["entry.py"], "entry"),
+    "module": (["-m", "package.study"], "package.study"),
+    "cProfile": (["-m", "cProfile", "-o", os.devnull, "entry.py"], "entry"),
+    "cProfile of a module": (["-m", "cProfile", "-o", os.devnull, "-m", "package.study"], "package.study"),
+    "profile": (["-m", "profile", "-o", os.devnull, "entry.py"], "entry"),
+    "trace": (["-m", "trace", "--count", "--missing", "-C", "counts", "entry.py"], "entry"),
+    "pdb": (["-m", "pdb", "-c", "continue", "-c", "quit", "entry.py"], "entry"),
+    "pdb of a module": (["-m", "pdb", "-c", "continue", "-c", "quit", "-m", "package.study"], "package.study"),
+    "runpy as the program": (["-c", RUNPY.format(", run_name='__main__'")], "entry"),
+    "runpy": (["-c", RUNPY.format("")], "entry"),
+    "a profiler with its own variables": (["-m", "own_profiler", "entry.py"], "entry"),
 }
 
 
-@pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.parametrize("way", WAYS)
-def test_a_class_of_a_script_has_one_name(tmp_path: Path, way: str, kind: str) -> None:
+def test_a_class_of_a_script_has_one_name(tmp_path: Path, way: str) -> None:
     """Under profilers, runners and debuggers a challenge is stored where it is stored without them."""
-    text = SCRIPT.format(CLASSES[kind])
-    files = {"entry.py": text, "package/__init__.py": "", "package/study.py": text}
+    files = {"entry.py": SCRIPT, "package/__init__.py": "", "package/study.py": SCRIPT}
     for name, content in {**files, "site-packages/own_profiler.py": PROFILER}.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(content, encoding="utf-8")
-    arguments, expected = WAYS[way]
+    arguments, module = WAYS[way]
     if way == "trace":
         _skip_where_wrapt_cannot_be_traced(tmp_path)
     paths = [str(tmp_path), str(tmp_path / "site-packages"), python_environment()["PYTHONPATH"]]
     run_python(*arguments, cwd=tmp_path, env={"PYTHONPATH": os.pathsep.join(paths)}, stdin="quit\n" * 9)
-    found = [json.loads(file.read_text("utf-8")) for file in tmp_path.glob("results/*/*/*/*/metadata.json")]
-    names = {each["entry_name"]: each["challenge_name"] for each in found}
-    assert names == {"main": expected, "thread": expected}
+    found = [json.loads(file.read_text("utf-8")) for file in tmp_path.rglob("results/**/metadata.json")]
+    names = {tuple(each["entry_name"]): each["challenge_name"] for each in found}
+    assert names == {(where, kind): f"{module}.{kind}" for where in ("main", "thread") for kind in KINDS}
 
 
 def _skip_where_wrapt_cannot_be_traced(folder: Path) -> None:
