@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -259,9 +258,9 @@ def test_300_runs_are_listed_quickly(tmp_path):
     """A store of 300 runs is listed in seconds, most of which Python takes to start."""
     for number in range(300):
         write_run(tmp_path / "results", f"entry_{number % 20}", start=START + number * HOUR)
-    began = time.perf_counter()
+    began = sum(os.times()[:4])
     done = piped("list", tmp_path / "results")
-    assert time.perf_counter() - began < 30
+    assert sum(os.times()[:4]) - began < 30  # seconds of a processor, for which no other program counts
     assert len(done.out.splitlines()) == 302
 
 

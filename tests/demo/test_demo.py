@@ -377,5 +377,5 @@ assert results["aggregated_results"].equals(evaluation.get_aggregated_results_as
 assert results["single_results"].equals(evaluation.get_single_results_as_df())
 """
     (tmp_path / "page.py").write_text(f"{before}\n{record}\n{load}\n{after_loading}\n{raw}\n{finished}")
-    run_python("page.py", fetch_recordings(cache), cwd=tmp_path, timeout=600)
+    run_python("page.py", fetch_recordings(cache), cwd=tmp_path)
     assert stored_entries(tmp_path / "results") == ["shin_improved", "shin_improved"]

@@ -124,7 +124,7 @@ def test_the_time_limit_of_a_job(project):
             time.sleep(0.02)
             assert job.poll() is None
         job.terminate()
-        job.communicate(timeout=60)
+        job.communicate(timeout=500)
 
     assert job.returncode != 0
     (run,) = unfinished_runs(project / "results")

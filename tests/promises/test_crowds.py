@@ -69,7 +69,7 @@ def test_processes_that_are_killed_among_others_that_save(tmp_path):
             finally:
                 os._exit(1)
         children[child] = value
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 500
     while len(foreign_reader(tmp_path)) < 48 and time.monotonic() < deadline:
         time.sleep(0.05)
     for child in children:

@@ -833,22 +833,29 @@ def test_failing_filter(repository: GitRepository) -> None:
 @ON_POSIX
 def test_timeout(repository: GitRepository, tmp_path: Path) -> None:
     """A git that hangs ends in an error after the time given, and nothing it had started goes on."""
-    broken_filter(repository, f"echo $$ > '{tmp_path}/pid'; exec sleep 120")
-    start = time.monotonic()
-    error = unreadable(repository.path, timeout=1.0)
-    assert time.monotonic() - start < 30
-    assert (error.code, "within 1 s" in error.message) == ("git.unavailable", True)
+    broken_filter(repository, f"echo $$ > '{tmp_path}/pid'; exec sleep 1000")
+    for seconds in (1, 30):  # where the machine is so busy that git gets nowhere in the first one
+        error = unreadable(repository.path, timeout=float(seconds))
+        assert (error.code, f"within {seconds} s" in error.message) == ("git.unavailable", True)
+        if (tmp_path / "pid").exists():
+            break
     sleeping = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 500
     while psutil.pid_exists(sleeping) and psutil.Process(sleeping).status() != psutil.STATUS_ZOMBIE:
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
 
 def test_what_is_done_meanwhile_is_no_time_of_git(repository: GitRepository) -> None:
-    """An answer that came in time counts, also if the program itself was held up before it asked for it."""
+    """An answer that is there counts, also if the program itself was held up before it asked for it."""
+
+    def git_works() -> bool:
+        return any(child.status() != psutil.STATUS_ZOMBIE for child in psutil.Process().children(recursive=True))
+
     with PendingStatus(repository.path, timeout=0.5) as reading:
-        time.sleep(0.7)
+        begin = time.monotonic()
+        while git_works() or time.monotonic() < begin + 0.6:
+            time.sleep(0.01)
         assert reading.finish().dirty is False
 
 

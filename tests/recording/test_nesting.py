@@ -198,9 +198,9 @@ class TestThreads:
 
         @record_run
         def entry(value: int) -> None:
-            barrier.wait(20)
+            barrier.wait(500)
             ExampleChallenge(value).run(value)
-            barrier.wait(20)
+            barrier.wait(500)
 
         with ThreadPoolExecutor(2) as pool:
             futures = [pool.submit(record_run(f"entry{value}")(entry.__wrapped__), value) for value in (1, 2)]
@@ -217,13 +217,13 @@ class TestThreads:
         def with_block(value: int) -> None:
             with recorded_run(f"entry{value}") as recorder:
                 recorders.append(recorder)
-                opened.wait(20)
-                done.wait(20)
+                opened.wait(500)
+                done.wait(500)
                 ExampleChallenge(value).run(value)
 
         with ThreadPoolExecutor(2) as pool:
             futures = [pool.submit(with_block, value) for value in (1, 2)]
-            opened.wait(20)
+            opened.wait(500)
             try:
                 assert current_recorder() is None
                 with pytest.warns(AmbiguousChallengeWarning, match="attach") as caught:
@@ -249,14 +249,14 @@ class TestThreads:
 
         def slow() -> int:
             started.set()
-            go_on.wait(20)
+            go_on.wait(500)
             return 7
 
         thread = threading.Thread(target=lambda: ExampleChallenge(2).run(slow))
         with recorded_run("entry"):
             ExampleChallenge(1).run(1)
             thread.start()
-            started.wait(20)
+            started.wait(500)
         go_on.set()
         thread.join()
         assert [run["repr_challenge"][-2] for run in stored_runs(results)] == ["1"]
@@ -666,4 +666,4 @@ def test_importing_starts_nothing(tmp_path: Path) -> None:
         "assert gaitmap_results.current_recorder() is None\n"
         "assert threading.active_count() == 1\n"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=500)

@@ -63,7 +63,7 @@ class Kernel:
     def _connect(self) -> None:
         self.client = self.manager.blocking_client()
         self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        self.client.wait_for_ready(timeout=500)
 
     def start(self, code: str) -> str:
         """Start a cell and return its number."""
@@ -74,14 +74,14 @@ class Kernel:
         """Wait for a cell and return the contents of its outputs."""
         outputs = []
         while True:
-            message = self.client.get_iopub_msg(timeout=60)
+            message = self.client.get_iopub_msg(timeout=500)
             if message["parent_header"].get("msg_id") != cell:
                 continue
             if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 break
             outputs.append(message["content"])
         # ipykernel 7.0 to 7.3 lose a cell that arrives while the reply to the one before is being sent (issue 1554).
-        while self.client.get_shell_msg(timeout=60)["parent_header"].get("msg_id") != cell:
+        while self.client.get_shell_msg(timeout=500)["parent_header"].get("msg_id") != cell:
             pass
         return outputs
 
@@ -115,7 +115,7 @@ def kernel(tmp_path: Path) -> Iterator[Kernel]:
 
 def wait_for(file: Path) -> None:
     """Wait until a cell has written a file."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + 500
     while not file.exists():
         assert time.monotonic() < end, f"{file} was not written"
         time.sleep(0.02)
@@ -167,7 +167,7 @@ def test_workers_of_a_notebook_tell_what_they_saved_on_their_error_stream(tmp_pa
         if sys.platform == "linux":
             worker = multiprocessing.get_context("fork").Process(target=entry)
             worker.start()
-            worker.join(60)
+            worker.join(500)
             print("exit code", worker.exitcode)
         """
     )

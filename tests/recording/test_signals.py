@@ -54,7 +54,7 @@ def run_script(folder: Path, body: str, *, send: int | None = None, start: str =
             first = process.stdout.readline()
             assert first == "ready\n", process.communicate()
             process.send_signal(send)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=500)
     finally:
         process.kill()
         process.communicate()

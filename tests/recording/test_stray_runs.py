@@ -156,14 +156,14 @@ def test_a_child_whose_parent_holds_every_lock(tmp_path: Path) -> None:
     class Slow(ExampleChallenge):
         def save_core_results(self, folder_path: Path) -> None:
             saving.set()
-            forked.wait(20)
+            forked.wait(500)
             super().save_core_results(folder_path)
 
     saving, forked = threading.Event(), threading.Event()
     with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
         thread = threading.Thread(target=lambda: Slow().run("parent"))
         thread.start()
-        assert saving.wait(20)
+        assert saving.wait(500)
         in_fork(lambda: ExampleChallenge().run("child"))
         forked.set()
         thread.join()
@@ -188,12 +188,12 @@ def side_by_side(
 
     def record(number: int, entry: str) -> Any:
         with recorded_run(entry, path=tmp_path, use_git=False) as recorder:
-            together.wait(20)
+            together.wait(500)
             with ThreadPoolExecutor(1) as inner:
                 challenges = [inner.submit(ExampleChallenge(number).run, number).result()]
-            together.wait(20)
+            together.wait(500)
             after(recorder, challenges)
-            together.wait(20)
+            together.wait(500)
         return recorder
 
     raised = []
@@ -250,11 +250,11 @@ def test_a_variable_around_the_block_names_the_challenge(tmp_path: Path) -> None
     def record(number: int) -> list[Path]:
         challenge = ExampleChallenge(number)
         with recorded_run(f"entry {number}", path=tmp_path, use_git=False) as recorder:
-            together.wait(20)
+            together.wait(500)
             with ThreadPoolExecutor(1) as inner:
                 inner.submit(challenge.run, number).result()
             challenge.result_ = "changed"
-            together.wait(20)
+            together.wait(500)
         return recorder.paths_
 
     with ThreadPoolExecutor(2) as pool:
@@ -268,14 +268,14 @@ def test_a_run_that_ends_in_a_thread_after_the_block(tmp_path: Path) -> None:
 
     def entry() -> str:
         started.set()
-        go_on.wait(20)
+        go_on.wait(500)
         return "late"
 
     with pytest.raises(NoChallengeError, match=r"ExampleChallenge\.run had not"):
         with recorded_run("entry", path=tmp_path, use_git=False):
             thread = threading.Thread(target=lambda: ExampleChallenge().run(entry))
             thread.start()
-            assert started.wait(20)
+            assert started.wait(500)
     go_on.set()
     thread.join()
     (run,) = [run for run in unfinished_runs(tmp_path) if run.core_results == "complete"]
@@ -287,7 +287,7 @@ def test_a_late_run_beside_one_in_time(tmp_path: Path) -> None:
     """The block publishes what ended in it, and what ends later is kept."""
     go_on = threading.Event()
     with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
-        thread = threading.Thread(target=lambda: ExampleChallenge().run(lambda: go_on.wait(20) and "late"))
+        thread = threading.Thread(target=lambda: ExampleChallenge().run(lambda: go_on.wait(500) and "late"))
         thread.start()
         time.sleep(0.05)
         ExampleChallenge().run("in time")
@@ -304,14 +304,14 @@ def test_a_block_that_ends_while_a_thread_saves(tmp_path: Path) -> None:
     class Slow(ExampleChallenge):
         def save_core_results(self, folder_path: Path) -> None:
             begun.set()
-            go_on.wait(20)
+            go_on.wait(500)
             super().save_core_results(folder_path)
 
     threading.Timer(0.2, go_on.set).start()
     with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
         thread = threading.Thread(target=lambda: Slow().run("whole"))
         thread.start()
-        assert begun.wait(20)
+        assert begun.wait(500)
     thread.join()
     assert values(recorder.paths_) == ["whole"]
     assert unfinished_runs(tmp_path) == []

@@ -175,7 +175,7 @@ with recorded_run("e", path=sys.argv[1], use_git=False):
         time.sleep(0.3)  # two that come at once are one for the system
         assert process.poll() is None
         process.send_signal(signal.SIGINT)
-        process.wait(60)
+        process.wait(500)
     (run,) = unfinished_runs(tmp_path)
     assert run.status == "interrupted"
     assert run.challenge_file is not None  # the save may only have been slow

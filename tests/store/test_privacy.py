@@ -282,9 +282,9 @@ def test_redacting_twice_changes_nothing_more(text: str) -> None:
 def test_long_texts_are_rewritten_in_time(piece: str, base: str) -> None:
     """The repr of a large object must not hold up a save: the time grows with the length, not with its square."""
     redactor = Redactor(Path(base), home=Path("/home/alice"), names=["alice"], secrets=[TOKEN])
-    clock = time.perf_counter()
+    clock = time.process_time()
     redactor.text(piece * (200_000 // len(piece)))
-    assert time.perf_counter() - clock < 5
+    assert time.process_time() - clock < 5
 
 
 # Secrets

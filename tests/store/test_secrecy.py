@@ -198,9 +198,9 @@ PIECES = ("a", "token", "token=", "token='", "token=(", "token: a=", "--token ",
 @pytest.mark.parametrize("piece", [*PIECES, "-----BEGIN A-----", "a: b=", "token: ", "cookie: a=b; "])
 def test_long_texts_are_read_in_time(piece):
     """The time grows with the length of a text, not with its square."""
-    clock = time.perf_counter()
+    clock = time.process_time()
     without_secrets(piece * (200_000 // len(piece)))
-    assert time.perf_counter() - clock < 5
+    assert time.process_time() - clock < 5
 
 
 @pytest.mark.parametrize(

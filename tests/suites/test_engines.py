@@ -168,7 +168,7 @@ def test_a_worker_that_retires_makes_nothing_run_twice(suite, shared):
     """Dask starts a task again elsewhere when its worker leaves in order; the first start is the one that counts."""
     client = shared("dask").client
     client.cluster.scale(3)
-    client.wait_for_workers(3, timeout=60)
+    client.wait_for_workers(3, timeout=500)
     entries = [functools.partial(suite.lasting, n) for n in range(4)]
 
     def retire():
@@ -214,8 +214,8 @@ def test_a_scheduler_that_goes_away_leaves_an_outcome_for_each_entry(suite, tmp_
         scheduler = start([*dask, "scheduler", "--host", "127.0.0.1", *port, "--no-dashboard"])
         worker = start([*dask, "worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"])
     try:
-        with distributed.Client(address, timeout=60) as client:
-            client.wait_for_workers(1, timeout=60)
+        with distributed.Client(address, timeout=500) as client:
+            client.wait_for_workers(1, timeout=500)
             threading.Thread(target=_kill_when, args=(suite.LOG.with_suffix(".0"), scheduler)).start()
             entries = [functools.partial(suite.lasting, n) for n in range(3)]
             outcomes = run_entries(entries, executor=dask_executor(client))

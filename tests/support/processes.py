@@ -25,7 +25,6 @@ def run_python(
     cwd: Path,
     env: Mapping[str, str] = {},
     stdin: str | None = None,
-    timeout: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run Python in a folder and return what it printed; fail if it does not end well."""
     done = subprocess.run(
@@ -37,7 +36,6 @@ def run_python(
         capture_output=True,
         text=True,
         encoding="utf-8",
-        timeout=timeout,
         check=False,
     )
     assert done.returncode == 0, f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"

@@ -434,7 +434,7 @@ class TestCallerInANotebook:
             monkeypatch.setenv(name, value)
         cells = [nbformat.v4.new_code_cell(text) for text in self.CELLS]
         notebook = nbformat.v4.new_notebook(cells=cells)
-        nbclient.NotebookClient(notebook, timeout=60, resources={"metadata": {"path": str(folder.path)}}).execute(
+        nbclient.NotebookClient(notebook, timeout=500, resources={"metadata": {"path": str(folder.path)}}).execute(
             env={**os.environ}
         )
         assert folder.callers() == all_from("notebook", None, (*ALL, "offset", "task", "top"))

@@ -53,7 +53,7 @@ def fetch_archive() -> Path:
         with urllib.request.urlopen(
             "https://files.pythonhosted.org/packages/df/1d/"
             "f36f18a3436c915bee9cc7afb3d9a00266a21efe3094d08e71416781202f/gaitmap-2.6.0.tar.gz",
-            timeout=60,
+            timeout=500,
         ) as response:
             content = response.read()
     except (OSError, http.client.HTTPException) as error:
