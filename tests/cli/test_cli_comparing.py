@@ -9,7 +9,7 @@ import statistics
 
 import pandas as pd
 import pytest
-from command import at_terminal, in_process, piped
+from command import at_terminal, in_process
 from run_folders import CHALLENGE, write_run
 from scored_runs import write_scored_run, write_store
 
@@ -71,7 +71,7 @@ def test_copies_of_a_run_in_two_results_folders(results, tmp_path):
 def test_what_people_see(results):
     """The verdict stands beside the entry; each run that was left out is named, and what claims hold for."""
     debug = write_scored_run(results, "draft", NEW, is_debug_run=True)
-    for done in (piped("compare", "gait_lab", results), at_terminal("compare", "gait_lab", results, columns=120)):
+    for done in (in_process("compare", "gait_lab", results), at_terminal("compare", "gait_lab", results, columns=120)):
         assert done.code == 0
         text = "\n".join(done.lines)
         assert "error, to minimize, of 3 entries in 7 participants" in text
@@ -81,7 +81,7 @@ def test_what_people_see(results):
         assert "Debug runs are compared here" not in text
         assert debug.name in text
         assert "This holds for these 7 participants, and for the entries as they were tuned here." in text
-    with_debug = piped("compare", "gait_lab", results, "--include-debug")
+    with_debug = in_process("compare", "gait_lab", results, "--include-debug")
     assert "Debug runs are compared here, too; they may not be published." in with_debug.lines
 
 
@@ -130,7 +130,7 @@ def test_control_characters_stay_out_of_the_terminal(results):
     """Names and reasons that anybody may have written reach the terminal without their control characters."""
     write_scored_run(results, "draft", [None] * 7, score="error", more={"rows": [
         {"unit": ["\x1b[31mP1"], "fold": None, "scores": {"error": None}}]})  # fmt: skip
-    done = piped("compare", "gait_lab", results)
+    done = in_process("compare", "gait_lab", results)
     assert done.code == 0
     assert "\x1b" not in done.out
 
@@ -141,7 +141,7 @@ def test_control_characters_stay_out_of_the_terminal(results):
 def test_scores_in_the_list(results):
     """The list shows the mean of the main score, or of the one that is named; as JSON the means of all."""
     assert "error 5.286" in in_process("list", results).out
-    assert "Score" in piped("list", results).lines[1]
+    assert "Score" in in_process("list", results).lines[1]
     listed = json.loads(in_process("list", results, "--json").out)
     assert {row["entry_name"][-1]: row["scores"]["error"] for row in listed} == {
         "old": pytest.approx(sum(OLD) / 7),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from command import at_terminal, piped
+from command import at_terminal, in_process
 from git_repository import GitRepository
 from run_folders import as_ordinary_user
 
@@ -27,14 +27,14 @@ def config(tmp_path):
 
 def test_config_show(config, tmp_path):
     """Each value is shown with where it comes from."""
-    lines = {line.split()[0]: line for line in piped("config", "show", **config).out.splitlines() if line}
+    lines = {line.split()[0]: line for line in in_process("config", "show", **config).out.splitlines() if line}
     fields = {field.name for field in dataclasses.fields(LocalConfig)} - {"datasets"}
     assert set(lines) == {"Name", "datasets.lab", "debug", *fields}
     assert str(tmp_path / "results") in lines["results_dir"]
     assert f"{tmp_path / 'my_config.json'} (named by GAITMAP_RESULTS_CONFIG)" in lines["n_jobs"]
     assert lines["cache_dir"].split(None, 1)[1].split("  ")[0] == "not set"
     assert lines["cache_dir"].endswith("default")
-    beaten = piped("config", "show", **config, GAITMAP_RESULTS_DEBUG="yes").out
+    beaten = in_process("config", "show", **config, GAITMAP_RESULTS_DEBUG="yes").out
     assert "GAITMAP_RESULTS_DEBUG" in next(line for line in beaten.splitlines() if line.startswith("debug"))
 
 
@@ -42,15 +42,15 @@ def test_the_config_of_gaitmap_challenges_is_told(tmp_path):
     """What counts although it was given to gaitmap_challenges is shown with its variable, by config and by doctor."""
     (tmp_path / "old.json").write_text(json.dumps({"gaitmap_challenges": {"results_dir": str(tmp_path / "old")}}))
     theirs = {"GAITMAP_CHALLENGES_CONFIG": str(tmp_path / "old.json"), "GAITMAP_CHALLENGES_DEBUG": "1"}
-    shown = piped("config", "show", **theirs).out
+    shown = in_process("config", "show", **theirs).out
     assert f"{tmp_path / 'old.json'} (named by GAITMAP_CHALLENGES_CONFIG)" in shown
-    told = piped("doctor", **theirs).out
+    told = in_process("doctor", **theirs).out
     assert "(GAITMAP_CHALLENGES_CONFIG, GAITMAP_CHALLENGES_DEBUG)" in told
 
 
 def test_config_show_as_json(config, tmp_path):
     """The JSON has value and source of everything."""
-    shown = json.loads(piped("config", "show", "--json", **config).out)
+    shown = json.loads(in_process("config", "show", "--json", **config).out)
     assert shown["n_jobs"] == {
         "value": 3,
         "source": "file",
@@ -63,19 +63,19 @@ def test_config_show_as_json(config, tmp_path):
 
 def test_config_show_without_any():
     """Without a config the defaults are shown, and how to write one."""
-    done = piped("config", "show")
+    done = in_process("config", "show")
     assert done.code == 0
     assert "There is no config here" in done.out
 
 
 def test_config_template(tmp_path):
     """The file that is written can be used as it is, and is never overwritten."""
-    done = piped("config", "template")
+    done = in_process("config", "template")
     assert done.code == 0
     assert str(tmp_path / "gaitmap_results.json") in done.out
-    shown = piped("config", "show", "--json", GAITMAP_RESULTS_CONFIG=str(tmp_path / "gaitmap_results.json"))
+    shown = in_process("config", "show", "--json", GAITMAP_RESULTS_CONFIG=str(tmp_path / "gaitmap_results.json"))
     assert json.loads(shown.out)["n_jobs"]["value"] == LocalConfig().n_jobs
-    done = piped("config", "template")
+    done = in_process("config", "template")
     assert done.code == 1
     assert "exists already and is left as it is" in done.err
 
@@ -84,7 +84,7 @@ def test_config_template(tmp_path):
 def test_a_wrong_config_is_a_message(command, tmp_path):
     """A config with a misspelt key is named with the key."""
     (tmp_path / "c.json").write_text('{"reslts_dir": "x"}')
-    done = piped(*command, GAITMAP_RESULTS_CONFIG=str(tmp_path / "c.json"))
+    done = in_process(*command, GAITMAP_RESULTS_CONFIG=str(tmp_path / "c.json"))
     assert done.code == 1
     assert "reslts_dir" in done.err
     assert "Traceback" not in done.err
@@ -92,7 +92,7 @@ def test_a_wrong_config_is_a_message(command, tmp_path):
 
 def findings(*arguments, **environment):
     """Return what the doctor found."""
-    done = piped("doctor", "--json", *arguments, **environment)
+    done = in_process("doctor", "--json", *arguments, **environment)
     return done.code, {each["what"]: each for each in json.loads(done.out)}
 
 
@@ -141,7 +141,7 @@ def test_doctor_without_git(tmp_path):
 def test_doctor_with_a_wrong_config(tmp_path):
     """A wrong config is said once, and the rest is looked at nevertheless."""
     place = {"GAITMAP_RESULTS_CONFIG": str(tmp_path / "nowhere.json")}
-    done = piped("doctor", tmp_path, **place)
+    done = in_process("doctor", tmp_path, **place)
     assert done.code == 1
     assert done.out.count("There is no config file") == 1
     assert "see above" in done.out
@@ -150,7 +150,7 @@ def test_doctor_with_a_wrong_config(tmp_path):
 
 def test_doctor_without_any_results_folder():
     """The refusal is said once, each place that was looked at on a line; what a run would be is told all the same."""
-    shown = piped("doctor").out
+    shown = in_process("doctor").out
     assert shown.count("no path was given") == 1
     places = [line.strip() for line in shown.splitlines() if line.strip().startswith("- ")]
     assert [place.partition(":")[0] for place in places[:2]] == [
@@ -175,7 +175,7 @@ def test_doctor_with_a_closed_results_folder(tmp_path):
 def test_doctor_where_runs_cannot_be_built(tmp_path):
     """The folder in which runs are built is tried too."""
     (tmp_path / ".unfinished").touch()
-    done = piped("doctor", tmp_path)
+    done = in_process("doctor", tmp_path)
     assert done.code == 1
     assert f"cannot be written: Not a directory ({tmp_path / '.unfinished'})" in done.out
 

@@ -112,11 +112,11 @@ def test_the_results_folder_of_the_config_is_the_default(results, tmp_path):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"results_dir": str(results)}))
     place = {"GAITMAP_RESULTS_CONFIG": str(config)}
-    assert len(json.loads(piped("list", "--json", **place).out)) == 5
-    assert piped("show", "Challenge", "hklee", **place).code == 0
-    assert len(json.loads(piped("verify", "--json", **place).out)) == 5
-    assert piped("export", "--to", "t.csv", **place).code == 0
-    assert str(results) in piped("doctor", **place).out
+    assert len(json.loads(in_process("list", "--json", **place).out)) == 5
+    assert in_process("show", "Challenge", "hklee", **place).code == 0
+    assert len(json.loads(in_process("verify", "--json", **place).out)) == 5
+    assert in_process("export", "--to", "t.csv", **place).code == 0
+    assert str(results) in in_process("doctor", **place).out
 
 
 # list
@@ -124,7 +124,7 @@ def test_the_results_folder_of_the_config_is_the_default(results, tmp_path):
 
 def test_list_in_a_pipe(results):
     """In a pipe each line stands alone, nothing is cut, coloured or animated, and the error stream is silent."""
-    done = piped("list", results)
+    done = in_process("list", results)
     assert (done.code, done.err) == (0, "")
     assert "\x1b" not in done.out
     assert "\r" not in done.out
@@ -157,7 +157,7 @@ def test_a_long_entry_is_not_cut(tmp_path):
     write_run(tmp_path / "results", entry)
     done = at_terminal("list", tmp_path / "results", columns=80)
     assert "/".join(entry) in done.lines
-    assert "/".join(entry) in piped("list", tmp_path / "results").out
+    assert "/".join(entry) in in_process("list", tmp_path / "results").out
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,9 @@ def test_list_as_json(options, expected, results):
 
 def test_latest_is_the_one_that_started_last(results):
     """Of the two runs of an entry the later one is kept."""
-    listed = json.loads(piped("list", results, "--json", "--latest", "--challenge", CHALLENGE, "--entry", "shin").out)
+    listed = json.loads(
+        in_process("list", results, "--json", "--latest", "--challenge", CHALLENGE, "--entry", "shin").out
+    )
     assert [each["is_debug_run"] for each in listed] == [True]
 
 
@@ -202,7 +204,7 @@ def test_what_is_left_out_is_said(results):
     """Damaged folders are named on the error stream, and the list is the same."""
     bad = write_run(results, "bad")
     (bad / "metadata.json").write_text("{")
-    done = piped("list", results, "--json")
+    done = in_process("list", results, "--json")
     assert done.code == 0
     assert len(json.loads(done.out)) == 5
     assert done.err.count("Left out") == 1
@@ -213,7 +215,7 @@ def test_what_is_left_out_is_said(results):
 def test_nothing_to_list(terminal, tmp_path):
     """An empty results folder is no error; it is said, and not on the standard output."""
     (tmp_path / "empty").mkdir()
-    done = at_terminal("list", tmp_path / "empty") if terminal else piped("list", tmp_path / "empty")
+    done = at_terminal("list", tmp_path / "empty") if terminal else in_process("list", tmp_path / "empty")
     assert done.code == 0
     if terminal:
         assert any("There is no run in" in line for line in done.lines)
@@ -239,7 +241,7 @@ def test_a_reader_that_stops_early_is_no_error(results):
 def test_foreign_text_cannot_command_the_terminal(results):
     """Control characters in a record are shown escaped, whoever wrote them."""
     write_run(results, "evil\x1b[2J", repr_pipeline="Shin(\x1b]0;title\x07)", name="evil", custom={"a": "\x1b[31m"})
-    for done in (piped("list", results), piped("show", "Challenge", "evil\x1b[2J", "--results", results)):
+    for done in (in_process("list", results), in_process("show", "Challenge", "evil\x1b[2J", "--results", results)):
         assert done.code == 0
         assert "\x1b" not in done.out
         assert r"evil\x1b[2J" in done.out
@@ -248,7 +250,7 @@ def test_foreign_text_cannot_command_the_terminal(results):
 def test_names_in_other_scripts(results):
     """A name that the output cannot show does not end the command."""
     write_run(results, "gehen_über_größe_歩行")
-    assert "gehen_über_größe_歩行" in piped("list", results).out
+    assert "gehen_über_größe_歩行" in in_process("list", results).out
     done = piped("list", results, PYTHONUTF8="0", PYTHONIOENCODING="ascii", LC_ALL="C")
     assert done.code == 0
     assert "gehen_\\xfcber" in done.out
@@ -259,7 +261,7 @@ def test_300_runs_are_listed_quickly(tmp_path):
     for number in range(300):
         write_run(tmp_path / "results", f"entry_{number % 20}", start=START + number * HOUR)
     began = sum(os.times()[:4])
-    done = piped("list", tmp_path / "results")
+    done = in_process("list", tmp_path / "results")
     assert sum(os.times()[:4]) - began < 30  # seconds of a processor, for which no other program counts
     assert len(done.out.splitlines()) == 302
 
@@ -272,26 +274,26 @@ def test_show_finds_a_run(word, saved):
     """A run is found by its path, its id, the id's beginning in any case, and its folder's name."""
     run_id = json.loads((saved / "metadata.json").read_text())["run_id"]
     given = word.format(path=saved, id=run_id, short=run_id[:8], SHORT=run_id[:8].upper(), name=saved.name)
-    done = piped("show", given, "--results", saved.parents[2])
+    done = in_process("show", given, "--results", saved.parents[2])
     assert (done.code, done.err) == (0, "")
     assert done.out.splitlines()[:3] == ["shin", "challenges.ExampleChallenge  1.0.0", str(saved)]
 
 
 def test_show_the_latest_of_an_entry(results):
     """A challenge, or a part of its name, and an entry mean the latest run."""
-    done = piped("show", CHALLENGE, "shin", "--results", results)
+    done = in_process("show", CHALLENGE, "shin", "--results", results)
     assert f"{START + HOUR:%Y%m%d_%H%M%S}" in done.out
-    done = piped("show", "Other", "shin", "--results", results)
+    done = in_process("show", "Other", "shin", "--results", results)
     assert "gait_lab.Other  1.0.0" in done.out
-    assert piped("show", "Challenge", "gaitmap/ionescu", "--results", results).code == 0
+    assert in_process("show", "Challenge", "gaitmap/ionescu", "--results", results).code == 0
 
 
 def test_show_says_when_several_are_meant(results):
     """A name that fits several runs is refused with their paths."""
-    done = piped("show", f"{START:%Y%m%d_%H%M%S}", "--results", results)
+    done = in_process("show", f"{START:%Y%m%d_%H%M%S}", "--results", results)
     assert done.code == 1
     assert done.err.count(str(results)) == 2
-    done = piped("show", "gait_lab", "shin", "--results", results)
+    done = in_process("show", "gait_lab", "shin", "--results", results)
     assert done.code == 1
     assert "gait_lab.Other" in done.err
 
@@ -299,7 +301,7 @@ def test_show_says_when_several_are_meant(results):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_show_is_one_screen(terminal, saved):
     """What, when, how long, kind, machine, packages, pipeline, author's words and files fit on one screen."""
-    done = at_terminal("show", saved) if terminal else piped("show", saved)
+    done = at_terminal("show", saved) if terminal else in_process("show", saved)
     assert done.code == 0
     labels = [line.split("  ")[0] for line in done.lines if line and not line.startswith(" ")][3:]
     for label in ("Kind", "When", "Code", "Caller", "Challenge", "Pipeline", "Machine", "Packages", "About", "Files"):
@@ -324,7 +326,7 @@ def test_show_says_why_a_run_is_a_debug_run(tmp_path):
     """The reasons stand under the kind, in words."""
     challenge = ExampleChallenge().run(1)
     run = save_run(challenge, "shin", custom_metadata={}, path=tmp_path / "r", use_git=False, debug_run=True)
-    out = piped("show", run).out
+    out = in_process("show", run).out
     assert "debug, because" in out
     assert "A debug run was asked for with debug_run=True" in out
 
@@ -333,7 +335,7 @@ def test_show_of_dirty_code(results):
     """Every changed path is named, and the branch."""
     git = {"branch": "main", "unstaged": [f"file_{n}.py" for n in range(9)], "remote": "https://example.org/gait.git"}
     run = write_run(results, "dirty", git_dirty=True, git=git)
-    out = piped("show", run).out
+    out = in_process("show", run).out
     assert "commit 59a7855b7a0d16171bf1a0e89fdc91646d2925e8 on main, with uncommitted changes" in out
     assert "file_5.py" in out
     assert "file_8.py" in out
@@ -349,7 +351,7 @@ def test_every_parameter_is_shown(results):
         "dataset": {"class": "gait.Lab", "parameters": {"cohort": ["HA", "MS"]}, "n_data_points": 9},
     }
     run = write_run(results, "long", parameters=parameters, repr_pipeline="Shin(<object object at 0x7f0c1a2b3c4d>)")
-    out = piped("show", run).out
+    out = in_process("show", run).out
     for line in ("score = gait.f1", "n_folds = 3", "axis = 'z'", "low_pass = None", "cohort = ['HA', 'MS']"):
         assert line in out
     assert all(f"parameter_{number} = {number}" in out for number in range(60))
@@ -361,7 +363,7 @@ def test_a_repr_is_shown_where_no_parameters_are_stored(results):
     """Records of gaitmap_challenges have only reprs; their addresses are left out, and long tables are cut."""
     table = "\n".join(f"row {number}" for number in range(80))
     run = write_run(results, "old", repr_pipeline="Shin(f=<function f at 0x7f0c1a2b3c4d>)", repr_challenge=table)
-    out = piped("show", run).out
+    out = in_process("show", run).out
     assert "Shin(f=<function f>)" in out
     assert "row 11" in out
     assert "68 more lines" in out
@@ -380,7 +382,7 @@ def test_show_of_odd_records(damage, results):
 
 def test_show_as_json(saved):
     """The JSON holds the whole record, the author's metadata and the files."""
-    shown = json.loads(piped("show", saved, "--json").out)
+    shown = json.loads(in_process("show", saved, "--json").out)
     assert shown["metadata"] == json.loads((saved / "metadata.json").read_text())
     assert shown["custom_metadata"] == {"short_description": "as in the paper"}
     assert [each["name"] for each in shown["core_results"]] == ["result.json"]
@@ -393,7 +395,7 @@ def test_show_as_json(saved):
 def test_verify_an_intact_run(saved):
     """An intact run or store ends with 0 and one line."""
     for target in (saved, saved.parents[3]):
-        done = piped("verify", target)
+        done = in_process("verify", target)
         assert (done.code, done.out, done.err) == (0, "1 run: 1 intact\n", "")
 
 
@@ -403,7 +405,7 @@ def test_verify_names_what_changed(terminal, saved):
     (saved / "results" / "result.json").write_text("{}")
     (saved / "custom_metadata.json").unlink()
     (saved / "results" / "new.txt").touch()
-    done = at_terminal("verify", saved.parents[3]) if terminal else piped("verify", saved.parents[3])
+    done = at_terminal("verify", saved.parents[3]) if terminal else in_process("verify", saved.parents[3])
     assert done.code == 1
     assert done.lines[-5:] == [
         str(saved),
@@ -421,12 +423,12 @@ def test_verify_a_store_with_damage(saved, results):
     with (other / "MANIFEST.sha256").open("a") as manifest:
         manifest.write("nonsense\n")
     write_run(saved.parents[2], "legacy", schema_version=...)
-    found = {each["path"]: each for each in json.loads(piped("verify", saved.parents[2], "--json").out)}
+    found = {each["path"]: each for each in json.loads(in_process("verify", saved.parents[2], "--json").out)}
     assert found[str(saved)]["changed"] == ["metadata.json"]
     assert found[str(other)]["status"] == "unreadable"
     assert "nonsense" not in found[str(other)]["error"]
     assert sorted(each["status"] for each in found.values()) == ["changed", "no manifest", "unreadable"]
-    done = piped("verify", saved.parents[2])
+    done = in_process("verify", saved.parents[2])
     assert done.code == 1
     assert done.out.splitlines()[-1] == "3 runs: 1 changed, 1 unreadable, 1 without a manifest"
 
@@ -435,7 +437,7 @@ def test_verify_legacy_runs(tmp_path):
     """A store of runs without manifests does not fail."""
     for entry in "ab":
         write_run(tmp_path / "results", entry, schema_version=...)
-    done = piped("verify", tmp_path / "results")
+    done = in_process("verify", tmp_path / "results")
     assert (done.code, done.out) == (0, "2 runs: 2 without a manifest\n")
 
 
@@ -444,15 +446,15 @@ def test_verify_by_id(saved, tmp_path):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"results_dir": str(saved.parents[2])}))
     run_id = json.loads((saved / "metadata.json").read_text())["run_id"]
-    done = piped("verify", run_id[:8], GAITMAP_RESULTS_CONFIG=str(config))
+    done = in_process("verify", run_id[:8], GAITMAP_RESULTS_CONFIG=str(config))
     assert (done.code, done.out) == (0, "1 run: 1 intact\n")
 
 
 def test_nothing_to_verify(tmp_path):
     """Where nothing can be checked the exit code is 2, so that a script does not take it for a verdict."""
     (tmp_path / "empty").mkdir()
-    assert piped("verify", tmp_path / "empty").code == 2
-    assert piped("verify", tmp_path / "nowhere").code == 2
+    assert in_process("verify", tmp_path / "empty").code == 2
+    assert in_process("verify", tmp_path / "nowhere").code == 2
 
 
 # export
@@ -461,7 +463,7 @@ def test_nothing_to_verify(tmp_path):
 def test_export_to_csv(results, tmp_path):
     """The table has one row for each run, in UTF-8, with the author's values in columns of their own."""
     write_run(results, "größe", custom={"authors": ["Ä", "B"], "n": 1 / 3})
-    done = piped("export", results, "--to", tmp_path / "runs.csv")
+    done = in_process("export", results, "--to", tmp_path / "runs.csv")
     assert (done.code, done.out) == (0, "")
     assert "Wrote 6 runs" in done.err
     with (tmp_path / "runs.csv").open(encoding="utf-8", newline="") as file:
@@ -475,7 +477,7 @@ def test_export_to_csv(results, tmp_path):
 def test_export_to_json(results, tmp_path):
     """JSON keeps numbers, lists and what is unknown."""
     write_run(results, "more", custom={"authors": ["A"]})
-    assert piped("export", results, "--to", tmp_path / "runs.json").code == 0
+    assert in_process("export", results, "--to", tmp_path / "runs.json").code == 0
     rows = json.loads((tmp_path / "runs.json").read_text(encoding="utf-8"))
     assert len(rows) == 6
     more = next(row for row in rows if row["entry_name"] == "more")
@@ -488,7 +490,7 @@ def test_export_to_parquet(results, tmp_path):
     pandas = pytest.importorskip("pandas")
     for entry, value in (("x", 1), ("y", "one"), ("z", [1])):
         write_run(results, entry, custom={"mixed": value, "list": [entry]})
-    done = piped("export", results, "--to", tmp_path / "runs.parquet")
+    done = in_process("export", results, "--to", tmp_path / "runs.parquet")
     assert done.code == 0, done.err
     table = pandas.read_parquet(tmp_path / "runs.parquet").set_index("entry_name")
     assert len(table) == 8
@@ -511,13 +513,13 @@ def test_export_replaces_nothing_unasked(results, tmp_path):
     """A file that is there is kept, unless replacing it was asked for; a run folder is never written to."""
     target = tmp_path / "runs.csv"
     target.write_text("precious")
-    assert piped("export", results, "--to", target).code == 2
+    assert in_process("export", results, "--to", target).code == 2
     assert target.read_text() == "precious"
-    assert piped("export", results, "--to", target, "--overwrite").code == 0
+    assert in_process("export", results, "--to", target, "--overwrite").code == 0
     assert target.read_text().startswith("entry_name,run_start_datetime_utc,")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results", "runs.csv"]
     run = next(results.rglob("metadata.json")).parent
-    done = piped("export", results, "--to", run / "results" / "table.csv")
+    done = in_process("export", results, "--to", run / "results" / "table.csv")
     assert done.code == 2
     assert "never changed" in done.err
 
@@ -532,18 +534,18 @@ def test_published_runs():
     assert done.code == 0
     assert done.lines[-1].startswith("17 runs of 11 entries")
     assert all(len(line) <= 100 for line in done.lines[:-1])
-    listed = json.loads(piped("list", PUBLISHED, "--json").out)
+    listed = json.loads(in_process("list", PUBLISHED, "--json").out)
     assert len(listed) == 17
     for each in listed[::6]:
-        done = piped("show", each["path"])
+        done = in_process("show", each["path"])
         assert (done.code, done.err) == (0, "")
         assert "this is the repaired one" in done.out
-    done = piped("verify", PUBLISHED)
+    done = in_process("verify", PUBLISHED)
     assert (done.code, done.out) == (0, "17 runs: 17 without a manifest\n")
-    assert piped("export", PUBLISHED, "--to", "runs.csv").code == 0
+    assert in_process("export", PUBLISHED, "--to", "runs.csv").code == 0
     with Path("runs.csv").open(encoding="utf-8", newline="") as file:
         assert len(list(csv.DictReader(file))) == 17
-    done = piped("show", "kluge_2017", "gaitmap/mad_classic/default", "--results", PUBLISHED)
+    done = in_process("show", "kluge_2017", "gaitmap/mad_classic/default", "--results", PUBLISHED)
     assert "20230707_083836_0" in done.out
 
 

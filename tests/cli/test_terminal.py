@@ -7,7 +7,7 @@ import re
 from datetime import timedelta
 
 import pytest
-from command import at_terminal, piped
+from command import at_terminal, in_process, piped
 from run_folders import START, write_run
 
 from gaitmap_results import recorded_run
@@ -29,8 +29,8 @@ def results(tmp_path):
 @pytest.mark.parametrize("value", ["1", "true", "3"])
 def test_forced_colours_change_nothing_else(command, value, results):
     """In a pipe, FORCE_COLOR adds colours at most; names and ids stay complete."""
-    plain = piped(*command, results)
-    forced = piped(*command, results, FORCE_COLOR=value)
+    plain = in_process(*command, results)
+    forced = in_process(*command, results, FORCE_COLOR=value)
     assert ESCAPES.sub("", forced.out) == plain.out
     assert forced.err == plain.err
     assert "\x1b" not in plain.out
@@ -40,7 +40,7 @@ def test_forced_colours_change_nothing_else(command, value, results):
 @pytest.mark.parametrize("environment", [{"NO_COLOR": "1", "FORCE_COLOR": "1"}, {"FORCE_COLOR": "0"}], ids=str)
 def test_no_colour_wins(environment, results):
     """NO_COLOR beats FORCE_COLOR, and FORCE_COLOR=0 asks for none."""
-    assert "\x1b" not in piped("list", results, **environment).out
+    assert "\x1b" not in in_process("list", results, **environment).out
 
 
 def test_a_terminal_without_colours_keeps_its_layout(results):
@@ -55,7 +55,7 @@ def test_a_terminal_without_colours_keeps_its_layout(results):
 
 def test_reasons_have_a_column(results):
     """The first reason for debug stands in the list, with how many more there are; a terminal may cut it."""
-    assert "git.changed_during_run +1" in piped("list", results).out
+    assert "git.changed_during_run +1" in in_process("list", results).out
     narrow = at_terminal("list", results, columns=90)
     assert all(len(line) <= 90 for line in narrow.lines[:-1] if "aaaa" not in line)
     assert "git.change" in narrow.out
@@ -68,15 +68,15 @@ def test_a_narrow_terminal_leaves_columns_out(results):
     assert wide == []
     assert "59a7855" not in narrow.out
     assert "A wider terminal also shows Commit" in narrow.out
-    assert "A wider terminal" not in at_terminal("list", results, columns=160).out + piped("list", results).out
+    assert "A wider terminal" not in at_terminal("list", results, columns=160).out + in_process("list", results).out
 
 
 def test_ids_are_complete_in_a_pipe(results):
     """A script that searches for an id finds it; a terminal shows the beginning, which is enough for every command."""
-    lines = piped("list", results, "--json").out.splitlines()
+    lines = in_process("list", results, "--json").out.splitlines()
     listed = json.loads("".join(lines))
     assert [json.loads(line.rstrip(",")) for line in lines[1:-1]] == listed  # one run on each line
-    out, seen = piped("list", results).out, at_terminal("list", results, columns=160).out
+    out, seen = in_process("list", results).out, at_terminal("list", results, columns=160).out
     assert all(each["run_id"] in out for each in listed)
     assert all(each["run_id"][:8] in seen and each["run_id"] not in seen for each in listed)
 
@@ -95,7 +95,7 @@ def test_unfinished_runs_are_counted_in_a_last_line(results):
     """A run that was never published is not silently missing from the list."""
     with pytest.raises(ZeroDivisionError), recorded_run("lost", path=results, use_git=False):
         1 / 0  # noqa: B018
-    done = piped("list", results)
+    done = in_process("list", results)
     assert done.out.splitlines()[-1] == f"1 unfinished run; see gaitmap-results unfinished {results}"
     assert "1 unfinished run" in at_terminal("list", results).lines[-1]
 
@@ -119,5 +119,5 @@ def test_no_control_character_reaches_the_terminal(command, tmp_path):
         "diff": [["bad", evil, "--results", results]],
     }
     for arguments in tried[command]:
-        done = piped(command, *arguments)
+        done = in_process(command, *arguments)
         assert not set(done.out + done.err) & set("\x1b\x07\x9b\u202e\r"), (arguments, done)
