@@ -211,4 +211,5 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
 
 
 def _is_tracked(file: Path | None, tree: WorkTree, base_dir: Path) -> bool | None:
-    return None if file is None else path_in_repository(file, base_dir) in tree.tracked
+    path = None if file is None else path_in_repository(file, base_dir)
+    return None if file is None else path is not None and tree.tracks(path)

@@ -13,9 +13,9 @@ from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadable
 
 __all__ = ["PendingWorkTree", "WorkTree"]
 
-# One line of `git ls-files -v --stage`.
-_LINE = re.compile(rb"(?:\A|(?<=\0))(?P<mark>[A-Za-z?]) (?P<mode>[0-7]{6}) [0-9a-f]+ [0-3]\t(?P<path>[^\0]+)")
-_SUBMODULE = b"160000"
+# Lines of `git ls-files -v --stage`: those of submodules, and those with another mark than H, for an ordinary file.
+_SUBMODULE = re.compile(rb"\0[A-Za-z?] 160000 [0-9a-f]+ [0-3]\t([^\0]+)")
+_MARKED = re.compile(rb"\0([a-zS]) [0-7]{6} [0-9a-f]+ [0-3]\t([^\0]+)")
 _SKIP_WORKTREE = b"S"
 # A repository may have hundreds of submodules, too many for one process each.
 _AT_ONCE = 8
@@ -31,13 +31,21 @@ class WorkTree:
         The checked-out commit and branch.
     changes
         The differences from the commit, including those inside of submodules.
-    tracked
-        The tracked paths, including those inside of submodules.
+    listing
+        The tracked paths, each between a tab and a NUL.
+    submodules
+        The working trees of submodules, by their paths with a trailing ``/``.
     """
 
     head: Head
     changes: list[Change]
-    tracked: frozenset[bytes]
+    listing: bytes
+    submodules: dict[bytes, WorkTree]
+
+    def tracks(self, path: bytes) -> bool:
+        """Return whether a path is tracked, here or in a submodule."""
+        inside = (tree.tracks(path[len(top) :]) for top, tree in self.submodules.items() if path.startswith(top))
+        return b"\t" + path + b"\0" in self.listing or any(inside)
 
 
 class PendingWorkTree:
@@ -74,13 +82,12 @@ class PendingWorkTree:
         GitUnreadableError
             If git could not read the working tree, or that of a submodule.
         """
-        listing, _ = self._processes.answer(self._listing)
-        lines = [(each["mark"], each["mode"], each["path"]) for each in _LINE.finditer(listing)]
-        submodules = list(dict.fromkeys(path for _, mode, path in lines if mode == _SUBMODULE))
+        listing = b"\0" + self._processes.answer(self._listing)[0]
+        submodules = list(dict.fromkeys(_SUBMODULE.findall(listing)))
         inner = list(_inside_submodules(self._processes, base_dir, submodules))
         head, changes = parse_status(*self._processes.answer(self._status))
-        changes += self._hidden(base_dir, lines)
-        tracked = {path for _, _, path in lines}
+        changes += self._hidden(base_dir, _MARKED.findall(listing))
+        trees: dict[bytes, WorkTree] = {}
         for path, tree in inner:
             prefix = path + b"/"
             if tree is None:
@@ -88,17 +95,16 @@ class PendingWorkTree:
                 changes.append(Change("submodules", prefix))
             else:
                 changes += [change.inside(prefix) for change in tree.changes]
-                tracked.update(prefix + each for each in tree.tracked)
-        return WorkTree(head, changes, frozenset(tracked))
+                trees[prefix] = tree
+        return WorkTree(head, changes, listing, trees)
 
-    def _hidden(self, base_dir: Path, lines: list[tuple[bytes, bytes, bytes]]) -> Iterator[Change]:
+    def _hidden(self, base_dir: Path, marked: list[tuple[bytes, bytes]]) -> Iterator[Change]:
         """Yield the paths that git was told not to check: a lower-case mark is assume-unchanged, an S skip-worktree."""
         left_out: list[bytes] = []
-        for mark, _, path in lines:
-            place = base_dir / os.fsdecode(path)
-            if mark.islower() or (mark == _SKIP_WORKTREE and _holds_files(place)):
+        for mark, path in marked:
+            if mark != _SKIP_WORKTREE or _holds_files(base_dir / os.fsdecode(path)):
                 yield Change("hidden", path)
-            elif mark == _SKIP_WORKTREE:
+            else:
                 left_out.append(path)
         # A sparse checkout marks every file that it leaves out.
         if left_out and not self._is_sparse(base_dir):
