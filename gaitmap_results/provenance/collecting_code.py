@@ -60,7 +60,7 @@ def _unknown(collector: Collector) -> LoadedCode:
     return LoadedCode(unidentified=(Unidentified("all code", reason, "Please report this as a bug."),))
 
 
-def _versions_in_use(versions: Mapping[str, str | None]) -> list[tuple[str, str, str]]:
+def _versions_in_use(versions: Mapping[str, str | None]) -> tuple[tuple[str, str, str], ...]:
     from gaitmap_results.provenance.package_versions import versions_in_use
 
-    return list(versions_in_use(versions))
+    return versions_in_use(versions)

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from gaitmap_results.provenance.installed_files import InstalledPackage, site_folder
 from gaitmap_results.provenance.packages import normalised
@@ -16,24 +17,40 @@ __all__ = ["same_version", "versions_in_use"]
 _PRE = {"alpha": "a", "beta": "b", "c": "rc", "pre": "rc", "preview": "rc", "r": "post", "rev": "post"}
 
 
-def versions_in_use(listed: Mapping[str, str | None]) -> Iterator[tuple[str, str, str]]:
-    """Yield the name, imported version and listed version of each package where these differ.
+def versions_in_use(listed: Mapping[str, str | None]) -> tuple[tuple[str, str, str], ...]:
+    """Return the name, imported version and listed version of each package where these differ.
 
     Modules in the place of the listed version are skipped, because some packages number their modules differently.
     They are checked if that version was installed after Python started: another one may have been imported before.
     """
-    by_name = {normalised(name): (name, version) for name, version in listed.items() if version}
-    for module_name in [name for name in list(sys.modules) if "." not in name]:
-        names = getattr(sys.modules.get(module_name), "__dict__", {})
-        used, file = names.get("__version__"), names.get("__file__")
-        if not isinstance(used, str) or not isinstance(file, str):
-            continue
+    versions = tuple((normalised(name), name, version) for name, version in listed.items() if version)
+    return _differences(versions, tuple(_stated_versions()))
+
+
+def _stated_versions() -> Iterator[tuple[str, str, str]]:
+    """Yield the name, version and file of each top-level module that states its version."""
+    for name in [name for name in list(sys.modules) if "." not in name]:
+        names = getattr(sys.modules.get(name), "__dict__", {})
+        version, file = names.get("__version__"), names.get("__file__")
+        if isinstance(version, str) and isinstance(file, str):
+            yield name, version, file
+
+
+# The end of a run asks the same as its start, as long as nothing is installed or imported.
+@lru_cache(maxsize=1)
+def _differences(
+    listed: tuple[tuple[str, str, str], ...], stated: tuple[tuple[str, str, str], ...]
+) -> tuple[tuple[str, str, str], ...]:
+    by_name = {key: (name, version) for key, name, version in listed}
+    found = []
+    for module_name, used, file in stated:
         owner = _owner(file)
         name, version = by_name.get(normalised(module_name if owner is None else owner.name), (None, None))
         if name is None or version is None or (owner is not None and owner.version == version and not _is_new(owner)):
             continue
         if not same_version(used, version):
-            yield name, used, version
+            found.append((name, used, version))
+    return tuple(found)
 
 
 def _owner(file: str) -> InstalledPackage | None:

@@ -104,6 +104,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
 
     def __init__(self, timeout: float, *, ceiling: Path | None = None) -> None:
         self._ceiling = ceiling
+        self._environment = _environment()
         self._timeout = timeout
         self._deadline: float | None = None
         self._started: list[tuple[subprocess.Popen[bytes], Path]] = []
@@ -137,7 +138,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
             process = subprocess.Popen(
                 [program, *_OWN_SETTINGS, *arguments],
                 cwd=folder,
-                env=_environment(ceiling or self._ceiling),
+                env=self._environment | _no_repository_above(ceiling or self._ceiling),
                 stdin=stdin or subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -194,12 +195,13 @@ def _program(named: str, path: str) -> str:
     raise FileNotFoundError(named)
 
 
-def _environment(ceiling: Path | None) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name.upper() not in _REDIRECTING_VARIABLES}
-    environment.update(_OWN_VARIABLES)
-    if ceiling is not None:
-        environment["GIT_CEILING_DIRECTORIES"] = str(ceiling)
-    return environment
+    return environment | _OWN_VARIABLES
+
+
+def _no_repository_above(ceiling: Path | None) -> dict[str, str]:
+    return {} if ceiling is None else {"GIT_CEILING_DIRECTORIES": str(ceiling)}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
