@@ -13,7 +13,7 @@ from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.scores import read_scores
-from gaitmap_results.showing.text import local_time, one_line, printable
+from gaitmap_results.showing.text import local_time, one_line
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.typed_results.scores import Scores
 
@@ -74,7 +74,7 @@ def _parsed(max_drop: str) -> tuple[str, float]:
 
 def _print(found: RunDiff) -> None:
     output = console()
-    for line in printable(str(found)).splitlines():
+    for line in str(found).splitlines():
         output.print(line, style=None if line.startswith(" ") else "bold", soft_wrap=True)
 
 

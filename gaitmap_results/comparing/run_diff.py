@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from gaitmap_results.comparing.record_differences import compare_records, package_versions
 from gaitmap_results.comparing.result_differences import ColumnDifference, ResultsDifference, compare_results
-from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
+from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError, printable
 from gaitmap_results.reading.loading import load_run_metadata
 from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.showing.text import duration
@@ -75,7 +75,7 @@ class RunDiff:
         return {**paths, "sections": self.sections, **more}
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return printable("\n".join(self._lines()))
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from gaitmap_results._version import __version__
 from gaitmap_results.comparing.run_diff import score_line, worst_line
-from gaitmap_results.exceptions import GaitmapResultsError, InvalidOptionError
+from gaitmap_results.exceptions import GaitmapResultsError, InvalidOptionError, printable
 from gaitmap_results.provenance.git.processes import GitUnreadableError
 from gaitmap_results.provenance.machine import cpu_info, os_info
 from gaitmap_results.reproducing.attesting import attest
@@ -106,7 +106,7 @@ class Reproduction:
             lines.append(f"  stored in {self.attestation}")
         if self.kept is not None:
             lines.append(f"  everything is kept in {self.kept}")
-        return "\n".join(lines)
+        return printable("\n".join(lines))
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"

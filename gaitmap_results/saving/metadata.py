@@ -17,6 +17,7 @@ from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store.entry_names import entry_json
 from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.privacy import Redactor
+from gaitmap_results.store.secrets_in_text import without_named_secrets
 from gaitmap_results.user_code.caller import Caller
 
 if TYPE_CHECKING:
@@ -298,7 +299,7 @@ def _entry(provenance: Provenance, redactor: Redactor) -> dict[str, Any] | None:
         "module": entry.module,
         "kind": entry.kind,
         "name": entry.name,
-        "arguments": entry.arguments,
+        "arguments": without_named_secrets(entry.arguments),
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gaitmap_results.store.secrets_in_text import without_secrets
+
 __all__ = ["error_text", "safe_text"]
 
 
@@ -12,8 +14,8 @@ def safe_text(text: str) -> str:
 
 
 def error_text(error: BaseException) -> str:
-    """Return the kind of an error and its message, if it has one."""
+    """Return the kind of an error and its message, if it has one, without secrets."""
     try:
-        return safe_text(f"{type(error).__name__}: {error}".removesuffix(": "))
+        return safe_text(without_secrets(f"{type(error).__name__}: {error}".removesuffix(": ")))
     except Exception:  # noqa: BLE001 - even the text of an error is foreign code
         return type(error).__name__

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 __all__ = [
     "REDACTED",
@@ -15,6 +15,7 @@ __all__ = [
     "is_secret_name",
     "redact_command",
     "secret_values",
+    "without_named_secrets",
     "without_secrets",
     "without_tokens",
 ]
@@ -160,6 +161,25 @@ def _searched(text: str) -> str:
         text = _replaced(text, pattern, judge)
     text = _COOKIE_SHOWN.sub(rf"\g<1>{REDACTED}", text)
     return _BEARER.sub(rf"\g<1>{REDACTED}", text)
+
+
+def without_named_secrets(value: Any) -> Any:
+    """Return dictionaries and lists without the values of secret-looking names.
+
+    Examples
+    --------
+    >>> from gaitmap_results.store.secrets_in_text import without_named_secrets
+    >>> without_named_secrets({"token": "abc", "use_auth": True, "clients": [{"password": 1}]})
+    {'token': '<redacted>', 'use_auth': True, 'clients': [{'password': '<redacted>'}]}
+    """
+    if isinstance(value, Mapping):
+        return {
+            name: without_named_secrets(held)
+            if held is None or isinstance(held, bool) or not is_secret_name(name)
+            else REDACTED
+            for name, held in value.items()
+        }
+    return [without_named_secrets(held) for held in value] if isinstance(value, (list, tuple)) else value
 
 
 def _replaced(text: str, pattern: re.Pattern[str], judge: Callable[[re.Match[str]], _Span | None]) -> str:

@@ -13,6 +13,7 @@ from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunN
 from gaitmap_results.provenance.collecting import read_git
 from gaitmap_results.reading.index import RunSummary, read_metadata
 from gaitmap_results.store.privacy import Redactor
+from gaitmap_results.store.secrets_in_text import without_named_secrets
 from gaitmap_results.suites.planning import PlannedEntry
 from gaitmap_results.suites.stored_runs import EntryRuns
 from gaitmap_results.unfinished.listing import UnfinishedRun
@@ -199,7 +200,9 @@ def _is_same_call(entry: PlannedEntry, recorded: Mapping[str, Any]) -> bool | No
         return False
     if found.get("arguments") is None or entry.call.arguments is None:
         return None
-    stored = Redactor.for_this_process(entry.plan.relative_to).tree(_as_stored(entry.call.arguments))
+    stored = Redactor.for_this_process(entry.plan.relative_to).tree(
+        without_named_secrets(_as_stored(entry.call.arguments))
+    )
     return bool(found["arguments"] == stored)
 
 

@@ -163,9 +163,10 @@ def test_where_all_got_better_nobody_is_the_worst(tmp_path):
 
 
 def test_an_empty_value_is_seen(pair):
-    """An empty text is quoted, and a list without items is none."""
-    found = str(diff_runs(*pair({"config": {"label": "", "kinds": []}}, {"config": {"label": "new", "kinds": ["a"]}})))
-    assert "label  '' → new" in found
+    """An empty text is quoted, a list without items is none, and control characters are escaped."""
+    changed = {"label": "new\x1b\u202e", "kinds": ["a"]}
+    found = str(diff_runs(*pair({"config": {"label": "", "kinds": []}}, {"config": changed})))
+    assert r"label  '' → new\x1b\u202e" in found
     assert "kinds  none → a" in found
 
 

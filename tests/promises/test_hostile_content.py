@@ -17,7 +17,7 @@ from faults import run_in_child
 from git_repository import GitRepository
 from stores import TwoFiles, check_complete, record, runs_of, unfinished_of
 
-from gaitmap_results import discard_run, recorded_run, recover_run, unfinished_runs, verify_run
+from gaitmap_results import discard_run, record_run, recorded_run, recover_run, unfinished_runs, verify_run
 from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsError, RunNotFoundError, SkippedRunWarning
 from gaitmap_results.store.journal import MAX_JSON_BYTES
 from gaitmap_results.store.manifest import parse_manifest
@@ -348,13 +348,20 @@ def test_secrets_never_reach_the_disk(tmp_path, monkeypatch):
         with recorded_run("entry", path=store):
             fail()
 
+    @record_run(path=store)
+    def called(token, options):
+        return Telling().run(lambda: 42)
+
     with warnings.catch_warnings():
         run(lambda: None)
+        other = SECRET[::-1]  # not in a variable, so that only its name tells
+        called(other, options={"clients": [{"db_password": other}], "fold": 2})
         for failing in (lambda: run(fail), fail_before):
             with pytest.raises(RuntimeError):
                 failing()
-        with pytest.raises(GaitmapResultsError), recorded_run("entry", path=store, use_git=False):
+        with pytest.raises(GaitmapResultsError) as raised, recorded_run("entry", path=store, use_git=False):
             Breaks().run(42)
+        assert SECRET not in str(raised.value)
         if hasattr(os, "fork"):
             run_in_child(lambda tell: run(lambda: os.kill(os.getpid(), 9)))
             (lost,) = (each for each in unfinished_of(store) if each.status == "lost")
@@ -364,4 +371,4 @@ def test_secrets_never_reach_the_disk(tmp_path, monkeypatch):
     assert len([path for path in files if path.name == "metadata.json"]) >= 2
     assert len([path for path in files if path.name == "journal.json"]) == 2
     for path in files:
-        assert SECRET.encode() not in path.read_bytes(), path
+        assert all(secret.encode() not in path.read_bytes() for secret in (SECRET, other)), path
