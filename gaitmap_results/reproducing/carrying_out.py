@@ -29,10 +29,12 @@ from gaitmap_results.reproducing.repositories import WorkTrees
 from gaitmap_results.showing.text import counted
 from gaitmap_results.store.deferred_signals import deferred_signals
 
-__all__ = ["Report", "Workspace", "check_packages", "open_workspace", "run_again"]
+__all__ = ["Environment", "Report", "Workspace", "check_packages", "open_workspace", "run_again"]
 
 #: Called with the current step.
 Report = Callable[[str], object]
+#: The packages of an environment, and what makes it.
+Environment = tuple[PackagePlan, EnvironmentBuilder]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,11 @@ class Workspace:
     def store(self) -> Path:
         """The results folder of the reproduction."""
         return self.folder / "results"
+
+    def empty_store(self) -> None:
+        """Remove the runs of an earlier attempt, and what it changed in the code."""
+        shutil.rmtree(self.store, ignore_errors=True)
+        self.trees.remove()
 
 
 @contextlib.contextmanager
@@ -63,14 +70,14 @@ def open_workspace(*, keep: bool = False) -> Iterator[Workspace]:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def check_packages(plan: Plan, workspace: Workspace, report: Report) -> tuple[PackagePlan, EnvironmentBuilder] | None:
+def check_packages(plan: Plan, workspace: Workspace, report: Report) -> Environment | None:
     """Ask the index for the packages of a plan, and note missing ones; ``None`` if no environment is needed."""
     if plan.environment == "current" or plan.python is None or not plan.repositories:
         return None
     packages = plan_packages(plan.record, plan.places(workspace.trees))
     plan.notes += packages.notes
-    builder = EnvironmentBuilder(plan.python.path, workspace.folder, find_uv())
-    how = "uv" if builder.uv is not None else "pip"
+    builder = EnvironmentBuilder(plan.python, workspace.folder, find_uv())
+    how = "uv" if builder.uv is not None else "pip, which takes longer than uv"
     report(f"Asking the index for {counted(len(packages.requirements), 'package')} ({how})")
     try:
         lock = builder.find(packages)
@@ -83,9 +90,7 @@ def check_packages(plan: Plan, workspace: Workspace, report: Report) -> tuple[Pa
     return packages, builder
 
 
-def run_again(
-    plan: Plan, workspace: Workspace, environment: tuple[PackagePlan, EnvironmentBuilder] | None, report: Report
-) -> Finished:
+def run_again(plan: Plan, workspace: Workspace, environment: Environment | None, report: Report) -> Finished:
     """Check out the code, make the environment and call the entry.
 
     Raises
@@ -104,16 +109,27 @@ def run_again(
         python = Path(sys.executable)
     else:
         packages, builder = environment
-        report(f"Installing {counted(packages.count, 'package')}")
+        if not builder.is_made:
+            report(f"Installing {counted(packages.count, 'package')}")
         python = builder.make(packages)
     if plan.call is None:
         raise GitUnreadableError("git.unavailable", "There is nothing to call.")
     cwd = places.cwd(plan.record)
     cwd.mkdir(parents=True, exist_ok=True)
+    if plan.call.entry is None:
+        cwd = _started_in(plan.call, cwd, places.top)
     command, folders = _command(plan.call, plan.record, places, python, workspace)
     report("Running the recorded code")
     env = _environment(plan.record, workspace.store, folders)
     return run_child(command, cwd=cwd, env=env, log=workspace.folder / "run")
+
+
+def _started_in(call: Call, cwd: Path, top: Path) -> Path:
+    """Return the folder in which a command was typed; its code may have changed the working directory since."""
+    file = call.script if call.module is None else call.module.partition(".")[0]
+    folders = [cwd, *(each for each in cwd.parents if each.is_relative_to(top))]
+    found = (each for each in folders for name in (file, f"{file}.py") if (each / str(name)).exists())
+    return next(found, cwd)
 
 
 def _bring_vouched(plan: Plan, places: Places) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -13,12 +14,13 @@ from gaitmap_results.provenance.packages import normalised
 from gaitmap_results.reproducing.children import Finished, clean_environment, run_child
 from gaitmap_results.reproducing.locking import Lock, lock_local, lock_with_pip, lock_with_uv
 from gaitmap_results.reproducing.packages import PackagePlan
+from gaitmap_results.reproducing.pythons import Interpreter
 
 __all__ = ["EnvironmentBuilder", "EnvironmentFailedError", "python_of"]
 
-# These variables lead Python, pip or uv into another environment.
-
 _BROUGHT_BY_VENV: Final = ("setuptools", "pip")
+# The first pip with the option --python.
+_FIRST_PIP: Final = 23
 
 
 class EnvironmentFailedError(GaitmapResultsError, RuntimeError):
@@ -42,12 +44,17 @@ class EnvironmentBuilder:
         Its folder.
     uv
         The program uv; ``None`` for venv and pip.
+    lock
+        The packages, once they were found.
+    is_made
+        Whether the packages are installed.
     """
 
-    python: Path
+    python: Interpreter
     folder: Path
     uv: str | None
     lock: Lock | None = None
+    is_made: bool = False
 
     @property
     def interpreter(self) -> Path:
@@ -60,10 +67,10 @@ class EnvironmentBuilder:
             if not plan.requirements:
                 self.lock = lock_local(plan)
             elif self.uv is not None:
-                self.lock = lock_with_uv(self.uv, plan, self.python, self.folder, clean_environment())
+                self.lock = lock_with_uv(self.uv, plan, self.python.path, self.folder, clean_environment())
             else:
                 self._make_empty()
-                self.lock = lock_with_pip(plan, self.interpreter, self.folder, clean_environment())
+                self.lock = lock_with_pip(plan, self._pip, self.folder, clean_environment())
         return self.lock
 
     def make(self, plan: PackagePlan) -> Path:
@@ -74,6 +81,8 @@ class EnvironmentBuilder:
         EnvironmentFailedError
             If a package cannot be installed.
         """
+        if self.is_made:
+            return self.interpreter
         lock = self.find(plan)
         self._make_empty()
         if self.uv is not None and plan.requirements:
@@ -89,18 +98,35 @@ class EnvironmentBuilder:
             self._run(self._installer("install", "--no-deps"), *local)
         recorded = set(map(normalised, plan.names))
         not_recorded = [name for name in _BROUGHT_BY_VENV if name not in recorded]
-        if self.uv is None and not_recorded:
+        if self.uv is None and not self._has_own_pip and not_recorded:
             self._run(self._installer("uninstall", "--yes"), *not_recorded)
+        self.is_made = True
         return self.interpreter
+
+    @property
+    def _has_own_pip(self) -> bool:
+        """Whether the pip of this Python can install for the other one, which is faster than to install a pip there."""
+        try:
+            is_recent = int(version("pip").partition(".")[0]) >= _FIRST_PIP
+        except (PackageNotFoundError, ValueError):
+            return False
+        return is_recent and self.python.minor == "{}.{}".format(*sys.version_info)
+
+    @property
+    def _pip(self) -> list[str | Path]:
+        if self._has_own_pip:
+            return [sys.executable, "-m", "pip", "--python", self.interpreter]
+        return [self.interpreter, "-m", "pip"]
 
     def _make_empty(self) -> None:
         target = self.folder / "environment"
         if target.exists():
             return
         if self.uv is not None:
-            self._run([self.uv, "venv", "--quiet", "--no-project", "--python", self.python], target)
+            self._run([self.uv, "venv", "--quiet", "--no-project", "--python", self.python.path], target)
         else:
-            self._run([self.python, "-m", "venv"], target)
+            options = ["--without-pip"] if self._has_own_pip else []
+            self._run([self.python.path, "-m", "venv", *options], target)
 
     def _install_lines(self, lines: Sequence[str], options: Sequence[str]) -> None:
         if lines:
@@ -111,7 +137,7 @@ class EnvironmentBuilder:
     def _installer(self, command: str, *options: str) -> list[str | Path]:
         if self.uv is not None:
             return [self.uv, "pip", command, "--quiet", "--python", self.interpreter, *options]
-        return [self.interpreter, "-m", "pip", command, "--quiet", "--no-input", *options]
+        return [*self._pip, command, "--quiet", "--no-input", *options]
 
     def _run(self, command: Sequence[str | Path], *more: str | Path) -> Finished:
         done = run_child(

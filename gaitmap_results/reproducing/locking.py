@@ -86,13 +86,11 @@ def lock_local(plan: PackagePlan) -> Lock:
     return Lock("\n".join([*_HEAD, *_local_packages(plan), ""]))
 
 
-def lock_with_pip(plan: PackagePlan, python: Path, folder: Path, env: Mapping[str, str]) -> Lock:
-    """Lock with the pip of an environment."""
+def lock_with_pip(plan: PackagePlan, pip: Sequence[str | Path], folder: Path, env: Mapping[str, str]) -> Lock:
+    """Lock with a command that is pip."""
     report, wanted = folder / "report.json", folder / "requirements.in"
     command: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
+        *pip,
         "install",
         "--dry-run",
         "--ignore-installed",

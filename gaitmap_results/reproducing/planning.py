@@ -14,7 +14,7 @@ from gaitmap_results.reading.verifying import verify_run
 from gaitmap_results.reproducing.places import Places
 from gaitmap_results.reproducing.pythons import Interpreter, find_python, look_at
 from gaitmap_results.reproducing.record import RecordedRepository, RecordedRun, expanded
-from gaitmap_results.reproducing.recorded_call import Call, describe_call, find_call
+from gaitmap_results.reproducing.recorded_call import Call, describe_call, find_call, whole_command
 from gaitmap_results.reproducing.repositories import LocalRepository, WorkTrees, find_repository
 from gaitmap_results.showing.text import counted
 from gaitmap_results.store.entry_names import entry_text
@@ -66,6 +66,8 @@ class Plan:
         yield f"{entry_text(summary.entry)} of {summary.challenge_name} {summary.challenge_version}"
         if self.call is not None:
             yield f"calls {describe_call(self.call)}"
+            if self.call.entry is not None and (command := whole_command(self.record)) is not None:
+                yield f"runs `{describe_call(command)}` if that does not give the recorded numbers"
         for repository in self.repositories:
             yield f"commit {repository.commit[:_SHORT]} of {repository.top}"
         if self.environment == "current":

@@ -8,7 +8,7 @@ from typing import Final
 
 from gaitmap_results.reproducing.record import RecordedEntry, RecordedRun
 
-__all__ = ["Call", "describe_call", "find_call", "import_root"]
+__all__ = ["Call", "describe_call", "find_call", "import_root", "whole_command"]
 
 _OPTIONS_WITH_VALUE: Final = ("-X", "-W", "--check-hash-based-pycs")
 _WORKERS: Final = ("joblib.", "loky.", "multiprocessing", "distributed", "dask", "ray", "ipykernel", "xdist")
@@ -54,10 +54,22 @@ class Call:
 
 def find_call(record: RecordedRun) -> tuple[Call | None, str]:
     """Return the call, or why it is unknown."""
-    command = _parsed(record.argv)
     entry = record.entry
     if entry is not None and _can_be_called(entry):
+        command = _parsed(record.argv)
         return Call(entry, command.options, command.module, command.script, command.arguments), ""
+    return _find_command(record)
+
+
+def whole_command(record: RecordedRun) -> Call | None:
+    """Return the command in which a function was called; ``None`` if it is not known, or only calls functions."""
+    command, _ = _find_command(record)
+    is_suite = command is None or command.console_script == "gaitmap-results"
+    return None if is_suite or record.entry is None or record.entry.kind == "suite" else command
+
+
+def _find_command(record: RecordedRun) -> tuple[Call | None, str]:
+    command = _parsed(record.argv)
     if record.caller_kind in _TYPED_IN:
         return None, f"The code that recorded it is in no file: {_TYPED_IN[record.caller_kind]}."
     if not record.argv:

@@ -17,10 +17,19 @@ from gaitmap_results.exceptions import GaitmapResultsError, InvalidOptionError, 
 from gaitmap_results.provenance.git.processes import GitUnreadableError
 from gaitmap_results.provenance.machine import cpu_info, os_info
 from gaitmap_results.reproducing.attesting import attest
-from gaitmap_results.reproducing.carrying_out import Report, check_packages, open_workspace, run_again
+from gaitmap_results.reproducing.carrying_out import (
+    Environment,
+    Report,
+    Workspace,
+    check_packages,
+    open_workspace,
+    run_again,
+)
+from gaitmap_results.reproducing.children import Finished
 from gaitmap_results.reproducing.environment import EnvironmentFailedError
 from gaitmap_results.reproducing.judging import Judgement, find_new_run, judge
 from gaitmap_results.reproducing.planning import Plan, make_plan, read_run
+from gaitmap_results.reproducing.recorded_call import describe_call, whole_command
 
 __all__ = ["Reproduction", "check_run", "reproduce", "reproduce_run"]
 
@@ -28,6 +37,10 @@ _SCHEMA_VERSION: Final = 1
 _N_WORST: Final = 3
 _REPRODUCED: Final = ("bitwise", "equal but for measured times", "within tolerance")
 _ENVIRONMENTS: Final = ("recorded", "current")
+_ABOUT_FILES: Final = (
+    "Files that are in no commit are not in the temporary folder where the code ran. Let it find its data by an "
+    "absolute path, the config or a variable."
+)
 
 
 @dataclass(frozen=True)
@@ -209,21 +222,55 @@ def reproduce(
         if not confirm(plan):
             return Reproduction(run, "not reproducible", ["You did not agree to run the recorded code."], plan.notes)
         try:
-            finished = run_again(plan, workspace, made, report)
+            finished, judgement = _attempted(plan, workspace, made, report, rtol)
         except (EnvironmentFailedError, GitUnreadableError) as error:
             return Reproduction(run, "not reproducible", [str(error)], plan.notes, kept=kept)
-        alone = plan.call is not None and plan.call.entry is not None
-        new = find_new_run(record, workspace.store, alone=alone)
-        if new is None or (finished.code != 0 and "block.raised" in new.debug_reasons):
+        if judgement is None:
             ended = f"The recorded code ended with exit code {finished.code}"
             why = "" if finished.code else " and recorded no run of this challenge and entry"
-            return Reproduction(run, "failed", [f"{ended}{why}."], plan.notes, stderr=finished.errors, kept=kept)
-        report("Comparing the numbers")
-        judgement = judge(record, new.path, rtol)
+            notes = [*plan.notes, *([_ABOUT_FILES] if "FileNotFoundError" in finished.errors else [])]
+            return Reproduction(run, "failed", [f"{ended}{why}."], notes, stderr=finished.errors, kept=kept)
         lock = made[1].lock if made is not None else None
         figures = _figures(plan, judgement, rtol)
         attestation = attest(record, judgement, figures, None if lock is None else lock.text)
     return _told(plan, judgement, figures, attestation, kept)
+
+
+def _attempted(
+    plan: Plan, workspace: Workspace, made: Environment | None, report: Report, rtol: float
+) -> tuple[Finished, Judgement | None]:
+    """Call the entry, and if it alone does not give the numbers, the command that called it.
+
+    What a script does before the call may matter: seeds, global variables, arguments that a record cannot hold.
+    """
+    first = _run_and_judge(plan, workspace, made, report, rtol)
+    is_alone = plan.call is not None and plan.call.entry is not None
+    command = whole_command(plan.record) if is_alone else None
+    if command is None or (first[1] is not None and first[1].verdict != "differs"):
+        return first
+    call, plan.call = plan.call, command
+    report("The entry alone did not give the recorded numbers")
+    workspace.empty_store()
+    second = _run_and_judge(plan, workspace, made, report, rtol)
+    if second[1] is None or (first[1] is not None and second[1].verdict == "differs"):
+        plan.call = call
+        return first
+    alone = "failed" if first[1] is None else "gave other numbers"
+    plan.notes.append(f"The entry {alone} when it was called alone; this is what `{describe_call(command)}` gave.")
+    return second
+
+
+def _run_and_judge(
+    plan: Plan, workspace: Workspace, made: Environment | None, report: Report, rtol: float
+) -> tuple[Finished, Judgement | None]:
+    """Run the recorded code, and judge the run that it makes, if it makes one."""
+    finished = run_again(plan, workspace, made, report)
+    alone = plan.call is not None and plan.call.entry is not None
+    new = find_new_run(plan.record, workspace.store, alone=alone)
+    if new is None or (finished.code != 0 and "block.raised" in new.debug_reasons):
+        return finished, None
+    report("Comparing the numbers")
+    return finished, judge(plan.record, new.path, rtol)
 
 
 def _check_options(rtol: object, environment: str) -> None:

@@ -10,7 +10,7 @@ from challenges import ExampleChallenge, stored_runs
 from git_repository import GitRepository
 from processes import run_python
 
-from gaitmap_results import recorded_run
+from gaitmap_results import record_run, recorded_run
 from gaitmap_results.exceptions import ConfigError
 from gaitmap_results.store.json_files import read_json
 
@@ -56,6 +56,21 @@ def test_an_entry_of_a_suite_is_recorded_with_the_file_that_made_it(tmp_path, mo
     expected = {"file": "suite.py", "kind": "suite", "name": "shin/tuned", "module": "suite" if as_module else None}
     assert {key: stored["entry"][key] for key in expected} == expected
     assert "src" in stored["code"]["import_folders"]
+
+
+def test_secrets_among_arguments_are_not_stored(tmp_path):
+    """An argument with the name of a secret is removed, at any depth; the call is then known not to be repeatable."""
+
+    @record_run("entry", path=tmp_path, use_git=False)
+    def entry(password, **options):
+        ExampleChallenge().run(1)
+
+    entry("hunter2", passwords=["hunter2"], level=2, nested={"api_token": "hunter2", "label": "shin"})
+    (file,) = tmp_path.glob("*/*/entry/*/metadata.json")
+    assert "hunter2" not in file.read_text(encoding="utf-8")
+    hidden = "<redacted>"
+    nested = {"passwords": [hidden], "level": 2, "nested": {"api_token": hidden, "label": "shin"}}
+    assert read_json(file)["entry"]["arguments"] == {"password": hidden, "options": nested}
 
 
 def test_a_redirect_beats_every_path_and_says_so(tmp_path, monkeypatch, capsys):

@@ -55,6 +55,21 @@ if __name__ == "__main__":
     Entries.go(__file__)
 """
 
+SEEDED = """
+import os, random
+from gaitmap_results import record_run
+from steps import CountSteps
+
+@record_run(debug_run=False, path="../../results")
+def seeded(limits):
+    CountSteps().run(lambda person: random.random() + len(str(limits)))
+
+if __name__ == "__main__":
+    random.seed(3)
+    os.chdir("src")
+    seeded({"cutoff": (0.5, 10)})
+"""
+
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -105,6 +120,16 @@ def test_coroutines_class_methods_and_arguments_of_every_kind(study):
     study.repository.commit()
     study.record("others.py")
     come_out_again(study)
+
+
+def test_what_a_script_does_before_it_calls_its_entry(study):
+    """Where the entry alone gives other numbers, its whole script runs, from the folder that it was started in."""
+    study.repository.write("run.py", SEEDED)
+    study.repository.write("src/data.txt", "")
+    study.repository.commit()
+    run = study.record("run.py")
+    come_out_again(study)
+    assert "`python run.py`" in str(reproduce_run(run, environment="current").notes)
 
 
 def test_code_of_other_repositories(study, tmp_path):

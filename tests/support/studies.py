@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from git_repository import GitRepository, git_environment
 import gaitmap_results
 from gaitmap_results.store.manifest import manifest_content
 
-__all__ = ["STEPS", "Study", "environment_with_package", "make_study", "seal"]
+__all__ = ["STEPS", "Study", "environment_with_package", "make_study", "seal", "write_wheel"]
 
 STEPS = """
 import json
@@ -122,7 +123,7 @@ def make_study(folder: Path, python: Path) -> Study:
     return Study(repository, folder / "results", python)
 
 
-def environment_with_package(folder: Path) -> Path | None:
+def environment_with_package(folder: Path, extra: str = "") -> Path | None:
     """Make an environment with this package as a wheel, so that its code is identified; None without an index."""
     source = Path(gaitmap_results.__file__).parents[1]
     wheels = folder / "wheels"
@@ -144,16 +145,29 @@ def environment_with_package(folder: Path) -> Path | None:
             getattr(sys, "_base_executable", sys.executable),
             folder / "venv",
         ),
-        ("uv", "pip", "install", "--quiet", "--python", python, wheel),
+        ("uv", "pip", "install", "--quiet", "--python", python, f"{wheel}{extra}"),
         # pip, and not uv, stores the hash of an archive.
         (python, "-m", "pip", "install", "--quiet", "--no-deps", "--force-reinstall", wheel),
     ]
     return python if all(_run(*step).returncode == 0 for step in steps) else None
 
 
+def write_wheel(folder: Path, name: str, version: str, **modules: str) -> Path:
+    """Write a wheel of pure Python modules."""
+    wheel = folder / f"{name}-{version}-py3-none-any.whl"
+    about = f"{name}-{version}.dist-info"
+    files = {f"{module}.py": text for module, text in modules.items()}
+    files[f"{about}/METADATA"] = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    files[f"{about}/WHEEL"] = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+    rows = "".join(f"{file},,\n" for file in [*files, f"{about}/RECORD"])
+    with zipfile.ZipFile(wheel, "w") as opened:
+        for file, text in {**files, f"{about}/RECORD": rows}.items():
+            opened.writestr(file, text)
+    return wheel
+
+
 def _wheel_of_installed(target: Path) -> None:
     """Pack the installed package as a wheel: its files with the metadata that lie beside them."""
-    import zipfile
     from importlib.metadata import distribution
 
     found = distribution("gaitmap_results")
