@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["reproduce_command"]
 
-_TERMINATED = 143
+_INTERRUPTED, _TERMINATED = 130, 143
 
 
 @click.command(
@@ -143,9 +143,12 @@ def _agreed(plan: Plan) -> bool:
 
 @contextmanager
 def _terminated_in_order() -> Iterator[None]:
-    """Remove temporary folders even if a signal asks the process to end."""
+    """Remove temporary folders even if a signal ends the process; its exit code then says nothing of the numbers."""
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
     try:
         yield
+    except KeyboardInterrupt:
+        say("Interrupted", err=True)
+        sys.exit(_INTERRUPTED)
     finally:
         signal.signal(signal.SIGTERM, before)

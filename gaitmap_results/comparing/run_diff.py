@@ -14,7 +14,7 @@ from gaitmap_results.comparing.result_differences import ColumnDifference, Resul
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError, printable
 from gaitmap_results.reading.loading import load_run_metadata
 from gaitmap_results.reading.scores import read_scores
-from gaitmap_results.showing.text import duration
+from gaitmap_results.showing.text import counted, duration
 from gaitmap_results.store.layout import RESULTS_DIR
 from gaitmap_results.typed_results.scores import Scores
 
@@ -258,7 +258,8 @@ def _number(value: float | None) -> str:
 
 
 def _results_lines(results: Mapping[str, Any]) -> str:
-    many = f"{results['n_different']:,} values in {results['n_columns']} columns differ"
+    one, n_columns = results["n_different"] == 1, counted(results["n_columns"], "column")
+    many = f"{results['n_different']:,} value{'' if one else 's'} in {n_columns} {'differs' if one else 'differ'}"
     agrees = ", within tolerance" if results["verdict"] == "within tolerance" else ""
     if results["largest"] is not None:
         many += f", at most by {100 * results['largest']:.3g} % of the largest value of their column{agrees}"
