@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import threading
@@ -14,10 +15,10 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.terminal import console, echo_json
+from gaitmap_results.cli.terminal import console, echo_json, print_lines
 from gaitmap_results.reading.index import read_metadata
 from gaitmap_results.reading.scores import read_scores
-from gaitmap_results.showing.text import duration, printable, run_kind
+from gaitmap_results.showing.text import duration, one_line, printable, run_kind
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.suites.outcome import EntryOutcome
 from gaitmap_results.suites.planning import PlannedEntry
@@ -36,7 +37,11 @@ def run_and_tell(
     """Run entries, report the outcome of each, and return the exit code of the command."""
     told: list[EntryOutcome] = []
     code = 0
-    with _progress(len(planned), quiet=as_json) as show, _ended_in_order():
+    # One entry at a time may draw progress bars of its own; those of several would fight over the line.
+    has_bar = (executor is not None or max_workers > 1) and sys.stderr is not None and sys.stderr.isatty()
+    if has_bar:
+        os.environ.setdefault("TQDM_DISABLE", "1")
+    with _progress(len(planned), quiet=as_json, has_bar=has_bar) as show, _ended_in_order():
 
         def tell(outcome: EntryOutcome) -> None:
             told.append(outcome)
@@ -93,8 +98,8 @@ def _ended_in_order() -> Iterator[None]:
 
 
 @contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[EntryOutcome], None]]:
-    """Yield a function that prints a line for each entry, at a terminal above a progress bar."""
+def _progress(total: int, *, quiet: bool, has_bar: bool) -> Iterator[Callable[[EntryOutcome], None]]:
+    """Yield a function that prints a line for each entry, perhaps above a progress bar."""
     if quiet or sys.stderr is None:
         yield lambda _: None
         return
@@ -104,7 +109,7 @@ def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[EntryOutcome], N
     output = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     columns = (TextColumn("entries"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     n_told = 0
-    with Progress(*columns, console=output, transient=True, disable=not sys.stderr.isatty()) as bar:
+    with Progress(*columns, console=output, transient=True, disable=not has_bar) as bar:
         task = bar.add_task("", total=total)
 
         def tell(outcome: EntryOutcome) -> None:
@@ -125,20 +130,17 @@ def _line(outcome: EntryOutcome) -> str:
 
 
 def _print_table(outcomes: Sequence[EntryOutcome]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for title in ("entry", "status", "score", "kind", "time", "path"):
-        table.add_column(title, no_wrap=True, overflow="ignore")
+    rows = [("entry", "status", "score", "kind", "time", "path")]
     for outcome in outcomes:
         score, kind = ("", "") if outcome.path is None else _score_and_kind(outcome.path)
         took = "" if outcome.seconds is None else duration(outcome.seconds)
         where = "" if outcome.path is None else str(outcome.path)
         cells = (entry_text(outcome.entry_name), outcome.status, score, kind, took, where)
-        table.add_row(*(printable(cell) for cell in cells))
-    output = console()
-    # Never cut a path, so that it can be copied.
-    output.print(table, width=max(output.width, output.measure(table).maximum), soft_wrap=True)
+        rows.append(tuple(map(one_line, cells)))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    # A path is never cut, so that it can be copied.
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    print_lines(console(), ((line, "") for line in lines))
 
 
 def _score_and_kind(path: Path) -> tuple[str, str]:
