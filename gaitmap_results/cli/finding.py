@@ -20,7 +20,7 @@ from gaitmap_results.exceptions import (
     RunNotFoundError,
 )
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_summary
-from gaitmap_results.showing.text import one_line
+from gaitmap_results.showing.text import as_argument, one_line
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import METADATA_FILE, UNFINISHED_DIR
 
@@ -197,7 +197,7 @@ def _refuse_unfinished(word: str, folder: Path) -> None:
     if len(start) >= _MIN_ID and any(name.startswith(start) for name in names):
         raise RunNotFoundError(
             f"The run {word} was not published, or not yet. "
-            f"`gaitmap-results unfinished {folder}` says what became of it, and whether it can be recovered."
+            f"`gaitmap-results unfinished {as_argument(folder)}` says what became of it, and if it can be recovered."
         )
 
 

@@ -16,7 +16,7 @@ from gaitmap_results.reading.attestations import verdicts, withdrawals
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.reading.table import HEADINGS, summary_columns
-from gaitmap_results.showing.text import counted, duration, local_time, one_line
+from gaitmap_results.showing.text import as_argument, counted, duration, local_time, one_line
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import UNFINISHED_DIR
 
@@ -69,7 +69,7 @@ def list_runs(results: Path | None, choose: Choose, score: str | None, as_json: 
         _show(runs, folder, list(map(_said, runs, withdrawn, reproduced)), means)
     unfinished = _count_unfinished(folder)
     if unfinished:
-        say(f"{counted(unfinished, 'unfinished run')}; see gaitmap-results unfinished {folder}")
+        say(f"{counted(unfinished, 'unfinished run')}; see gaitmap-results unfinished {as_argument(folder)}")
 
 
 def _described(summary: RunSummary, withdrawn: str | None, reproduced: str | None) -> dict[str, Any]:
@@ -115,14 +115,17 @@ def _show(runs: Sequence[RunSummary], folder: Path, kinds: Sequence[str], means:
     if any(means):
         rows = [(*row, mean) for row, mean in zip(rows, means, strict=True)]
         headings = (*_HEADINGS, "Score")
-    widths = [max(map(len, column)) for column in zip(headings, *rows, strict=True)]
+    columns = list(zip(headings, *rows, strict=True))
+    full = [max(map(len, column)) for column in columns]
+    widths = full
     if at_terminal():
-        widths = _fitted(widths, output.width)
+        full = [width if any(column[1:]) else 0 for width, column in zip(full, columns, strict=True)]
+        widths = _fitted(full, output.width)
     print_lines(output, _lines(runs, rows, headings, widths))
     if at_terminal():
         entries = len({(summary.challenge_name, summary.entry) for summary in runs})
         total = f"{counted(len(runs), 'run')} of {counted(entries, 'entry', 'entries')} in {folder}"
-        if hidden := [heading for heading, width in zip(headings, widths, strict=True) if not width]:
+        if hidden := [each for each, width, wanted in zip(headings, widths, full, strict=True) if wanted and not width]:
             output.print(f"\nA wider terminal also shows {', '.join(hidden)}", style="dim", soft_wrap=True)
         output.print(f"\n{one_line(total)}", style="dim", soft_wrap=True)
 
@@ -164,14 +167,15 @@ def _fitted(widths: list[int], width: int) -> list[int]:
     """Return the widths of the columns at a terminal.
 
     Entries first get their own lines, then reasons are cut, then columns are left out (width 0).
+    A column without content has the width 0 already.
     """
-    too_wide = sum(widths) + _GAP * (len(widths) - 1) - width
+    too_wide = sum(each + _GAP for each in widths if each) - _GAP - width
     fitted = list(widths)
     for column, least in ((0, _MIN_ENTRY), (_REASONS, _MIN_REASONS)):
         fitted[column] = max(min(fitted[column], least), fitted[column] - max(too_wide, 0))
         too_wide -= widths[column] - fitted[column]
-    for column in (_COMMIT, _RUNTIME, len(_COLUMNS)):
-        if too_wide > 0 and column < len(fitted):
+    for column in (_COMMIT, _RUNTIME, len(_COLUMNS), _REASONS):
+        if too_wide > 0 and column < len(fitted) and fitted[column]:
             too_wide -= fitted[column] + _GAP
             fitted[column] = 0
     return fitted

@@ -10,7 +10,7 @@ import click
 
 from gaitmap_results.cli.finding import given_results_folder, results_argument
 from gaitmap_results.cli.terminal import echo_json, say
-from gaitmap_results.showing.text import printable
+from gaitmap_results.showing.text import as_argument, printable
 from gaitmap_results.store.entry_names import entry_json, entry_text
 from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.unfinished.listing import UnfinishedRun, find_unfinished_run, list_unfinished
@@ -161,6 +161,6 @@ def _say_what_next(runs: Sequence[UnfinishedRun], folder: Path) -> None:
         which = "It" if len(runs) == 1 else f"{len(complete)} of them"
         first = "" if len(complete) == 1 else ", the first"
         say(f"{which} can be published as a debug run{first} with")
-        say(f"  gaitmap-results recover {complete[0].run_id} --results {folder}")
+        say(f"  gaitmap-results recover {complete[0].run_id} --results {as_argument(folder)}")
     say("Nothing is deleted unless you ask for it, with")
-    say(f"  gaitmap-results discard RUN_ID --results {folder}")
+    say(f"  gaitmap-results discard RUN_ID --results {as_argument(folder)}")

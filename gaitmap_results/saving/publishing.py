@@ -19,7 +19,7 @@ from gaitmap_results.saving.finished_run import FinishedRun, encode_for_storage,
 from gaitmap_results.saving.kept_challenge import was_loaded
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
 from gaitmap_results.saving.plan import SavePlan
-from gaitmap_results.showing.text import run_kind
+from gaitmap_results.showing.text import as_argument, run_kind
 from gaitmap_results.store import files, layout
 from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.safe_text import error_text
@@ -117,7 +117,7 @@ def _publishing_failed(run: FinishedRun, failure: Exception) -> SaveError:
     return SaveError(
         f"The run could not be published: {text}. Its core results are complete in {run.staging.folder}. "
         "When the cause is fixed, publish them with\n"
-        f"  gaitmap-results recover {run.staging.run_id} --results {run.staging.results_folder}",
+        f"  gaitmap-results recover {run.staging.run_id} --results {as_argument(run.staging.results_folder)}",
         path=run.staging.folder,
     )
 

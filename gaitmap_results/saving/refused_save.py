@@ -21,6 +21,7 @@ from gaitmap_results.saving.kept_challenge import keep_challenge_of
 from gaitmap_results.saving.metadata import MetadataBuilder, unknown_metadata
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.seen_times import seen_times
+from gaitmap_results.showing.text import as_argument
 from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.entry_names import as_entry_name, entry_json
 from gaitmap_results.store.journal import JournalContent
@@ -180,5 +181,5 @@ def _how_to_publish(staging: Staging, names: Mapping[str, Any]) -> str:
     missing = "".join(f" --{name.replace('_', '-')} …" for name, value in names.items() if value is None)
     return (
         " Publish them as a debug run with\n"
-        f"  gaitmap-results recover {staging.run_id} --results {staging.results_folder}{missing}"
+        f"  gaitmap-results recover {staging.run_id} --results {as_argument(staging.results_folder)}{missing}"
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import re
+import shlex
 from datetime import datetime
 from typing import Any, Final
 
 from gaitmap_results.exceptions import printable
 
 __all__ = [
+    "as_argument",
     "counted",
     "duration",
     "local_time",
@@ -40,6 +43,21 @@ def without_addresses(text: str) -> str:
     'Grid(score=<function f1>)'
     """
     return _ADDRESS.sub("", text)
+
+
+def as_argument(value: object) -> str:
+    """Return a value as one argument of a command that the user can copy.
+
+    Examples
+    --------
+    >>> from gaitmap_results.showing.text import as_argument
+    >>> print(as_argument("results"), as_argument("my study/results"))
+    results 'my study/results'
+    """
+    text = str(value)
+    if os.name == "nt":
+        return f'"{text}"' if " " in text else text
+    return shlex.quote(text)
 
 
 def run_kind(metadata: dict[str, Any]) -> str:

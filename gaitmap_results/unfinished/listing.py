@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import RunNotFoundError, SkippedRunWarning
+from gaitmap_results.showing.text import as_argument
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.layout import UNFINISHED_DIR
@@ -200,7 +201,7 @@ def find_unfinished_run(results_folder: Path, name: str) -> UnfinishedRunOnDisk:
         return found
     raise RunNotFoundError(
         f"There is no unfinished run {name!r} in {results_folder}. List those that are there with\n"
-        f"  gaitmap-results unfinished {results_folder}"
+        f"  gaitmap-results unfinished {as_argument(results_folder)}"
     )
 
 

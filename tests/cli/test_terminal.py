@@ -68,7 +68,10 @@ def test_a_narrow_terminal_leaves_columns_out(results):
     assert wide == []
     assert "59a7855" not in narrow.out
     assert "A wider terminal also shows Commit" in narrow.out
-    assert "A wider terminal" not in at_terminal("list", results, columns=160).out + in_process("list", results).out
+    official = at_terminal("list", results, "--official", columns=160).out
+    assert "A wider terminal" not in official + in_process("list", results).out
+    assert "Reasons" in narrow.out
+    assert "Reasons" not in official  # a column without content
 
 
 def test_ids_are_complete_in_a_pipe(results):
