@@ -149,7 +149,7 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     Parameters
     ----------
     words
-        One word or two; a challenge and an entry may also be one word with a space between them.
+        A challenge and an entry may be one word with a space between them, an entry with spaces several words.
         The results folder may follow them.
     results
         The results folder; ``None`` means the config's.
@@ -162,7 +162,7 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
         If there are several.
     """
     words, results = split_off_results_folder(words, results)
-    if not 1 <= len(words) <= 2:
+    if not words:
         raise InvalidOptionError("Name one run: its path, its id, an entry, a challenge and an entry, or @latest.")
     if len(words) == 1 and (folder_of_run := _folder_of_run(words[0])) is not None:
         return _run_at(folder_of_run)
@@ -212,9 +212,10 @@ def _folder_of_run(word: str) -> Path | None:
 
 
 def _split(words: Sequence[str], runs: Sequence[RunSummary]) -> Sequence[str]:
-    """Split one word into a challenge and an entry, whose name may also contain a space."""
-    parts = words[0].split() if len(words) == 1 else []
-    return parts if len(parts) == 2 and not _by_name(runs, words[0]) else words
+    """Return a challenge and an entry, or only an entry; both may be in one word, and an entry may have spaces."""
+    text = " ".join(words)
+    is_entry = len(words) == 1 or not named_challenges(runs, words[0])
+    return [text] if is_entry and _by_name(runs, text) else text.split(maxsplit=1) or words
 
 
 def _is_entry(word: str, runs: Sequence[RunSummary]) -> bool:

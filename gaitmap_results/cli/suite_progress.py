@@ -130,7 +130,7 @@ def _line(outcome: EntryOutcome) -> str:
 
 
 def _print_table(outcomes: Sequence[EntryOutcome]) -> None:
-    rows = [("entry", "status", "score", "kind", "time", "path")]
+    rows: list[tuple[str, ...]] = [("entry", "status", "score", "kind", "time", "path")]
     for outcome in outcomes:
         score, kind = ("", "") if outcome.path is None else _score_and_kind(outcome.path)
         took = "" if outcome.seconds is None else duration(outcome.seconds)

@@ -80,9 +80,9 @@ def code_reasons(answer: GitAnswer | None, code: LoadedCode | None) -> list[Debu
     alike: dict[tuple[str, str], list[str]] = {}
     for each in files:
         alike.setdefault((each.reason, each.fix), []).append(each.file)
-    shown = "; ".join(f"{some_paths(names)}: {reason}. {fix}" for (reason, fix), names in list(alike.items())[:5])
+    shown = " ".join(f"{some_paths(names)}: {reason}. {fix}" for (reason, fix), names in list(alike.items())[:5])
     rest = sum(len(names) for names in list(alike.values())[5:])
-    more = f"; and {rest} more" if rest else ""
+    more = f" {rest} more files are in code.unidentified." if rest else ""
     message = f"Nobody else can fetch all the code that was loaded: {shown}{more}"
     return [DebugReason("code.unidentified", message, {"files": [each._asdict() for each in files]})]
 

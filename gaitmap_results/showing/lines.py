@@ -12,7 +12,7 @@ __all__ = ["fact_lines"]
 
 _MAX_TEXT: Final = 2000  # characters
 # Other facts are shown completely.
-_MAX_LINES: Final = {"Files": 8, "Not known": 6, "About": 12}
+_MAX_LINES: Final = {"Files": 8, "Not known": 6, "About": 12, "Scores": 12}
 
 
 def fact_lines(facts: Iterable[Fact]) -> Iterator[tuple[str, list[str]]]:

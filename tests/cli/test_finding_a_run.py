@@ -111,6 +111,7 @@ def test_names_with_a_blank_and_names_that_look_like_ids(results):
     write_run(results, "gait madgwick", run_id="99990000-0000")
     write_run(results, "aaaa", run_id="88880000-0000")
     assert found("gait madgwick") == found("t mad") == found("gait_lab.Challenge", "gait madgwick") == "99990000"
+    assert found("Challenge gait madgwick") == found("gait", "madgwick") == "99990000"
     assert found("aaaa") == "88880000"
 
 
