@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
@@ -35,8 +36,8 @@ def describe_data(value: Any, describe: _Describe) -> Any:
         name = getattr(value, "_name", None) if hasattr(kind, "dtype") or hasattr(kind, "columns") else None
         found = {"token": name} if isinstance(name, str) else {"not_compared": "not computed yet"}
         return {"class": full_class_name(kind), **found}
-    if package == "numpy" and hasattr(kind, "dtype"):
-        return _of_array(value, describe)
+    if package in ("numpy", "torch") and hasattr(kind, "dtype") and hasattr(kind, "shape"):
+        return (_of_array if package == "numpy" else _of_tensor)(value, describe)
     if package == "scipy" and hasattr(kind, "tocoo"):
         return _of_sparse(value)
     is_sized = package == "pandas" and hasattr(kind, "shape") and hasattr(kind, "ndim")
@@ -82,6 +83,23 @@ def _of_array(value: Any, describe: _Describe) -> Any:
     if value.size <= MAX_VALUES and kind == "f" and value.dtype.itemsize <= 8:
         return {**described, "values": [describe(number) for number in value.ravel().tolist()]}
     return {**described, "sha256": _hash([value.tobytes()])}
+
+
+def _of_tensor(value: Any, describe: _Describe) -> Any:
+    """Describe a PyTorch tensor by its values; its pickle holds an address of the process."""
+    plain = value.detach().cpu()
+    if plain.layout != sys.modules["torch"].strided:
+        entries = plain.to_sparse().coalesce()
+        parts = [_of_tensor(entries.indices(), describe), _of_tensor(entries.values(), describe)]
+        return {**_head(value), "dtype": str(value.dtype), "layout": str(value.layout), "sha256": _hash(parts)}
+    if value.is_quantized:
+        plain = plain.dequantize()
+    elif value.dtype.is_floating_point and value.element_size() < 4:
+        plain = plain.float()  # exact; NumPy lacks bfloat16 and the types of 8 bits
+    described = _of_array(plain.resolve_conj().resolve_neg().numpy(), describe)
+    if not isinstance(described, dict):
+        return {**_head(value), "dtype": str(value.dtype), "values": described}
+    return {**described, "class": full_class_name(type(value)), "dtype": str(value.dtype)}
 
 
 def _of_xarray(value: Any, describe: _Describe) -> dict[str, Any]:

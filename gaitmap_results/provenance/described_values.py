@@ -244,12 +244,14 @@ def _kept_beside(value: Any) -> dict[str, Any]:
 
 
 def _state_of_generator(value: Any) -> Any:
-    """Return the state of a random generator of Python or NumPy; ``None`` for anything else."""
+    """Return the state of a random generator of Python, NumPy or PyTorch; ``None`` for anything else."""
     shared = getattr(random, "_inst", None), getattr(sys.modules.get("numpy.random.mtrand"), "_rand", None)
     if any(value is each for each in shared):
         return "the one that all of a process share"
     if isinstance(value, random.Random):
         return None if isinstance(value, random.SystemRandom) else value.getstate()
+    if type(value).__module__ == "torch._C" and hasattr(value, "get_state"):
+        return value.get_state()
     if not type(value).__module__.startswith("numpy.random"):
         return None
     if hasattr(value, "get_state"):
@@ -275,7 +277,7 @@ def _attributes(value: Any) -> dict[str, Any] | None:
         return held or None
     cached = {
         name for name in own if isinstance(inspect.getattr_static(type(value), name, None), functools.cached_property)
-    }
+    } | {"_torchdynamo_wrapper_id"}  # an address
     return {**held, **{str(name): item for name, item in own.items() if name not in cached}}
 
 

@@ -349,6 +349,27 @@ def test_tensors():
     assert described(Tensor(LONG)) == described(Tensor(LONG.copy())) != described(Tensor(CHANGED))
 
 
+def test_what_pytorch_holds():
+    """Tensors that NumPy lacks, models and random generators differ by their values, never by an address."""
+    torch = pytest.importorskip("torch")
+
+    def network(seed: int) -> Any:
+        torch.manual_seed(seed)
+        return torch.nn.Linear(3, 1)
+
+    for make in (
+        lambda number: torch.full((2, 2), number, dtype=torch.bfloat16),
+        lambda number: (number * torch.eye(3)).to_sparse(),
+        lambda number: (number * torch.eye(3)).to_sparse_csr(),
+        lambda number: torch.full((3,), number).to(torch.complex64).conj(),
+        lambda number: torch.Generator().manual_seed(number),
+        lambda number: network(number).requires_grad_(False),
+        lambda number: torch.compile(network(number)),
+    ):
+        one, again, other = make(1), make(1), make(2)  # all alive, so that their addresses differ
+        assert described(one) == described(again) != described(other)
+
+
 def test_what_only_offers_itself_as_an_array():
     """An array of any library that NumPy can read is described by shape, type and content."""
 
