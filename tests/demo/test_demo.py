@@ -28,11 +28,11 @@ from gaitmap_results.exceptions import GaitmapResultsError
 # Some of these tests wait for a download, or for mobgap to be imported and run.
 pytestmark = [
     pytest.mark.timeout(900),
-    pytest.mark.skipif(find_spec("pip") is None, reason="pip is not installed"),
+    pytest.mark.skipif(
+        find_spec("mobgap") is None or find_spec("pip") is None,
+        reason="needs the extra 'demo', which the tox environment `integrations` installs",
+    ),
 ]
-needs_demo_extra = pytest.mark.skipif(
-    find_spec("mobgap") is None or find_spec("tpcp") is None, reason="the extra 'demo' is not installed"
-)
 # All that the demo says on its error stream where everything goes well.
 OWN_LINES = (
     "Results folder: ",
@@ -254,7 +254,6 @@ def first_run(archive, tmp_path_factory):
     return home, run_demo(home, XDG_CACHE_HOME=str(home / "caches"), PIP_INDEX_URL=NOWHERE, PYTHONIOENCODING="utf-8")
 
 
-@needs_demo_extra
 def test_demo_shows_the_four_entries(first_run):
     """The table has the known scores of the four algorithms and fits into 80 columns."""
     _, process = first_run
@@ -272,7 +271,6 @@ def test_demo_shows_the_four_entries(first_run):
     assert "Debug (all): git.not_a_repository" in process.stdout
 
 
-@needs_demo_extra
 def test_demo_ends_with_the_comparison_and_its_page(first_run):
     """The demo says what three participants decide, that debug runs are compared, and where the page about it is."""
     home, process = first_run
@@ -285,7 +283,6 @@ def test_demo_ends_with_the_comparison_and_its_page(first_run):
     assert page.read_text(encoding="utf-8").count("<title>HA 00") == 8
 
 
-@needs_demo_extra
 def test_demo_is_quiet_where_nobody_watches(first_run):
     """Into a pipe go no colours and no progress bars, and no warning of a library is shown."""
     _, process = first_run
@@ -295,7 +292,6 @@ def test_demo_is_quiet_where_nobody_watches(first_run):
     assert [line for line in process.stderr.splitlines() if not line.startswith(OWN_LINES)] == []
 
 
-@needs_demo_extra
 def test_demo_runs_are_complete_run_folders(first_run):
     """What is printed as stored is there: metadata, scores that give the table, and a manifest that holds."""
     home, process = first_run
@@ -324,7 +320,6 @@ def test_demo_runs_are_complete_run_folders(first_run):
     assert [fold["best_params"]["algo__axis"] for fold in tuned["optimization"]] == ["is", "norm", "norm"]
 
 
-@needs_demo_extra
 def test_demo_in_a_clean_repository_is_official(first_run, tmp_path):
     """In a repository without changes the runs are official, into a named folder, offline, and as JSON if asked."""
     home, _ = first_run
@@ -349,7 +344,6 @@ def test_demo_in_a_clean_repository_is_official(first_run, tmp_path):
     assert (home / "caches" / "gaitmap_results" / "demo_report.html").is_file()
 
 
-@needs_demo_extra
 def test_demo_without_network_explains_itself(tmp_path, no_registry):
     """A first run that cannot reach the registry ends with exit code 1 and the explanation, without a traceback."""
     process = run_demo(tmp_path, "--cache", tmp_path / "cache")
@@ -361,7 +355,6 @@ def test_demo_without_network_explains_itself(tmp_path, no_registry):
     assert not list(tmp_path.glob("gaitmap_results_demo/*"))
 
 
-@needs_demo_extra
 def test_the_page_about_evaluations_of_mobgap_is_carried_out(cache, tmp_path):
     """Every line of the how-to runs on real recordings, and the tables that are loaded are those of mobgap."""
     record, load, raw, finished = Page.read(TOP / "docs" / "how_to" / "mobgap.md").fragments("python")
