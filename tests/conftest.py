@@ -52,6 +52,17 @@ def _no_ignored_signals() -> None:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_waiting_for_the_disk() -> Iterator[None]:
+    """Do not wait until files are on the disk: only a power failure could tell, and thousands of runs take minutes.
+
+    The processes that tests start do wait.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda descriptor: None)
+        yield
+
+
 def _let_children_import_the_same_package(patch: pytest.MonkeyPatch) -> None:
     """Put a package that is tested from its source folder on the path of every process that a test starts."""
     source = Path(gaitmap_results.__file__).parents[1]

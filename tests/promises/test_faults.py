@@ -44,12 +44,6 @@ def rescue(tmp_path, monkeypatch):
     return folder
 
 
-@pytest.fixture
-def no_waiting(monkeypatch):
-    """Do not wait for the disk: only a power failure could tell the difference, and hundreds of runs take long."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 def holds_results(folder: Path, value: int = 1) -> bool:
     """Say whether a folder, a run or an unfinished one, has all core results of a challenge."""
     files = [folder / "results" / name for name in ("result.json", "again/result.json")]
@@ -88,7 +82,7 @@ def check_after_error(store: Path, told: str, path: Path | None, error: Exceptio
 @pytest.mark.parametrize("for_ever", [False, True], ids=["one call", "from then on"])
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES], ids=errno.errorcode.get)
 @pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
-def test_no_error_of_the_disk_loses_results(scenario, code, for_ever, tmp_path, no_waiting):
+def test_no_error_of_the_disk_loses_results(scenario, code, for_ever, tmp_path):
     """Whichever call fails, the run is saved, or an error says where its complete results are and how to go on."""
     counted = tmp_path / "counted"
     n_points = count_points(counted, lambda: scenario(counted, lambda _: None))

@@ -30,12 +30,6 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    """Do not wait for the disk: only a power failure could tell the difference, and hundreds of runs take long."""
-    monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-
-
 SCENARIOS = {
     "a block": record,
     "a block that changes the challenge": lambda store, tell=lambda _: None: record(store, tell, change=True),

@@ -51,10 +51,8 @@ class Promise(RuleBasedStateMachine):
         self.next_value = 0
         self.finished: set[int] = set()
         self.discarded: set[int] = set()
-        self.real_fsync, os.fsync = os.fsync, lambda descriptor: None
 
     def teardown(self) -> None:
-        os.fsync = self.real_fsync
         tempfile.tempdir = self.real_temporary
         os.chdir(self.real_folder)
         shutil.rmtree(self.top)
