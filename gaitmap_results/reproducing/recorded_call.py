@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Final
@@ -62,10 +63,11 @@ def find_call(record: RecordedRun) -> tuple[Call | None, str]:
 
 
 def whole_command(record: RecordedRun) -> Call | None:
-    """Return the command in which a function was called; ``None`` if it is not known, or only calls functions."""
+    """Return the command in which an entry was called; ``None`` if it is not known, or calls entries alone, too."""
     command, _ = _find_command(record)
-    is_suite = command is None or command.console_script == "gaitmap-results"
-    return None if is_suite or record.entry is None or record.entry.kind == "suite" else command
+    if command is None or (command.console_script == "gaitmap-results" and command.arguments[:1] == ("run",)):
+        return None
+    return command
 
 
 def _find_command(record: RecordedRun) -> tuple[Call | None, str]:
@@ -89,14 +91,21 @@ def _can_be_called(entry: RecordedEntry) -> bool:
 
 
 def describe_call(call: Call) -> str:
-    """Describe the call in one line."""
+    """Describe the call in one line.
+
+    Examples
+    --------
+    >>> from gaitmap_results.reproducing.recorded_call import Call, describe_call
+    >>> print(describe_call(Call(None, script="run.py", arguments=("--label", "left foot"))))
+    python run.py --label 'left foot'
+    """
     if call.entry is not None:
         where = call.entry.file or call.entry.module
         what = f"the entry {call.entry.name}" if call.entry.kind == "suite" else f"{call.entry.name}()"
         return f"{what} of {where}, alone"
     program = ["-m", call.module] if call.module is not None else [call.console_script or str(call.script)]
     python = [] if call.console_script else ["python", *call.options]
-    return " ".join([*python, *program, *call.arguments])
+    return shlex.join([*python, *program, *call.arguments])
 
 
 def _parsed(words: tuple[str, ...]) -> Call:

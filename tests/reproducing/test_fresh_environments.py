@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from documents import TOP, File, Page
 from git_repository import GitRepository
-from studies import ENTRIES, Study, environment_with_package, make_study, write_wheel
+from studies import ENTRIES, Study, environment_with_package, make_study, takes_minutes, write_wheel
 
 from gaitmap_results import reproduce_run
 from gaitmap_results.comparing.result_differences import compare_runs_by_numbers
@@ -22,7 +22,7 @@ from gaitmap_results.reproducing import pythons
 from gaitmap_results.reproducing.reproduction import check_run
 
 pytestmark = [
-    pytest.mark.skipif(os.environ.get("TOX_ENV_NAME") != "reproduce", reason="takes minutes; tox -e reproduce runs it"),
+    takes_minutes,
     pytest.mark.timeout(3000),
     pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed"),
 ]

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
-from studies import Study, environment_with_package, make_study, seal
+from studies import Study, environment_with_package, make_study, seal, takes_minutes
 
 from gaitmap_results import reproduce_run
 from gaitmap_results.store.json_files import read_json
@@ -88,6 +88,7 @@ def test_a_run_comes_out_again_in_a_fresh_environment(study, run):
     assert found.to_dict() == json.loads(json.dumps(found.to_dict()))
 
 
+@takes_minutes
 def test_other_code_differs_with_score_participant_and_by_how_much(study, run):
     """What came out otherwise is named: which score, for whom most, from what to what; and the exit code says so."""
     other = study.path.parent / "other"

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 from git_repository import GitRepository
-from studies import ENTRIES, STEPS, Study, environment_with_package, make_study
+from studies import ENTRIES, STEPS, Study, environment_with_package, make_study, takes_minutes
 
 from gaitmap_results import reproduce_run
 
 pytestmark = [
-    pytest.mark.skipif(os.environ.get("TOX_ENV_NAME") != "reproduce", reason="takes minutes; tox -e reproduce runs it"),
+    takes_minutes,
     pytest.mark.timeout(600),
     pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed"),
 ]

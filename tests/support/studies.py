@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from git_repository import GitRepository, git_environment
 
 import gaitmap_results
 from gaitmap_results.store.manifest import manifest_content
 
-__all__ = ["STEPS", "Study", "environment_with_package", "make_study", "seal", "write_wheel"]
+__all__ = ["STEPS", "Study", "environment_with_package", "make_study", "seal", "takes_minutes", "write_wheel"]
+
+takes_minutes = pytest.mark.skipif(
+    os.environ.get("TOX_ENV_NAME") != "reproduce", reason="takes minutes; tox -e reproduce runs it"
+)
 
 STEPS = """
 import json
