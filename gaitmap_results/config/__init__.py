@@ -27,10 +27,13 @@ from gaitmap_results.config.current_config import (
     set_config,
 )
 from gaitmap_results.config.local import ConfigValue, LocalConfig
+from gaitmap_results.config.lookup import CONFIG_VARIABLE, DEBUG_VARIABLE
 from gaitmap_results.config.template import create_config_template
 
 #: The name of ``get_config`` in gaitmap_challenges.
 config = get_config
+# gaitmap_bench's runner sets the variables by these names.
+_CONFIG_ENV_VAR, _DEBUG_ENV_VAR = CONFIG_VARIABLE, DEBUG_VARIABLE
 
 __all__ = [
     "REDIRECT_VARIABLE",

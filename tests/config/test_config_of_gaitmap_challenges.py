@@ -185,6 +185,7 @@ def test_what_gaitmap_bench_passes(tmp_path):
     assert json.loads(template.read_text())["gaitmap_results"]["n_rounds"] == 3
     assert config._resolve_debug(None) is True
     assert config._resolve_debug(False) is False
+    assert (config._CONFIG_ENV_VAR, config._DEBUG_ENV_VAR) == ("GAITMAP_RESULTS_CONFIG", "GAITMAP_RESULTS_DEBUG")
 
     (tmp_path / "dev.json").write_text('{"gaitmap_challenges": {"n_jobs": 2, "n_rounds": 5}, "datasets": {}}')
     set_config(None, None, _config_type=BenchConfig, _default_config_file=tmp_path / "dev.json")
