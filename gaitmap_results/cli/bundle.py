@@ -37,7 +37,7 @@ __all__ = ["bundle"]
 )
 @click.option("--publisher", help='The organization that publishes the archive: "NAME <URL>".')
 @click.option("--unfinished", is_flag=True, help="Describe the runs that failed, too; their files stay out.")
-@click.option("--allow-private", is_flag=True, help="Go on where private paths, user names or secrets are found.")
+@click.option("--allow-private", is_flag=True, help="Continue even if private paths, user names or secrets are found.")
 def bundle(
     words: tuple[str, ...],
     results: Path | None,

@@ -30,11 +30,11 @@ _OPTIONS = (
     click.option("--score", help="The score to compare by; without it, the main score."),
     click.option("--baseline", help="Compare all entries with this one, fixed before you looked at the scores."),
     click.option(
-        "--direction", type=click.Choice(["minimize", "maximize"]), help="Needed if the records do not say it."
+        "--direction", type=click.Choice(["minimize", "maximize"]), help="Needed if the records do not give it."
     ),
     click.option("--smallest-effect", type=float, help="The smallest difference that matters, in the score's unit."),
     click.option("--alpha", type=float, default=0.05, show_default=True, help="The level of the tests."),
-    click.option("--include-debug", is_flag=True, help="Debug runs count, too."),
+    click.option("--include-debug", is_flag=True, help="Include debug runs."),
 )
 _STORE_OPTIONS = (
     click.option("--version", help="The version of the challenge."),

@@ -69,11 +69,11 @@ def export(
     """
     ending = target.suffix.lower()
     if ending not in _ENDINGS:
-        raise click.BadParameter(f"{target} ends in none of {', '.join(_ENDINGS)}.", param_hint="--to")
+        raise click.BadParameter(f"{target} must end in one of {', '.join(_ENDINGS)}.", param_hint="--to")
     if target.exists() and not overwrite:
         raise click.UsageError(f"{target} already exists. Choose another name, or pass --overwrite.")
     if any((folder / METADATA_FILE).exists() for folder in target.absolute().parents):
-        raise click.UsageError(f"{target} lies in a run folder, which is never changed. Choose another place.")
+        raise click.UsageError(f"{target} is in a run folder, which is never changed. Choose another place.")
     if scores and (parameters or columns):
         raise click.UsageError("--scores writes scores and what names their run; leave out --parameters and --column.")
     if ending == ".parquet":
@@ -95,7 +95,7 @@ def export(
     risky = formula_columns(rows) if ending == ".csv" else []
     if risky:
         say(
-            f"A spreadsheet would take texts in {', '.join(map(one_line, risky))} for formulas. "
+            f"A spreadsheet may take text in {', '.join(map(one_line, risky))} for formulas. "
             "Import these columns as text.",
             err=True,
         )

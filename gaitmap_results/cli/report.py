@@ -41,7 +41,7 @@ def report(words: tuple[str, ...], results: Path | None, output: Path, overwrite
 @click.command(epilog="Example: gaitmap-results site results public")
 @click.argument("words", nargs=-1, required=True, type=RESULTS_PATH, metavar="[RESULTS] OUT")
 @results_option
-@click.option("--include-debug", is_flag=True, help="Debug runs count, too.")
+@click.option("--include-debug", is_flag=True, help="Include debug runs.")
 def site(words: tuple[Path, ...], results: Path | None, include_debug: bool) -> None:
     """Write a page for each challenge and version in RESULTS, and a start page, into the folder OUT.
 

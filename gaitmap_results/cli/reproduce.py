@@ -28,7 +28,7 @@ _INTERRUPTED, _TERMINATED = 130, 143
 @click.command(
     "reproduce",
     epilog="Example: gaitmap-results reproduce 7f3a91c2 --check",
-    help=f"""Run a recorded run again and say whether its numbers come out again.
+    help=f"""Run a recorded run again and compare its numbers.
 
     The code is checked out at the recorded commit, an environment is made with the recorded Python and packages, and
     the entry runs there; all of it in temporary folders. Start in the repository of the code. This runs the code of
@@ -81,7 +81,7 @@ def reproduce_command(
         if not yes and not (at_terminal() and sys.stdin is not None and sys.stdin.isatty()):
             raise InvalidOptionError(
                 "The recorded code would run, and there is no terminal to ask. Look at it with --check, "
-                "then say --yes if you trust it."
+                "then pass --yes if you trust it."
             )
         found = reproduce(
             path,

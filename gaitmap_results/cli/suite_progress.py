@@ -65,7 +65,7 @@ def run_and_tell(
         for outcome in told:
             left.remove(entry_text(outcome.entry_name))
         named = f"{len(left)} entries are left: {', '.join(left)}. " if left else ""
-        click.echo(printable(f"Interrupted. {named}The same command runs what is not recorded."), err=True)
+        click.echo(printable(f"Interrupted. {named}Run the same command again to record the rest."), err=True)
     return code or int(any(outcome.status in ("failed", "lost") for outcome in told))
 
 

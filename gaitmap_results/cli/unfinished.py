@@ -80,7 +80,7 @@ def recover(
         echo_json([{**_described(run), "path": str(path)}])
         return
     if found.published_as is not None:
-        say(f"The run was published already, in {path}; what else it had left behind is removed.")
+        say(f"The run was published already, in {path}; what was left of its unfinished run is removed.")
         return
     say(f"Recovered debug run to {path}")
     if run.rescued_to is not None:
@@ -102,7 +102,7 @@ def discard(run_id: str, results: Path | None, yes: bool, as_json: bool) -> None
     run = find_unfinished_run(folder, run_id).run
     if not yes:
         say(_paragraph(run), err=True)
-        click.confirm("Delete it? It cannot be brought back.", abort=True, err=True)
+        click.confirm("Delete it? You cannot undo this.", abort=True, err=True)
     path = discard_run(run.run_id, folder)
     if as_json:
         echo_json([_described(run)])

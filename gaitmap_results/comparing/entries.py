@@ -26,7 +26,7 @@ __all__ = ["check_options", "compare_chosen", "compare_entries", "compare_runs"]
 _MAX_SHOWN: Final = 12
 # What to do about a reason that contains this text.
 _HINTS: Final = {
-    "it is a debug run": "Debug runs count with include_debug=True (--include-debug).",
+    "it is a debug run": "Include debug runs with include_debug=True (--include-debug).",
     "another version of": "Choose one with version=... (--version).",
 }
 
@@ -335,7 +335,7 @@ def _direction(
         lines = [f"{direction} {score}: {', '.join(names)}" for direction, names in said.items()]
         raise _not_comparable(f"The runs disagree about the direction of {score}", lines)
     recorded = next(iter(said), None)
-    for what, said_there in (("direction is", given), (f"SCORES of the challenge says of {score}", declared)):
+    for what, said_there in (("direction is", given), ("SCORES of the challenge says to", declared)):
         if None not in (said_there, recorded) and said_there != recorded:
             raise InvalidOptionError(f"{what} {said_there!r}, but the records say to {recorded} {score}.")
     return recorded or given or declared

@@ -194,7 +194,7 @@ def _check_target(target: Path, *, overwrite: bool) -> None:
     if target.exists() and not overwrite:
         raise InvalidOptionError(f"{target} already exists. Choose another name, or overwrite=True (--overwrite).")
     if any((folder / METADATA_FILE).exists() for folder in target.parents):
-        raise InvalidOptionError(f"{target} lies in a run folder, which is never changed. Choose another place.")
+        raise InvalidOptionError(f"{target} is in a run folder, which is never changed. Choose another place.")
 
 
 def write_page(target: Path, page: str) -> None:

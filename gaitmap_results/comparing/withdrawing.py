@@ -65,11 +65,9 @@ def withdraw_run(path: str | Path, reason: str) -> Path:
     before = withdrawn_reason(summary)
     target = attestations_folder(summary)
     if before is not None:
-        raise InvalidOptionError(
-            f"The run in {folder} is already withdrawn: {before}. Delete {target} to take it back."
-        )
+        raise InvalidOptionError(f"The run in {folder} is already withdrawn: {before}. Delete {target} to undo this.")
     if target is None:
-        raise ResultsFolderError(f"The run in {folder} lies in no results folder, where the reason could be stored.")
+        raise ResultsFolderError(f"The run in {folder} is not in a results folder, so the reason cannot be stored.")
     content = {
         "schema_version": _SCHEMA_VERSION,
         "run_id": summary.run_id,

@@ -119,7 +119,7 @@ def tell_foreign_config() -> str | None:
     said = ", ".join(f"{each.name}={each.value}" for each in foreign if each.name in ("results_dir", "debug"))
     places = ", ".join(dict.fromkeys(each.found_by or each.where for each in foreign))
     return (
-        "What gaitmap_challenges was told counts here, since gaitmap_results has no config: "
+        "The settings of gaitmap_challenges apply, because gaitmap_results has no config: "
         f"{said or 'no results_dir'} ({places})"
     )
 

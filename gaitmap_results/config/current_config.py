@@ -120,7 +120,7 @@ def set_config(
         if from_environment is not None and from_environment.value != debug:
             warnings.warn(
                 f"set_config was given debug={debug}, but the environment variable {DEBUG_VARIABLE} says "
-                f"{from_environment.value}. The environment variable counts. Remove one of the two.",
+                f"{from_environment.value}. The environment variable wins. Remove one of the two.",
                 DebugSettingWarning,
                 stacklevel=2,
             )

@@ -143,7 +143,7 @@ def _check_target(target: Path) -> None:
     if os.path.lexists(target):
         raise InvalidOptionError(f"{target} already exists. Choose another name; nothing is overwritten.")
     if any((folder / METADATA_FILE).exists() for folder in target.parents):
-        raise InvalidOptionError(f"{target} lies in a run folder, which is never changed. Choose another place.")
+        raise InvalidOptionError(f"{target} is in a run folder, which is never changed. Choose another place.")
 
 
 def _check_ids(runs: Sequence[RunToExport]) -> None:
@@ -162,7 +162,7 @@ def _failed_runs(paths: Sequence[Path]) -> list[UnfinishedRunOnDisk]:
     folders = [path.expanduser().absolute() for path in paths]
     stores = [folder for folder in folders if not (folder / METADATA_FILE).exists()]
     if not stores:
-        raise InvalidOptionError("Runs that failed lie in a results folder. Name that, or leave out unfinished=True.")
+        raise InvalidOptionError("Runs that failed are in a results folder. Name that, or leave out unfinished=True.")
     places = [(store, place) for store in stores for place in find_places(store)[0]]
     found = [read_place(store, place) for store, place in places]
     return [
@@ -178,8 +178,8 @@ def _refuse_private(findings: Sequence[Finding]) -> None:
     shown = "".join(f"\n  {one_line(each)}" for each in findings[:_MAX_SHOWN])
     more = f"\n  and {len(findings) - _MAX_SHOWN} more" if len(findings) > _MAX_SHOWN else ""
     raise PrivateContentError(
-        f"Nothing is written, since private things stand in {counted(len(findings), 'place')}:{shown}{more}\n"
-        "Record with stored_filenames_relative_to to keep paths and names out. If all of it may be seen by everybody, "
+        f"Nothing is written, because there is private content in {counted(len(findings), 'place')}:{shown}{more}\n"
+        "Record with stored_filenames_relative_to to keep paths and names out. If everybody may see it, "
         "pass allow_private=True (--allow-private).",
         findings=findings,
     )

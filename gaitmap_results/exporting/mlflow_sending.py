@@ -139,8 +139,8 @@ def send_to_mlflow(
         except errors as error:
             where = redact_url(tracking_uri) if tracking_uri else "MLflow"
             raise TrackingServerError(
-                f"{where} cannot be reached, or refuses something, after {len(sent) + len(there)} of {len(runs)} runs: "
-                f"{error}\nWhat has arrived stays. Send the runs again to go on from there.",
+                f"{where} cannot be reached, or refused a request, after {len(sent) + len(there)} of {len(runs)} runs: "
+                f"{error}\nWhat has arrived is kept. Send the runs again to continue.",
                 sent=len(sent),
             ) from error
     return SentRuns(tuple(sent), tuple(there), tuple(left_out))
@@ -220,7 +220,7 @@ class _Sender:
         try:
             content = mlflow_run(run)
         except ValueError as error:
-            return f"nothing of it is sent, since {error}"
+            return f"it is not sent, because {error}"
         if complete:
             self._tell_withdrawal(complete[0], summary)
             self._send_files(complete[0].info.run_id, run)

@@ -95,7 +95,7 @@ def _name_and_address(text: object, what: str, given: object) -> tuple[str, str 
     orcid = _ORCID.fullmatch(address)
     if orcid is not None:
         if not _has_right_check_digit(orcid[1]):
-            raise InvalidOptionError(f"The ORCID {address} of {name} has a typing error: its last digit does not fit.")
+            raise InvalidOptionError(f"The ORCID {address} of {name} contains a typo: its last digit does not fit.")
         return name, f"https://orcid.org/{orcid[1]}"
     if _URL.fullmatch(address) is None:
         raise InvalidOptionError(f"{address!r} of the {what} {name!r} is neither an ORCID nor a URL. {_HOW_TO_NAME}")

@@ -70,7 +70,7 @@ def why_unidentified(file: str, origin: Origin, source: FileInRepository | None)
     if origin.reason and source.state in ("untracked", "ignored"):
         return Unidentified(file, origin.reason, origin.fix)
     reason, fix = {
-        "modified": ("it has changes that are not committed", f"Commit it, {VOUCH}."),
+        "modified": ("it has uncommitted changes", f"Commit it, {VOUCH}."),
         "untracked": ("git does not track it", f"Add it to the repository and commit it, {VOUCH}."),
         "ignored": ("git ignores it", f"Commit it (`git add --force`), {VOUCH}."),
     }.get(source.state, (f"git could not say whether it is committed: {source.problem}", "Fix that, and run again."))

@@ -201,7 +201,7 @@ class _Audit:
             self.look_at({str(archive): None})
         else:
             fix = f"Run again with the file in its place, {VOUCH}."
-            self._bad[file] = Unidentified(file, "there is no such file any more", fix)
+            self._bad[file] = Unidentified(file, "the file no longer exists", fix)
 
     def ask_repositories(self) -> None:
         """Ask the repositories about the files that must be in one."""

@@ -20,12 +20,12 @@ __all__ = ["ResourceMeter"]
 
 # With one of these, processes that this one did not start can do work.
 _OTHER_MACHINES = ("distributed", "pyspark", "ray")
-_ENDED = "Processes ended during the run; their memory is not known."
-_ENDED_UNSEEN = "Processes ended during the run; their memory is known only for the moments of a look."
-_LEFT = "Processes from before the run ended or lost their parent during it; their part is not known exactly."
-_OUTLIVED = "Processes outlived the one that had started them; they are not counted."
-_UNTOLD = "A process ended without telling its parent what it used."
-_NOT_TOLD = "This system does not say what ended processes used."
+_ENDED = "Processes ended during the run; their memory use is unknown."
+_ENDED_UNSEEN = "Processes ended during the run; their memory use is known only at the times of the samples."
+_LEFT = "Processes from before the run ended or lost their parent during it; their share is not known exactly."
+_OUTLIVED = "Processes outlived their parent; they are not counted."
+_UNTOLD = "A process ended without reporting to its parent what it used."
+_NOT_TOLD = "This system does not report what ended processes used."
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class ResourceMeter:
             ``n_processes_seen``: this process and the child processes seen at any look.
         """
         if os.getpid() != self._pid:
-            return _nothing("The process that measures is not the one in which measuring began.")
+            return _nothing("The measurement began in another process.")
         seen = None if self._sampler is None else self._sampler.finish()
         after = _look()
         known = set(self._before.descendants) | (set() if seen is None else seen.processes)
@@ -219,7 +219,7 @@ def _sampled_memory(seen: Sampled) -> dict[str, Any]:
         "n_looks": seen.n_looks,
         "interval_s": seen.interval_s,
         "longest_gap_s": seen.longest_gap_s,
-        "why_incomplete": ["The memory between two looks may have been higher.", *seen.problems],
+        "why_incomplete": ["The memory use between two samples may have been higher.", *seen.problems],
     }
 
 

@@ -88,7 +88,7 @@ class Sampler:
 
     def start(self) -> bool:
         """Start the thread; return ``False`` if the system allows no further thread."""
-        self._guard(self._thread.start, "No thread could be started that looks at the processes")
+        self._guard(self._thread.start, "The thread that samples the processes could not be started")
         return self._thread.ident is not None
 
     def stop(self) -> None:
@@ -101,9 +101,9 @@ class Sampler:
         if self._thread.ident is not None:
             self._thread.join(_PATIENCE_S)
         if self._thread.is_alive():
-            self._note("The last look at the processes did not end in time.")
+            self._note("The last sample of the processes did not end in time.")
         else:
-            self._guard(self._look, "The processes could not be looked at")
+            self._guard(self._look, "The processes could not be sampled")
         return self._seen
 
     def _run(self) -> None:
@@ -112,11 +112,11 @@ class Sampler:
         while not self._stopped.is_set():
             if time.monotonic() >= next_look:
                 before = time.thread_time()
-                self._guard(self._look, "The processes could not be looked at")
+                self._guard(self._look, "The processes could not be sampled")
                 cost_s = time.thread_time() - before
                 next_look = time.monotonic() + max(self._seen.interval_s, cost_s / _SHARE)
             if self._beat is not None and time.monotonic() >= next_beat:
-                self._guard(self._beat, "No sign of life could be given")
+                self._guard(self._beat, "The heartbeat could not be written")
                 next_beat = time.monotonic() + self._beat_interval_s
             pause_s = min(next_look, next_beat) - time.monotonic()
             self._stopped.wait(min(max(0.0, pause_s), threading.TIMEOUT_MAX))

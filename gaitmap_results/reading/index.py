@@ -265,11 +265,11 @@ def _summarize(folder: str, metadata: dict[str, Any]) -> RunSummary:
         names = metadata["challenge_name"], metadata["challenge_version"]
         is_debug_run = metadata["is_debug_run"]
     except KeyError as error:
-        raise CorruptRunError(f"its {METADATA_FILE} is of something else: it has no {error.args[0]}") from error
+        raise CorruptRunError(f"its {METADATA_FILE} is not that of a run: it has no {error.args[0]}") from error
     except TypeError as error:
-        raise CorruptRunError(f"its {METADATA_FILE} is of something else: {error}") from error
+        raise CorruptRunError(f"its {METADATA_FILE} is not that of a run: {error}") from error
     if not (entry and isinstance(names[0], str) and isinstance(names[1], str) and isinstance(is_debug_run, bool)):
-        raise CorruptRunError(f"its {METADATA_FILE} is of something else: a name or is_debug_run is of another kind")
+        raise CorruptRunError(f"its {METADATA_FILE} is not that of a run: a name or is_debug_run has the wrong type")
     reasons = metadata.get("debug_reasons")
     return RunSummary(
         folder=folder,

@@ -38,7 +38,7 @@ class InsideBlock:
         """
         if self.status_ != "running":
             raise RecorderStateError(
-                f"files_dir is there while the block is open; this recorder is {self.status_!r}. "
+                f"files_dir exists only while the block is open; this recorder is {self.status_!r}. "
                 "After the block, the files are in recorder.path_ / 'files'."
             )
         return self.runs.files.make_folder()

@@ -86,7 +86,7 @@ def check_packages(plan: Plan, workspace: Workspace, report: Report) -> Environm
         return packages, builder
     plan.problems += [f"No index has {requirement}." for requirement in lock.missing]
     if lock.problem is not None:
-        plan.problems.append(f"The index could not tell which packages it has:\n{lock.problem}")
+        plan.problems.append(f"The packages could not be looked up on the index:\n{lock.problem}")
     return packages, builder
 
 

@@ -99,8 +99,8 @@ def _plan_local(plan: PackagePlan, name: str, version: str | None, source: Mappi
     elif version is not None:
         # conda records its own build folder, and a file that is gone may still be on an index.
         plan.requirements[name] = f"{name}=={version}"
-        gone = "the archive that it came from is not there any more" if digest else "it came from a folder"
-        plan.notes.append(f"{name}: {gone}; it is sought on the index by name and version")
+        gone = "the archive that it came from no longer exists" if digest else "it came from a folder"
+        plan.notes.append(f"{name}: {gone}; the index is searched for its name and version")
 
 
 def _project(name: str, version: str | None, source: Mapping[str, Any], places: Places) -> Project | None:

@@ -156,8 +156,8 @@ def _find_repositories(plan: Plan) -> None:
     plan.repositories.append(found)
     if record.is_pushed is False:
         plan.notes.append(
-            f"The commit {record.commit[:_SHORT]} was on no remote when it was recorded: "
-            "unless it was pushed since, it can be run again here only."
+            f"The commit {record.commit[:_SHORT]} was not on any remote when it was recorded: "
+            "unless it was pushed since, only you can run it again."
         )
     for other in record.repositories:
         if other.role == "submodule":
@@ -209,7 +209,7 @@ def _look_at_vouched(plan: Plan) -> None:
     for path, digest in plan.record.vouched:
         file = _vouched_file(plan, path)
         if file is None or digest is None or hash_file(file) != digest:
-            plan.problems.append(f"{path}, which was only vouched for, is not there any more, or has changed.")
+            plan.problems.append(f"{path}, which was only vouched for, no longer exists, or has changed.")
 
 
 def _vouched_file(plan: Plan, path: str) -> Path | None:

@@ -118,7 +118,7 @@ class WorkTrees:
             if source is None:
                 raise GitUnreadableError(
                     "git.unavailable",
-                    f"The submodule {path} of {top} does not hold the commit {inner}. "
+                    f"The submodule {path} of {top} does not contain the commit {inner}. "
                     f"Run `git submodule update --init --recursive` there.",
                 )
             self.make(source, inner, target / path)

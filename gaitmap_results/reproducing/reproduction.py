@@ -112,9 +112,9 @@ class Reproduction:
         lines += [f"  {score_line(each)}" for each in self.scores]
         lines += [f"  {worst_line(each)}" for each in self.worst]
         if self.causes:
-            lines.append(f"  what else differs: {', '.join(self.causes)} (gaitmap-results diff tells more)")
+            lines.append(f"  what else differs: {', '.join(self.causes)} (`gaitmap-results diff` shows more)")
         if self.stderr:
-            lines += ["  the end of what it wrote to its error stream:", *self.stderr.splitlines()[-20:]]
+            lines += ["  the last lines of its standard error:", *self.stderr.splitlines()[-20:]]
         if self.attestation is not None:
             lines.append(f"  stored in {self.attestation}")
         if self.kept is not None:
@@ -285,7 +285,7 @@ def _told(
 ) -> Reproduction:
     notes = list(plan.notes)
     if attestation is None:
-        notes.append("The judgement is not stored: the run lies in no results folder, or has no manifest.")
+        notes.append("The judgement is not stored: the run is not in a results folder, or has no manifest.")
     is_other = judgement.verdict in ("within tolerance", "differs")
     return Reproduction(
         plan.record.summary.path,

@@ -56,7 +56,7 @@ def advise_about_start(plan: SavePlan, provenance: Provenance, pending: PendingW
         return
     for entry in () if plan.ignore_from_config else state.unmatched_ignores:
         pending.add(
-            f"git_dirty_ignore names {entry!r}, but there is nothing of this name in {state.base_dir}. Check the "
+            f"git_dirty_ignore names {entry!r}, but nothing in {state.base_dir} has this name. Check the "
             "spelling; paths are relative to the root of the repository.",
             UnmatchedIgnoreWarning,
         )
@@ -66,8 +66,8 @@ def advise_about_created_files(plan: SavePlan, end: GitEnd | None, pending: Pend
     """Collect advice on files that the run left behind, which would make the next run a debug run."""
     if end is not None and end.created_paths and not plan.setting.debug:
         pending.add(
-            f"The run left untracked files in the repository: {some_paths(end.created_paths)}. They cost this run "
-            "nothing, but the next one would be a debug run. Name them in .gitignore or in git_dirty_ignore, or move "
+            f"The run left untracked files in the repository: {some_paths(end.created_paths)}. They do not affect this "
+            "run, but the next one would be a debug run. Name them in .gitignore or in git_dirty_ignore, or move "
             "them elsewhere.",
             CreatedFilesWarning,
         )
@@ -102,7 +102,7 @@ def advise_about_debug(
         return
     verb = "will be" if will_be else "is"
     pending.add(
-        f"An official run of {plan.entry_name!r} was asked for, but it {verb} a debug run, which may not be published "
+        f"You asked for an official run of {plan.entry_name!r}, but it {verb} a debug run, which may not be published "
         f"or compared:\n{describe_reasons(reasons)}",
         DebugRunWarning,
     )

@@ -131,7 +131,7 @@ def _by_setting(setting: DebugSetting) -> Iterator[DebugReason]:
     if not setting.debug:
         return
     message = {
-        "argument": "A debug run was asked for with debug_run=True. Pass debug_run=False for an official one.",
+        "argument": "You asked for a debug run with debug_run=True. Pass debug_run=False for an official one.",
         "config": "The config asks for debug runs. Set GAITMAP_RESULTS_DEBUG=false, or `debug` in the config, for "
         "official ones.",
         "default": "Nobody asked for an official run. Pass debug_run=False, or set GAITMAP_RESULTS_DEBUG=false.",
@@ -150,15 +150,15 @@ def _dirty(state: GitState) -> Iterator[DebugReason]:
     if paths:
         hint = " Add __pycache__/ to .gitignore." if any("__pycache__/" in path for path in paths) else ""
         closed = [path for path in paths if path.endswith("/") and not os.access(state.base_dir / path, os.R_OK)]
-        hint += f" You may not open {some_paths(closed)}, so nobody knows what is in there." if closed else ""
+        hint += f" You have no permission to open {some_paths(closed)}, so its content is unknown." if closed else ""
         messages.append(
             f"There are uncommitted changes: {some_paths(paths)}. Commit them, remove them, or name what does not "
             f"matter in git_dirty_ignore.{hint}"
         )
     if state.hidden:
         messages.append(
-            f"git was told not to look for changes in {some_paths(state.hidden)}, so nobody knows whether the commit "
-            "holds this code. Take that back with `git update-index --no-assume-unchanged --no-skip-worktree`."
+            f"git is set to ignore changes in {some_paths(state.hidden)}, so the commit may not contain this code. "
+            "Undo that with `git update-index --no-assume-unchanged --no-skip-worktree`."
         )
     if messages:
         yield DebugReason("git.dirty", " ".join(messages), {"paths": list(dict.fromkeys([*paths, *state.hidden]))})
@@ -178,8 +178,12 @@ def _changed_during_run(end: GitEnd) -> Iterator[DebugReason]:
     if not end.changed:
         return
     paths = list(end.changed_paths)
-    what = f"These files changed during the run: {some_paths(paths)}." if paths else "There is another commit now."
-    message = f"{what} So the commit may not be the code that ran. Run again, and leave them alone until it has ended."
+    what = (
+        f"These files changed during the run: {some_paths(paths)}."
+        if paths
+        else "The repository is now at another commit."
+    )
+    message = f"{what} The commit may not contain the code that ran. Run again, and change nothing until it ends."
     yield DebugReason("git.changed_during_run", message, {"paths": paths})
 
 

@@ -55,9 +55,9 @@ def resolve_debug_setting(argument: bool | None, config: bool | None, *, config_
         raise InvalidOptionError(f"debug_run is {argument!r}; it takes True, False or None.")
     disagreement = None
     if argument is not None and config is not None and argument is not config:
-        winner = f"the config's ({config})" if config_wins else f"the argument ({argument})"
+        winner = "config" if config_wins else "argument"
         disagreement = (
-            f"debug_run={argument} was passed, but the global config says debug={config}. What counts is {winner}. "
+            f"debug_run={argument} was passed, but the global config says debug={config}. The {winner} wins. "
             "Remove one of the two, or make them agree."
         )
     if config is not None and (config_wins or argument is None):

@@ -124,8 +124,8 @@ def _publishing_failed(run: FinishedRun, failure: Exception) -> SaveError:
 
 def _was_rescued(run: FinishedRun, path: Path, plan: SavePlan) -> ResultsFolderError:
     return ResultsFolderError(
-        f"The results folder {plan.results_folder} cannot be written any more. The run is complete in {path}; "
-        f"copy what is in {run.staging.results_folder} to {plan.results_folder} when that is back.",
+        f"The results folder {plan.results_folder} can no longer be written. The run is complete in {path}; "
+        f"copy what is in {run.staging.results_folder} to {plan.results_folder} when you can write there again.",
         results_folder=plan.results_folder,
         path=path,
     )
@@ -134,7 +134,7 @@ def _was_rescued(run: FinishedRun, path: Path, plan: SavePlan) -> ResultsFolderE
 def describe_saved(published: PublishedRun) -> str:
     """Return the line that tells the user what was stored, and a second one if it went elsewhere."""
     redirected = os.environ.get(REDIRECT_VARIABLE)
-    sent = f"\n{REDIRECT_VARIABLE} counts, whatever results folder is named: {redirected}" if redirected else ""
+    sent = f"\n{REDIRECT_VARIABLE} overrides every other results folder: {redirected}" if redirected else ""
     if not published.metadata["is_debug_run"]:
         kind = run_kind(published.metadata)
         return f"Saved official run to {published.path}" + (f" ({kind})" if kind != "official" else "") + sent

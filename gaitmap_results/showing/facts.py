@@ -147,7 +147,7 @@ def _when(record: dict[str, Any]) -> Iterator[str]:
         yield f"{started}, took {took}"
     repaired = record.get("repaired")
     if isinstance(repaired, (dict, list)) and "run_start_datetime_utc" in repaired:
-        yield "(gaitmap_challenges stored a wrong time in UTC; this is the repaired one)"
+        yield "(gaitmap_challenges stored a wrong time in UTC; this is the corrected one)"
 
 
 def _code(record: dict[str, Any]) -> Iterator[str]:
@@ -163,7 +163,7 @@ def _code(record: dict[str, Any]) -> Iterator[str]:
         if git.get("remote"):
             yield str(git["remote"])
         if git.get("pushed") is False:
-            yield "the commit was on no remote: push it, or nobody else can get it"
+            yield "the commit was not on any remote: push it, so that others can fetch it"
     kinds = ("conflicted", "staged", "unstaged", "submodules", "untracked")
     paths = list(dict.fromkeys(str(path) for kind in kinds for path in _list(git, kind)))
     if dirty and paths:
@@ -180,7 +180,7 @@ def _other_code(record: dict[str, Any]) -> Iterator[str]:
     code = _part(record, "code")
     for each in _dicts(code, "repositories"):
         where = next((each[key] for key in ("path", "base_dir", "root", "name") if each.get(key)), "another repository")
-        pushed = ", on no remote" if each.get("pushed") is False else ""
+        pushed = ", not on any remote" if each.get("pushed") is False else ""
         remote = f" of {each['remote']}" if each.get("remote") else ""
         yield f"{where}: commit {each.get('commit')}{remote}{pushed}"
     for each in _dicts(code, "unidentified"):

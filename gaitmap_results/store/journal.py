@@ -72,8 +72,8 @@ class JournalContent:
     run_id: str | None = _key(_text, "Identifier of the run (UUID); the name of its folder.")
     status: str | None = _key(
         _text,
-        "What the program last said of the run: running, failed, interrupted, terminated, save_failed, or rescued (its "
-        "results are in rescued_to). A run that says running may be lost; that is derived when the journal is read.",
+        "The status that the program last stored: running, failed, interrupted, terminated, save_failed, or rescued "
+        "(its results are in rescued_to). A run with the status running may be lost; readers find that out.",
     )
     core_results: str | None = _key(
         _text, "Whether results/ holds the challenge's core results: none, partial or complete."
@@ -83,7 +83,7 @@ class JournalContent:
         as_entry_name, "The name of the entry: a string, or a list of strings for nested folders."
     )
     challenge_name: str | None = _key(
-        _text, "Module and class of the challenge that was started last; null before one was."
+        _text, "Module and class of the challenge that started last; null if none has started."
     )
     challenge_version: str | None = _key(_text, "The VERSION of that challenge.")
     started: datetime | None = _key(_moment, "When the run started.")
@@ -92,7 +92,7 @@ class JournalContent:
         "The process that records the run: host, boot_id, pid, start_ticks, pid_namespace, slurm_job_id and others.",
     )
     heartbeat_s: float | None = _key(
-        _seconds, "Seconds between two renewals of the journal's time stamp; null if nothing renews it."
+        _seconds, "Seconds between two updates of the journal's time stamp; null if nothing updates it."
     )
     caller: str | None = _key(_text, "The file that opened the block or called save_run.")
     debug_folder_prefix: str | None = _key(_text, "What the folder's name starts with if it becomes a debug run.")
@@ -101,15 +101,15 @@ class JournalContent:
     )
     custom_metadata: dict[str, Any] | None = _key(_object, "The custom metadata as it is known so far.")
     error: dict[str, Any] | None = _key(
-        _object, "The error with which the run or its save ended: message, and where known type and traceback."
+        _object, "The error with which the run or its save ended: its message and, if known, its type and traceback."
     )
     signal: str | None = _key(_text, "The signal that asked the program to end.")
     ended: datetime | None = _key(_moment, "When the block ended without a published run.")
     runtime: float | None = _key(_seconds, "The duration of that block in seconds, by a monotonic clock.")
     rescued_to: str | None = _key(
-        _text, "The folder that holds the run where the results folder could not be written any more."
+        _text, "The rescue folder that holds the run, because the results folder could no longer be written."
     )
-    rescued_from: str | None = _key(_text, "In a rescue folder: the folder that the run was to be stored in.")
+    rescued_from: str | None = _key(_text, "In a rescue folder: the results folder that could not be written.")
     updated: datetime | None = _key(_moment, "When the journal was last written.")
 
     @classmethod

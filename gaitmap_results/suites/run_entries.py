@@ -284,7 +284,7 @@ def _without_answer(entry: PlannedEntry, error: BaseException) -> EntryOutcome:
     if started is None:
         return EntryOutcome(entry.entry_name, "lost", None, text, None)
     if started.run.status == "running":
-        text += f"; it may end all the same: {started.run.evidence}"
+        text += f"; it may still end: {started.run.evidence}"
     elif started.run.error is not None:
         text += f"; {started.run.error}"
     began = started.run.started

@@ -40,7 +40,7 @@ class Place:
 
     def read_journal(self) -> tuple[JournalContent, str | None, Path | None]:
         """Return the journal's content, or why it cannot be read, and its path."""
-        problem = f"It has no {JOURNAL_FILE}: it is starting just now, or was killed when it did."
+        problem = f"It has no {JOURNAL_FILE}: it is just starting, or was killed while starting."
         there = None
         for path in self.journals:
             try:
@@ -73,7 +73,7 @@ def find_places(results_folder: Path) -> tuple[list[Place], list[str]]:
     except OSError as error:
         # An empty list would hide the runs in it.
         raise RunNotFoundError(
-            f"Whether there are unfinished runs is not known: {folder} cannot be read ({error.strerror or error})."
+            f"The unfinished runs cannot be listed: {folder} cannot be read ({error.strerror or error})."
         ) from error
     folders: dict[str, list[Path]] = {}
     journals: dict[str, list[Path]] = {}

@@ -212,7 +212,7 @@ def discard_run(run_id: str, results: str | Path | None = None) -> Path:
 def _refuse_running(run: UnfinishedRun, what: str) -> None:
     if run.status == "running":
         raise RecorderStateError(
-            f"The run {run.run_id} cannot be {what}: it is still running. {run.evidence} Wait for its end, or end it."
+            f"The run {run.run_id} cannot be {what}: it is still running. {run.evidence} Let it end, or stop it."
         )
 
 

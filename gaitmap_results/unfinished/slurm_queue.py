@@ -83,7 +83,7 @@ class Slurm:
         known = self._ask_accounting(job_id)
         if known is None and queue.is_unknown_job:
             # The controller forgets a job some minutes after its end.
-            words = f"Slurm knows no job {job_id} any more; it has ended, or belongs to another cluster"
+            words = f"Slurm no longer knows job {job_id}; it has ended, or belongs to another cluster"
             return JobAnswer(True, words)
         return known
 
@@ -142,11 +142,11 @@ def _row_of(job_id: str, answer: str) -> list[str] | None:
 def _judge_queue(job_id: str, row: list[str], started: float | None) -> JobAnswer:
     state, start = row[0], _timestamp(row[-1])
     if state in _WAITING:
-        return JobAnswer(True, f"Slurm job {job_id} waits in the queue to be started again ({state})")
+        return JobAnswer(True, f"Slurm job {job_id} is waiting in the queue to start again ({state})")
     if state not in _ACTIVE:
         return JobAnswer(True, f"Slurm says that job {job_id} has ended ({state})")
     if started is not None and start is not None and start > started + _START_TOLERANCE_S:
-        return JobAnswer(True, f"Slurm has started job {job_id} anew since then ({state})")
+        return JobAnswer(True, f"Slurm has restarted job {job_id} since then ({state})")
     return JobAnswer(False, f"Slurm says that job {job_id} is active ({state})")
 
 

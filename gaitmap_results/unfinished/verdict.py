@@ -21,7 +21,7 @@ _SAID: Final = {
     "interrupted": "it was interrupted (Ctrl-C, or a cancelled task)",
     "terminated": "a signal asked it to end",
     "save_failed": "saving it failed",
-    "rescued": "its results folder could not be written any more; its results went to a rescue folder",
+    "rescued": "its results folder could no longer be written; its results are in a rescue folder",
 }
 
 
@@ -102,11 +102,9 @@ def _from_elsewhere(answer: JobAnswer | None, sign: SignOfLife | None, who: str)
 
 
 def _why_unknown(identity: ProcessIdentity, who: str, journal: JournalContent) -> str:
-    asked = (
-        "" if identity.slurm_job_id is None else f", and nothing was learned about Slurm job {identity.slurm_job_id}"
-    )
+    asked = "" if identity.slurm_job_id is None else f", and Slurm did not answer about job {identity.slurm_job_id}"
     # Only runs with resource sampling have a heartbeat: its thread makes forks of the user's program less safe.
-    silence = " A journal is written only when something changes; its silence does not mean that the run has ended."
+    silence = " A journal is written only when something changes, so an old one does not mean that the run has ended."
     return f"Its {who} cannot be seen from here{asked}.{_last_sign(journal)}{silence}"
 
 
@@ -114,4 +112,4 @@ def _last_sign(journal: JournalContent) -> str:
     if journal.updated is None:
         return ""
     moment = journal.updated.astimezone(timezone.utc)
-    return f" Its last sign of life is of {moment:%Y-%m-%d %H:%M} UTC."
+    return f" Its last sign of life was at {moment:%Y-%m-%d %H:%M} UTC."

@@ -328,7 +328,7 @@ def test_show_says_why_a_run_is_a_debug_run(tmp_path):
     run = save_run(challenge, "shin", custom_metadata={}, path=tmp_path / "r", use_git=False, debug_run=True)
     out = in_process("show", run).out
     assert "debug, because" in out
-    assert "A debug run was asked for with debug_run=True" in out
+    assert "You asked for a debug run with debug_run=True" in out
 
 
 def test_show_of_dirty_code(results):
@@ -539,7 +539,7 @@ def test_published_runs():
     for each in listed[::6]:
         done = in_process("show", each["path"])
         assert (done.code, done.err) == (0, "")
-        assert "this is the repaired one" in done.out
+        assert "this is the corrected one" in done.out
     done = in_process("verify", PUBLISHED)
     assert (done.code, done.out) == (0, "17 runs: 17 without a manifest\n")
     assert in_process("export", PUBLISHED, "--to", "runs.csv").code == 0

@@ -371,7 +371,7 @@ def test_what_the_class_says_of_its_scores(tmp_path):
     write_store(tmp_path / "told", {"old": OLD, "new": NEW})
     kind = type("Challenge", (), {"__module__": "gait_lab", "SCORES": {"error": "maximize"}})
     assert compare_entries(kind, tmp_path / "silent").direction == "maximize"
-    with pytest.raises(InvalidOptionError, match="says of error 'maximize', but the records say to minimize"):
+    with pytest.raises(InvalidOptionError, match="says to 'maximize', but the records say to minimize"):
         compare_entries(kind, tmp_path / "told")
     for wrong in (7, "error", {"error": "up"}):
         kind.SCORES = wrong

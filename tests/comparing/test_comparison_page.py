@@ -215,7 +215,7 @@ def test_a_file_is_not_replaced_unasked(tmp_path):
         write_report(tmp_path / "results", tmp_path / "report.html")
     assert (tmp_path / "report.html").read_text() == "mine"
     page_of(tmp_path / "results", tmp_path / "report.html", overwrite=True)
-    with pytest.raises(InvalidOptionError, match="lies in a run folder"):
+    with pytest.raises(InvalidOptionError, match="is in a run folder"):
         write_report(tmp_path / "results", paths["old"] / "results" / "report.html")
     with pytest.raises(InvalidOptionError, match="is a folder"):
         write_report(tmp_path / "results", tmp_path)

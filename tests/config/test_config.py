@@ -696,7 +696,7 @@ def test_which_debug_setting_counts(environment, argument, key, place, write, mo
         monkeypatch.setenv("GAITMAP_RESULTS_DEBUG", str(environment))
     source = None if place == "pyproject" else file
     if None not in (environment, argument) and environment != argument:
-        with pytest.warns(DebugSettingWarning, match=f"debug={argument}.*says {environment}.*variable counts") as seen:
+        with pytest.warns(DebugSettingWarning, match=f"debug={argument}.*says {environment}.*variable wins") as seen:
             set_config(source, debug=argument)
         assert [warning.filename for warning in seen] == [__file__]
     else:

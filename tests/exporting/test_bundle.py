@@ -233,7 +233,7 @@ def results(tmp_path):
         ({"authors": None}, "No author"),
         ({"authors": [5]}, "cannot be understood"),
         ({"authors": " "}, "cannot be understood"),
-        ({"authors": "Ada <0000-0002-1825-0098>"}, "typing error"),
+        ({"authors": "Ada <0000-0002-1825-0098>"}, "contains a typo"),
         ({"authors": "Ada <ada@example.org>"}, "neither an ORCID nor a URL"),
         ({"publisher": "<https://zenodo.org>"}, "publisher"),
     ],

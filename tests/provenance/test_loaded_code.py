@@ -354,7 +354,7 @@ def test_what_git_names_already_is_not_told_twice(study):
     study.repository.write("algorithm.py", "FACTOR = 2")
     metadata = study.again("entry.py")
     assert codes(metadata) == ["git.dirty"]
-    assert unidentified(metadata) == {"algorithm.py": "it has changes that are not committed"}
+    assert unidentified(metadata) == {"algorithm.py": "it has uncommitted changes"}
 
 
 def test_a_file_that_git_was_told_to_overlook(study):

@@ -194,7 +194,7 @@ print(json.dumps(meter.finish()))
 """
     result = run_script(script)
     assert result["cpu_time_s"]["complete"] is False
-    assert "A process ended without telling its parent what it used." in result["cpu_time_s"]["why_incomplete"]
+    assert "A process ended without reporting to its parent what it used." in result["cpu_time_s"]["why_incomplete"]
     assert result["n_processes_seen"] == 2
 
 

@@ -81,7 +81,7 @@ def test_the_memory_of_a_worker_that_ended_is_seen():
     if sys.platform == "linux":
         assert peak["value"] > peak["main_process"] + 200_000_000
     assert peak["complete"] is False
-    assert any("only for the moments of a look" in why for why in peak["why_incomplete"])
+    assert any("only at the times of the samples" in why for why in peak["why_incomplete"])
 
 
 @on_linux
@@ -116,7 +116,7 @@ def test_the_sample_tells_how_it_was_made():
     assert sampled["n_looks"] >= 4
     assert sampled["interval_s"] == 0.02
     assert 0.02 <= sampled["longest_gap_s"] < 60
-    assert sampled["why_incomplete"] == ["The memory between two looks may have been higher."]
+    assert sampled["why_incomplete"] == ["The memory use between two samples may have been higher."]
     assert 5_000_000 < sampled["value"] < 50_000_000_000
 
 
@@ -295,8 +295,8 @@ def test_errors_in_the_thread_become_sentences(capfd, monkeypatch):
     wait_for(lambda: len(beats) >= 3)
     seen = sampler.finish()
     assert set(seen.problems) == {
-        "The processes could not be looked at: Broken: it rains.",
-        "No sign of life could be given: OSError: no pulse.",
+        "The processes could not be sampled: Broken: it rains.",
+        "The heartbeat could not be written: OSError: no pulse.",
     }
     assert (seen.highest_sum, seen.n_looks) == (None, 0)
     assert capfd.readouterr() == ("", "")
@@ -311,7 +311,7 @@ def test_a_look_that_does_not_end_does_not_hold_the_run(monkeypatch):
     time.sleep(0.05)
     wait_for(lambda: sampler._seen.n_looks >= 1)
     seen = sampler.finish()  # or this test would never end
-    assert seen.problems == ("The last look at the processes did not end in time.",)
+    assert seen.problems == ("The last sample of the processes did not end in time.",)
     hanging.set()
     sampler._thread.join()
 

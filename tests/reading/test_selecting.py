@@ -157,7 +157,7 @@ def test_a_foreign_file_beside_runs_does_not_hide_them(tmp_path):
     """A metadata.json that another program left in the folder of an entry is named, and the runs below are listed."""
     run = write_run(tmp_path)
     (run.parent / "metadata.json").write_text('{"tool": "other"}')
-    with pytest.warns(SkippedRunWarning, match="is of something else: it has no entry_name"):
+    with pytest.warns(SkippedRunWarning, match="is not that of a run: it has no entry_name"):
         assert get_all_result_paths(CHALLENGE, tmp_path) == {("shin",): [run]}
 
 

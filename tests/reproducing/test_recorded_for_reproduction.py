@@ -81,7 +81,7 @@ def test_a_redirect_beats_every_path_and_says_so(tmp_path, monkeypatch, capsys):
     assert recorder.path_.is_relative_to(tmp_path / "elsewhere")
     assert not (tmp_path / "results").exists()
     assert read_json(recorder.path_ / "metadata.json")["entry_name"] == "entry"
-    assert f"GAITMAP_RESULTS_REDIRECT counts, whatever results folder is named: {tmp_path}" in capsys.readouterr().err
+    assert f"GAITMAP_RESULTS_REDIRECT overrides every other results folder: {tmp_path}" in capsys.readouterr().err
 
 
 def test_a_redirect_needs_no_other_results_folder_and_must_be_a_path(tmp_path, monkeypatch):

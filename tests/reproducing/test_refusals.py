@@ -152,7 +152,7 @@ def test_a_commit_on_no_remote_is_told_and_stands_in_no_way(run):
     result = CliRunner().invoke(main, ["reproduce", str(run), "--check", "--json"])
     said = json.loads(result.stdout)
     assert (result.exit_code, said["can_be_run_again"], said["problems"]) == (0, True, [])
-    assert "on no remote" in said["notes"][0]
+    assert "not on any remote" in said["notes"][0]
 
 
 def test_without_consent_nothing_runs(run):

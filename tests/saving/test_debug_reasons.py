@@ -90,7 +90,7 @@ def test_every_combination_decides_as_the_seed_says(
     expected = [DebugSettingWarning] if disagree(argument, configured, pyproject, environment) else []
     assert [warning.category for warning in shown] == expected
     if expected:
-        assert f"What counts is {'the config' if source == 'config' else 'the argument'}" in str(shown[0].message)
+        assert f"The {'config' if source == 'config' else 'argument'} wins." in str(shown[0].message)
 
 
 @pytest.mark.parametrize(("argument", "environment", "force"), list(itertools.product(SAYS, SAYS, (False, True))))

@@ -55,7 +55,7 @@ def told(record=RECORD, **more):
         "Kind: official, 1 file vouched for",
         "took 1m 35s",
         "Code: commit 59a7855b7a0d16171bf1a0e89fdc91646d2925e8 on main, clean",
-        "the commit was on no remote",
+        "the commit was not on any remote",
         "created during the run: figure.png",
         "Other code: ../lab: commit 0b5c of https://x.org/lab",
         "Other code: unidentified: settings.py, ignored by git",

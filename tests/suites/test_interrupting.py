@@ -59,7 +59,7 @@ def test_a_suite_ends_in_order(suite, number, to_all, code):
     (os.killpg if to_all else os.kill)(process.pid, number)
     _, said = process.communicate(timeout=500)
     assert process.returncode == code, said
-    assert "2 entries are left: good, stepwise. The same command runs" in said
+    assert "2 entries are left: good, stepwise. Run the same command" in said
     assert ("slow  failed" if to_all else "slow  lost") in said
     assert runs_in(suite.STORE) == []
     _wait_until_nobody_is_left(process.pid)

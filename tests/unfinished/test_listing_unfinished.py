@@ -121,7 +121,7 @@ def test_a_run_on_another_computer_is_judged_by_its_slurm_job(queue, accounting,
 @ON_POSIX
 @pytest.mark.parametrize(
     ("accounting", "words"),
-    [("123|OUT_OF_MEMORY", "has ended (OUT_OF_MEMORY)"), ("", "knows no job 123 any more"), (None, "another cluster")],
+    [("123|OUT_OF_MEMORY", "has ended (OUT_OF_MEMORY)"), ("", "no longer knows job 123"), (None, "another cluster")],
 )
 def test_slurm_that_no_longer_knows_the_job(accounting, words, slurm):
     """The controller forgets a job minutes after its end: such a run is probably lost, and accounting may know more."""

@@ -365,7 +365,7 @@ def test_discard_asks_first(tmp_path):
     for answer in ("n\n", ""):
         asked = command(tmp_path, "discard", run_id, "--results", ".", answer=answer)
         assert asked.returncode == 1
-        assert "cannot be brought back" in asked.stderr
+        assert "cannot undo this" in asked.stderr
         assert len(unfinished_runs(tmp_path)) == 1
     assert command(tmp_path, "discard", run_id, "--results", ".", answer="y\n").returncode == 0
     assert leftovers_of(tmp_path) == []

@@ -23,7 +23,7 @@ class Change:
     Attributes
     ----------
     kind
-        How it differs; ``"hidden"`` is a path whose changes git was told not to report.
+        How it differs; ``"hidden"`` is a path whose changes git is set not to report.
     path
         Relative to the top folder of the outermost working tree; a folder without tracked files ends with ``/``.
     submodule

@@ -221,7 +221,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 def _not_started(folder: Path, error: OSError) -> GitUnreadableError:
     if not os.path.isdir(folder) and not isinstance(error, PermissionError):
         return GitUnreadableError(
-            "git.not_a_repository", f"There is no folder {folder}, hence no git repository. Start from a folder of it."
+            "git.not_a_repository",
+            f"There is no folder {folder}, so there is no git repository. Start from a folder of it.",
         )
     if isinstance(error, FileNotFoundError):
         return GitUnreadableError(
@@ -237,7 +238,7 @@ def _failed(folder: Path, code: int, messages: bytes) -> GitUnreadableError:
         command = re.search(r"git config --global --add safe\.directory .*", text)
         return GitUnreadableError(
             "git.unavailable",
-            f"The repository of {folder} belongs to another user, therefore git does not read it. If you trust it, "
+            f"The repository of {folder} belongs to another user, so git does not read it. If you trust it, "
             f"run: {command.group() if command else f'git config --global --add safe.directory {folder}'}",
         )
     if "must be run in a work tree" in text:

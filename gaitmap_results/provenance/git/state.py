@@ -43,7 +43,7 @@ class GitState:
         The changed paths that count. A path can be both staged and unstaged.
         ``submodules`` are submodules at another commit, folders with files in place of a submodule, and changes
         inside of submodules.
-        ``hidden`` are paths whose changes git was told not to report (``assume-unchanged``, ``skip-worktree``).
+        ``hidden`` are paths whose changes git is set not to report (``assume-unchanged``, ``skip-worktree``).
     ignored
         The changed paths that do not count.
     unmatched_ignores
