@@ -175,7 +175,7 @@ def test_the_same_problem_of_many_files_is_told_once() -> None:
     many = [Unidentified(f"/site/gait/m{number}.py", "gait has no RECORD", "Install it again.") for number in range(99)]
     code = LoadedCode(unidentified=(*many, Unidentified("/lib/own.py", "it is in no repository", "Commit it.")))
     (reason,) = code_reasons(None, code)
-    assert "m4.py and 94 more: gait has no RECORD. Install it again.; /lib/own.py: it is in no" in reason.message
+    assert "m4.py and 94 more: gait has no RECORD. Install it again. /lib/own.py: it is in no" in reason.message
     assert len(reason.detail["files"]) == 100
 
 
