@@ -236,7 +236,7 @@ def _what_is_there(word: str, of_challenge: Sequence[RunSummary], runs: Sequence
 
 def _no_such_path(words: Sequence[str]) -> str:
     """Return the beginning of the message for a word that may have been a path."""
-    if len(words) != 1:
+    if len(words) != 1 or words[0] == _LATEST:
         return ""
     if Path(words[0]).is_dir():
         return f"There is no run in the folder {words[0]}: it has no {METADATA_FILE}. "

@@ -10,7 +10,7 @@ from pathlib import Path
 from gaitmap_results.exceptions import InvalidNameError
 from gaitmap_results.store.layout import CUSTOM_METADATA_FILE, run_folder_name
 
-__all__ = ["check_no_file_in_the_way", "check_path_length"]
+__all__ = ["check_no_file_in_the_way", "check_path_length", "file_in_the_way"]
 
 
 def check_path_length(folder: Path, prefix: str) -> None:
@@ -55,17 +55,21 @@ def check_no_file_in_the_way(folder: Path, results_folder: Path) -> None:
     InvalidNameError
         If there is such a file.
     """
-    for place in (folder, *folder.parents):
-        if place == results_folder:
-            return
-        if os.path.lexists(place) and not os.path.isdir(place):
-            reason = f"{place} is a file, where a folder must go"
-            raise InvalidNameError(
-                f"The run cannot be stored: {reason}. Move the file away, or choose another name or results folder.",
-                what="path",
-                value=str(place),
-                reason=reason,
-            )
+    place = file_in_the_way(folder)
+    if place is not None and results_folder in place.parents:
+        reason = f"{place} is a file, where a folder must go"
+        raise InvalidNameError(
+            f"The run cannot be stored: {reason}. Move the file away, or choose another name or results folder.",
+            what="path",
+            value=str(place),
+            reason=reason,
+        )
+
+
+def file_in_the_way(folder: Path) -> Path | None:
+    """Return the file, or the link without a target, in the place of a folder or of one above it."""
+    places = (place for place in (folder, *folder.parents) if os.path.lexists(place) and not os.path.isdir(place))
+    return next(places, None)
 
 
 def _limit() -> int:

@@ -30,6 +30,7 @@ from gaitmap_results.store.layout import (
 )
 from gaitmap_results.store.manifest import manifest_content, manifest_line
 from gaitmap_results.store.moving import publish_folder
+from gaitmap_results.store.path_length import file_in_the_way
 from gaitmap_results.store.umask import open_to_owner, open_tree_to_owner
 
 __all__ = ["Staging", "has_core_results"]
@@ -67,8 +68,10 @@ class Staging:
             self.journal.write(durable=False)
         except OSError as error:
             self._withdraw()
+            in_the_way = file_in_the_way(self.folder)
+            why = f"{in_the_way} is a file, where a folder must go" if in_the_way else error.strerror or error
             raise ResultsFolderError(
-                f"The results folder {results_folder} cannot be written: {error.strerror or error}. "
+                f"The results folder {results_folder} cannot be written: {why}. "
                 "Check that it exists, that you may write there, and that the disk has room; or pass another `path`.",
                 results_folder=results_folder,
             ) from error

@@ -10,7 +10,7 @@ from challenges import ExampleChallenge
 from processes import run_python
 
 from gaitmap_results import recorded_run, save_run
-from gaitmap_results.exceptions import InvalidNameError
+from gaitmap_results.exceptions import InvalidNameError, ResultsFolderError
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the limit depends on the registry")
 
@@ -56,14 +56,17 @@ def test_a_name_that_fits_no_challenge_is_refused_on_entering(tmp_path: Path) ->
         pytest.fail("it was entered")
 
 
-@pytest.mark.parametrize("name", ["challenges.ExampleChallenge", "challenges.ExampleChallenge/1.0.0/grp/entry"])
+@pytest.mark.parametrize(
+    "name", ["", ".unfinished", "challenges.ExampleChallenge", "challenges.ExampleChallenge/1.0.0/grp/entry"]
+)
 def test_a_file_where_a_folder_must_go_is_refused_before_the_run(tmp_path: Path, name: str) -> None:
-    """A file in the place of a folder of the challenge or the entry is named before the first line of the run."""
-    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-    (tmp_path / name).touch()
+    """A file in the place of a folder of the store is named before the first line of the run."""
+    file = tmp_path / "results" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.touch()
     with (
-        pytest.raises(InvalidNameError, match=f"{name} is a file"),
-        recorded_run(("grp", "entry"), path=tmp_path, use_git=False),
+        pytest.raises((InvalidNameError, ResultsFolderError), match=f"{file} is a file"),
+        recorded_run(("grp", "entry"), path=tmp_path / "results", use_git=False),
     ):
         ExampleChallenge().run(lambda: pytest.fail("it ran"))
 
