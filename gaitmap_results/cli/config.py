@@ -12,7 +12,7 @@ from gaitmap_results.cli.terminal import console, echo_json, say
 from gaitmap_results.config import ConfigValue, create_config_template, explain_config, find_config
 from gaitmap_results.showing.text import printable
 
-__all__ = ["config", "source_of", "value_in_words"]
+__all__ = ["config", "config_rows"]
 
 _DEFAULT_FILE = "gaitmap_results.json"
 
@@ -35,7 +35,7 @@ def show(as_json: bool) -> None:
         echo_json({each.name: _described(each) for each in values})
         return
     output = console()
-    rows = [("Name", "Value", "From"), *(row for each in values for row in _rows(each))]
+    rows = [("Name", "Value", "From"), *(row for each in values for row in config_rows(each))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for number, row in enumerate(rows):
         line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -61,7 +61,7 @@ def _export(path: Path) -> str:
     return f'export GAITMAP_RESULTS_CONFIG="{path}"'
 
 
-def source_of(value: ConfigValue) -> str:
+def _source_of(value: ConfigValue) -> str:
     """Say in words where a value of the config comes from."""
     if value.source == "default":
         return "default"
@@ -81,17 +81,18 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
-def _rows(each: ConfigValue) -> Iterator[tuple[str, str, str]]:
+def config_rows(each: ConfigValue) -> Iterator[tuple[str, str, str]]:
+    """Yield the name, the value and the source of a value of the config, in words."""
     if not isinstance(each.value, Mapping):
-        yield each.name, value_in_words(each.value), source_of(each)
+        yield each.name, _value_in_words(each.value), _source_of(each)
         return
     if not each.value:
-        yield each.name, "none", source_of(each)
+        yield each.name, "none", _source_of(each)
     for key, value in each.value.items():
-        yield f"{each.name}.{key}", value_in_words(value), source_of(each)
+        yield f"{each.name}.{key}", _value_in_words(value), _source_of(each)
 
 
-def value_in_words(value: Any) -> str:
+def _value_in_words(value: Any) -> str:
     """Format a value of the config for people."""
     if value is None:
         return "not set"

@@ -14,7 +14,7 @@ from typing import Literal
 import click
 
 from gaitmap_results import __version__
-from gaitmap_results.cli.config import source_of, value_in_words
+from gaitmap_results.cli.config import config_rows
 from gaitmap_results.cli.finding import results_argument
 from gaitmap_results.cli.terminal import console, echo_json, print_labelled
 from gaitmap_results.config import explain_config, find_results_folder, tell_foreign_config
@@ -75,7 +75,7 @@ def _config() -> tuple[Verdict, list[str]]:
     given = [each for each in values if each.source != "default"]
     if not given:
         return "note", ["there is none; pass `path` to each run, or write one with `gaitmap-results config template`"]
-    lines = [f"{each.name} = {value_in_words(each.value)}, from {source_of(each)}" for each in given]
+    lines = [f"{name} = {value}, from {source}" for each in given for name, value, source in config_rows(each)]
     return "good", [*lines, *filter(None, [tell_foreign_config()])]
 
 

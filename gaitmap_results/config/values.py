@@ -183,7 +183,7 @@ def _texts(value: object, where: str, example: str) -> tuple[str, ...]:
     texts = []
     for each in value:
         if not isinstance(each, (str, PurePath)) or not str(each).strip():
-            raise ConfigError(f"{where} holds {_shown(each)}, which is not text. Write a list {example}.")
+            raise ConfigError(f"{where} holds {_shown(each)}, which is empty or not text. Write a list {example}.")
         texts.append(each.as_posix() if isinstance(each, PurePath) else each)
     return tuple(dict.fromkeys(texts))
 

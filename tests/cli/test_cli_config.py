@@ -106,6 +106,9 @@ def test_doctor_where_a_run_would_be_official(config, tmp_path, monkeypatch):
     assert code == 0
     assert {each["verdict"] for each in found.values()} == {"good"}
     assert found["a run now"]["lines"] == ["would be official"]
+    assert f"datasets.lab = {tmp_path / 'data' / 'lab'}, from {tmp_path / 'my_config.json'}" in [
+        line.partition(" (")[0] for line in found["config"]["lines"]
+    ]
     assert str(tmp_path / "results") in found["results folder"]["lines"][0]
     assert not (tmp_path / "results").exists()
     _, found = findings(**{**config, "GAITMAP_RESULTS_DEBUG": "true"})
