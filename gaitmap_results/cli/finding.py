@@ -182,7 +182,8 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     matching = of_challenge if word == _LATEST else _by_entry(of_challenge, word, folder)
     if not matching:
         _refuse_unfinished(word, folder)
-        said = f"{_no_such_path(words)}No run matches {' '.join(words)!r} in {folder}."
+        path = "" if named_challenges(runs, word) else _no_such_path(words)
+        said = f"{path}No run matches {' '.join(words)!r} in {folder}."
         raise RunNotFoundError(f"{said} {_what_is_there(word, of_challenge, runs)}")
     return max(matching, key=by_start)
 
