@@ -150,16 +150,9 @@ def echo_json(value: Any) -> None:
 
 
 def echo_json_rows(rows: Iterable[Any]) -> None:
-    """Print values as a JSON list with one line for each of them, so that thousands take little time and memory."""
-    lines = list(map(_json_line, rows))
+    """Print values, whose numbers are all finite, as a JSON list with one line for each; fast for thousands."""
+    lines = [json.dumps(row, default=str, allow_nan=False) for row in rows]
     click.echo("[\n" + ",\n".join(lines) + "\n]" if lines else "[]")
-
-
-def _json_line(value: Any) -> str:
-    try:
-        return json.dumps(value, default=str, allow_nan=False)
-    except ValueError:  # a number that JSON does not have
-        return json.dumps(without_non_finite(value), default=str, allow_nan=False)
 
 
 @contextmanager
