@@ -20,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from git_repository import git_environment
@@ -119,6 +120,15 @@ class Session:
         return found
 
 
+def _known_fonts() -> dict[str, str]:
+    """Share Matplotlib's list of fonts: in an empty home it is made again, and where that takes long, it says so."""
+    if find_spec("matplotlib") is None:
+        return {}
+    import matplotlib.font_manager  # makes the list if there is none
+
+    return {"MPLCONFIGDIR": matplotlib.get_cachedir()}
+
+
 class Shell:
     """Carries out steps in a home folder of its own, one after the other, as in one terminal.
 
@@ -164,6 +174,7 @@ class Shell:
             # tpcp's plugin for pytest needs numpydoc, which no reader has to have.
             "PYTEST_ADDOPTS": "-p no:tpcp_snapshots",
             "PYTHONDONTWRITEBYTECODE": "1",
+            **_known_fonts(),
         }
 
     def write(self, file: File) -> None:
