@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 from gaitmap_results.exceptions import InvalidOptionError, RecorderStateError
 from gaitmap_results.reading.index import read_metadata
 from gaitmap_results.store.entry_names import entry_text
-from gaitmap_results.suites.fresh_processes import FreshProcesses, is_being_prepared
+from gaitmap_results.suites.fresh_processes import FreshProcesses, ProcessDiedError, is_being_prepared
 from gaitmap_results.suites.outcome import EntryOutcome
 from gaitmap_results.suites.planning import PlannedEntry, plan_entries
 from gaitmap_results.suites.running_one import TaskResult, run_task, run_task_once
@@ -282,7 +282,8 @@ def _without_answer(entry: PlannedEntry, error: BaseException) -> EntryOutcome:
     if path is not None:
         return EntryOutcome(entry.entry_name, "recorded", path, text, read_metadata(str(path)).get("runtime"))
     if started is None:
-        return EntryOutcome(entry.entry_name, "lost", None, text, None)
+        why = text if isinstance(error, ProcessDiedError) else f"It had not begun: {text}"
+        return EntryOutcome(entry.entry_name, "lost", None, why, None)
     if started.run.status == "running":
         text += f"; it may still end: {started.run.evidence}"
     elif started.run.error is not None:

@@ -131,6 +131,7 @@ def test_a_worker_that_is_killed_leaves_an_outcome_for_each_entry(suite, shared,
         with ENGINES[engine]() as executor:
             outcomes = run_entries(entries, executor=executor)
     assert outcomes[1].status == "lost"
+    assert "had not begun" not in outcomes[1].error
     assert {each.status for each in outcomes} <= {"recorded", "lost"}
     assert runs_in(suite.STORE) == sorted(each.path for each in outcomes if each.status == "recorded")
     assert len(ran(suite)) == len(set(ran(suite)))
