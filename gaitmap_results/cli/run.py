@@ -61,7 +61,7 @@ def run(
     found = find_entries(entries)
     if results is not None:
         change_results_folder(given_results_folder(results))
-    planned = plan_entries(found, is_told=True)
+    planned = plan_entries(found, is_reported=True)
     if results is not None:
         _refuse_other_folders(planned, given_results_folder(results))
     how: Any = None if skip == "none" else skip

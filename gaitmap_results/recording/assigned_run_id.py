@@ -20,14 +20,14 @@ class AwaitedBlock:
     ----------
     block_id
         The identifier that the block will have.
-    is_told
+    is_reported
         Whether another process tells the user what was stored.
     recorder
         The block's recorder; ``None`` before it is entered.
     """
 
     block_id: str
-    is_told: bool = False
+    is_reported: bool = False
     recorder: Any = None
 
 
@@ -35,9 +35,9 @@ _awaited: ContextVar[AwaitedBlock | None] = ContextVar("gaitmap_results_awaited_
 
 
 @contextmanager
-def awaited_block(block_id: str, *, is_told: bool = False) -> Iterator[AwaitedBlock]:
+def awaited_block(block_id: str, *, is_reported: bool = False) -> Iterator[AwaitedBlock]:
     """Give the first block that is entered meanwhile this identifier, and yield its recorder."""
-    awaited = AwaitedBlock(block_id, is_told)
+    awaited = AwaitedBlock(block_id, is_reported)
     token = _awaited.set(awaited)
     try:
         yield awaited
@@ -57,4 +57,4 @@ def claim_block_id(recorder: Any) -> str:
 def is_told_elsewhere(recorder_block_id: str) -> bool:
     """Say whether another process tells the user what a block has stored."""
     awaited = _awaited.get()
-    return awaited is not None and awaited.is_told and awaited.block_id == recorder_block_id
+    return awaited is not None and awaited.is_reported and awaited.block_id == recorder_block_id

@@ -98,7 +98,7 @@ def _told_by_git(answer: GitAnswer | None) -> Callable[[Unidentified], bool]:
         return lambda each: os.path.realpath(each.file).startswith(here)
     changed = {*_changed_paths(state), *state.hidden}
 
-    def is_told(each: Unidentified) -> bool:
+    def is_reported(each: Unidentified) -> bool:
         try:
             inside = Path(os.path.realpath(each.file)).relative_to(state.base_dir).as_posix()
         except (ValueError, OSError):  # outside of the repository, or the working directory was deleted
@@ -106,7 +106,7 @@ def _told_by_git(answer: GitAnswer | None) -> Callable[[Unidentified], bool]:
         # git reports an untracked folder as one path that ends with a slash.
         return inside in changed or any(inside.startswith(path) for path in changed if path.endswith("/"))
 
-    return is_told
+    return is_reported
 
 
 def git_reasons(answer: GitAnswer | None, end: GitEnd | None = None) -> list[DebugReason]:

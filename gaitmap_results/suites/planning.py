@@ -47,14 +47,14 @@ class PlannedEntry:
     challenge: str | None = None
 
 
-def plan_entries(entries: Iterable[Any], *, is_told: bool = False) -> list[PlannedEntry]:
+def plan_entries(entries: Iterable[Any], *, is_reported: bool = False) -> list[PlannedEntry]:
     """Check all entries of a suite.
 
     Parameters
     ----------
     entries
         The entries.
-    is_told
+    is_reported
         Whether this process tells the user what each entry has stored.
 
     Raises
@@ -66,7 +66,7 @@ def plan_entries(entries: Iterable[Any], *, is_told: bool = False) -> list[Plann
     """
     origin = Origin.of_this_process()
     planned = [_planned(entry, number, origin) for number, entry in enumerate(entries)]
-    return [replace(each, task=replace(each.task, is_told=is_told)) for each in planned]
+    return [replace(each, task=replace(each.task, is_reported=is_reported)) for each in planned]
 
 
 def _planned(entry: Any, number: int, origin: Origin) -> PlannedEntry:

@@ -85,7 +85,7 @@ def run_entries(
     >>> [outcome.status for outcome in outcomes]
     ['recorded', 'recorded']
     """
-    planned = plan_entries(entries, is_told=on_outcome is not None)
+    planned = plan_entries(entries, is_reported=on_outcome is not None)
     return run_planned(planned, executor=executor, max_workers=max_workers, skip=skip, on_outcome=on_outcome)
 
 

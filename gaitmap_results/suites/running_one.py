@@ -40,7 +40,7 @@ def run_task(task: Task) -> TaskResult:
     """
     start = time.perf_counter()
     error = None
-    with awaited_block(task.block_id, is_told=task.is_told) as block:
+    with awaited_block(task.block_id, is_reported=task.is_reported) as block:
         try:
             task.origin.take_over()
             _run_to_its_end(load_entry(task)())

@@ -126,7 +126,7 @@ class Task:
         Where its run will be stored.
     origin
         The process that sends it.
-    is_told
+    is_reported
         Whether the sender tells the user what was stored.
     """
 
@@ -135,7 +135,7 @@ class Task:
     results_folder: Path
     entry_parts: tuple[str, ...]
     origin: Origin
-    is_told: bool = False
+    is_reported: bool = False
 
 
 def pickled(entry: Callable[[], Any], origin: Origin) -> bytes:
