@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
-__all__ = ["AwaitedBlock", "awaited_block", "claim_block_id", "is_told_elsewhere"]
+__all__ = ["AwaitedBlock", "awaited_block", "claim_block_id", "is_reported_elsewhere"]
 
 
 @dataclass
@@ -54,7 +54,7 @@ def claim_block_id(recorder: Any) -> str:
     return awaited.block_id
 
 
-def is_told_elsewhere(recorder_block_id: str) -> bool:
+def is_reported_elsewhere(recorder_block_id: str) -> bool:
     """Say whether another process tells the user what a block has stored."""
     awaited = _awaited.get()
     return awaited is not None and awaited.is_reported and awaited.block_id == recorder_block_id

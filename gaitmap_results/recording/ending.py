@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 
-from gaitmap_results.recording.assigned_run_id import is_told_elsewhere
+from gaitmap_results.recording.assigned_run_id import is_reported_elsewhere
 from gaitmap_results.recording.block_runs import BlockRuns
 from gaitmap_results.saving.advice import advise_about_loading, advise_about_unknowns
 from gaitmap_results.saving.finished_run import FinishedRun
@@ -46,7 +46,7 @@ def tell_of_published(
     published: PublishedRun, run: FinishedRun, metadata: MetadataBuilder, pending: PendingWarnings
 ) -> None:
     """Log where a run is, and collect the warnings that could not be given at the start of the block."""
-    if not is_told_elsewhere(published.metadata["block_id"]):
+    if not is_reported_elsewhere(published.metadata["block_id"]):
         announce(describe_saved(published))
     known = len(metadata.provenance.errors)
     advise_about_unknowns(published.metadata["collection_errors"][known:], pending)
