@@ -72,7 +72,7 @@ def code_reasons(answer: GitAnswer | None, code: LoadedCode | None) -> list[Debu
     """Return why the loaded code makes a run a debug run, without repeating git's own reasons."""
     if code is None:
         return []
-    told = _told_by_git(answer)
+    told = _reported_by_git(answer)
     files = [each for each in code.unidentified if not told(each)]
     if not files:
         return []
@@ -87,7 +87,7 @@ def code_reasons(answer: GitAnswer | None, code: LoadedCode | None) -> list[Debu
     return [DebugReason("code.unidentified", message, {"files": [each._asdict() for each in files]})]
 
 
-def _told_by_git(answer: GitAnswer | None) -> Callable[[Unidentified], bool]:
+def _reported_by_git(answer: GitAnswer | None) -> Callable[[Unidentified], bool]:
     state = None if answer is None else answer.state
     if state is None:
         # Without a repository, git's own reasons already cover the files of the working directory.
