@@ -165,7 +165,7 @@ def _run_in_fresh_processes(waiting: dict[int, PlannedEntry], max_workers: int, 
     except BaseException:
         running.cancel()
         processes.shutdown(cancel_futures=True)
-        running.tell_ended()
+        running.report_ended()
         raise
     processes.shutdown()
 
@@ -178,7 +178,7 @@ def _run(waiting: dict[int, PlannedEntry], executor: Any, tell: _Tell) -> None:
         running.wait_for_all()
     except BaseException:
         running.cancel()
-        running.tell_ended()
+        running.report_ended()
         raise
 
 
@@ -210,7 +210,7 @@ class _Running:
             job.add_done_callback(lambda _: self._ended.put(number))
         else:
             self._polled.add(number)
-        self.tell_ended()  # the executor may run calls immediately
+        self.report_ended()  # the executor may run calls immediately
 
     def wait_for_one(self) -> None:
         """Wait until an entry has ended, and report it."""
@@ -234,7 +234,7 @@ class _Running:
         for number, (entry, why) in self._broken.items():
             self._tell(number, _without_answer(entry, why))
 
-    def tell_ended(self) -> None:
+    def report_ended(self) -> None:
         """Report the entries that have ended by now."""
         while not self._ended.empty():
             self._end(self._ended.get())
