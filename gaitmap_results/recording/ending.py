@@ -14,7 +14,7 @@ from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publ
 from gaitmap_results.user_code.announcing import announce
 from gaitmap_results.user_code.user_warnings import PendingWarnings
 
-__all__ = ["publish_in_block", "tell_of_published"]
+__all__ = ["publish_in_block", "report_published"]
 
 
 def publish_in_block(
@@ -42,7 +42,7 @@ def publish_in_block(
     return published
 
 
-def tell_of_published(
+def report_published(
     published: PublishedRun, run: FinishedRun, metadata: MetadataBuilder, pending: PendingWarnings
 ) -> None:
     """Log where a run is, and collect the warnings that could not be given at the start of the block."""

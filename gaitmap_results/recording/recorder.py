@@ -27,7 +27,7 @@ from gaitmap_results.provenance.collecting_code import collect_code
 from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.recording.assigned_run_id import claim_block_id
 from gaitmap_results.recording.block_runs import BlockRuns
-from gaitmap_results.recording.ending import publish_in_block, tell_of_published
+from gaitmap_results.recording.ending import publish_in_block, report_published
 from gaitmap_results.recording.failure import describe_failure, is_clean_exit, status_of, tell_with
 from gaitmap_results.recording.inside_block import InsideBlock
 from gaitmap_results.recording.observing import observe_again
@@ -263,7 +263,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
     def _publish(self, run: FinishedRun, ask_outcome: Callable[[], Outcome], pending: PendingWarnings) -> None:
         published = publish_in_block(run, self.runs, self._metadata, ask_outcome)
         self._remember(published, run.challenge)
-        tell_of_published(published, run, self._metadata, pending)
+        report_published(published, run, self._metadata, pending)
         reasons = ask_outcome().reasons
         if any(reason not in self._known_reasons for reason in reasons):
             advise_about_debug(self._plan, reasons, pending)
