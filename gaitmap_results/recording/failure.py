@@ -9,7 +9,7 @@ from pathlib import Path
 from gaitmap_results.store.privacy import Redactor
 from gaitmap_results.store.safe_text import safe_text
 
-__all__ = ["describe_failure", "is_clean_exit", "status_of", "tell_with"]
+__all__ = ["describe_failure", "is_clean_exit", "status_of", "note_on_error"]
 
 _logger = logging.getLogger("gaitmap_results")
 
@@ -38,7 +38,7 @@ def describe_failure(error: BaseException, relative_to: Path | None) -> dict[str
     }
 
 
-def tell_with(error: BaseException, message: str) -> None:
+def note_on_error(error: BaseException, message: str) -> None:
     """Add what else went wrong as a note to ``error``, so that the user still sees their own error first."""
     _logger.error("%s", message)
     if hasattr(error, "add_note"):  # Python 3.11 and later

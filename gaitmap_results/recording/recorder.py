@@ -28,7 +28,7 @@ from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.recording.assigned_run_id import claim_block_id
 from gaitmap_results.recording.block_runs import BlockRuns
 from gaitmap_results.recording.ending import publish_in_block, report_published
-from gaitmap_results.recording.failure import describe_failure, is_clean_exit, status_of, tell_with
+from gaitmap_results.recording.failure import describe_failure, is_clean_exit, note_on_error, status_of
 from gaitmap_results.recording.inside_block import InsideBlock
 from gaitmap_results.recording.observing import observe_again
 from gaitmap_results.recording.signals import HandledSignals, check_signals
@@ -185,7 +185,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
             if error is None:
                 raise
             # The user must see the error of their own code; ours becomes a note on it.
-            tell_with(error, f"gaitmap_results: {failure}")
+            note_on_error(error, f"gaitmap_results: {failure}")
         except BaseException as interrupt:
             self._note_failure(interrupt)
             raise
@@ -238,7 +238,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
         if error is not None:
             self._note_failure(error)
             for _, refusal in self.runs.refused:
-                tell_with(error, f"gaitmap_results: {refusal}")
+                note_on_error(error, f"gaitmap_results: {refusal}")
         elif self.runs.refused:
             self.status_ = "save_failed"
             self.runs.withdraw_first()
