@@ -108,15 +108,15 @@ def _progress(total: int, *, quiet: bool, has_bar: bool) -> Iterator[Callable[[E
 
     output = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
     columns = (TextColumn("entries"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    n_told = 0
+    n_reported = 0
     with Progress(*columns, console=output, transient=True, disable=not has_bar) as bar:
         task = bar.add_task("", total=total)
 
         def tell(outcome: EntryOutcome) -> None:
-            nonlocal n_told
-            n_told += 1
+            nonlocal n_reported
+            n_reported += 1
             bar.advance(task)
-            output.print(printable(f"[{n_told}/{total}] {_line(outcome)}"))
+            output.print(printable(f"[{n_reported}/{total}] {_line(outcome)}"))
 
         yield tell
 
