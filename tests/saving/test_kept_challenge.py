@@ -80,7 +80,7 @@ class CannotBeLoaded(Exception):
         return CannotBeLoaded, self.args
 
 
-def load_as_told(message: str) -> Any:
+def load_as_described(message: str) -> Any:
     """Carry out the three lines of a message; return what they load."""
     lines = message[message.index("  import pickle") :].splitlines()[:3]
     names: dict[str, Any] = {}
@@ -104,7 +104,7 @@ def test_the_challenge_is_kept_beside_the_journal(by, tmp_path):
     assert (run.status, run.core_results) == ("save_failed", "partial")
     assert run.challenge_file == run.path / "challenge.pickle"
     assert (run.path / "results" / "first.txt").exists()
-    loaded = load_as_told(str(raised.value))
+    loaded = load_as_described(str(raised.value))
     assert (type(loaded), loaded.errors_) == (Faulty, challenge.errors_)
     loaded.errors_ = list(map(int, loaded.errors_))
     path = save_run(loaded, "entry", custom_metadata={}, path=tmp_path / "again", use_git=False)
@@ -134,7 +134,7 @@ def test_recover_explains_how_to_load_it(tmp_path):
     (run,) = unfinished_of(tmp_path)
     with pytest.raises(SaveError, match="only a part of its core results") as raised:
         recover_run(run.run_id, tmp_path)
-    assert load_as_told(str(raised.value)).errors_ == [41, 42]
+    assert load_as_described(str(raised.value)).errors_ == [41, 42]
 
 
 def test_what_cannot_be_pickled_costs_only_itself(tmp_path):
@@ -144,7 +144,7 @@ def test_what_cannot_be_pickled_costs_only_itself(tmp_path):
         challenge.run(42)
     (run,) = unfinished_of(tmp_path)
     assert run.challenge_file == run.path / "challenge_attributes.pickle"
-    attributes = load_as_told(str(raised.value))
+    attributes = load_as_described(str(raised.value))
     assert attributes["errors_"] == [41, 42]
     assert attributes["in_a_slot"] == "kept"
     assert "callback" not in attributes
@@ -260,7 +260,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, monkeypatch):
     (run,) = unfinished_of(tmp_path / "results")
     assert not run.challenge_file.is_relative_to(tmp_path / "results")
     assert str(run.challenge_file) in str(raised.value)
-    assert load_as_told(str(raised.value)).errors_ == [41, 42]
+    assert load_as_described(str(raised.value)).errors_ == [41, 42]
 
 
 def test_the_lines_are_python_for_any_path(tmp_path):
@@ -270,7 +270,7 @@ def test_the_lines_are_python_for_any_path(tmp_path):
         folder = tmp_path / "o'brien"
     folder.mkdir()
     file = keep_challenge(Faulty().run(42), folder)
-    assert load_as_told(how_to_load(file)).errors_ == [41, 42]
+    assert load_as_described(how_to_load(file)).errors_ == [41, 42]
 
 
 # Refused before the run
