@@ -211,7 +211,7 @@ class _Sender:
         complete = [each for each in self._known[experiment].get(run_id, ()) if COMPLETE in each.data.tags]
         lacks_files = bool(complete) and self._files and complete[0].data.tags[COMPLETE] != _WITH_FILES
         if complete and not lacks_files:
-            self._tell_withdrawal(complete[0], summary)
+            self._send_withdrawal(complete[0], summary)
             return False
         problems: list[str] = []
         run = run_to_export(summary, "", problems)
@@ -222,7 +222,7 @@ class _Sender:
         except ValueError as error:
             return f"it is not sent, because {error}"
         if complete:
-            self._tell_withdrawal(complete[0], summary)
+            self._send_withdrawal(complete[0], summary)
             self._send_files(complete[0].info.run_id, run)
         else:
             for half in self._known[experiment].get(run_id, ()):
@@ -286,7 +286,7 @@ class _Sender:
         if complete:
             self._client.set_tag(identifier, COMPLETE, _WITH_FILES)
 
-    def _tell_withdrawal(self, known: Any, summary: RunSummary) -> None:
+    def _send_withdrawal(self, known: Any, summary: RunSummary) -> None:
         """Update in MLflow whether a run is withdrawn."""
         reason = self._withdrawn(summary)
         told = known.data.tags.get(WITHDRAWN)
