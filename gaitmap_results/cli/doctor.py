@@ -17,7 +17,7 @@ from gaitmap_results import __version__
 from gaitmap_results.cli.config import config_rows
 from gaitmap_results.cli.finding import results_argument
 from gaitmap_results.cli.terminal import console, echo_json, print_labelled
-from gaitmap_results.config import explain_config, find_results_folder, tell_foreign_config
+from gaitmap_results.config import describe_foreign_config, explain_config, find_results_folder
 from gaitmap_results.exceptions import GaitmapResultsError, NoResultsFolderError
 from gaitmap_results.store.layout import UNFINISHED_DIR
 
@@ -76,7 +76,7 @@ def _config() -> tuple[Verdict, list[str]]:
     if not given:
         return "note", ["there is none; pass `path` to each run, or write one with `gaitmap-results config template`"]
     lines = [f"{name} = {value}, from {source}" for each in given for name, value, source in config_rows(each)]
-    return "good", [*lines, *filter(None, [tell_foreign_config()])]
+    return "good", [*lines, *filter(None, [describe_foreign_config()])]
 
 
 def _results_folder(given: Path | None) -> tuple[Verdict, list[str]]:

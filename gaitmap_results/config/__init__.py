@@ -11,11 +11,11 @@ from __future__ import annotations
 from gaitmap_results.config.asking import (
     REDIRECT_VARIABLE,
     _resolve_debug,  # noqa: F401 - gaitmap_bench calls it
+    describe_foreign_config,
     explain_config,
     find_cache_folder,
     find_results_folder,
     redirected_results_folder,
-    tell_foreign_config,
 )
 from gaitmap_results.config.current_config import (
     config_for_workers,
@@ -52,5 +52,5 @@ __all__ = [
     "redirected_results_folder",
     "reset_config",
     "set_config",
-    "tell_foreign_config",
+    "describe_foreign_config",
 ]

@@ -21,7 +21,7 @@ __all__ = [
     "find_cache_folder",
     "find_results_folder",
     "redirected_results_folder",
-    "tell_foreign_config",
+    "describe_foreign_config",
 ]
 
 #: A reproduction sets this variable to its folder; every save goes there, whatever folder it names.
@@ -111,7 +111,7 @@ def explain_config() -> list[ConfigValue]:
     return [*(found.explained(item.name) for item in fields(LocalConfig)), find_debug()]
 
 
-def tell_foreign_config() -> str | None:
+def describe_foreign_config() -> str | None:
     """Return one line about the settings taken from gaitmap_challenges, ``None`` if there are none."""
     foreign = [each for each in explain_config() if each.source == "gaitmap_challenges"]
     if not foreign:

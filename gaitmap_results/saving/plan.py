@@ -150,7 +150,7 @@ def make_plan(options: Mapping[str, Any]) -> SavePlan:
         sample_resources_s=seconds,
         handle_signals=tuple(configured.handle_signals),
         ignore_from_config=not ignore,
-        foreign_config=config.tell_foreign_config(),
+        foreign_config=config.describe_foreign_config(),
     )
     plan.check_paths()
     return plan

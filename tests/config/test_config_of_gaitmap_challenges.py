@@ -13,7 +13,13 @@ import pytest
 from processes import run_python
 
 from gaitmap_results import LocalConfig, config, create_config_template, get_config, is_debug_run, set_config
-from gaitmap_results.config import explain_config, find_config, find_results_folder, reset_config, tell_foreign_config
+from gaitmap_results.config import (
+    describe_foreign_config,
+    explain_config,
+    find_config,
+    find_results_folder,
+    reset_config,
+)
 from gaitmap_results.exceptions import ConfigError, NoResultsFolderError
 
 OURS = ("GAITMAP_RESULTS_CONFIG", "GAITMAP_RESULTS_DEBUG")
@@ -61,7 +67,7 @@ def test_its_variables_count_where_none_of_ours_is_set(monkeypatch, tmp_path):
     monkeypatch.setenv("GAITMAP_CHALLENGES_CONFIG", write_theirs(tmp_path, results_dir=str(tmp_path / "old"), n_jobs=2))
     monkeypatch.setenv("GAITMAP_CHALLENGES_DEBUG", "False")
     assert (find_results_folder(), get_config().n_jobs, is_debug_run()) == (tmp_path / "old", 2, False)
-    line = tell_foreign_config()
+    line = describe_foreign_config()
     assert line.endswith("debug=False (GAITMAP_CHALLENGES_CONFIG, GAITMAP_CHALLENGES_DEBUG)")
     assert "\n" not in line
     found = {each.name: each for each in explain_config()}
@@ -96,7 +102,7 @@ def test_what_was_set_there_counts_more_than_its_variables(monkeypatch, tmp_path
     monkeypatch.setenv("GAITMAP_CHALLENGES_CONFIG", write_theirs(tmp_path, results_dir="other"))
     set_theirs(monkeypatch, TheirConfig(results_dir=tmp_path / "set"), debug=False)
     assert (find_results_folder(), is_debug_run()) == (tmp_path / "set", False)
-    assert "gaitmap_challenges.config.set_config" in tell_foreign_config()
+    assert "gaitmap_challenges.config.set_config" in describe_foreign_config()
 
 
 @pytest.mark.parametrize("ours", ["set_config", "variable", "pyproject"])
@@ -114,7 +120,7 @@ def test_any_config_of_ours_counts_alone(ours, monkeypatch, tmp_path):
     else:
         (tmp_path / "pyproject.toml").write_text("[tool.gaitmap_results]\nresults_dir = 'new'\n")
     assert (find_results_folder(), is_debug_run()) == (tmp_path / "new", None)
-    assert tell_foreign_config() is None
+    assert describe_foreign_config() is None
 
 
 def test_our_debug_variable_wins(monkeypatch, tmp_path):
