@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 # Each piece of advice is given once, not by every block.
-_told: set[str] = set()
+_reported: set[str] = set()
 
 
 def advise_before_start(plan: SavePlan, provenance: Provenance) -> list[DebugReason]:
@@ -46,8 +46,8 @@ def advise_before_start(plan: SavePlan, provenance: Provenance) -> list[DebugRea
 
 def advise_about_start(plan: SavePlan, provenance: Provenance, pending: PendingWarnings) -> None:
     """Collect the warnings about the user's setting and repository."""
-    if plan.foreign_config is not None and plan.foreign_config not in _told:
-        _told.add(plan.foreign_config)
+    if plan.foreign_config is not None and plan.foreign_config not in _reported:
+        _reported.add(plan.foreign_config)
         announce(plan.foreign_config)
     if plan.setting.disagreement:
         pending.add(plan.setting.disagreement, DebugSettingWarning)
