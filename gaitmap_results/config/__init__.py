@@ -42,6 +42,7 @@ __all__ = [
     "config",
     "config_for_workers",
     "create_config_template",
+    "describe_foreign_config",
     "explain_config",
     "find_cache_folder",
     "find_config",
@@ -52,5 +53,4 @@ __all__ = [
     "redirected_results_folder",
     "reset_config",
     "set_config",
-    "describe_foreign_config",
 ]

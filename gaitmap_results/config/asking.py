@@ -17,11 +17,11 @@ from gaitmap_results.exceptions import NoResultsFolderError
 
 __all__ = [
     "REDIRECT_VARIABLE",
+    "describe_foreign_config",
     "explain_config",
     "find_cache_folder",
     "find_results_folder",
     "redirected_results_folder",
-    "describe_foreign_config",
 ]
 
 #: A reproduction sets this variable to its folder; every save goes there, whatever folder it names.

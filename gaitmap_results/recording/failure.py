@@ -9,7 +9,7 @@ from pathlib import Path
 from gaitmap_results.store.privacy import Redactor
 from gaitmap_results.store.safe_text import safe_text
 
-__all__ = ["describe_failure", "is_clean_exit", "status_of", "note_on_error"]
+__all__ = ["describe_failure", "is_clean_exit", "note_on_error", "status_of"]
 
 _logger = logging.getLogger("gaitmap_results")
 
