@@ -69,7 +69,7 @@ def test_secrets_among_arguments_are_not_stored(tmp_path):
     (file,) = tmp_path.glob("*/*/entry/*/metadata.json")
     assert "hunter2" not in file.read_text(encoding="utf-8")
     hidden = "<redacted>"
-    nested = {"passwords": [hidden], "level": 2, "nested": {"api_token": hidden, "label": "shin"}}
+    nested = {"passwords": hidden, "level": 2, "nested": {"api_token": hidden, "label": "shin"}}
     assert read_json(file)["entry"]["arguments"] == {"password": hidden, "options": nested}
 
 
