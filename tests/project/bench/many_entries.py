@@ -76,7 +76,8 @@ def measure(plan: Plan) -> list[Table]:
 
 
 def _fresh_processes(plan: Plan) -> Table:
-    n_entries, rounds = plan.size(full=1000, quick=3), plan.size(full=3, quick=2)
+    # 1,000 entries in all, in turn with as many processes.
+    n_entries, rounds = plan.size(full=100, quick=3), plan.size(full=10, quick=2)
     folder = _study(plan, "fresh")
     _python(plan, folder, "-c", _LOADED)
     (folder / "suite.py").write_text(_SUITE)
