@@ -14,7 +14,7 @@ from gaitmap_results.comparing.result_differences import ColumnDifference, Resul
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError, printable
 from gaitmap_results.reading.loading import load_run_metadata
 from gaitmap_results.reading.scores import read_scores
-from gaitmap_results.showing.text import counted, duration
+from gaitmap_results.showing.text import counted, duration, number
 from gaitmap_results.store.layout import RESULTS_DIR
 from gaitmap_results.typed_results.scores import Scores
 
@@ -146,10 +146,8 @@ def diff_runs(first: str | Path, second: str | Path) -> RunDiff:
 
 
 def _runtimes(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[float, float] | None:
-    one, other = first.get("runtime"), second.get("runtime")
-    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        return float(one), float(other)
-    return None
+    one, other = number(first.get("runtime")), number(second.get("runtime"))
+    return None if one is None or other is None else (one, other)
 
 
 def _scores(path: Path) -> Scores | None:

@@ -170,6 +170,11 @@ def test_an_empty_value_is_seen(pair):
     assert "kinds  none → a" in found
 
 
+def test_an_absurd_runtime_is_no_runtime(pair):
+    """A number beyond the range of floats, in a record from a stranger, does not end the comparison."""
+    assert diff_runs(*pair({"runtime": 10**400}, {"runtime": 2.0})).runtime is None
+
+
 def test_a_run_and_its_repetition_are_alike(tmp_path):
     """Two runs of the same entry differ in nothing that is shown."""
     runs = [record(tmp_path / "r", {"P1": 0.5}) for _ in range(2)]
