@@ -12,13 +12,7 @@ from pathlib import Path, PurePath
 from typing import Any, Final
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from gaitmap_results.store.secrets_in_text import (
-    REDACTED,
-    is_secret_name,
-    secret_values,
-    without_secrets,
-    without_tokens,
-)
+from gaitmap_results.store.secrets_in_text import REDACTED, secret_values, without_secrets, without_tokens
 
 __all__ = ["Redactor", "redact_url", "user_names"]
 
@@ -147,10 +141,7 @@ class Redactor:
         return paths.sub(lambda found: name.sub(_USER, found.group()), text)
 
     def tree(self, value: Any) -> Any:
-        """Return a JSON value with every string rewritten by :meth:`text`; keys only lose paths and tokens.
-
-        A string whose key looks like the name of a secret is removed.
-        """
+        """Return a JSON value with every string rewritten by :meth:`text`; keys only lose paths and tokens."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
@@ -159,7 +150,7 @@ class Redactor:
                 name = self.text(key) if "/" in key or "\\" in key else without_tokens(key)
                 while name in shown:  # two paths may become one
                     name += "_"
-                shown[name] = self.tree(_without_texts(item) if is_secret_name(key) else item)
+                shown[name] = self.tree(item)
             return shown
         if isinstance(value, (list, tuple)):
             return [self.tree(item) for item in value]
@@ -207,12 +198,6 @@ class Redactor:
             pattern = rf"(?<=[/\\]){escaped}(?![\w-]|\.\w)|(?<![\w.-]){escaped}(?=[/\\@])|\A{escaped}\Z"
             patterns.append((re.compile(pattern, flags), _USER))
         return patterns
-
-
-def _without_texts(value: Any) -> Any:
-    if isinstance(value, (list, tuple)):
-        return [_without_texts(each) for each in value]
-    return REDACTED if isinstance(value, str) and value else value
 
 
 def _with_real_path(folder: Path) -> list[str]:

@@ -415,3 +415,9 @@ def test_a_secret_that_leaves_the_environment_during_the_block(tmp_path: Path, m
     content = (recorder.path_ / "metadata.json").read_text(encoding="utf-8")
     assert TOKEN not in content
     assert json.loads(content)["repr_challenge"] == "Challenge(key <redacted>)"
+
+
+def test_names_of_packages_and_data_sets_keep_their_values() -> None:
+    """A key that looks like the name of a secret may be that of a package, whose version is no secret."""
+    stored = {"provided": {"google-auth": "2.0"}, "datasets": {"auth": "data/auth"}}
+    assert Redactor(None, home=None).tree(stored) == stored
