@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.comparing import (
+from gaitmap_results.cli.comparison_options import (
     challenge_and_folder,
     comparison_options,
     labelled_runs,

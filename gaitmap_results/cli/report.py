@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.comparing import challenge_and_folder, comparison_options, store_options
+from gaitmap_results.cli.comparison_options import challenge_and_folder, comparison_options, store_options
 from gaitmap_results.cli.finding import RESULTS_PATH, existing_results_folder, results_option
 from gaitmap_results.cli.terminal import say
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from gaitmap_results._version import __version__
-from gaitmap_results.comparing.origins import origins_of
+from gaitmap_results.comparing.compared_provenance import origins_of
 from gaitmap_results.comparing.plots import (
     is_cut,
     limits_of,

@@ -8,15 +8,6 @@ It is either set with :func:`set_config`, or looked up on each use: in the file 
 
 from __future__ import annotations
 
-from gaitmap_results.config.asking import (
-    REDIRECT_VARIABLE,
-    _resolve_debug,  # noqa: F401 - gaitmap_bench calls it
-    describe_foreign_config,
-    explain_config,
-    find_cache_folder,
-    find_results_folder,
-    redirected_results_folder,
-)
 from gaitmap_results.config.current_config import (
     config_for_workers,
     find_config,
@@ -25,6 +16,15 @@ from gaitmap_results.config.current_config import (
     is_debug_run,
     reset_config,
     set_config,
+)
+from gaitmap_results.config.effective_options import (
+    REDIRECT_VARIABLE,
+    _resolve_debug,  # noqa: F401 - gaitmap_bench calls it
+    describe_foreign_config,
+    explain_config,
+    find_cache_folder,
+    find_results_folder,
+    redirected_results_folder,
 )
 from gaitmap_results.config.local import ConfigValue, LocalConfig
 from gaitmap_results.config.lookup import CONFIG_VARIABLE, DEBUG_VARIABLE

@@ -21,7 +21,7 @@ from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.layout import METADATA_FILE
 from gaitmap_results.store.manifest import checksum_line
 from gaitmap_results.unfinished.listing import UnfinishedRunOnDisk, read_place
-from gaitmap_results.unfinished.places import find_places
+from gaitmap_results.unfinished.run_finding import find_places
 from gaitmap_results.user_code.user_warnings import warn_user
 
 __all__ = ["write_bundle"]

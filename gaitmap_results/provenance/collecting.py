@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gaitmap_results import config
-from gaitmap_results.provenance.code_question import CodeQuestion
+from gaitmap_results.provenance.audit_input import CodeQuestion
 from gaitmap_results.provenance.collecting_code import collect_code
 from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.store.secrets_in_text import redact_command

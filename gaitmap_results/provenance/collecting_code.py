@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from gaitmap_results.provenance.code_question import CodeQuestion
+from gaitmap_results.provenance.audit_input import CodeQuestion
 from gaitmap_results.provenance.collection_errors import Collector
 
 if TYPE_CHECKING:

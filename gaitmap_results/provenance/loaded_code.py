@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from gaitmap_results.provenance.audit_input import CodeQuestion
 from gaitmap_results.provenance.code_problems import (
     VOUCH,
     FileState,
@@ -19,7 +20,6 @@ from gaitmap_results.provenance.code_problems import (
     original_of_copy,
     why_unidentified,
 )
-from gaitmap_results.provenance.code_question import CodeQuestion
 from gaitmap_results.provenance.code_repositories import (
     CodeRepository,
     FileInRepository,

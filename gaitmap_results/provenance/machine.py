@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from gaitmap_results.provenance.cpu import cpu_info
-from gaitmap_results.provenance.limits import process_limits
+from gaitmap_results.provenance.resource_limits import process_limits
 from gaitmap_results.store.safe_text import safe_text
 
 __all__ = [
@@ -179,7 +179,7 @@ def limits_info() -> dict[str, Any]:
     -------
     info
         ``cpu_affinity``, ``cgroup``, ``ulimits`` and ``environment_variables``, as described at
-        :func:`gaitmap_results.provenance.limits.process_limits`.
+        :func:`gaitmap_results.provenance.resource_limits.process_limits`.
     """
     info = process_limits()
     if info["cpu_affinity"] is None and hasattr(psutil.Process, "cpu_affinity"):

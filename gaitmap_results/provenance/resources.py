@@ -11,9 +11,9 @@ from typing import Any
 
 import psutil
 
-from gaitmap_results.provenance.limits import slurm_job_peak_memory
+from gaitmap_results.provenance.memory_sampling import Sampled, Sampler
 from gaitmap_results.provenance.processes import PEAK_SOURCE, ProcessSample, descendants, peak_memory
-from gaitmap_results.provenance.sampling import Sampled, Sampler
+from gaitmap_results.provenance.resource_limits import slurm_job_peak_memory
 from gaitmap_results.store.heartbeat import Heart, heartbeat_interval
 
 __all__ = ["ResourceMeter"]

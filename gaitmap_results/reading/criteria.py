@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError
 from gaitmap_results.reading import index
+from gaitmap_results.reading.dates import as_moment
 from gaitmap_results.reading.index import RunSummary
-from gaitmap_results.reading.moments import as_moment
 from gaitmap_results.reading.verifying import verify_run
 from gaitmap_results.store.entry_names import as_entry_name, entry_text
 

@@ -7,7 +7,7 @@ import threading
 from typing import Any
 
 from gaitmap_results.saving.metadata import MetadataBuilder
-from gaitmap_results.saving.opening import open_staging, open_staging_somewhere
+from gaitmap_results.saving.unfinished_folder import open_staging, open_staging_somewhere
 from gaitmap_results.store.heartbeat import beat
 from gaitmap_results.store.staging import Staging
 

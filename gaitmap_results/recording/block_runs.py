@@ -13,7 +13,7 @@ from typing import Any
 
 from gaitmap_results.challenge import RunTimes, check_challenge
 from gaitmap_results.exceptions import GaitmapResultsError, NoChallengeError, SaveFailedWarning
-from gaitmap_results.recording import candidates
+from gaitmap_results.recording import unobserved_challenges
 from gaitmap_results.recording.author_files import AuthorFiles
 from gaitmap_results.recording.block_folders import BlockFolders
 from gaitmap_results.recording.failure import describe_failure, status_of
@@ -59,7 +59,7 @@ class BlockRuns:
     """
 
     def __init__(self, entry_name: object, given: list[Any]) -> None:
-        self.named = candidates.NamedChallenges(given)
+        self.named = unobserved_challenges.NamedChallenges(given)
         self.failed: list[Any] = []
         self.refused: list[tuple[Any, GaitmapResultsError]] = []
         self.saved_by_user: list[Any] = []
@@ -141,7 +141,7 @@ class BlockRuns:
         with self._lock:
             is_late = self._is_closed
             if not is_late:
-                self.failed = candidates.without(self.failed, [challenge])
+                self.failed = unobserved_challenges.without(self.failed, [challenge])
                 self._runs.append(run)
         if is_late:
             self.strays.keep(challenge, times, f"{call.name} ended after the block of {self.entry_name!r}")
@@ -219,7 +219,7 @@ class BlockRuns:
         runs = [run for run in observed if not run.was_saved_by_user]
         if raised is None:
             return runs + self._unobserved(runs, since, times)
-        given = candidates.without(self.named.given, self._known(runs))
+        given = unobserved_challenges.without(self.named.given, self._known(runs))
         described = describe_failure(raised, self._metadata.plan.relative_to)
         for run in self._keep_all(self._as_runs(given, times)):
             run.staging.note(status=status_of(raised), error=described)
@@ -249,7 +249,9 @@ class BlockRuns:
         if len(kept) < 2:
             return kept
         folder = self._metadata.plan.results_folder / UNFINISHED_DIR
-        raise candidates.ambiguous([run.challenge for run in kept], folder, [run.staging.folder for run in kept])
+        raise unobserved_challenges.ambiguous(
+            [run.challenge for run in kept], folder, [run.staging.folder for run in kept]
+        )
 
     def _keep_all(self, runs: Sequence[FinishedRun]) -> list[FinishedRun]:
         """Keep the results of all challenges; pickle one that fails, unless it seems not to have run."""
@@ -302,7 +304,7 @@ class BlockRuns:
         """Return the error for a block without a run to save; it names the results that are kept."""
         under_way = [call.name for call in self.under_way]
         kept = self.strays.error(self.entry_name, self.folders.run_ids(), under_way)
-        return kept or candidates.missing(self.entry_name, self.failed, under_way)
+        return kept or unobserved_challenges.missing(self.entry_name, self.failed, under_way)
 
     def any_seen(self) -> bool:
         """Say whether any run was observed."""

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from gaitmap_results.challenge import RunTimes, check_challenge
 from gaitmap_results.exceptions import NoChallengeError
-from gaitmap_results.recording import candidates
+from gaitmap_results.recording import unobserved_challenges
 from gaitmap_results.recording.observed_call import ObservedCall
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
 from gaitmap_results.saving.finished_run import FinishedRun, keep_run
@@ -89,12 +89,12 @@ class StrayRuns:
         """Return the error that names the kept results, if the block has no other run."""
         unclear = [run.staging.folder for run in self._unclear if run.staging.folder.is_dir()]
         if unclear:
-            return candidates.unclear(entry_name, unclear)
+            return unobserved_challenges.unclear(entry_name, unclear)
         in_children = self.kept_by_children(known)
         if in_children:
-            return candidates.in_children(entry_name, in_children)
+            return unobserved_challenges.in_children(entry_name, in_children)
         if self._stopped:
-            return candidates.stopped(entry_name, [run.staging.folder for run in self._stopped], under_way)
+            return unobserved_challenges.stopped(entry_name, [run.staging.folder for run in self._stopped], under_way)
         return None
 
     def kept_by_children(self, known: Collection[str]) -> list[Path]:

@@ -15,17 +15,17 @@ from typing import Any
 
 from gaitmap_results.config import REDIRECT_VARIABLE
 from gaitmap_results.provenance.git.processes import GitUnreadableError
-from gaitmap_results.provenance.limits import THREAD_VARIABLES
+from gaitmap_results.provenance.resource_limits import THREAD_VARIABLES
 from gaitmap_results.reproducing import child_program
 from gaitmap_results.reproducing.children import Finished, clean_environment, run_child
 from gaitmap_results.reproducing.environment import EnvironmentBuilder, EnvironmentFailedError
 from gaitmap_results.reproducing.packages import PackagePlan, plan_packages
-from gaitmap_results.reproducing.places import Places
 from gaitmap_results.reproducing.planning import Plan
 from gaitmap_results.reproducing.pythons import find_uv
 from gaitmap_results.reproducing.record import RecordedRun, expanded
 from gaitmap_results.reproducing.recorded_call import Call, import_root
 from gaitmap_results.reproducing.repositories import WorkTrees
+from gaitmap_results.reproducing.restored_paths import Places
 from gaitmap_results.showing.text import counted
 from gaitmap_results.store.deferred_signals import deferred_signals
 

@@ -11,11 +11,11 @@ from typing import Any, Final
 from gaitmap_results.exceptions import CorruptRunError, NotReproducibleError
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_metadata, read_summary
 from gaitmap_results.reading.verifying import verify_run
-from gaitmap_results.reproducing.places import Places
 from gaitmap_results.reproducing.pythons import Interpreter, find_python, look_at
 from gaitmap_results.reproducing.record import RecordedRepository, RecordedRun, expanded
 from gaitmap_results.reproducing.recorded_call import Call, describe_call, find_call, whole_command
 from gaitmap_results.reproducing.repositories import LocalRepository, WorkTrees, find_repository
+from gaitmap_results.reproducing.restored_paths import Places
 from gaitmap_results.showing.text import counted
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.files import hash_file

@@ -27,11 +27,11 @@ from gaitmap_results.saving.finished_run import (
     write_draft,
 )
 from gaitmap_results.saving.metadata import MetadataBuilder, Outcome
-from gaitmap_results.saving.opening import open_staging_somewhere
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publish
 from gaitmap_results.saving.refused_save import keep_refused
 from gaitmap_results.saving.seen_times import seen_times
+from gaitmap_results.saving.unfinished_folder import open_staging_somewhere
 from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.announcing import announce

@@ -15,7 +15,7 @@ from gaitmap_results.recording.record_run import recorded_call
 from gaitmap_results.recording.recorded_run import block_options
 from gaitmap_results.saving.plan import SavePlan, make_plan
 from gaitmap_results.suites.entry import Entry
-from gaitmap_results.suites.sending import Origin, Task, pickled
+from gaitmap_results.suites.sent_entry import Origin, Task, pickled
 from gaitmap_results.user_code.entry import Entry as Call
 from gaitmap_results.user_code.entry import describe_entry
 

@@ -17,7 +17,7 @@ from gaitmap_results.suites.fresh_processes import FreshProcesses, ProcessDiedEr
 from gaitmap_results.suites.outcome import EntryOutcome
 from gaitmap_results.suites.planning import PlannedEntry, plan_entries
 from gaitmap_results.suites.running_one import TaskResult, run_task, run_task_once
-from gaitmap_results.suites.sending import Task
+from gaitmap_results.suites.sent_entry import Task
 from gaitmap_results.suites.skipping import Standing, StoreJudge
 from gaitmap_results.suites.stored_runs import find_started, find_stored
 

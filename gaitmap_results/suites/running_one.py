@@ -12,7 +12,7 @@ from typing import Any, Final
 from gaitmap_results.reading.index import read_metadata
 from gaitmap_results.recording.assigned_run_id import awaited_block
 from gaitmap_results.store.safe_text import error_text
-from gaitmap_results.suites.sending import Task, load_entry
+from gaitmap_results.suites.sent_entry import Task, load_entry
 from gaitmap_results.suites.stored_runs import find_started, find_stored
 
 __all__ = ["TaskResult", "run_task", "run_task_once"]

@@ -11,7 +11,7 @@ from typing import Any
 from gaitmap_results.exceptions import RunNotFoundError
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_metadata
 from gaitmap_results.unfinished.listing import UnfinishedRunOnDisk, read_place
-from gaitmap_results.unfinished.places import Place, find_places
+from gaitmap_results.unfinished.run_finding import Place, find_places
 from gaitmap_results.unfinished.slurm_queue import Slurm
 
 __all__ = ["EntryRuns", "find_started", "find_stored"]

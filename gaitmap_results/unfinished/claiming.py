@@ -16,7 +16,7 @@ from gaitmap_results.exceptions import RunNotFoundError
 from gaitmap_results.store import files
 from gaitmap_results.store.journal import Journal
 from gaitmap_results.store.layout import JOURNAL_FILE
-from gaitmap_results.unfinished.places import Place
+from gaitmap_results.unfinished.run_finding import Place
 
 if TYPE_CHECKING:
     from gaitmap_results.provenance.process_identity import ProcessIdentity

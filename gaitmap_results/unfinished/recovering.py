@@ -35,13 +35,13 @@ from gaitmap_results.unfinished.listing import (
     is_complete,
     read_place,
 )
-from gaitmap_results.unfinished.places import Place
 from gaitmap_results.unfinished.recovered_metadata import (
     recovered_metadata,
     start_of,
     stored_custom_metadata,
     stored_metadata,
 )
+from gaitmap_results.unfinished.run_finding import Place
 
 __all__ = ["discard_run", "recover_run"]
 

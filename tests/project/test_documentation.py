@@ -198,7 +198,9 @@ def test_every_key_of_the_config_is_explained():
     """The page of the config has each key, each default that is one, and each variable."""
     text = (DOCS / "reference" / "config.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE))
-    modules = [(PACKAGE / "config" / f"{name}.py").read_text(encoding="utf-8") for name in ("lookup", "asking")]
+    modules = [
+        (PACKAGE / "config" / f"{name}.py").read_text(encoding="utf-8") for name in ("lookup", "effective_options")
+    ]
     variables = re.findall(r'_VARIABLE(?:: Final)? = "(\w+)"', "\n".join(modules))
     assert sorted(rows) == sorted([*LocalConfig.__dataclass_fields__, "debug", *variables])
     assert rows["n_jobs"].endswith(f"| {LocalConfig().n_jobs}")

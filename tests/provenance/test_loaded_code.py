@@ -19,7 +19,7 @@ from git_repository import GitRepository
 from processes import run_python
 
 from gaitmap_results.provenance import installed_files
-from gaitmap_results.provenance.code_question import CodeQuestion
+from gaitmap_results.provenance.audit_input import CodeQuestion
 from gaitmap_results.provenance.collecting_code import collect_code
 from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.provenance.file_origin import file_origin

@@ -18,7 +18,7 @@ from gaitmap_results import discard_run, recorded_run, recover_run, unfinished_r
 from gaitmap_results.exceptions import RecorderStateError, RunNotFoundError, SaveError
 from gaitmap_results.store import staging
 from gaitmap_results.unfinished import claiming, recovering
-from gaitmap_results.unfinished.places import find_places
+from gaitmap_results.unfinished.run_finding import find_places
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that can be forked and killed")
 

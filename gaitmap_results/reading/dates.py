@@ -1,4 +1,4 @@
-"""Parse the moments that people type: dates, times, and "2 days ago"."""
+"""Parse the dates that people type: dates, times, and "2 days ago"."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def as_moment(value: object, name: str, *, end_of_day: bool = False) -> datetime
 
     Examples
     --------
-    >>> from gaitmap_results.reading.moments import as_moment
+    >>> from gaitmap_results.reading.dates import as_moment
     >>> as_moment("2026-03-29T12:30+02:00", "since").timestamp()
     1774780200.0
     """

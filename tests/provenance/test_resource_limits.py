@@ -11,10 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from gaitmap_results.provenance.limits import THREAD_VARIABLES, cgroup_limits, process_limits, slurm_job_peak_memory
+from gaitmap_results.provenance.resource_limits import (
+    THREAD_VARIABLES,
+    cgroup_limits,
+    process_limits,
+    slurm_job_peak_memory,
+)
 
 PRINT_LIMITS = (
-    "import json; from gaitmap_results.provenance.limits import process_limits; print(json.dumps(process_limits()))"
+    "import json; from gaitmap_results.provenance.resource_limits import process_limits; "
+    "print(json.dumps(process_limits()))"
 )
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
 on_unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows does not have it")

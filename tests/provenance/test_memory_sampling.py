@@ -19,8 +19,8 @@ from stores import TwoFiles, runs_of, unfinished_of
 
 from gaitmap_results import load_run_metadata, record_run, recorded_run
 from gaitmap_results.exceptions import InvalidOptionError
+from gaitmap_results.provenance.memory_sampling import Sampler
 from gaitmap_results.provenance.resources import ResourceMeter
-from gaitmap_results.provenance.sampling import Sampler
 
 if sys.platform == "win32":
     pytest.skip("its processes are started and stopped by signals", allow_module_level=True)
@@ -289,7 +289,7 @@ def test_errors_in_the_thread_become_sentences(capfd, monkeypatch):
         beats.append(1)
         raise OSError("no pulse")
 
-    monkeypatch.setattr("gaitmap_results.provenance.sampling.descendants", fail)
+    monkeypatch.setattr("gaitmap_results.provenance.memory_sampling.descendants", fail)
     sampler = Sampler(0.001, beat=beat, beat_interval_s=0.001)
     assert sampler.start()
     wait_for(lambda: len(beats) >= 3)
@@ -305,7 +305,7 @@ def test_errors_in_the_thread_become_sentences(capfd, monkeypatch):
 def test_a_look_that_does_not_end_does_not_hold_the_run(monkeypatch):
     """Where the file system of the journal hangs, the block ends all the same, and says that the look did not."""
     hanging = threading.Event()
-    monkeypatch.setattr("gaitmap_results.provenance.sampling._PATIENCE_S", 0.1)
+    monkeypatch.setattr("gaitmap_results.provenance.memory_sampling._PATIENCE_S", 0.1)
     sampler = Sampler(0.001, beat=hanging.wait, beat_interval_s=0.001)
     sampler.start()
     time.sleep(0.05)

@@ -64,7 +64,7 @@ def process_limits() -> dict[str, Any]:
 
     Examples
     --------
-    >>> from gaitmap_results.provenance.limits import process_limits
+    >>> from gaitmap_results.provenance.resource_limits import process_limits
     >>> sorted(process_limits())
     ['cgroup', 'cpu_affinity', 'environment_variables', 'ulimits']
     """
