@@ -100,8 +100,10 @@ def _double(number):
 
 @entry
 def pooled():
-    """Leave a pool of processes open."""
-    return Steps().run(ProcessPoolExecutor(1).submit(_double, 3).result())
+    """Leave a pool of processes open, as joblib does."""
+    global POOL
+    POOL = ProcessPoolExecutor(1)
+    return Steps().run(POOL.submit(_double, 3).result())
 
 
 @entry
