@@ -22,7 +22,7 @@ from gaitmap_results.showing.text import duration, one_line, printable, run_kind
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.suites.outcome import EntryOutcome
 from gaitmap_results.suites.planning import PlannedEntry
-from gaitmap_results.suites.run_entries import Skip, run_planned
+from gaitmap_results.suites.run_planned import run_planned
 
 __all__ = ["run_and_tell"]
 
@@ -32,7 +32,7 @@ _ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
 
 def run_and_tell(
-    planned: Sequence[PlannedEntry], *, executor: Executor | None, max_workers: int, skip: Skip | None, as_json: bool
+    planned: Sequence[PlannedEntry], *, executor: Executor | None, max_workers: int, skip: str | None, as_json: bool
 ) -> int:
     """Run entries, report the outcome of each, and return the exit code of the command."""
     told: list[EntryOutcome] = []

@@ -9,11 +9,9 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gaitmap_results.reading.index import read_metadata
 from gaitmap_results.recording.assigned_run_id import awaited_block
 from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.suites.sent_entry import Task, load_entry
-from gaitmap_results.suites.stored_runs import find_started, find_stored
 
 __all__ = ["TaskResult", "run_task", "run_task_once"]
 
@@ -58,6 +56,10 @@ def run_task_once(task: Task) -> TaskResult:
 
     Some engines start an entry again when they retire or lose a worker.
     """
+    # A fresh process has no use for these.
+    from gaitmap_results.reading.index import read_metadata
+    from gaitmap_results.suites.stored_runs import find_started, find_stored
+
     start = time.perf_counter()
     while True:
         earlier = find_started(task.results_folder, task.block_id)

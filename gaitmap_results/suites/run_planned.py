@@ -1,0 +1,232 @@
+"""Run checked entries on any executor, and tell the outcome of each."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import BrokenExecutor, CancelledError, Executor
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Final, TypeAlias
+
+from gaitmap_results.exceptions import InvalidOptionError, RecorderStateError
+from gaitmap_results.reading.index import read_metadata
+from gaitmap_results.store.entry_names import entry_text
+from gaitmap_results.suites.fresh_processes import FreshProcesses, ProcessDiedError, is_being_prepared
+from gaitmap_results.suites.outcome import EntryOutcome
+from gaitmap_results.suites.planning import PlannedEntry
+from gaitmap_results.suites.running_one import TaskResult, run_task, run_task_once
+from gaitmap_results.suites.sent_entry import Task
+from gaitmap_results.suites.skipping import Standing, StoreJudge
+from gaitmap_results.suites.stored_runs import find_started, find_stored
+
+__all__ = ["run_planned"]
+
+_Tell: TypeAlias = Callable[[int, EntryOutcome], None]
+_LOOK_EVERY_S: Final = 0.5
+
+
+def run_planned(
+    planned: Sequence[PlannedEntry],
+    *,
+    executor: Executor | None,
+    max_workers: int,
+    skip: str | None,
+    on_outcome: Callable[[EntryOutcome], None] | None,
+) -> list[EntryOutcome]:
+    """Run checked entries, as :func:`run_entries` does."""
+    if type(max_workers) is not int or max_workers < 1:
+        raise InvalidOptionError(f"max_workers is {max_workers!r}; it takes a number of processes, 1 or more.")
+    if executor is not None and max_workers != 1:
+        raise InvalidOptionError("max_workers counts fresh processes; tell the executor itself how many it has.")
+    _check_executor(executor)
+    judge = StoreJudge(skip, planned)
+    outcomes: dict[int, EntryOutcome] = {}
+
+    def tell(number: int, outcome: EntryOutcome) -> None:
+        outcomes[number] = outcome
+        if on_outcome is not None:
+            on_outcome(outcome)
+
+    def start(number: int, entry: PlannedEntry) -> bool:
+        standing = judge.judge(entry)
+        if not standing.needs_to_run:
+            tell(number, _skipped(entry, standing))
+        return standing.needs_to_run
+
+    waiting = {number: entry for number, entry in enumerate(planned) if start(number, entry)}
+    try:
+        if executor is not None:
+            _run(waiting, executor, tell)
+        else:
+            _run_in_fresh_processes(waiting, max_workers, tell, judge)
+    except (KeyboardInterrupt, SystemExit) as error:
+        left = [entry_text(entry.entry_name) for number, entry in enumerate(planned) if number not in outcomes]
+        if left and hasattr(error, "add_note"):  # Python 3.11
+            error.add_note(f"Not run to their end: {', '.join(left)}. The same call runs them.")
+        raise
+    return [outcomes[number] for number in range(len(planned))]
+
+
+def _check_executor(executor: Any) -> None:
+    if executor is None:
+        return
+    if type(executor).__module__.partition(".")[0] == "distributed":
+        raise InvalidOptionError(
+            f"executor is a {type(executor).__name__} of Dask, which may compute a finished entry again. "
+            "Give it dask_executor(client)."
+        )
+    if not callable(getattr(executor, "submit", None)):
+        raise InvalidOptionError(f"executor is {executor!r}; it takes an executor as of concurrent.futures.")
+
+
+def _run_in_fresh_processes(waiting: dict[int, PlannedEntry], max_workers: int, tell: _Tell, judge: StoreJudge) -> None:
+    if is_being_prepared():
+        raise RecorderStateError(
+            "run_entries was called while a process that it started imports this program. Put the call, and "
+            'everything else that only the program itself does, under `if __name__ == "__main__":`.'
+        )
+    processes = FreshProcesses(max_workers)
+    running = _Running(processes, run_task, tell)
+    try:
+        for number, entry in waiting.items():
+            while len(running) >= max_workers:
+                running.wait_for_one()
+            judge.look_again()
+            standing = judge.judge(entry)
+            if standing.needs_to_run:
+                running.submit(number, entry)
+            else:
+                tell(number, _skipped(entry, standing))
+        running.wait_for_all()
+    except BaseException:
+        running.cancel()
+        processes.shutdown(cancel_futures=True)
+        running.report_ended()
+        raise
+    processes.shutdown()
+
+
+def _run(waiting: dict[int, PlannedEntry], executor: Any, tell: _Tell) -> None:
+    running = _Running(executor, run_task_once, tell)
+    try:
+        for number, entry in waiting.items():
+            running.submit(number, entry)
+        running.wait_for_all()
+    except BaseException:
+        running.cancel()
+        running.report_ended()
+        raise
+
+
+class _Running:
+    """The entries that an executor runs now."""
+
+    def __init__(self, executor: Any, run: Callable[[Task], TaskResult], tell: _Tell) -> None:
+        self._executor = executor
+        self._run = run
+        self._tell = tell
+        self._jobs: dict[int, tuple[PlannedEntry, Any]] = {}
+        self._ended: SimpleQueue[int] = SimpleQueue()
+        self._polled: set[int] = set()
+        self._broken: dict[int, tuple[PlannedEntry, BaseException]] = {}
+        self._is_cancelled = False
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def submit(self, number: int, entry: PlannedEntry) -> None:
+        """Send an entry to the executor."""
+        try:
+            job = self._executor.submit(self._run, entry.task)
+        except RuntimeError as error:  # a broken or closed pool accepts no calls
+            self._broken[number] = entry, error
+            return
+        self._jobs[number] = entry, job
+        if hasattr(job, "add_done_callback"):
+            job.add_done_callback(lambda _: self._ended.put(number))
+        else:
+            self._polled.add(number)
+        self.report_ended()  # the executor may run calls immediately
+
+    def wait_for_one(self) -> None:
+        """Wait until an entry has ended, and report it."""
+        while True:
+            try:
+                self._end(self._ended.get(timeout=_LOOK_EVERY_S))
+            except Empty:
+                for number in [number for number in self._polled if self._jobs[number][1].done()]:
+                    self._polled.discard(number)
+                    self._ended.put(number)
+            else:
+                return
+
+    def wait_for_all(self) -> None:
+        """Wait until all entries have ended, and report them."""
+        while self._jobs:
+            self.wait_for_one()
+        if self._broken:
+            # While a broken pool ends its processes, one of them may still store its run.
+            self._executor.shutdown(wait=True)
+        for number, (entry, why) in self._broken.items():
+            self._tell(number, _without_answer(entry, why))
+
+    def report_ended(self) -> None:
+        """Report the entries that have ended by now."""
+        while not self._ended.empty():
+            self._end(self._ended.get())
+
+    def cancel(self) -> None:
+        """Ask the executor to cancel the entries that it has not started."""
+        self._is_cancelled = True
+        for _, job in list(self._jobs.values()):
+            with contextlib.suppress(Exception):  # the executor may be unreachable
+                job.cancel()
+
+    def _end(self, number: int) -> None:
+        entry, job = self._jobs.pop(number)
+        try:
+            result = job.result()
+        except BrokenExecutor as error:
+            self._broken[number] = entry, error
+        except (Exception, CancelledError) as error:  # noqa: BLE001 - whatever the executor says of a worker that died
+            if not (self._is_cancelled and isinstance(error, CancelledError)):
+                self._tell(number, _without_answer(entry, error))
+        else:
+            self._tell(number, _outcome(entry, result))
+
+
+def _skipped(entry: PlannedEntry, standing: Standing) -> EntryOutcome:
+    if standing.status == "recorded":
+        why = "; ".join(("It is recorded already", *standing.why))
+        return EntryOutcome(entry.entry_name, "skipped", standing.path, f"{why}.", None)
+    return EntryOutcome(entry.entry_name, "skipped", None, f"It is running already: {'; '.join(standing.why)}", None)
+
+
+def _outcome(entry: PlannedEntry, result: TaskResult) -> EntryOutcome:
+    if result.path is not None:
+        return EntryOutcome(entry.entry_name, "recorded", Path(result.path), result.error, result.seconds)
+    why = result.error or "It ended without a run of a challenge."
+    return EntryOutcome(entry.entry_name, "lost" if result.is_lost else "failed", None, why, result.seconds)
+
+
+def _without_answer(entry: PlannedEntry, error: BaseException) -> EntryOutcome:
+    """Return the outcome of an entry whose process did not answer; its run may be stored all the same."""
+    text = str(error).strip() or type(error).__name__
+    task = entry.task
+    started = find_started(task.results_folder, task.block_id)
+    path = find_stored(task.results_folder, task.entry_parts, task.block_id)
+    if path is not None:
+        return EntryOutcome(entry.entry_name, "recorded", path, text, read_metadata(str(path)).get("runtime"))
+    if started is None:
+        why = text if isinstance(error, ProcessDiedError) else f"It had not begun: {text}"
+        return EntryOutcome(entry.entry_name, "lost", None, why, None)
+    if started.run.status == "running":
+        text += f"; it may still end: {started.run.evidence}"
+    elif started.run.error is not None:
+        text += f"; {started.run.error}"
+    began = started.run.started
+    return EntryOutcome(
+        entry.entry_name, "lost", None, text, None if began is None else max(0.0, time.time() - began.timestamp())
+    )
