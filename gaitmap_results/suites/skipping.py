@@ -291,7 +291,8 @@ def _repository_differences(recorded: Mapping[str, Any]) -> Iterator[str]:
     except (GitUnreadableError, OSError, RuntimeError):
         yield f"{name} cannot be found"
         return
-    if state.dirty:
+    # Untracked files there, such as __pycache__, are not what was imported.
+    if state.commit is None or any((state.staged, state.unstaged, state.conflicted, state.submodules, state.hidden)):
         yield f"{name} has uncommitted changes"
     elif state.commit != recorded.get("commit"):
         yield f"{name}: {_short(recorded.get('commit'))} → {_short(state.commit)}"

@@ -48,7 +48,7 @@ def codes(shell):
 @pytest.mark.skipif(bool(NO_TERMINAL), reason=NO_TERMINAL)
 def test_the_workflow(clone):
     """On a good change every step passes; what must not be committed was not; what was damaged or changed stops it."""
-    assert INSTALL == 'python -m pip install "gaitmap_results[report]"'
+    assert INSTALL == 'python -m pip install "gaitmap_results[report] @ git+https://github.com/OWNER/gaitmap_results"'
     results = clone.home / "results"
     assert {path.parent.parent.name for path in results.rglob("metadata.json")} == {"ten", "twelve"}
     assert not list(results.rglob("_*"))

@@ -21,7 +21,7 @@ def measure(plan: Plan) -> list[Table]:
         seconds["block"],
         "two `git status`, the same bytes written through to the disk, one rename",
         seconds["floor"],
-        at_most=2.0,
+        at_most=2.5,
     )
     note = (
         f"{rounds} rounds in one warm process. The run folder has {facts['bytes'] / 1e3:.0f} kB, "
