@@ -38,7 +38,7 @@ def judged(
 def files_in(processes: GitProcesses, base_dir: Path, change: Change) -> set[bytes]:
     """Return the files of a changed folder, without those that git ignores."""
     if change.kind == "submodules":  # a folder without a repository, so git cannot list it
-        return set(_walk(base_dir, change.path))
+        return set(_walk(base_dir, change.path)) or {change.path}
     options = ("--literal-pathspecs", "ls-files", "-z", "--others", "--exclude-standard")
     folder = base_dir / os.fsdecode(change.submodule)
     asked = processes.start(folder, *options, "--", os.fsdecode(change.path[len(change.submodule) :]))
