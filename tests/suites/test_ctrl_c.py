@@ -89,6 +89,7 @@ def test_ctrl_c_loses_nothing_and_the_same_command_runs_the_rest(tmp_path, engin
     """After Ctrl-C no process is left; the next time each entry that had finished is skipped, so each has one run."""
     repository = GitRepository(tmp_path / "study")
     repository.write("ctrl_c_suite.py", PROGRAM)
+    repository.write(".gitignore", "__pycache__/\n")
     repository.commit()
     environment = python_environment({"CTRL_C_PLACE": str(tmp_path)})
     command = [sys.executable, "ctrl_c_suite.py", engine]
