@@ -188,7 +188,7 @@ def collect_provenance(
         orig_argv=collector.collect("orig_argv", redact_command, sys.orig_argv),
         cwd=collector.collect("cwd", lambda: Path.cwd().resolve()),
         code_question=question,
-        code=collect_code(question, system_info["packages_info"], collector, will_be_repeated=will_be_reread),
+        code=collect_code(question, system_info["packages_info"], collector, will_be_reread=will_be_reread),
         entry=entry,
         errors=tuple(collector.errors),
     )

@@ -19,7 +19,7 @@ def collect_code(
     versions: Mapping[str, str | None] | None,
     collector: Collector,
     *,
-    will_be_repeated: bool = False,
+    will_be_reread: bool = False,
 ) -> LoadedCode | None:
     """Return where to fetch the code that is loaded now.
 
@@ -31,7 +31,7 @@ def collect_code(
         The listed packages, which may differ from the imported ones.
     collector
         Keeps what could not be determined.
-    will_be_repeated
+    will_be_reread
         Whether the code is collected again at the end of the run.
     """
     for name, used, version in collector.collect("packages", _versions_in_use, versions or {}) or ():
@@ -39,16 +39,16 @@ def collect_code(
         collector.note_once("packages", f"{text} The copy that was imported first counts for the results.")
     if question is None:
         return None
-    code = collector.collect("code", _audit, question, will_be_repeated) or _unknown(collector)
+    code = collector.collect("code", _audit, question, will_be_reread) or _unknown(collector)
     for note in code.notes:
         collector.note_once("code", note)
     return code
 
 
-def _audit(question: CodeQuestion, will_be_repeated: bool) -> LoadedCode:
+def _audit(question: CodeQuestion, will_be_reread: bool) -> LoadedCode:
     from gaitmap_results.provenance.loaded_code import audit_loaded_code
 
-    return audit_loaded_code(question, will_be_repeated=will_be_repeated)
+    return audit_loaded_code(question, will_be_reread=will_be_reread)
 
 
 def _unknown(collector: Collector) -> LoadedCode:

@@ -110,7 +110,7 @@ def _plain_path(file: str) -> str:
     return file if os.path.isabs(file) else os.path.abspath(file)
 
 
-def audit_loaded_code(question: CodeQuestion, *, will_be_repeated: bool = False) -> LoadedCode:
+def audit_loaded_code(question: CodeQuestion, *, will_be_reread: bool = False) -> LoadedCode:
     """Determine where somebody else can fetch each loaded file and the caller's file.
 
     A file is judged again only if its size or modification time changed.
@@ -119,11 +119,11 @@ def audit_loaded_code(question: CodeQuestion, *, will_be_repeated: bool = False)
     ----------
     question
         The input of the audit.
-    will_be_repeated
+    will_be_reread
         Whether another audit follows at the end of the run. Then files of installed packages that were judged before
         are left to that: they are hundreds, and hardly ever change.
     """
-    audit = _Audit(question, ("library", "package", "provided") if will_be_repeated else ("library",))
+    audit = _Audit(question, ("library", "package", "provided") if will_be_reread else ("library",))
     files: dict[str, ModuleType | None] = dict(loaded_files())
     own = (question.caller and question.caller.file, question.entry and question.entry.file)
     for file in (*imported_files(), *(str(file) for file in own if file is not None)):

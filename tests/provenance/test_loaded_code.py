@@ -649,6 +649,25 @@ def test_a_later_block_looks_again(study):
     assert found["second"] == {"algorithm.py": "it was changed after it was imported"}
 
 
+def test_a_package_that_changes_during_a_later_run_is_noticed_at_its_end(study, site):
+    """The start of a later run leaves packages that it knows to the end, which looks at each of them."""
+    install(site, "x", {"algo.py": "A = 1\n"})
+    record = (
+        "import algo\n"
+        "for entry in ('first', 'second'):\n"
+        f"    with recorded_run(entry, path={str(study.results)!r}, debug_run=False):\n"
+        "        StrideLength().run()\n"
+        "        if entry == 'second': open(algo.__file__, 'a').write('# edited')\n"
+    )
+    study.script("", record=record)
+    study.repository.commit()
+    paths = os.pathsep.join([str(study.path), str(site), os.environ["PYTHONPATH"]])
+    run_python("entry.py", cwd=study.path, env={"PYTHONPATH": paths})
+    runs = [json.loads(file.read_text()) for file in study.results.rglob("metadata.json")]
+    found = {run["entry_name"]: unidentified(run) for run in runs}
+    assert found == {"first": {}, "second": {"algo.py": "it was changed after it was imported"}}
+
+
 # Code without a file
 
 
