@@ -11,6 +11,7 @@ from __future__ import annotations
 from gaitmap_results.config.current_config import (
     config_for_workers,
     find_config,
+    find_debug,
     get_config,
     is_config_set,
     is_debug_run,
@@ -26,9 +27,9 @@ from gaitmap_results.config.effective_options import (
     find_results_folder,
     redirected_results_folder,
 )
+from gaitmap_results.config.file import create_config_template
 from gaitmap_results.config.local import ConfigValue, LocalConfig
 from gaitmap_results.config.lookup import CONFIG_VARIABLE, DEBUG_VARIABLE
-from gaitmap_results.config.template import create_config_template
 
 #: The name of ``get_config`` in gaitmap_challenges.
 config = get_config
@@ -46,6 +47,7 @@ __all__ = [
     "explain_config",
     "find_cache_folder",
     "find_config",
+    "find_debug",
     "find_results_folder",
     "get_config",
     "is_config_set",

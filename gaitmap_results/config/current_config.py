@@ -15,14 +15,7 @@ from pathlib import Path
 from gaitmap_results.config.file import read_config_file
 from gaitmap_results.config.gaitmap_challenges import debug_of_gaitmap_challenges
 from gaitmap_results.config.local import ConfigValue, FoundConfig, LocalConfig
-from gaitmap_results.config.lookup import (
-    DEBUG_VARIABLE,
-    Lookup,
-    debug_of_environment,
-    from_file,
-    look_up,
-    nothing_found,
-)
+from gaitmap_results.config.lookup import DEBUG_VARIABLE, debug_of_environment, look_up, nothing_found
 from gaitmap_results.config.values import check_boolean, check_folder
 from gaitmap_results.exceptions import ConfigError, DebugSettingWarning
 
@@ -32,7 +25,7 @@ __all__ = [
     "change_results_folder",
     "config_for_workers",
     "find_debug",
-    "find_lookup",
+    "find_with_sources",
     "get_config",
     "is_config_set",
     "is_debug_run",
@@ -45,22 +38,25 @@ _logger = logging.getLogger("gaitmap_results")
 
 @dataclass(frozen=True)
 class SentConfig:
-    """The config of one process, as sent to a worker process."""
+    """The config that a process holds, and sends to its workers.
 
-    found: FoundConfig | None
-    is_set: bool
-    debug: ConfigValue
+    Attributes
+    ----------
+    found
+        The config that was set, or that the sender found; ``None`` to look one up.
+    is_set
+        Whether it was set.
+    debug
+        The sender's debug setting; ``None`` to look it up.
+    """
+
+    found: FoundConfig | None = None
+    is_set: bool = False
+    debug: ConfigValue | None = None
 
 
-@dataclass(frozen=True)
-class _Held:
-    """The state of this module, replaced as a whole so that no thread ever sees half a change."""
-
-    chosen: FoundConfig | None = None
-    received: SentConfig | None = None
-
-
-_held = _Held()
+# Replaced as a whole, so that no thread ever sees half a change.
+_held = SentConfig()
 _lock = threading.Lock()
 
 
@@ -111,23 +107,23 @@ def set_config(
     >>> reset_config()
     """
     global _held  # noqa: PLW0603
-    _refuse_second_config()
-    if debug is not None:
-        debug = check_boolean(debug, where="'debug' given to set_config")
     chosen = _choose(config_obj_or_path, debug is not None, _config_type, _default_config_file)
-    from_environment = debug_of_environment()
+    in_environment = debug_of_environment()
     if debug is not None:
-        if from_environment is not None and from_environment.value != debug:
+        debug = check_boolean(debug, "'debug' given to set_config")
+        if in_environment is not None and in_environment.value != debug:
             warnings.warn(
                 f"set_config was given debug={debug}, but the environment variable {DEBUG_VARIABLE} says "
-                f"{from_environment.value}. The environment variable wins. Remove one of the two.",
+                f"{in_environment.value}. The environment variable wins. Remove one of the two.",
                 DebugSettingWarning,
                 stacklevel=2,
             )
-        chosen = dataclasses.replace(chosen, debug=ConfigValue("debug", debug, "argument"))
+        chosen = chosen.with_debug(ConfigValue("debug", debug, "argument"))
     with _lock:
-        _refuse_second_config()
-        _held = _Held(chosen=chosen)
+        if _held.is_set and _held.found is not None:
+            where = f" (from {_held.found.where})" if _held.found.where else ""
+            raise ConfigError(f"set_config was called, but a config is set already{where}. Call reset_config() first.")
+        _held = SentConfig(chosen, is_set=True)
     return chosen.config
 
 
@@ -150,10 +146,10 @@ def get_config() -> LocalConfig:
     2
     >>> reset_config()
     """
-    lookup = _view(_held)
-    if lookup.found is None:
-        raise ConfigError(nothing_found(lookup))
-    return lookup.found.config
+    config = find_config()
+    if config is None:
+        raise ConfigError(nothing_found())
+    return config
 
 
 def find_config() -> LocalConfig | None:
@@ -164,7 +160,7 @@ def find_config() -> LocalConfig | None:
     ConfigError
         If the one that is found is wrong.
     """
-    found = _view(_held).found
+    found = find_with_sources()
     return None if found is None else found.config
 
 
@@ -180,7 +176,7 @@ def reset_config() -> None:
     False
     """
     global _held  # noqa: PLW0603
-    _held = _Held()
+    _held = SentConfig()
 
 
 def is_config_set() -> bool:
@@ -192,7 +188,7 @@ def is_config_set() -> bool:
     >>> is_config_set()
     False
     """
-    return _held.chosen is not None
+    return _held.is_set
 
 
 def is_debug_run() -> bool | None:
@@ -215,7 +211,7 @@ def is_debug_run() -> bool | None:
     True
     >>> reset_config()
     """
-    value: bool | None = _debug(_held).value
+    value: bool | None = find_debug().value
     return value
 
 
@@ -225,9 +221,8 @@ def config_for_workers() -> tuple[SentConfig | None, Callable[[SentConfig | None
     It is a callback for ``tpcp.parallel.register_global_parallel_callback``.
     A wrong config is not sent, and a worker that needs it raises the same error.
     """
-    held = _held
     try:
-        sent = SentConfig(_view(held).found, held.chosen is not None, _debug(held))
+        sent = SentConfig(find_with_sources(), _held.is_set, find_debug())
     except Exception:  # an error in the config must not stop the user's computation
         _logger.info("The config is not sent to worker processes, since it is wrong.", exc_info=True)
         return None, _receive
@@ -246,18 +241,7 @@ def is_worker_process() -> bool:
 def adopt_config(sent: SentConfig | None) -> None:
     """Use the config of another process."""
     global _held  # noqa: PLW0603
-    _held = _Held(sent.found if sent is not None and sent.is_set else None, sent)
-
-
-def change_results_folder(folder: Path) -> None:
-    """Let the config name another results folder, in this process and in the workers to which the config is sent."""
-    global _held  # noqa: PLW0603
-    found = _view(_held).found or FoundConfig(LocalConfig())
-    config = copy.copy(found.config)
-    object.__setattr__(config, "results_dir", folder)
-    changed = dataclasses.replace(found, config=config, given=found.given | {"results_dir"})
-    is_set = _held.chosen is not None
-    _held = _Held(changed if is_set else None, SentConfig(changed, is_set, _debug(_held)))
+    _held = sent or SentConfig()
 
 
 def _receive(sent: SentConfig | None) -> None:
@@ -267,10 +251,13 @@ def _receive(sent: SentConfig | None) -> None:
         adopt_config(sent if isinstance(sent, SentConfig) else None)
 
 
-def _refuse_second_config() -> None:
-    if (chosen := _held.chosen) is not None:
-        where = f" (from {chosen.where})" if chosen.where else ""
-        raise ConfigError(f"set_config was called, but a config is set already{where}. Call reset_config() first.")
+def change_results_folder(folder: Path) -> None:
+    """Let the config name another results folder, in this process and in the workers to which the config is sent."""
+    found = find_with_sources() or FoundConfig(LocalConfig())
+    config = copy.copy(found.config)
+    object.__setattr__(config, "results_dir", folder)
+    given = {**found.given, "results_dir": ConfigValue("results_dir", folder, "argument")}
+    adopt_config(SentConfig(dataclasses.replace(found, config=config, given=given), _held.is_set, find_debug()))
 
 
 def _choose(
@@ -280,71 +267,43 @@ def _choose(
     default_file: str | Path | None,
 ) -> FoundConfig:
     if isinstance(config_obj_or_path, LocalConfig):
-        # Not `!=`, because data sets may be an object with its own comparison.
         given = {
-            item.name for item in fields(LocalConfig) if getattr(config_obj_or_path, item.name) is not item.default
+            item.name: ConfigValue(item.name, value, "argument")
+            for item in fields(LocalConfig)
+            # Not `!=`, because data sets may be an object with its own comparison.
+            if (value := getattr(config_obj_or_path, item.name)) is not item.default
         }
-        return FoundConfig(config_obj_or_path, "argument", given=frozenset(given))
+        return FoundConfig(config_obj_or_path, given=given)
     if isinstance(config_obj_or_path, (str, os.PathLike)):
         path = Path(config_obj_or_path)
         if not path.is_file():
             path = check_folder(config_obj_or_path, where="The config file given to set_config")
-        return _read(path, kind)
+        return read_config_file(path, kind, "set_config")
     if config_obj_or_path is not None:
         raise ConfigError(
             f"set_config was given {config_obj_or_path!r} ({type(config_obj_or_path).__name__}). "
             "Give it a LocalConfig or the path of a config file."
         )
-    lookup = _view(_held)
-    if lookup.found is not None:
-        return _of_kind(lookup.found, kind)
+    if (found := find_with_sources(kind)) is not None:
+        return found
     if default_file is not None and Path(default_file).exists():
-        return _read(Path(default_file), kind)
+        return read_config_file(Path(default_file), kind, "set_config")
     # With debug=... alone no config file is needed: runs may be stored by giving their path.
     if anything_else_given:
         return FoundConfig(kind())
-    raise ConfigError(nothing_found(lookup))
+    raise ConfigError(nothing_found())
 
 
-def _read(path: Path, kind: type[LocalConfig]) -> FoundConfig:
-    names = [item.name for item in fields(kind)]
-    return _of_kind(from_file(read_config_file(path, names), "file", "set_config"), kind)
-
-
-def _of_kind(found: FoundConfig, kind: type[LocalConfig]) -> FoundConfig:
-    """Convert a config to another class, whose defaults apply where nothing is given."""
-    if type(found.config) is kind:
-        return found
-    config = kind()
-    for name in found.given:
-        object.__setattr__(config, name, getattr(found.config, name))
-    return dataclasses.replace(found, config=config)
-
-
-def find_lookup() -> Lookup:
-    """Return the current config, or the places where none was found."""
-    return _view(_held)
+def find_with_sources(kind: type[LocalConfig] = LocalConfig) -> FoundConfig | None:
+    """Return the current config with the sources of its values, ``None`` if there is none."""
+    return _held.found or look_up(kind)
 
 
 def find_debug() -> ConfigValue:
     """Return the current debug setting with its source."""
-    return _debug(_held)
-
-
-def _view(held: _Held) -> Lookup:
-    if held.chosen is not None:
-        return Lookup(held.chosen)
-    if held.received is not None and held.received.found is not None:
-        return Lookup(held.received.found)
-    return look_up()
-
-
-def _debug(held: _Held) -> ConfigValue:
-    if held.received is not None:
-        return held.received.debug
-    if (from_environment := debug_of_environment()) is not None:
-        return from_environment
-    found = _view(held).found
+    if (setting := _held.debug or debug_of_environment()) is not None:
+        return setting
+    found = find_with_sources()
     if found is not None:
-        return found.debug
+        return found.explained("debug")
     return debug_of_gaitmap_challenges() or ConfigValue("debug", None)

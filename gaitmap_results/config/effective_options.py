@@ -8,7 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Final
 
-from gaitmap_results.config.current_config import find_debug, find_lookup
+from gaitmap_results.config.current_config import find_debug, find_with_sources
 from gaitmap_results.config.gaitmap_challenges import debug_of_gaitmap_challenges
 from gaitmap_results.config.local import ConfigValue, FoundConfig, LocalConfig
 from gaitmap_results.config.lookup import debug_of_environment, nothing_found
@@ -49,14 +49,11 @@ def find_results_folder(path: str | Path | None = None) -> Path:
         return redirected
     if given is not None:
         return given
-    lookup = find_lookup()
-    if lookup.found is not None and (folder := lookup.found.config.results_dir) is not None:
-        return folder
-    if lookup.found is None:
-        reason = nothing_found(lookup)
-    else:
-        place = lookup.found.where or "that was set"
-        reason = f"The config {place} has no results_dir. Add it there."
+    found = find_with_sources()
+    if found is not None and found.config.results_dir is not None:
+        return found.config.results_dir
+    place = "" if found is None else found.where or "that was set"
+    reason = nothing_found() if found is None else f"The config {place} has no results_dir. Add it there."
     raise NoResultsFolderError(
         "Nothing says where to store runs: no path was given, and no config names a results folder. "
         f"Either give path=..., or set results_dir in a config. {reason}"
@@ -83,7 +80,7 @@ def find_cache_folder() -> Path:
     ConfigError
         If the config is wrong.
     """
-    found = find_lookup().found
+    found = find_with_sources()
     if found is not None and found.config.cache_dir is not None:
         return found.config.cache_dir
     if sys.platform == "win32":
@@ -107,7 +104,7 @@ def explain_config() -> list[ConfigValue]:
     ConfigError
         If the config that is set or found is wrong.
     """
-    found = find_lookup().found or FoundConfig(LocalConfig())
+    found = find_with_sources() or FoundConfig(LocalConfig())
     return [*(found.explained(item.name) for item in fields(LocalConfig)), find_debug()]
 
 

@@ -1,77 +1,32 @@
-"""Read a config file.
+"""Read a config file, or write one to be filled in.
 
 A config file is JSON, or TOML if its name ends with ``.toml``.
-Its keys can be in three places:
-
-- at the top: ``{"results_dir": "results", "datasets": {...}}``;
-- in a section: ``{"gaitmap_results": {...}, "datasets": {...}}``; in a ``pyproject.toml`` this section is
-  ``[tool.gaitmap_results]``;
-- as in gaitmap_challenges: ``{"gaitmap_challenges": {...}, "datasets": {...}}``.
-
-A key with the value ``null`` counts as missing.
+Its keys can be at the top, or in a section: ``{"gaitmap_results": {"results_dir": "results"}, "datasets": {...}}``;
+in a ``pyproject.toml`` this section is ``[tool.gaitmap_results]``.
+The section of gaitmap_challenges is read, too. A key with the value ``null`` counts as missing.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.config.values import (
-    check_boolean,
-    check_datasets,
-    check_folder,
-    check_ignored,
-    check_number_of_jobs,
-    check_seconds,
-    check_signal_names,
-)
+from gaitmap_results.config.local import FoundConfig, LocalConfig
+from gaitmap_results.config.values import check_folder, check_value
 from gaitmap_results.exceptions import ConfigError
 
-__all__ = ["ConfigFile", "read_config_file", "read_pyproject"]
+__all__ = ["create_config_template", "read_config_file", "read_pyproject"]
 
-_FOLDERS = ("results_dir", "cache_dir", "tmp_dir", "stored_filenames_relative_to")
-_LISTS = {"git_dirty_ignore": check_ignored, "handle_signals": check_signal_names}
-_KEYS = (*_FOLDERS, "n_jobs", "datasets", *_LISTS, "sample_resources_s", "debug")
-
-_NO_TOML = (
-    "Python 3.10 cannot read TOML by itself. Install the extra with: pip install 'gaitmap_results[toml]', "
-    "or write the config as a JSON file and name it in GAITMAP_RESULTS_CONFIG."
-)
+_KEYS = (*(item.name for item in fields(LocalConfig)), "debug")
+_OURS, _THEIRS = "gaitmap_results", "gaitmap_challenges"
 
 
-@dataclass(frozen=True)
-class ConfigFile:
-    """The content of a config file.
-
-    Attributes
-    ----------
-    path
-        The file.
-    values
-        The validated values for the fields of ``LocalConfig``, with absolute paths.
-    debug
-        The ``debug`` key, ``None`` if it is missing.
-    """
-
-    path: Path
-    values: dict[str, Any]
-    debug: bool | None
-
-
-def read_config_file(path: Path, more_keys: Iterable[str] = ()) -> ConfigFile:
-    """Read a JSON or TOML config file.
-
-    Parameters
-    ----------
-    path
-        The file; relative paths in it start from its folder.
-    more_keys
-        Keys of a larger config, whose values are not checked.
+def read_config_file(path: Path, kind: type[LocalConfig], found_by: str) -> FoundConfig:
+    """Read a JSON or TOML config file; relative paths in it start from its folder.
 
     Raises
     ------
@@ -80,7 +35,7 @@ def read_config_file(path: Path, more_keys: Iterable[str] = ()) -> ConfigFile:
     """
     path = path.absolute()
     try:
-        text = _decoded(path.read_bytes(), path)
+        raw = path.read_bytes()
     except FileNotFoundError as error:
         raise ConfigError(
             f"There is no config file {path}. Correct the path, or create the file with create_config_template."
@@ -90,24 +45,17 @@ def read_config_file(path: Path, more_keys: Iterable[str] = ()) -> ConfigFile:
             f"The config file {path} cannot be read: {error.strerror or error}. "
             "It must be a file that you have permission to read."
         ) from error
-    is_toml = path.suffix.lower() == ".toml"
-    content = _parsed_toml(text, path) if is_toml else _parsed_json(text, path)
-    return _checked(_section(content, path), path, more_keys)
+    content = _parsed(raw, path)
+    ours = _our_table(content)
+    if ours is None and path.name == "pyproject.toml":
+        raise ConfigError(f"{path} has no table [tool.gaitmap_results]. Add it, or name another config file.")
+    return _checked(_flat(content, path) if ours is None else ours, path, kind, "file", found_by)
 
 
-def read_pyproject(path: Path) -> ConfigFile | None:
-    """Read the table ``[tool.gaitmap_results]`` of a ``pyproject.toml``.
+def read_pyproject(path: Path, kind: type[LocalConfig]) -> FoundConfig | None:
+    """Read the table ``[tool.gaitmap_results]`` of a ``pyproject.toml``, ``None`` if there is no such table.
 
-    Parameters
-    ----------
-    path
-        The file; relative paths in the table start from its folder.
-
-    Returns
-    -------
-    config_file
-        The content of the table, ``None`` if there is no such table.
-        A broken file is ignored unless it mentions the table.
+    A broken file is ignored unless it mentions the table.
 
     Raises
     ------
@@ -116,46 +64,36 @@ def read_pyproject(path: Path) -> ConfigFile | None:
     OSError
         If the file cannot be opened.
     """
-    path = path.absolute()
     raw = path.read_bytes()
     if b"gaitmap_results" not in raw:
         return None
     try:
-        content = _parsed_toml(_decoded(raw, path), path)
+        table = _our_table(_parsed(raw, path))
     except ConfigError:
         if b"tool.gaitmap_results" in raw:
             raise
         return None
-    tool = content.get("tool")
-    if not isinstance(tool, dict) or "gaitmap_results" not in tool:
-        return None
-    return _checked(_section(content, path), path)
+    return None if table is None else _checked(table, path, kind, "pyproject", "search")
 
 
-def _decoded(raw: bytes, path: Path) -> str:
+def _parsed(raw: bytes, path: Path) -> Any:
+    is_toml = path.suffix.lower() == ".toml"
     try:
-        return raw.decode("utf-8-sig")  # editors on Windows add a byte order mark
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"The config file {path} is not UTF-8 text. Save it again as UTF-8.") from error
-
-
-def _parsed_json(text: str, path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(text, object_pairs_hook=_without_repetition)
-    except json.JSONDecodeError as error:
-        hint = r" In JSON a backslash is written twice (C:\\data), or as / instead." if "escape" in error.msg else ""
+        text = raw.decode("utf-8-sig")  # editors on Windows add a byte order mark
+        if is_toml:
+            return importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli").loads(text)
+        return json.loads(text, object_pairs_hook=_without_repetition)
+    except ImportError as error:
         raise ConfigError(
-            f"The config file {path}, line {error.lineno}, column {error.colno}, is not valid JSON: {error.msg}. "
-            f"Correct this line; the mistake may also be just before it.{hint}"
+            f"The config in {path} cannot be read: Python 3.10 cannot read TOML by itself. Install the extra with: "
+            "pip install 'gaitmap_results[toml]', or name a JSON file in GAITMAP_RESULTS_CONFIG."
         ) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"The config file {path} cannot be read as JSON: {error}. Correct it.") from error
-    if not isinstance(content, dict):
+        hint = r" In JSON a backslash is written twice (C:\\data), or as / instead." if "escape" in str(error) else ""
         raise ConfigError(
-            f"The config file {path}, line 1, holds a {type(content).__name__}, but must hold an object: "
-            '{"gaitmap_results": {"results_dir": "…"}}. See create_config_template.'
-        )
-    return content
+            f"The config file {path} is not valid {'TOML' if is_toml else 'JSON'} in UTF-8: {error}. Correct this "
+            f"place; the mistake may also be just before it.{hint}"
+        ) from error
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -168,86 +106,96 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _parsed_toml(text: str, path: Path) -> dict[str, Any]:
-    toml = _toml_reader()
-    if toml is None:
-        raise ConfigError(f"The config in {path} cannot be read: {_NO_TOML}")
-    try:
-        content: dict[str, Any] = toml.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ConfigError(f"The config file {path} is not valid TOML: {error}. Correct this line.") from error
-    return content
+def _our_table(content: Any) -> Any:
+    tool = content.get("tool") if isinstance(content, dict) else None
+    return tool.get(_OURS) if isinstance(tool, dict) else None
 
 
-def _toml_reader() -> Any:
-    name = next((name for name in ("tomllib", "tomli") if importlib.util.find_spec(name) is not None), None)
-    return None if name is None else importlib.import_module(name)
-
-
-def _section(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Return our part of the file, with the data sets in it, wherever they are."""
-    tool = content.get("tool")
-    if isinstance(tool, dict) and "gaitmap_results" in tool:
-        return _table(tool["gaitmap_results"], "[tool.gaitmap_results]", path)
-    if path.name == "pyproject.toml":
-        raise ConfigError(f"{path} has no table [tool.gaitmap_results]. Add it, or name another config file.")
-    name = next((name for name in ("gaitmap_results", "gaitmap_challenges") if name in content), None)
-    if name is None:
-        return content
-    section = dict(_table(content[name], f"{name!r}", path))
+def _flat(content: Any, path: Path) -> Any:
+    """Return the keys in the section and beside it, such as ``datasets``."""
+    name = next((name for name in (_OURS, _THEIRS) if isinstance(content, dict) and name in content), None)
+    if name is None or not isinstance(content[name], dict):
+        return content if name is None else content[name]
     # A file of gaitmap_challenges belongs to that package, so its other keys are allowed.
-    known = ("gaitmap_results", "gaitmap_challenges", "datasets")
-    if name == "gaitmap_results" and (unknown := [key for key in content if key not in known]):
-        inside = f" Move it into {name!r}." if unknown[0] in _KEYS else ""
+    beside = {
+        key: value
+        for key, value in content.items()
+        if key not in (_OURS, _THEIRS) and value is not None and (name == _OURS or key == "datasets")
+    }
+    for key in beside:
+        if content[name].get(key) is not None:
+            raise ConfigError(f"The config file {path} has {key!r} inside and beside {name!r}. Remove one of them.")
+    return {**content[name], **beside}
+
+
+def _checked(keys: Any, path: Path, kind: type[LocalConfig], source: str, found_by: str) -> FoundConfig:
+    if not isinstance(keys, dict):
         raise ConfigError(
-            f"The config file {path} has {unknown[0]!r} beside {name!r}, "
-            f"where only 'datasets' may stand.{inside or ' Remove it.'}"
+            f"The config in {path} is {keys!r}, but must hold keys such as results_dir: "
+            '{"gaitmap_results": {"results_dir": "…"}}. See create_config_template.'
         )
-    if content.get("datasets") is not None:
-        if section.get("datasets") is not None:
-            raise ConfigError(f"The config file {path} has 'datasets' inside and beside {name!r}. Remove one of them.")
-        section["datasets"] = content["datasets"]
-    return section
-
-
-def _table(value: object, name: str, path: Path) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise ConfigError(f"{name} in {path} is {value!r}, but must hold keys such as results_dir. Correct it.")
-    return value
-
-
-def _checked(section: dict[str, Any], path: Path, more_keys: Iterable[str] = ()) -> ConfigFile:
-    values: dict[str, Any] = {}
-    debug = None
-    for key, value in section.items():
-        if key not in _KEYS and key not in more_keys:
+    more = {item.name for item in fields(kind)}.difference(_KEYS)
+    values = {}
+    for key, value in keys.items():
+        if key not in _KEYS and key not in more:
             raise ConfigError(_unknown_key(key, path))
-        where = f"{key!r} in {path}"
-        if value is None:
-            continue
-        if key in _FOLDERS:
-            values[key] = check_folder(value, where=where, base=path.parent)
-        elif key == "n_jobs":
-            values[key] = check_number_of_jobs(value, where=where, text_allowed=True)
-        elif key == "datasets":
-            values[key] = check_datasets(value, where=where, base=path.parent)
-        elif key in _LISTS:
-            values[key] = _LISTS[key](value, where=where)
-        elif key == "sample_resources_s":
-            values[key] = check_seconds(value, where=where)
-        elif key == "debug":
-            debug = check_boolean(value, where=where)
-        else:
-            values[key] = value
-    return ConfigFile(path, values, debug)
+        if value is not None:
+            where = f"{key!r} in {path}"
+            values[key] = value if key in more else check_value(key, value, where=where, base=path.parent)
+    return FoundConfig.of(kind, values, source, str(path), found_by)
 
 
 def _unknown_key(key: str, path: Path) -> str:
-    # Without a cutoff there is always a nearest one.
     import difflib  # only for mistakes
 
+    # Without a cutoff there is always a nearest one.
     nearest = difflib.get_close_matches(key.lower(), _KEYS, n=1, cutoff=0)[0]
     return (
         f"{path} has the key {key!r}, which is not known. The nearest known key is {nearest!r}. "
         f"Correct or remove it; the known keys are {', '.join(_KEYS)}."
     )
+
+
+def create_config_template(path: str | Path, _config_type: type[LocalConfig] = LocalConfig) -> Path:
+    """Write a config file with every key, to be filled in.
+
+    Parameters
+    ----------
+    path
+        The file to create; its name must not end with ``.toml``, since it is JSON.
+    _config_type
+        A dataclass that inherits from ``LocalConfig``, for packages whose config has more values or other defaults.
+
+    Returns
+    -------
+    path
+        The absolute path of the file.
+
+    Raises
+    ------
+    ConfigError
+        If the file already exists, or cannot be written.
+
+    Examples
+    --------
+    >>> from gaitmap_results import create_config_template
+    >>> create_config_template("config.json").name
+    'config.json'
+    """
+    target = check_folder(path, where="'path' of the config template")
+    if target.suffix.lower() == ".toml":
+        raise ConfigError(f"The config template {target} would be JSON. Choose a name that ends with .json.")
+    ours = _config_type().to_json_dict()
+    del ours["datasets"]  # beside the section
+    content = {_OURS: {**ours, "debug": None}, "datasets": {}}
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=4) + "\n")
+    except FileExistsError as error:
+        raise ConfigError(f"{target} exists already and is left as it is. Choose another name or delete it.") from error
+    except OSError as error:
+        raise ConfigError(
+            f"The config template {target} cannot be written: {error.strerror or error}. "
+            "Create its folder, or choose one that you may write to."
+        ) from error
+    return target

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ _SET_THERE = "gaitmap_challenges.config.set_config"
 _FOLDERS = ("tmp_dir", "cache_dir", "results_dir")
 
 
-def find_config_of_gaitmap_challenges() -> FoundConfig | None:
+def find_config_of_gaitmap_challenges(kind: type[LocalConfig]) -> FoundConfig | None:
     """Return the config that was set in gaitmap_challenges, else the file in its variable, else ``None``.
 
     Raises
@@ -32,23 +33,32 @@ def find_config_of_gaitmap_challenges() -> FoundConfig | None:
     ConfigError
         If the file cannot be read.
     """
-    module = _module_with_config()
-    if module is not None:
-        there = module.config()
-        values = {name: getattr(there, name, None) for name in (*_FOLDERS, "n_jobs", "datasets")}
-        return _found(values, _SET_THERE, "")
     named = os.environ.get(_CONFIG_VARIABLE)
-    if not named:
+    where, found_by = _SET_THERE, ""
+    if (module := _module_with_config()) is not None:
+        content = vars(module.config())
+    elif named:
+        where, found_by = os.path.abspath(named), _CONFIG_VARIABLE
+        try:
+            file = json.loads(Path(named).read_text(encoding="utf-8"))
+            content = {**file["gaitmap_challenges"], "datasets": file.get("datasets")}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"The environment variable {_CONFIG_VARIABLE} names {named}, which is not a config of "
+                f"gaitmap_challenges: {type(error).__name__}: {error}. Correct it, or name a config in "
+                "GAITMAP_RESULTS_CONFIG."
+            ) from error
+    else:
         return None
-    try:
-        content = json.loads(Path(named).read_text(encoding="utf-8"))
-        values = {**content["gaitmap_challenges"], "datasets": content.get("datasets")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"The environment variable {_CONFIG_VARIABLE} names {named}, which is not a config of gaitmap_challenges: "
-            f"{type(error).__name__}: {error}. Correct it, or name a config in GAITMAP_RESULTS_CONFIG."
-        ) from error
-    return _found(values, os.path.abspath(named), _CONFIG_VARIABLE)
+    # gaitmap_challenges does not expand `~`, and keeps an unset variable as it is.
+    values: dict[str, Any] = {}
+    for item in fields(kind):
+        if (value := content.get(item.name)) is not None:
+            is_folder = item.name in _FOLDERS
+            values[item.name] = Path(os.path.abspath(os.path.expandvars(value))) if is_folder else value
+    found = FoundConfig.of(kind, values, _SOURCE, where, found_by)
+    debug = debug_of_gaitmap_challenges()
+    return found if debug is None else found.with_debug(debug)
 
 
 def debug_of_gaitmap_challenges() -> ConfigValue | None:
@@ -64,14 +74,3 @@ def debug_of_gaitmap_challenges() -> ConfigValue | None:
 def _module_with_config() -> Any:
     module: Any = sys.modules.get("gaitmap_challenges.config")
     return module if module is not None and module.is_config_set() else None
-
-
-def _found(values: dict[str, Any], where: str, found_by: str) -> FoundConfig:
-    # Not through the constructor: gaitmap_challenges does not expand `~`, and keeps an unset variable as it is.
-    config = LocalConfig()
-    given = {name: value for name, value in values.items() if value is not None and hasattr(config, name)}
-    for name, value in given.items():
-        folder = Path(os.path.abspath(os.path.expandvars(value))) if name in _FOLDERS else value
-        object.__setattr__(config, name, folder)
-    debug = debug_of_gaitmap_challenges() or ConfigValue("debug", None)
-    return FoundConfig(config, _SOURCE, where, found_by, frozenset(given), debug)

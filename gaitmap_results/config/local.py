@@ -7,31 +7,14 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.config.values import (
-    check_datasets,
-    check_folder,
-    check_ignored,
-    check_number_of_jobs,
-    check_seconds,
-    check_signal_names,
-)
+from gaitmap_results.config.values import FOLDERS, check_value
 
 __all__ = ["ConfigValue", "FoundConfig", "LocalConfig"]
-
-_FOLDERS = ("results_dir", "cache_dir", "tmp_dir", "stored_filenames_relative_to")
-_CHECKS: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys(_FOLDERS, check_folder),
-    "n_jobs": check_number_of_jobs,
-    "datasets": check_datasets,
-    "git_dirty_ignore": check_ignored,
-    "handle_signals": check_signal_names,
-    "sample_resources_s": check_seconds,
-}
 
 
 @dataclass(frozen=True)
@@ -87,10 +70,11 @@ class LocalConfig:
     sample_resources_s: float | None = None
 
     def __post_init__(self) -> None:
-        for name, check in _CHECKS.items():
-            value = getattr(self, name)
-            if value is not None or name not in _FOLDERS:
-                object.__setattr__(self, name, check(value, where=f"{name!r} given to LocalConfig"))
+        for item in fields(LocalConfig):
+            value = getattr(self, item.name)
+            if value is not None or item.name not in FOLDERS:
+                checked = check_value(item.name, value, where=f"{item.name!r} given to LocalConfig")
+                object.__setattr__(self, item.name, checked)
 
     def to_json_dict(self) -> dict[str, Any]:
         """Return the config as stored in ``metadata.json``: a new dictionary for JSON, with paths as text.
@@ -128,24 +112,40 @@ class ConfigValue:
     where: str = ""
     found_by: str = ""
 
+    @property
+    def named(self) -> str:
+        """Its source in a word, without the path of a file, which may be private."""
+        if self.source in ("file", "pyproject"):
+            return f"The config in {Path(self.where).name}"
+        return self.where or "set_config"
+
 
 @dataclass(frozen=True)
 class FoundConfig:
-    """A config, with the source of its values."""
+    """A config, its file if it has one, and where each value that was given comes from, ``debug`` among them."""
 
     config: LocalConfig
-    source: str = "default"
     where: str = ""
-    found_by: str = ""
-    given: frozenset[str] = frozenset()
-    debug: ConfigValue = ConfigValue("debug", None)
+    given: Mapping[str, ConfigValue] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, kind: type[LocalConfig], values: Mapping[str, Any], source: str, where: str, found_by: str
+    ) -> FoundConfig:
+        """Return a config of this class with these values, which are checked already."""
+        # Not through the constructor: it would replace variables a second time, now in the names of existing folders.
+        config = kind()
+        for name in values.keys() - {"debug"}:
+            object.__setattr__(config, name, values[name])
+        return cls(config, where, {name: ConfigValue(name, values[name], source, where, found_by) for name in values})
+
+    def with_debug(self, value: ConfigValue) -> FoundConfig:
+        """Return a copy in which something else says whether runs are debug runs."""
+        return dataclasses.replace(self, given={**self.given, "debug": value})
 
     def explained(self, name: str) -> ConfigValue:
-        """Return the value of one field, with its source."""
-        value = getattr(self.config, name)
-        if name not in self.given:
-            return ConfigValue(name, value)
-        return ConfigValue(name, value, self.source, self.where, self.found_by)
+        """Return one value, with its source."""
+        return self.given.get(name) or ConfigValue(name, getattr(self.config, name, None))
 
 
 def _as_json(value: Any) -> Any:

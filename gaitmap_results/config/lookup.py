@@ -8,44 +8,24 @@ gaitmap_challenges.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
-from gaitmap_results.config.file import ConfigFile, read_config_file, read_pyproject
+from gaitmap_results.config.file import read_config_file, read_pyproject
 from gaitmap_results.config.gaitmap_challenges import find_config_of_gaitmap_challenges
 from gaitmap_results.config.local import ConfigValue, FoundConfig, LocalConfig
 from gaitmap_results.config.values import check_boolean, check_folder
 from gaitmap_results.exceptions import ConfigError
 
-__all__ = [
-    "CONFIG_VARIABLE",
-    "DEBUG_VARIABLE",
-    "Lookup",
-    "debug_of_environment",
-    "from_file",
-    "look_up",
-    "nothing_found",
-]
+__all__ = ["CONFIG_VARIABLE", "DEBUG_VARIABLE", "debug_of_environment", "look_up", "nothing_found"]
 
 CONFIG_VARIABLE = "GAITMAP_RESULTS_CONFIG"
 DEBUG_VARIABLE = "GAITMAP_RESULTS_DEBUG"
 
-_WAYS_TO_CONFIGURE = (
-    f"Call set_config, name a config file in the environment variable {CONFIG_VARIABLE} (create_config_template "
-    "writes one), or add the table [tool.gaitmap_results] to pyproject.toml."
-)
 
-
-@dataclass(frozen=True)
-class Lookup:
-    """A config, or the places where none was found."""
-
-    found: FoundConfig | None = None
-    places: tuple[str, ...] = ()
-
-
-def look_up() -> Lookup:
-    """Search each place in turn, and return the first config, or the places.
+def look_up(kind: type[LocalConfig] = LocalConfig) -> FoundConfig | None:
+    """Search each place in turn, and return the first config.
 
     Raises
     ------
@@ -54,66 +34,35 @@ def look_up() -> Lookup:
     """
     named = os.environ.get(CONFIG_VARIABLE)
     if named is not None:
-        where = f"The config file named by the environment variable {CONFIG_VARIABLE}"
-        path = check_folder(named, where=where)
+        path = check_folder(named, where=f"The config file named by the environment variable {CONFIG_VARIABLE}")
         try:
-            return Lookup(from_file(read_config_file(path), "file", CONFIG_VARIABLE))
+            return read_config_file(path, kind, CONFIG_VARIABLE)
         except ConfigError as error:
             raise ConfigError(f"{error} (The environment variable {CONFIG_VARIABLE} names this file.)") from error
-    in_pyproject, places = _search_pyproject()
-    found = in_pyproject or find_config_of_gaitmap_challenges()
-    return Lookup(found, (f"environment variable {CONFIG_VARIABLE}: not set", *places, "gaitmap_challenges: no config"))
+    for file in _pyprojects():
+        # Users often lack permission for folders far above their own.
+        with suppress(OSError):
+            if (found := read_pyproject(file, kind)) is not None:
+                return found
+    return find_config_of_gaitmap_challenges(kind)
 
 
-def _search_pyproject() -> tuple[FoundConfig | None, list[str]]:
-    """Return the config in the nearest ``pyproject.toml`` that has one, or the searched places."""
-    try:
+def _pyprojects() -> Iterator[Path]:
+    with suppress(OSError):  # the working directory may no longer exist
         folder = Path.cwd()
-    except OSError:
-        return None, ["pyproject.toml: not searched, since the working directory no longer exists"]
-    places = []
-    for candidate in (folder / "pyproject.toml" for folder in (folder, *folder.parents)):
-        try:
-            file = read_pyproject(candidate)
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            # Users often lack permission for folders far above their own.
-            places.append(f"{candidate}: cannot be read ({error.strerror or error})")
-            continue
-        if file is not None:
-            return from_file(file, "pyproject", "search"), places
-        places.append(f"{candidate}: has no table [tool.gaitmap_results]")
-    return None, [*places, f"pyproject.toml in {folder} and the folders above it: no further one"]
+        yield from (each for place in (folder, *folder.parents) if os.path.lexists(each := place / "pyproject.toml"))
 
 
-def nothing_found(lookup: Lookup) -> str:
+def nothing_found() -> str:
     """Return the message for a missing config."""
-    places = "".join(f"\n- {place}" for place in lookup.places)
-    return f"There is no config. {_WAYS_TO_CONFIGURE} Places that were searched:\n- set_config: not called{places}"
-
-
-def from_file(file: ConfigFile, source: str, found_by: str) -> FoundConfig:
-    """Return the config that a file holds.
-
-    Parameters
-    ----------
-    file
-        The content of the file.
-    source
-        ``"file"`` or ``"pyproject"``.
-    found_by
-        What led to the file.
-    """
-    # Not through the constructor: it would replace variables a second time, now in the names of existing folders.
-    config = LocalConfig()
-    for name, value in file.values.items():
-        object.__setattr__(config, name, value)
-    where = str(file.path)
-    debug = ConfigValue("debug", None)
-    if file.debug is not None:
-        debug = ConfigValue("debug", file.debug, source, where, found_by)
-    return FoundConfig(config, source, where, found_by, frozenset(file.values), debug)
+    files = "".join(f"\n- {file}: no table [tool.gaitmap_results] that can be read" for file in _pyprojects())
+    return (
+        f"There is no config. Call set_config, name a config file in the environment variable {CONFIG_VARIABLE} "
+        "(create_config_template writes one), or add the table [tool.gaitmap_results] to pyproject.toml. "
+        f"Places that were searched:\n- set_config: not called\n- environment variable {CONFIG_VARIABLE}: not set"
+        f"{files}\n- pyproject.toml in the working directory and the folders above it: no further one"
+        "\n- gaitmap_challenges: no config"
+    )
 
 
 def debug_of_environment() -> ConfigValue | None:
@@ -127,5 +76,5 @@ def debug_of_environment() -> ConfigValue | None:
     word = os.environ.get(DEBUG_VARIABLE)
     if word is None:
         return None
-    value = check_boolean(word, where=f"The environment variable {DEBUG_VARIABLE}")
+    value = check_boolean(word, f"The environment variable {DEBUG_VARIABLE}")
     return ConfigValue("debug", value, "environment variable", DEBUG_VARIABLE)

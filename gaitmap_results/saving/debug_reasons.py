@@ -132,8 +132,8 @@ def _by_setting(setting: DebugSetting) -> Iterator[DebugReason]:
         return
     message = {
         "argument": "You asked for a debug run with debug_run=True. Pass debug_run=False for an official one.",
-        "config": "The config asks for debug runs. Set GAITMAP_RESULTS_DEBUG=false, or `debug` in the config, for "
-        "official ones.",
+        "config": f"{setting.asker} asks for debug runs. Set GAITMAP_RESULTS_DEBUG=false, or `debug` in the config, "
+        "for official ones.",
         "default": "Nobody asked for an official run. Pass debug_run=False, or set GAITMAP_RESULTS_DEBUG=false.",
     }[setting.source]
     yield DebugReason(f"debug_run.{setting.source}", message)

@@ -21,14 +21,19 @@ class DebugSetting:
         ``argument``, ``config`` or ``default``.
     disagreement
         The message for the user if argument and config disagree, else ``None``.
+    asker
+        For the source ``config``: the variable, call or file that says so.
     """
 
     debug: bool
     source: str
     disagreement: str | None = None
+    asker: str = "The config"
 
 
-def resolve_debug_setting(argument: bool | None, config: bool | None, *, config_wins: bool = False) -> DebugSetting:
+def resolve_debug_setting(
+    argument: bool | None, config: bool | None, *, config_wins: bool = False, asker: str = "The config"
+) -> DebugSetting:
     """Return the debug setting to use, from the ``debug_run`` argument and the global config.
 
     Parameters
@@ -39,6 +44,8 @@ def resolve_debug_setting(argument: bool | None, config: bool | None, *, config_
         The global config's setting; ``None`` if not set.
     config_wins
         ``_force_local_debug_run_setting``: the config's setting, where there is one, wins over the argument.
+    asker
+        What in the config gives its setting.
 
     Raises
     ------
@@ -57,11 +64,11 @@ def resolve_debug_setting(argument: bool | None, config: bool | None, *, config_
     if argument is not None and config is not None and argument is not config:
         winner = "config" if config_wins else "argument"
         disagreement = (
-            f"debug_run={argument} was passed, but the global config says debug={config}. The {winner} wins. "
-            "Remove one of the two, or make them agree."
+            f"debug_run={argument} was passed, but the global config says debug={config} ({asker}). "
+            f"The {winner} wins. Remove one of the two, or make them agree."
         )
     if config is not None and (config_wins or argument is None):
-        return DebugSetting(config, "config", disagreement)
+        return DebugSetting(config, "config", disagreement, asker)
     if argument is not None:
         return DebugSetting(argument, "argument", disagreement)
     return DebugSetting(True, "default")

@@ -131,6 +131,7 @@ def make_plan(options: Mapping[str, Any]) -> SavePlan:
     entry_name = options["entry_name"]
     parts = check_entry_name(entry_name)
     use_git, config_wins = (_yes_or_no(options, name) for name in ("use_git", "_force_local_debug_run_setting"))
+    asked = config.find_debug()
     configured = config.find_config() or config.LocalConfig()
     ignore = check_git_dirty_ignore(options["git_dirty_ignore"])
     relative_to = _folder(options["stored_filenames_relative_to"], "stored_filenames_relative_to")
@@ -142,7 +143,7 @@ def make_plan(options: Mapping[str, Any]) -> SavePlan:
         entry_name=entry_name if isinstance(entry_name, str) else parts,
         entry_parts=parts,
         results_folder=config.find_results_folder(options["path"]),
-        setting=resolve_debug_setting(options["debug_run"], config.is_debug_run(), config_wins=config_wins),
+        setting=resolve_debug_setting(options["debug_run"], asked.value, config_wins=config_wins, asker=asked.named),
         relative_to=relative_to or configured.stored_filenames_relative_to,
         use_git=use_git,
         git_dirty_ignore=ignore or check_git_dirty_ignore(configured.git_dirty_ignore),

@@ -10,13 +10,13 @@ import pickle
 import re
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gaitmap_results import config as config_module
 from gaitmap_results.config import (
     ConfigValue,
     LocalConfig,
@@ -29,11 +29,10 @@ from gaitmap_results.config import (
     reset_config,
     set_config,
 )
-from gaitmap_results.config import file as config_file
 from gaitmap_results.exceptions import ConfigError, DebugSettingWarning, NoResultsFolderError
 
-CAN_READ_TOML = config_file._toml_reader() is not None
-needs_toml = pytest.mark.skipif(not CAN_READ_TOML, reason="neither tomllib nor tomli is installed")
+TOML_READER = "tomllib" if sys.version_info >= (3, 11) else "tomli"
+needs_toml = pytest.mark.skipif(find_spec(TOML_READER) is None, reason="tomli is not installed")
 
 
 @pytest.fixture(autouse=True)
@@ -84,23 +83,19 @@ def test_variables_are_put_in(written, monkeypatch, tmp_path):
 
 
 def test_the_home_directory_is_put_in(monkeypatch, tmp_path):
-    """A leading ~ is the home directory, also where it comes out of a variable."""
+    """A leading ~ is the home directory, also where it comes out of a variable; that of nobody is refused."""
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
     monkeypatch.setenv("DATA", "~/data")
     config = LocalConfig(results_dir="~/results", cache_dir="$DATA")
     assert config.results_dir == tmp_path / "home" / "results"
     assert config.cache_dir == tmp_path / "home" / "data"
-
-
-def test_the_home_of_nobody_is_refused():
-    """An unknown user's home must not become a folder whose name starts with ~."""
     with pytest.raises(ConfigError, match="home directory is not known"):
         LocalConfig(results_dir="~no_such_user_here/results")
 
 
 @pytest.mark.parametrize("value", [None, ""])
-@pytest.mark.parametrize("written", ["$NOPE_DIR/x", "${NOPE_DIR}/x", "%NOPE_DIR%/x"])
+@pytest.mark.parametrize("written", ["$NOPE_DIR/x", "${NOPE_DIR}/x", "%NOPE_DIR%/x", "${NOPE_DIR"])
 def test_an_unset_variable_is_refused_by_name(written, value, monkeypatch):
     """An unset or empty variable must neither become a folder named after it nor the root folder."""
     monkeypatch.delenv("NOPE_DIR", raising=False)
@@ -108,13 +103,6 @@ def test_an_unset_variable_is_refused_by_name(written, value, monkeypatch):
         monkeypatch.setenv("NOPE_DIR", value)
     with pytest.raises(ConfigError, match=r"'cache_dir' given to LocalConfig .*variable NOPE_DIR is not set"):
         LocalConfig(cache_dir=written)
-
-
-@pytest.mark.parametrize("written", ["${OPEN/x", "${}/x"])
-def test_a_variable_without_end_or_name_is_refused(written):
-    """Half a variable must not become part of a folder's name."""
-    with pytest.raises(ConfigError, match="followed by a name"):
-        LocalConfig(results_dir=written)
 
 
 @pytest.mark.parametrize("written", ["c$", "price_5$/x", "100%", "a%b", "$5"])
@@ -129,26 +117,6 @@ def test_what_is_no_path_is_refused(name, value):
     """A wrong value is refused with the name of its key and what was expected."""
     with pytest.raises(ConfigError, match=f"'{name}' given to LocalConfig is .*path"):
         LocalConfig(**{name: value})
-
-
-@pytest.mark.parametrize("value", [0, True, False, None, 1.0, "4", [1]])
-def test_what_is_no_number_of_jobs_is_refused(value):
-    """Only whole numbers other than 0 are numbers of jobs; a boolean is none, though Python counts it as one."""
-    with pytest.raises(ConfigError, match=r"'n_jobs' given to LocalConfig .* whole number other than 0"):
-        LocalConfig(n_jobs=value)
-
-
-@pytest.mark.parametrize("value", [1, -1, -2, 64])
-def test_numbers_of_jobs(value):
-    """Negative numbers of jobs count from the number of processors, as in joblib."""
-    assert LocalConfig(n_jobs=value).n_jobs == value
-
-
-@pytest.mark.parametrize("value", [3, "folder", ["a"], {"a": 3}, {3: "a"}, {"a": ""}])
-def test_what_are_no_datasets_is_refused(value):
-    """Data sets are names with folders."""
-    with pytest.raises(ConfigError, match="'datasets' given to LocalConfig"):
-        LocalConfig(datasets=value)
 
 
 def test_datasets_may_be_a_mapping(monkeypatch, tmp_path):
@@ -169,20 +137,15 @@ class DatasetsLike:
     second: Path | None = None
 
 
-def test_datasets_may_be_an_object(tmp_path):
-    """An object such as gaitmap_datasets' DatasetsConfig is kept as it is, and stored as a dictionary."""
+def test_datasets_may_be_an_object_and_are_stored_as_text(tmp_path):
+    """An object such as gaitmap_datasets' DatasetsConfig is kept; the record has the order of gaitmap_challenges."""
     datasets = DatasetsLike(first=tmp_path)
-    config = LocalConfig(datasets=datasets)
+    config = LocalConfig(results_dir=tmp_path, datasets=datasets)
     assert config.datasets is datasets
-    assert config.to_json_dict()["datasets"] == {"first": str(tmp_path), "second": None}
-
-
-def test_the_stored_config_has_the_order_of_gaitmap_challenges(tmp_path):
-    """Records of both programs can be laid side by side, and hold paths as text."""
-    stored = LocalConfig(results_dir=tmp_path, datasets={"first": tmp_path}).to_json_dict()
+    stored = config.to_json_dict()
     assert list(stored)[:5] == ["tmp_dir", "cache_dir", "results_dir", "n_jobs", "datasets"]
     assert json.loads(json.dumps(stored)) == stored
-    assert stored["results_dir"] == str(tmp_path)
+    assert (stored["results_dir"], stored["datasets"]) == (str(tmp_path), {"first": str(tmp_path), "second": None})
 
 
 def test_a_config_cannot_be_changed_and_can_be_copied():
@@ -239,8 +202,9 @@ def test_every_config_comes_back_from_a_file(folder_values, n_jobs, datasets, op
             "gaitmap_challenges": {"results_dir": "other"},
             "datasets": None,
         },
+        {"gaitmap_results": {"results_dir": "r", "n_jobs": "3"}, "debug": False, "datasets": {"d": "data"}},
     ],
-    ids=["flat", "section", "section with datasets", "beside gaitmap_challenges"],
+    ids=["flat", "section", "section with datasets", "beside gaitmap_challenges", "keys beside the section"],
 )
 def test_arrangements_of_a_json_file(content, write, tmp_path):
     """Each documented arrangement means the same, with paths relative to the file's folder."""
@@ -285,10 +249,11 @@ def test_a_byte_order_mark(tmp_path):
 
 
 def test_variables_in_a_file(write, monkeypatch, tmp_path):
-    """Variables in a file are replaced once: a value that looks like a variable itself is a folder's name."""
+    """Variables in a file and in its name are replaced once: what looks like a variable then is a folder's name."""
     monkeypatch.setenv("INNER", "wrong")
     monkeypatch.setenv("OUTER", str(tmp_path / "$INNER"))
-    config = set_config(write("$INNER/config.json", {"results_dir": "$OUTER/r", "cache_dir": "cache"}))
+    write("$INNER/config.json", {"results_dir": "$OUTER/r", "cache_dir": "cache"})
+    config = set_config("$OUTER/config.json")
     assert config.results_dir == tmp_path / "$INNER" / "r"
     assert config.cache_dir == tmp_path / "$INNER" / "cache"
 
@@ -315,39 +280,39 @@ def test_an_unknown_key_is_refused(key, nearest, section, write):
     assert f"nearest known key is '{nearest}" in str(caught.value)
 
 
-def test_a_key_beside_the_section_is_refused(write):
-    """A key that stands outside of our section would have no effect, so it is refused with the place it belongs to."""
-    file = write("config.json", {"gaitmap_results": {}, "debug": False})
-    with pytest.raises(ConfigError, match=r"'debug' beside 'gaitmap_results'.* Move it into 'gaitmap_results'"):
-        set_config(file)
-
-
-def test_datasets_in_two_places_are_refused(write):
-    """Where data sets are given twice, nobody can know which are meant."""
-    file = write("config.json", {"gaitmap_results": {"datasets": {"a": "b"}}, "datasets": {"a": "c"}})
+@pytest.mark.parametrize(("key", "value"), [("datasets", {"a": "c"}), ("debug", True)])
+def test_a_key_in_two_places_is_refused(key, value, write):
+    """Where a key is given in the section and beside it, nobody can know which one counts."""
+    file = write("config.json", {"gaitmap_results": {key: value}, key: value})
     with pytest.raises(ConfigError, match="inside and beside"):
         set_config(file)
 
 
+@needs_toml
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('{\n"results_dir": "r",\n}', "line [23].*not valid JSON"),
-        ('{\n"results_dir": "C:\\data"}', r"line 2.*escape.*written twice"),
-        ('{"n_jobs": 1,\n "tmp_dir": "a:{\\"",\n "n_jobs": 2}', "gives 'n_jobs' a second time"),
+        ('{\n"results_dir": "r",\n}', "not valid JSON.*line [23]"),
+        ('{\n"results_dir": "C:\\data"}', "line 2.*written twice"),
+        ('{"n_jobs": 1,\n "tmp_dir": "a:{\\"",\n "n_\\u006aobs": 2}', "gives 'n_jobs' a second time"),
         ('{"datasets": {"a": "x"},\n "cache_dir": "a", "datasets": {}}', "gives 'datasets' a second time"),
-        ('{"n_jobs": 1,\n "n_\\u006aobs": 2}', "gives 'n_jobs' a second time"),
-        ("", "line 1.*not valid JSON"),
-        ("[1]", "line 1, holds a list"),
-        ('{"gaitmap_results": 3}', "'gaitmap_results' in .* must hold keys"),
-        ("[" * 200_000, "cannot be read as JSON"),
-        ('{"n_jobs": ' + "1" * 5000 + "}", "cannot be read as JSON"),
+        ("", "not valid JSON.*line 1"),
+        ("[1]", "must hold keys"),
+        ('{"gaitmap_results": 3}', "must hold keys"),
+        ("[" * 200_000, "not valid JSON"),
+        ('{"n_jobs": ' + "1" * 5000 + "}", "not valid JSON"),
+        (b'{"results_dir": "f\xfcr"}', "in UTF-8"),
+        ('{"results_dir": "r"}'.encode("utf-16"), "in UTF-8"),
+        ("toml: a = \n", r"not valid TOML.*line \d"),
+        ("toml: n_jobs = 1\nn_jobs = 2\n", r"not valid TOML.*line \d"),
     ],
-    ids=["comma", "backslash", "twice", "twice outside", "twice escaped", "empty", "list", "section", "deep", "huge"],
+    ids=lambda each: str(each)[:20],
 )
-def test_broken_json_is_refused(text, words, write):
-    """A file that is no JSON, or says something twice, is refused with what is wrong and the file."""
-    file = write("config.json", text)
+def test_a_broken_file_is_refused(text, words, tmp_path):
+    """A file that is no JSON or TOML, or says something twice, is refused with what is wrong, the line and the file."""
+    raw = text if isinstance(text, bytes) else text.removeprefix("toml: ").encode()
+    file = tmp_path / ("config.toml" if raw != text and text[:5] == "toml:" else "config.json")
+    file.write_bytes(raw)
     with pytest.raises(ConfigError, match=f"(?s){words}") as caught:
         set_config(file)
     assert str(file) in str(caught.value)
@@ -359,35 +324,6 @@ def test_the_same_key_in_different_objects_is_no_repetition(write):
     assert set_config(file).n_jobs == 2
 
 
-@needs_toml
-@pytest.mark.parametrize("text", ["a = \n", "n_jobs = 1\nn_jobs = 2\n"])
-def test_broken_toml_is_refused(text, write):
-    """A TOML file that cannot be read is refused with the file and the line."""
-    file = write("config.toml", text)
-    with pytest.raises(ConfigError, match=r"not valid TOML: .*line \d") as caught:
-        set_config(file)
-    assert str(file) in str(caught.value)
-
-
-def test_text_in_another_encoding_is_refused(tmp_path):
-    """A file that is not UTF-8 is refused, instead of read with garbled folder names."""
-    file = tmp_path / "config.json"
-    for raw in (b'{"results_dir": "f\xfcr"}', '{"results_dir": "r"}'.encode("utf-16")):
-        file.write_bytes(raw)
-        with pytest.raises(ConfigError, match="is not UTF-8 text"):
-            set_config(file)
-
-
-def test_the_config_file_may_be_named_with_a_variable(write, monkeypatch, tmp_path):
-    """Variables are put in for the config file too, unless there is a file with exactly the name that was given."""
-    monkeypatch.setenv("PLACE", str(tmp_path / "place"))
-    write("place/config.json", {"n_jobs": 2})
-    assert set_config("$PLACE/config.json").n_jobs == 2
-    reset_config()
-    write("$PLACE/config.json", {"n_jobs": 3})
-    assert set_config("$PLACE/config.json").n_jobs == 3
-
-
 def test_a_missing_file_or_a_folder_is_refused(tmp_path):
     """A path that leads to no file is refused with the path."""
     with pytest.raises(ConfigError, match=r"no config file .*nothing\.json"):
@@ -396,18 +332,11 @@ def test_a_missing_file_or_a_folder_is_refused(tmp_path):
         set_config(tmp_path)
 
 
-@pytest.mark.parametrize("value", ["maybe", "", 1, 0, [], 1.0])
-def test_a_boolean_that_is_none_is_refused(value, write):
-    """Only booleans and the documented words are booleans."""
-    file = write("config.json", {"debug": value})
-    with pytest.raises(ConfigError, match=r"'debug' in .* neither true nor false.*true, 1, yes, on"):
-        set_config(file)
-
-
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        *[("n_jobs", True), ("n_jobs", "many"), ("n_jobs", "0"), ("tmp_dir", 3), ("datasets", "x")],
+        *[("n_jobs", each) for each in (0, True, False, 1.0, "many", "0", [1])],
+        *[("datasets", each) for each in (3, "folder", ["a"], {"a": 3}, {"a": ""})],
         *[("git_dirty_ignore", each) for each in ("notes", 3, {"notes": 1}, [""], ["a", 3], [None])],
         *[("handle_signals", each) for each in ("SIGTERM", [15], ["TERM"], ["SIGKILL"], ["SIGSTOP"], [["SIGTERM"]])],
         *[("sample_resources_s", each) for each in (0, -1, True, "1", [1])],
@@ -417,11 +346,10 @@ def test_a_boolean_that_is_none_is_refused(value, write):
 def test_a_wrong_value_in_a_file_is_refused(key, value, write):
     """A wrong value is refused with its key and its file, and LocalConfig refuses it, too."""
     file = write("config.json", {key: value})
-    with pytest.raises(ConfigError, match=re.escape(f"'{key}' in {file} ")):
+    with pytest.raises(ConfigError, match=re.escape(f"'{key}' in {file}")):
         set_config(file)
-    if (key, value) != ("n_jobs", "0"):
-        with pytest.raises(ConfigError, match=f"'{key}' given to LocalConfig "):
-            LocalConfig(**{key: value})
+    with pytest.raises(ConfigError, match=f"'{key}' given to LocalConfig "):
+        LocalConfig(**{key: value})
 
 
 def test_defaults_of_options_are_relative_to_the_file(write, tmp_path):
@@ -518,7 +446,7 @@ def test_all_spellings_of_the_table_are_known(text, write):
 def test_a_table_that_is_none_is_refused(write):
     """A value in the place of the table is refused."""
     write("pyproject.toml", "[tool]\ngaitmap_results = 3")
-    with pytest.raises(ConfigError, match=r"\[tool.gaitmap_results\] in .* must hold keys"):
+    with pytest.raises(ConfigError, match="must hold keys"):
         get_config()
 
 
@@ -534,7 +462,7 @@ def test_pyproject_given_as_the_config_file(write):
 
 def test_without_a_toml_reader(write, monkeypatch):
     """Python 3.10 without tomli says what to install where our table is there, and looks on where it is not."""
-    monkeypatch.setattr(config_file, "_toml_reader", lambda: None)
+    monkeypatch.setitem(sys.modules, TOML_READER, None)  # marks a module that must not be found
     write("pyproject.toml", "[project]\ndependencies = ['gaitmap_results']\n[tool.uv.sources]\ngaitmap_results = 'x'\n")
     with pytest.raises(ConfigError, match="There is no config"):
         get_config()
@@ -552,7 +480,7 @@ def test_a_working_directory_that_is_gone(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     folder.rmdir()
-    with pytest.raises(ConfigError, match="working directory no longer exists"):
+    with pytest.raises(ConfigError, match="There is no config"):
         get_config()
     with pytest.raises(ConfigError, match="no longer exists"):
         LocalConfig(results_dir="results")
@@ -562,7 +490,7 @@ def test_a_working_directory_that_is_gone(tmp_path, monkeypatch):
 def test_a_pyproject_that_cannot_be_opened(tmp_path):
     """A pyproject.toml that is closed to the user, or no file, is named among the places, and nothing more."""
     (tmp_path / "pyproject.toml").mkdir()
-    with pytest.raises(ConfigError, match=r"(?s)There is no config.*pyproject\.toml: cannot be read"):
+    with pytest.raises(ConfigError, match=r"(?s)There is no config.*pyproject\.toml: no table"):
         get_config()
 
 
@@ -573,17 +501,12 @@ def test_a_config_that_is_set(write, tmp_path):
     """The config that was set counts until it is reset, whatever can be found."""
     write("pyproject.toml", "[tool.gaitmap_results]\nn_jobs = 2\ndebug = false\n")
     config = LocalConfig(n_jobs=5)
-    assert set_config(config) is config
+    assert set_config(config_obj_or_path=config) is config  # the name in gaitmap_challenges
     assert get_config() is config
     assert is_config_set()
     assert is_debug_run() is None
     reset_config()
     assert not is_config_set()
-
-
-def test_the_first_parameter_has_the_name_of_gaitmap_challenges():
-    """Code that names the parameter keeps working when it migrates."""
-    assert set_config(config_obj_or_path=LocalConfig(n_jobs=2)).n_jobs == 2
 
 
 @needs_toml
@@ -675,10 +598,15 @@ def test_every_spelling_of_a_word_counts(word, upper, before, after):
 
 
 @pytest.mark.parametrize("word", ["", " ", "maybe", "2", "none", "t"])
-def test_any_other_word_is_refused(word, monkeypatch):
-    """A word that is neither is refused with the allowed ones, also where a config says more."""
+def test_any_other_word_is_refused(word, monkeypatch, write):
+    """A word that is neither is refused with the allowed ones, in the variable, in a file, and as the argument."""
+    refused = r" is .*neither true nor false.*true, 1, yes, on .* false, 0, no, off"
+    with pytest.raises(ConfigError, match="'debug' in .*config.json" + refused):
+        set_config(write("config.json", {"debug": word}))
+    with pytest.raises(ConfigError, match="'debug' given to set_config" + refused):
+        set_config(LocalConfig(), debug=word)
     monkeypatch.setenv("GAITMAP_RESULTS_DEBUG", word)
-    with pytest.raises(ConfigError, match=r"GAITMAP_RESULTS_DEBUG.*true, 1, yes, on .* false, 0, no, off"):
+    with pytest.raises(ConfigError, match="GAITMAP_RESULTS_DEBUG" + refused):
         is_debug_run()
 
 
@@ -703,11 +631,6 @@ def test_which_debug_setting_counts(environment, argument, key, place, write, mo
         set_config(source, debug=argument)
     expected = next((value for value in (environment, argument, key) if value is not None), None)
     assert is_debug_run() is expected
-
-
-def test_debug_without_a_config():
-    """Where nothing says whether runs are debug runs, that is what is said."""
-    assert is_debug_run() is None
 
 
 # Results folder
@@ -756,10 +679,15 @@ def test_every_value_has_its_source(write, monkeypatch):
 
 
 @needs_toml
-def test_the_source_is_pyproject(write):
-    """A value of pyproject.toml is told apart from one of a config file."""
-    file = write("pyproject.toml", "[tool.gaitmap_results]\nn_jobs = 2\n")
+def test_what_asks_for_debug_runs_is_named(write, monkeypatch):
+    """A value of pyproject.toml is told apart; the source of a debug setting is named without a private path."""
+    file = write("pyproject.toml", "[tool.gaitmap_results]\nn_jobs = 2\ndebug = true\n")
     assert sources()["n_jobs"] == ConfigValue("n_jobs", 2, "pyproject", str(file), "search")
+    assert sources()["debug"].named == "The config in pyproject.toml"
+    set_config(debug=True)
+    assert sources()["debug"].named == "set_config"
+    monkeypatch.setenv("GAITMAP_RESULTS_DEBUG", "yes")
+    assert sources()["debug"].named == "GAITMAP_RESULTS_DEBUG"
 
 
 def test_a_wrong_config_is_not_explained(write, monkeypatch):
@@ -795,8 +723,3 @@ def test_the_template_replaces_nothing(write, tmp_path):
     with pytest.raises(ConfigError, match="Create its folder"):
         create_config_template("missing/config.json")
     assert list(tmp_path.iterdir()) == [file]
-
-
-def test_public_names():
-    """Everything that the module promises is there."""
-    assert all(hasattr(config_module, name) for name in config_module.__all__)

@@ -151,10 +151,10 @@ def test_a_debug_run_argument_that_is_no_boolean_is_refused_before_the_run(tmp_p
 
 
 def test_a_disagreement_is_told_on_entering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user learns that argument and config disagree while the run can still be stopped."""
+    """The user learns that argument and config disagree, and which source says so, while the run can be stopped."""
     monkeypatch.setenv("GAITMAP_RESULTS_DEBUG", "true")
     recorder = recorded_run("entry", path=tmp_path, use_git=False, debug_run=False)
-    with pytest.warns(DebugSettingWarning, match="argument"):
+    with pytest.warns(DebugSettingWarning, match=r"\(GAITMAP_RESULTS_DEBUG\). The argument wins"):
         recorder.__enter__()
     ExampleChallenge().run(1)
     recorder.__exit__(None, None, None)  # filterwarnings = error: it is not told twice
@@ -168,6 +168,16 @@ def test_a_setting_that_asks_for_an_official_run_has_no_reason() -> None:
         (reason,) = reasons_for_debug(resolve_debug_setting(argument, config), None, None)
         assert isinstance(reason, DebugReason)
         assert "debug_run=False" in reason.message or "GAITMAP_RESULTS_DEBUG=false" in reason.message
+
+
+def test_the_reason_names_what_asks_for_debug_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable is named as such, and a config by its file, without its private folder."""
+    monkeypatch.setenv("GAITMAP_RESULTS_DEBUG", "true")
+    assert save(tmp_path)["debug_reasons"][0]["message"].startswith("GAITMAP_RESULTS_DEBUG asks for debug runs.")
+    monkeypatch.delenv("GAITMAP_RESULTS_DEBUG")
+    (tmp_path / "own.json").write_text('{"debug": true}')
+    monkeypatch.setenv("GAITMAP_RESULTS_CONFIG", str(tmp_path / "own.json"))
+    assert save(tmp_path)["debug_reasons"][0]["message"].startswith("The config in own.json asks for debug runs.")
 
 
 def test_the_same_problem_of_many_files_is_told_once() -> None:
