@@ -91,8 +91,8 @@ def _parsed(raw: bytes, path: Path) -> Any:
     except (ValueError, RecursionError) as error:
         hint = r" In JSON a backslash is written twice (C:\\data), or as / instead." if "escape" in str(error) else ""
         raise ConfigError(
-            f"The config file {path} is not valid {'TOML' if is_toml else 'JSON'} in UTF-8: {error}. Correct this "
-            f"place; the mistake may also be just before it.{hint}"
+            f"The config file {path} is not valid {'TOML' if is_toml else 'JSON'}: {error}. Correct this place; the "
+            f"mistake may also be just before it. The file must be UTF-8 text.{hint}"
         ) from error
 
 
