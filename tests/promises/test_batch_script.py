@@ -45,7 +45,7 @@ class Steps(BaseChallenge):
 def main(fold):
     if fold == "endless":
         Path("started").touch()
-        time.sleep(60)
+        time.sleep(600)
     Steps().run(fold)
 
 if __name__ == "__main__":

@@ -154,7 +154,7 @@ def test_asyncio_tasks_that_record_at_the_same_time(tmp_path):
 
     async def wait_for_ever() -> None:
         with recorded_run("cancelled", path=tmp_path, use_git=False):
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
     async def main() -> list[Path]:
         endless = asyncio.create_task(wait_for_ever())

@@ -242,7 +242,7 @@ def test_a_run_killed_in_the_middle_of_the_challenge_is_lost_at_once(tmp_path):
         "from gaitmap_results import recorded_run\n"
         "def entry():\n"
         "    print('running', flush=True)\n"
-        "    time.sleep(60)\n"
+        "    time.sleep(600)\n"
         "with recorded_run(('gaitmap', 'slow'), path='store', use_git=False):\n"
         "    TwoFiles().run(entry)\n"
     )

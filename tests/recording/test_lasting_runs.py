@@ -511,7 +511,7 @@ def test_a_task_that_fails(how: str, tmp_path: Path) -> None:
     class Failing(AsTask):
         async def work(self) -> str:
             self.fold(0)
-            await asyncio.sleep(0 if how == "raises" else 60)
+            await asyncio.sleep(0 if how == "raises" else 600)
             raise KeyError("boom")
 
     async def main() -> None:

@@ -241,7 +241,7 @@ def test_errors_and_interrupts(tmp_path, kernel):
         from pathlib import Path
         with recorded_run("interrupted", **options):
             Path("started").touch()
-            time.sleep(60)
+            time.sleep(600)
         """
     )
     wait_for(tmp_path / "started")
@@ -269,7 +269,7 @@ def test_restart_in_the_middle(tmp_path, kernel):
         with recorded_run("lost", **options):
             Steps().run("kept")
             Path("started").touch()
-            time.sleep(60)
+            time.sleep(600)
         """
     )
     wait_for(tmp_path / "started")

@@ -186,9 +186,11 @@ class TestBaseChallenge:
                 time.sleep(0.03)
                 return super().run(optimizer)
 
+        clock = time.perf_counter()
         record(Outer(), 1)
+        total = time.perf_counter() - clock
         (run,) = stored_runs(results)
-        assert 0.08 < run["runtime"] < 5
+        assert 0.08 < run["runtime"] <= total
 
     def test_a_challenge_inside_of_a_challenge(self, results: Path) -> None:
         """A challenge that runs another one is two runs."""

@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import json
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -88,11 +89,14 @@ class TestDuration:
             await asyncio.sleep(PAUSE)
             return 5
 
+        before, clock = time.time(), time.perf_counter()
         assert asyncio.run(entry()) == 5
+        total, after = time.perf_counter() - clock, time.time()
         (run,) = stored_runs(results)
         assert run["timing_source"] == "block"
-        assert 2 * PAUSE * 0.9 < run["runtime"] < 40 * PAUSE
-        assert run["run_end_datetime_utc"] - run["run_start_datetime_utc"] == pytest.approx(run["runtime"], abs=0.05)
+        assert 2 * PAUSE * 0.9 < run["runtime"] <= total
+        start, end = run["run_start_datetime_utc"], run["run_end_datetime_utc"]
+        assert before <= start < start + 2 * PAUSE * 0.9 < end <= after
 
     def test_starts_when_it_is_awaited(self, results: Path) -> None:
         """Time between making the coroutine and awaiting it is not counted."""
@@ -101,15 +105,17 @@ class TestDuration:
         async def entry() -> Any:
             return UntimedChallenge().run(1)
 
-        async def main() -> None:
+        async def main() -> float:
             coroutine = entry()
             assert current_recorder() is None
-            await asyncio.sleep(4 * PAUSE)
+            await asyncio.sleep(PAUSE)
+            clock = time.perf_counter()
             await coroutine
+            return time.perf_counter() - clock
 
-        asyncio.run(main())
+        total = asyncio.run(main())
         (run,) = stored_runs(results)
-        assert run["runtime"] < 2 * PAUSE
+        assert run["runtime"] <= total
 
     def test_of_an_asynchronous_run(self, results: Path) -> None:
         """A challenge whose `run` is asynchronous is observed over its real execution."""
@@ -119,10 +125,12 @@ class TestDuration:
                 challenge = await AsyncChallenge().run(4)
                 assert challenge.result_ == 4
 
+        clock = time.perf_counter()
         asyncio.run(main())
+        total = time.perf_counter() - clock
         (run,) = stored_runs(results)
         assert run["timing_source"] == "observed"
-        assert PAUSE * 0.9 < run["runtime"] < 40 * PAUSE
+        assert PAUSE * 0.9 < run["runtime"] <= total
 
 
 class TestBehaviour:
@@ -154,7 +162,7 @@ class TestBehaviour:
         async def entry() -> None:
             recorder = current_recorder()
             try:
-                await asyncio.sleep(60)
+                await asyncio.sleep(600)
             finally:
                 seen.extend([recorder, current_recorder()])
 

@@ -156,7 +156,7 @@ def test_a_task_that_is_cancelled(tmp_path: Path, record: Any) -> None:
     """It says that it was interrupted."""
 
     async def main() -> None:
-        task = record(lambda: asyncio.ensure_future(asyncio.sleep(60)))()
+        task = record(lambda: asyncio.ensure_future(asyncio.sleep(600)))()
         await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

@@ -31,7 +31,7 @@ from stores import TwoFiles
 from gaitmap_results import recorded_run, save_run
 def wait():
     print("ready", flush=True)
-    for _ in range(600):
+    for _ in range(6000):
         time.sleep(0.1)
 """
 
@@ -151,15 +151,14 @@ def test_a_signal_while_results_are_saved_waits(how, name, tmp_path):
     code, out, _ = run_script(
         tmp_path,
         "from gaitmap_results.store import files\n"
-        "slowly = files.hash_file\n"
+        "really = files.hash_file\n"
         "def hash_file(path):\n"
-        "    print('ready', flush=True)\n"
-        "    time.sleep(0.5)\n"
-        "    return slowly(path)\n"
+        "    files.hash_file = really\n"
+        f"    signal.raise_signal(signal.{name})\n"
+        "    return really(path)\n"
         "files.hash_file = hash_file\n"
         "class Slow(TwoFiles):\n"
         "    pass\n" + saving,
-        send=getattr(signal, name),
     )
     assert code == -getattr(signal, name)
     assert "not reached" not in out
@@ -174,13 +173,11 @@ def test_a_signal_while_core_results_are_written_waits(tmp_path):
         tmp_path,
         "class Slow(TwoFiles):\n"
         "    def save_core_results(self, folder):\n"
-        "        print('ready', flush=True)\n"
-        "        time.sleep(0.5)\n"
+        "        signal.raise_signal(signal.SIGTERM)\n"
         "        super().save_core_results(folder)\n"
         "with recorded_run('entry', path='store', use_git=False):\n"
         "    Slow().run(42)\n"
         "    print('not reached')\n",
-        send=signal.SIGTERM,
     )
     assert code == -signal.SIGTERM
     (run,) = unfinished_of(tmp_path / "store")
@@ -191,10 +188,11 @@ def test_a_signal_while_git_works_at_the_end_waits(tmp_path):
     """A batch system that ends a job while git looks at a slow disk gets a run that is published, with git's answer."""
     repository = GitRepository(tmp_path)
     repository.write("gait.py", "x = 1")
-    program = f'#!/bin/sh\n[ -e ended ] && touch asked && sleep 4\nexec {shutil.which("git")} "$@"\n'
+    wait = "[ -e ended ] && touch asked && until [ -e signalled ]; do sleep 0.1; done"
+    program = f'#!/bin/sh\n{wait}\nexec {shutil.which("git")} "$@"\n'
     git = repository.write("slow_git", program)
     git.chmod(0o755)
-    repository.write(".gitignore", "asked\nended\nscript.py\nslow_git\nstore\n")
+    repository.write(".gitignore", "asked\nended\nsignalled\nscript.py\nslow_git\nstore\n")
     repository.git("add", ".")
     repository.git("commit", "--quiet", "--message", "all")
     code, out, _ = run_script(
@@ -204,14 +202,14 @@ def test_a_signal_while_git_works_at_the_end_waits(tmp_path):
         "def watch():\n"
         "    while not os.path.exists('asked'):\n"
         "        time.sleep(0.01)\n"
-        "    time.sleep(1.5)\n"  # git has been started a moment before it is waited for
-        "    print('ready', flush=True)\n"
+        "    time.sleep(1)\n"  # git has been started a moment before it is waited for
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    open('signalled', 'w').close()\n"
         "threading.Thread(target=watch, daemon=True).start()\n"
         "with recorded_run('entry', path='store'):\n"
         "    TwoFiles().run(42)\n"
         "    open('ended', 'w').close()\n"
         "print('not reached')\n",
-        send=signal.SIGTERM,
     )
     assert code == -signal.SIGTERM
     assert "not reached" not in out
@@ -226,11 +224,13 @@ def test_a_worker_of_the_challenge_can_be_ended_while_results_are_saved(tmp_path
         tmp_path,
         "class Pooled(TwoFiles):\n"
         "    def save_core_results(self, folder):\n"
+        "        reading, writing = os.pipe()\n"
         "        child = os.fork()\n"
         "        if child == 0:\n"
-        "            time.sleep(60)\n"
+        "            os.write(writing, b'x')\n"
+        "            time.sleep(600)\n"
         "            os._exit(0)\n"
-        "        time.sleep(0.1)\n"
+        "        os.read(reading, 1)\n"
         "        os.kill(child, signal.SIGTERM)\n"
         "        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
         "        super().save_core_results(folder)\n"
@@ -244,11 +244,13 @@ def test_a_forked_worker_in_the_block_can_be_ended(tmp_path):
     code, out, err = run_script(
         tmp_path,
         "def entry():\n"
+        "    reading, writing = os.pipe()\n"
         "    child = os.fork()\n"
         "    if child == 0:\n"
-        "        time.sleep(60)\n"
+        "        os.write(writing, b'x')\n"
+        "        time.sleep(600)\n"
         "        os._exit(0)\n"
-        "    time.sleep(0.1)\n"
+        "    os.read(reading, 1)\n"
         "    os.kill(child, signal.SIGTERM)\n"
         "    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
         "    return 42\n"

@@ -285,11 +285,17 @@ def test_a_run_that_ends_in_a_thread_after_the_block(tmp_path: Path) -> None:
 
 def test_a_late_run_beside_one_in_time(tmp_path: Path) -> None:
     """The block publishes what ended in it, and what ends later is kept."""
-    go_on = threading.Event()
+    started, go_on = threading.Event(), threading.Event()
+
+    def entry() -> str:
+        started.set()
+        go_on.wait(500)
+        return "late"
+
     with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
-        thread = threading.Thread(target=lambda: ExampleChallenge().run(lambda: go_on.wait(500) and "late"))
+        thread = threading.Thread(target=lambda: ExampleChallenge().run(entry))
         thread.start()
-        time.sleep(0.05)
+        assert started.wait(500)
         ExampleChallenge().run("in time")
     go_on.set()
     thread.join()

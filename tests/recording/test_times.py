@@ -194,18 +194,20 @@ class _JumpingClock(datetime):
 def test_a_runtime_is_of_a_clock_that_never_jumps(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the wall clock is set back during a run, the runtime is right all the same."""
     monkeypatch.setattr(challenge, "datetime", _JumpingClock)
+    clock = time.perf_counter()
     example = ExampleChallenge().run(lambda: time.sleep(0.05))
+    total = time.perf_counter() - clock
     assert example.run_end_datetime_utc_timestamp_ < example.run_start_datetime_utc_timestamp_
-    assert 0.05 <= example.runtime_ < 60
+    assert 0.05 <= example.runtime_ <= total
 
 
 def test_the_times_of_a_challenge_are_kept_when_its_body_raises() -> None:
     """_measure_time sets start, end and runtime although the body raises, and the error goes on."""
-    example = ExampleChallenge()
+    example, before = ExampleChallenge(), time.time()
     with pytest.raises(ZeroDivisionError):
         example.run(lambda: 1 / 0)
     start, end = example.run_start_datetime_utc_timestamp_, example.run_end_datetime_utc_timestamp_
-    assert time.time() - 60 < start <= end <= time.time()
+    assert before - 1e-3 <= start <= end <= time.time()
     assert example.runtime_ >= 0
     assert datetime.fromisoformat(example.run_start_datetime_).timestamp() == pytest.approx(start, abs=1e-3)
     assert datetime.fromisoformat(example.run_end_datetime_).timestamp() == pytest.approx(end, abs=1e-3)
@@ -215,13 +217,13 @@ def test_the_times_of_a_challenge_are_kept_when_its_body_raises() -> None:
 def test_measuring_again_replaces_all_times() -> None:
     """A second run leaves nothing of the times of the first."""
     example = ExampleChallenge().run(lambda: time.sleep(0.2))
-    first = RunTimes.of_challenge(example)
+    first, clock = RunTimes.of_challenge(example), time.perf_counter()
     example.run(1)
-    second = RunTimes.of_challenge(example)
+    total, second = time.perf_counter() - clock, RunTimes.of_challenge(example)
     assert first is not None
     assert second is not None
-    assert second.start > first.end
-    assert second.runtime < first.runtime
+    assert second.start >= first.end
+    assert second.runtime <= total
 
 
 # Whose times count
