@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -10,7 +11,7 @@ import sys
 import threading
 import time
 from fractions import Fraction
-from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from faults import run_in_child
@@ -43,6 +44,12 @@ class Worker:
 
     def end(self):
         self.process.communicate()
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """Let the end of a block wait for a look as long as a busy machine needs for it."""
+    monkeypatch.setattr("gaitmap_results.provenance.memory_sampling._PATIENCE_S", 500.0)
 
 
 def samplers():
@@ -109,13 +116,15 @@ print(json.dumps(meter.finish()))
 
 def test_the_sample_tells_how_it_was_made():
     """It has the number of looks, the pause asked for and the longest one, and says that it is a lower bound."""
+    clock = time.monotonic()
     meter = ResourceMeter.start(interval_s=0.02)
     wait_for_looks(meter, 3)
     peak = meter.finish()["peak_memory_bytes"]
+    total = time.monotonic() - clock
     sampled = peak["sampled"]
     assert sampled["n_looks"] >= 4
     assert sampled["interval_s"] == 0.02
-    assert 0.02 <= sampled["longest_gap_s"] < 60
+    assert 0.02 <= sampled["longest_gap_s"] <= total
     assert sampled["why_incomplete"] == ["The memory use between two samples may have been higher."]
     assert 5_000_000 < sampled["value"] < 50_000_000_000
 
@@ -149,24 +158,22 @@ def test_a_worker_that_outlived_its_parent_is_said_to_be_missing():
     assert result["n_processes_seen"] >= 3
 
 
-def test_the_pauses_grow_where_a_look_is_expensive():
+@pytest.mark.parametrize(("cost_s", "least", "most"), [(0.0, 0.0, 1e-6), (5.0, 500.0, 1000.0)])
+def test_the_pauses_grow_where_a_look_is_expensive(cost_s, least, most, monkeypatch):
     """However short the interval, looking takes no more than half a percent of a processor's time."""
-    sampler = Sampler(1e-6)
-    begin = time.monotonic()
-    sampler.start()
-    thread = sampler._thread
-    wait_for(lambda: sampler._seen.n_looks >= 4)
-    cost_s = _cpu_time_of(thread) if sys.platform == "linux" else 0.0
-    n_looks = sampler._seen.n_looks
-    took_s = time.monotonic() - begin
-    sampler.finish()
-    # The last look has no pause behind it yet.
-    assert cost_s * (n_looks - 1) / n_looks <= 0.006 * took_s + 0.002
-    assert sampler._seen.longest_gap_s > 100 * 1e-6
+    used = itertools.count(0.0, cost_s)
+    clocks = SimpleNamespace(monotonic=time.monotonic, thread_time=lambda: next(used))
+    monkeypatch.setattr("gaitmap_results.provenance.memory_sampling.time", clocks)
+    sampler, pauses = Sampler(1e-6), []
 
+    def wait(seconds):
+        pauses.append(seconds)
+        sampler.stop()
 
-def _cpu_time_of(thread):
-    return int(Path(f"/proc/self/task/{thread.native_id}/schedstat").read_text().split()[0]) / 1e9
+    monkeypatch.setattr(sampler._stopped, "wait", wait)
+    sampler._run()
+    (pause,) = pauses
+    assert least <= pause <= most  # what is left of it when the sampler waits
 
 
 @pytest.mark.parametrize("ending", ["normal", "exception"])
@@ -306,10 +313,15 @@ def test_a_look_that_does_not_end_does_not_hold_the_run(monkeypatch):
     """Where the file system of the journal hangs, the block ends all the same, and says that the look did not."""
     hanging = threading.Event()
     monkeypatch.setattr("gaitmap_results.provenance.memory_sampling._PATIENCE_S", 0.1)
-    sampler = Sampler(0.001, beat=hanging.wait, beat_interval_s=0.001)
+    reached = threading.Event()
+
+    def beat():
+        reached.set()
+        hanging.wait()
+
+    sampler = Sampler(0.001, beat=beat, beat_interval_s=0.001)
     sampler.start()
-    time.sleep(0.05)
-    wait_for(lambda: sampler._seen.n_looks >= 1)
+    assert reached.wait(500)
     seen = sampler.finish()  # or this test would never end
     assert seen.problems == ("The last sample of the processes did not end in time.",)
     hanging.set()
