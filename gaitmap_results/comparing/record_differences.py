@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-from gaitmap_results.comparing.repr_parameters import parameters_in_repr
+from gaitmap_results.comparing.parameters import parameters_in_repr
 
 __all__ = ["Difference", "compare_records", "package_versions"]
 
