@@ -208,20 +208,10 @@ def compare_chosen(
     one_challenge: bool = False,
     may_be_untested: bool = False,
 ) -> EntryComparison:
-    """Compare the runs that were chosen for each entry.
+    """Compare the runs that were chosen for each entry; add those that do not fit to ``left_out``.
 
     Parameters
     ----------
-    chosen
-        The runs of each entry.
-    left_out
-        The runs left out so far; more may be added.
-    test
-        How to compare.
-    score
-        The score to compare by; without it, the main score.
-    baseline
-        The entry that all others are compared with.
     declared
         The ``SCORES`` of the challenge class, if available, for records that do not say it.
     one_challenge
