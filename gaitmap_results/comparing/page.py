@@ -16,8 +16,10 @@ from gaitmap_results.comparing.plots import (
     plot_differences,
     plot_scores,
 )
-from gaitmap_results.comparing.sentences import method, number, p_value, power, references, sentences, what
+from gaitmap_results.comparing.sentences import number, p_value, power, sentences, units
+from gaitmap_results.comparing.sign_flips import MAX_EXACT
 from gaitmap_results.comparing.svg import drawn
+from gaitmap_results.comparing.verdicts import MIN_UNITS
 from gaitmap_results.showing.text import one_line
 
 if TYPE_CHECKING:
@@ -53,7 +55,9 @@ def comparison_page(comparison: EntryComparison, *, base: Path) -> str:
         "page.html",
         title=f"{comparison.challenge_name} {comparison.challenge_version}: {comparison.score}",
         comparison=comparison,
-        what=what(comparison),
+        units=units(comparison),
+        n_exact=MAX_EXACT,
+        n_least=MIN_UNITS,
         sentences=list(sentences(comparison)),
         power=power(comparison),
         means=list(means.itertuples()),
@@ -67,15 +71,12 @@ def comparison_page(comparison: EntryComparison, *, base: Path) -> str:
         packages=packages,
         origins=origins,
         same_packages=same_packages,
-        method=method(comparison),
-        references=references(comparison),
     )
 
 
 def start_page(challenges: Sequence[Mapping[str, Any]]) -> str:
     """Return a page that links to the others."""
-    text = "Each page compares the official runs of one version of a challenge."
-    return _rendered("start_page.html", title="Results", what=text, challenges=challenges)
+    return _rendered("start_page.html", title="Results", challenges=challenges)
 
 
 def _rendered(template: str, **values: Any) -> str:
