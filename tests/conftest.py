@@ -87,6 +87,7 @@ def _no_imports_left_over() -> Iterator[None]:
     yield
     for file in imported_sources._seen.keys() - known:
         del imported_sources._seen[file]
+        imported_sources._imported.pop(file, None)
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ from gaitmap_results.config.effective_options import (
 )
 from gaitmap_results.config.file import create_config_template
 from gaitmap_results.config.local import ConfigValue, LocalConfig
-from gaitmap_results.config.lookup import CONFIG_VARIABLE, DEBUG_VARIABLE
+from gaitmap_results.config.lookup import CONFIG_VARIABLE, DEBUG_VARIABLE, looked_up_once
 
 #: The name of ``get_config`` in gaitmap_challenges.
 config = get_config
@@ -52,6 +52,7 @@ __all__ = [
     "get_config",
     "is_config_set",
     "is_debug_run",
+    "looked_up_once",
     "redirected_results_folder",
     "reset_config",
     "set_config",

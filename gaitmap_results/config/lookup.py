@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from gaitmap_results.config.file import read_config_file, read_pyproject
@@ -18,10 +19,23 @@ from gaitmap_results.config.local import ConfigValue, FoundConfig, LocalConfig
 from gaitmap_results.config.values import check_boolean, check_folder
 from gaitmap_results.exceptions import ConfigError
 
-__all__ = ["CONFIG_VARIABLE", "DEBUG_VARIABLE", "debug_of_environment", "look_up", "nothing_found"]
+__all__ = ["CONFIG_VARIABLE", "DEBUG_VARIABLE", "debug_of_environment", "look_up", "looked_up_once", "nothing_found"]
 
 CONFIG_VARIABLE = "GAITMAP_RESULTS_CONFIG"
 DEBUG_VARIABLE = "GAITMAP_RESULTS_DEBUG"
+
+
+_answers: ContextVar[dict[type[LocalConfig], FoundConfig | None] | None] = ContextVar("_answers", default=None)
+
+
+@contextmanager
+def looked_up_once() -> Iterator[None]:
+    """Look once for all questions in the block, so that their answers belong together."""
+    token = _answers.set({})
+    try:
+        yield
+    finally:
+        _answers.reset(token)
 
 
 def look_up(kind: type[LocalConfig] = LocalConfig) -> FoundConfig | None:
@@ -32,6 +46,15 @@ def look_up(kind: type[LocalConfig] = LocalConfig) -> FoundConfig | None:
     ConfigError
         If the first config that exists is wrong; a later one must not replace it.
     """
+    answers = _answers.get()
+    if answers is None:
+        return _look_up(kind)
+    if kind not in answers:
+        answers[kind] = _look_up(kind)
+    return answers[kind]
+
+
+def _look_up(kind: type[LocalConfig]) -> FoundConfig | None:
     named = os.environ.get(CONFIG_VARIABLE)
     if named is not None:
         path = check_folder(named, where=f"The config file named by the environment variable {CONFIG_VARIABLE}")

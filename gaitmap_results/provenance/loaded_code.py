@@ -32,7 +32,7 @@ from gaitmap_results.provenance.git.ignoring import IgnoreList
 from gaitmap_results.provenance.stale_imports import changed_after_import, reinstalled_after_import
 from gaitmap_results.user_code.imported_sources import imported_files
 
-__all__ = ["LoadedCode", "audit_loaded_code", "loaded_files"]
+__all__ = ["LoadedCode", "audit_loaded_code"]
 
 _TYPED_IN = {
     "notebook": "code typed into a notebook",
@@ -91,14 +91,16 @@ _known: dict[str, tuple[FileState, Origin]] = {}
 _repositories = Repositories()
 
 
-def loaded_files() -> Iterator[tuple[str, ModuleType]]:
-    """Yield the file of every loaded module, except built-in and frozen ones."""
+def _loaded_files(taken_as_known: Sequence[str]) -> Iterator[tuple[str, ModuleType]]:
+    """Yield the file of every loaded module, except built-in and frozen ones and files of some known origins."""
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")
         if not isinstance(file, str):
             continue
-        if file in _known:
-            yield file, module
+        known = _known.get(file)
+        if known is not None:
+            if known[1].kind not in taken_as_known:
+                yield file, module
         elif not file.startswith("<") and "\0" not in file:
             yield _plain_path(file), module
 
@@ -123,8 +125,10 @@ def audit_loaded_code(question: CodeQuestion, *, will_be_reread: bool = False) -
         Whether another audit follows at the end of the run. Then files of installed packages that were judged before
         are left to that: they are hundreds, and hardly ever change.
     """
-    audit = _Audit(question, ("library", "package", "provided") if will_be_reread else ("library",))
-    files: dict[str, ModuleType | None] = dict(loaded_files())
+    audit = _Audit(question)
+    files: dict[str, ModuleType | None] = dict(
+        _loaded_files(("library", "package") if will_be_reread else ("library",))
+    )
     own = (question.caller and question.caller.file, question.entry and question.entry.file)
     for file in (*imported_files(), *(str(file) for file in own if file is not None)):
         files.setdefault(file, None)
@@ -137,9 +141,8 @@ def audit_loaded_code(question: CodeQuestion, *, will_be_reread: bool = False) -
 class _Audit:
     """The files of one audit by origin."""
 
-    def __init__(self, question: CodeQuestion, taken_as_known: Sequence[str]) -> None:
+    def __init__(self, question: CodeQuestion) -> None:
         self._question = question
-        self._taken_as_known = taken_as_known
         self._open: dict[str, tuple[Origin, tuple[int, int]]] = {}
         self._bad: dict[str, Unidentified] = {}
         self._tooling: list[str] = []
@@ -151,10 +154,6 @@ class _Audit:
     def look_at(self, files: Mapping[str, ModuleType | None]) -> None:
         """Sort files by what is known without asking a repository."""
         for file, module in files.items():
-            known = _known.get(file)
-            if known is not None and known[1].kind in self._taken_as_known:
-                self._note_provider(known[1])
-                continue
             try:
                 status = os.stat(file)
             except (OSError, ValueError):
@@ -163,6 +162,7 @@ class _Audit:
             if stat.S_ISDIR(status.st_mode):
                 continue  # a namespace package: its folder, not a file
             key = (status.st_size, status.st_mtime_ns)
+            known = _known.get(file)
             if known is None or known[0] != key:
                 found = file_origin(file, getattr(module, "__name__", ""), status.st_mtime)
                 if self._is_stale(file, module, status, found):
@@ -173,11 +173,8 @@ class _Audit:
                 self._open[file] = known[1], key
             elif origin.kind == "bad":
                 self._bad[file] = Unidentified(file, origin.reason, origin.fix)
-            self._note_provider(origin)
-
-    def _note_provider(self, origin: Origin) -> None:
-        if origin.kind == "provided" and origin.package is not None:
-            self._provided[origin.package.name] = origin.package.version
+            elif origin.kind == "provided" and origin.package is not None:
+                self._provided[origin.package.name] = origin.package.version
 
     def _is_stale(self, file: str, module: ModuleType | None, status: os.stat_result, origin: Origin) -> bool:
         if origin.kind == "library":

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import NamedTuple
 
 from gaitmap_results.provenance.installed_files import InstalledPackage, site_folder
 from gaitmap_results.provenance.packages import normalised
@@ -23,8 +24,20 @@ def versions_in_use(listed: Mapping[str, str | None]) -> tuple[tuple[str, str, s
     Modules in the place of the listed version are skipped, because some packages number their modules differently.
     They are checked if that version was installed after Python started: another one may have been imported before.
     """
-    versions = tuple((normalised(name), name, version) for name, version in listed.items() if version)
-    return _differences(versions, tuple(_stated_versions()))
+    return _differences(_Question(listed, len(sys.modules)))
+
+
+class _Question(NamedTuple):
+    """The listed packages and the number of modules: as long as these are the same, so is the answer."""
+
+    listed: Mapping[str, str | None]
+    n_modules: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Question) and other.listed is self.listed and other.n_modules == self.n_modules
+
+    def __hash__(self) -> int:
+        return hash((id(self.listed), self.n_modules))
 
 
 def _stated_versions() -> Iterator[tuple[str, str, str]]:
@@ -38,12 +51,10 @@ def _stated_versions() -> Iterator[tuple[str, str, str]]:
 
 # The end of a run asks the same as its start, as long as nothing is installed or imported.
 @lru_cache(maxsize=1)
-def _differences(
-    listed: tuple[tuple[str, str, str], ...], stated: tuple[tuple[str, str, str], ...]
-) -> tuple[tuple[str, str, str], ...]:
-    by_name = {key: (name, version) for key, name, version in listed}
+def _differences(question: _Question) -> tuple[tuple[str, str, str], ...]:
+    by_name = {normalised(name): (name, version) for name, version in question.listed.items() if version}
     found = []
-    for module_name, used, file in stated:
+    for module_name, used, file in _stated_versions():
         owner = _owner(file)
         name, version = by_name.get(normalised(module_name if owner is None else owner.name), (None, None))
         if name is None or version is None or (owner is not None and owner.version == version and not _is_new(owner)):

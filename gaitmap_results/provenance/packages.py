@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -98,8 +98,21 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
     False
     """
     problems: list[str] = []
+    states = tuple(_states(sys.path if path is None else path, problems))
+    known = _listed.get(states)
+    if known is not None and not problems:
+        return known
+    packages = _list_packages(states, problems)
+    if all(map(_is_settled, states)):
+        _listed.clear()
+        _listed[states] = packages
+    return packages
+
+
+def _list_packages(states: Iterable[_State], problems: list[str]) -> InstalledPackages:
     by_name: dict[str, list[_Found]] = {}
-    for entry, state in _places(sys.path if path is None else path, problems):
+    for state in states:
+        entry = state[0]
         try:
             for found in _distributions_in(entry, state, problems):
                 by_name.setdefault(normalised(found.name), []).append(found)
@@ -121,8 +134,8 @@ def _sorted(values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name in sorted(sorted(values), key=str.lower)}
 
 
-def _places(path: Sequence[object], problems: list[str]) -> Iterator[tuple[str, _State]]:
-    """Yield each place on the path once, with its state; Python ignores entries that are not text."""
+def _states(path: Sequence[object], problems: list[str]) -> Iterator[_State]:
+    """Yield the state of each place on the path once; Python ignores entries that are not text."""
     seen: set[object] = set()
     for entry in (one or os.curdir for one in path if isinstance(one, str)):
         try:
@@ -136,9 +149,16 @@ def _places(path: Sequence[object], problems: list[str]) -> Iterator[tuple[str, 
         place = (status.st_dev, status.st_ino) if status.st_ino else os.path.normcase(os.path.realpath(entry))
         if place not in seen:
             seen.add(place)
-            yield entry, (entry, place, status.st_mtime_ns)
+            yield entry, place, status.st_mtime_ns
 
 
+def _is_settled(state: _State) -> bool:
+    """Return whether another change of a folder would give it another time."""
+    return time.time_ns() - state[2] > _COARSEST_CLOCK_NS
+
+
+# The packages that were listed last.
+_listed: dict[tuple[_State, ...], InstalledPackages] = {}
 # What a folder lists: the name of each metadata folder, and the package if its metadata have the usual form.
 # An installer that adds, removes or replaces a package changes the modification time of the folder.
 _known: dict[_State, list[tuple[str, _Found | None]]] = {}
@@ -152,7 +172,7 @@ def _distributions_in(entry: str, state: _State, problems: list[str]) -> Iterato
     listed = _known.get(state)
     if listed is None:
         listed = [(name, _usual(entry, name)) for name in sorted(os.listdir(entry)) if _is_metadata(name)]
-        if time.time_ns() - state[2] > _COARSEST_CLOCK_NS:
+        if _is_settled(state):
             _known[state] = listed
     for name, usual in listed:
         if usual is not None:

@@ -40,10 +40,13 @@ class BlockFolders:
     def __init__(self, metadata: MetadataBuilder, custom_metadata: Any) -> None:
         self._metadata = metadata
         self.first = open_staging(
-            metadata.plan, metadata.provenance, block_id=metadata.block_id, custom_metadata=custom_metadata
+            metadata.plan,
+            metadata.provenance,
+            block_id=metadata.block_id,
+            custom_metadata=custom_metadata,
+            # If `run` is killed, the journal still says which code ran, and where.
+            draft=metadata.build_start,
         )
-        # If `run` is killed, the journal still says which code ran, and where.
-        self.first.note(durable=False, metadata=metadata.build_start(self.first.run_id))
         self._all = [self.first]
         self._first_is_free = True
         self._lock = threading.Lock()

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Literal, TypeVar
 
 from gaitmap_results.challenge import RunTimes, check_challenge
+from gaitmap_results.config import looked_up_once
 from gaitmap_results.exceptions import AmbiguousChallengeError, NoChallengeError, RecorderStateError, SaveError
 from gaitmap_results.provenance.collecting import (
     PendingEndStatus,
@@ -133,13 +134,14 @@ class Recorder(InsideBlock, _html.ShownRecorder):
         names = [check_challenge(challenge, before_run=True) for challenge in self.runs.named.given]
         observe_again()
         encoded = encode_custom_metadata(self.custom_metadata)
-        self._plan: SavePlan = make_plan(self._options)
-        for name in names:
-            self._plan.check_paths(*name)
-        signals = check_signals(self._options["handle_signals"] or self._plan.handle_signals)
-        self._provenance: Provenance = collect_provenance(
-            self._caller, **self._plan.of_provenance(), entry=self._entry, will_be_reread=True
-        )
+        with looked_up_once():
+            self._plan: SavePlan = make_plan(self._options)
+            for name in names:
+                self._plan.check_paths(*name)
+            signals = check_signals(self._options["handle_signals"] or self._plan.handle_signals)
+            self._provenance: Provenance = collect_provenance(
+                self._caller, **self._plan.of_provenance(), entry=self._entry, will_be_reread=True
+            )
         self._known_reasons = advise_before_start(self._plan, self._provenance)
         self._metadata = MetadataBuilder(
             self._plan, self._provenance, lambda: self.custom_metadata, block_id=claim_block_id(self)

@@ -12,9 +12,8 @@ from typing import Any, Final
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.exceptions import CoreResultsError, GaitmapResultsError, InvalidCustomMetadataError, SaveError
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
-from gaitmap_results.saving.debug_reasons import reasons_for_debug
 from gaitmap_results.saving.kept_challenge import keep_challenge_of
-from gaitmap_results.saving.metadata import MetadataBuilder, Outcome, unknown_metadata
+from gaitmap_results.saving.metadata import MetadataBuilder, unknown_metadata
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store import files
 from gaitmap_results.store.deferred_signals import deferred_signals
@@ -285,9 +284,7 @@ def _write_scores(run: FinishedRun) -> None:
 def draft_metadata(run: FinishedRun, metadata: MetadataBuilder) -> dict[str, Any] | None:
     """Return the metadata that `recover` needs if the program dies; ``None`` if they cannot be collected."""
     try:
-        code = metadata.provenance.code
-        outcome = Outcome(reasons_for_debug(metadata.plan.setting, metadata.provenance.git, code), code=code)
-        return metadata.build(run.facts, run.times, outcome, run_id=run.staging.run_id)
+        return metadata.build(run.facts, run.times, metadata.outcome_so_far, run_id=run.staging.run_id)
     except Exception as error:  # noqa: BLE001 - the results come first; this only makes them easier to publish
         _logger.warning("What is known of the run %s could not be put together: %s", run.staging.run_id, error)
         return None

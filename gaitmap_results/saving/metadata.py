@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -12,7 +13,7 @@ from gaitmap_results._version import __version__
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.provenance.collecting import GitAnswer, GitEnd, Provenance
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
-from gaitmap_results.saving.debug_reasons import DebugReason
+from gaitmap_results.saving.debug_reasons import DebugReason, reasons_for_debug
 from gaitmap_results.saving.plan import SavePlan
 from gaitmap_results.store.entry_names import entry_json
 from gaitmap_results.store.json_values import encode_leniently
@@ -117,15 +118,7 @@ class MetadataBuilder:
         redactor = self._redactor()
         known = self._once("start", None, redactor, self._known_at_start)
         described = self._once("challenge", facts, redactor, lambda redactor: _described(facts, redactor))
-        ended = _part(
-            {
-                "debug_reasons": [reason.to_json() for reason in outcome.reasons],
-                "git": _git_details(self.provenance.git, outcome.git),
-                "code": None if outcome.code is None else outcome.code.to_json(redactor.path),
-                "resources": outcome.resources,
-            },
-            redactor,
-        )
+        ended = self._once("outcome", outcome, redactor, lambda redactor: self._ended(outcome, redactor))
         lossy = [*known.lossy, *described.lossy, *ended.lossy]
         errors = [*self.provenance.errors, *facts.errors, *outcome.errors, *lossy]
         record = {
@@ -157,6 +150,23 @@ class MetadataBuilder:
             "block_id": self.block_id,
             "collection_errors": redactor.tree([*self.provenance.errors, *known.lossy]),
         }
+
+    @cached_property
+    def outcome_so_far(self) -> Outcome:
+        """What is known of the outcome before the block ends."""
+        code = self.provenance.code
+        return Outcome(reasons_for_debug(self.plan.setting, self.provenance.git, code), code=code)
+
+    def _ended(self, outcome: Outcome, redactor: Redactor) -> _Part:
+        return _part(
+            {
+                "debug_reasons": [reason.to_json() for reason in outcome.reasons],
+                "git": _git_details(self.provenance.git, outcome.git),
+                "code": None if outcome.code is None else outcome.code.to_json(redactor.path),
+                "resources": outcome.resources,
+            },
+            redactor,
+        )
 
     def _redactor(self) -> Redactor:
         redactor = Redactor.for_this_process(self.plan.relative_to, secrets=self._secrets)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
+from uuid import uuid4
 
 from gaitmap_results.provenance.collecting import Provenance
 from gaitmap_results.provenance.collection_errors import Collector
@@ -42,7 +45,12 @@ def journal_start(
 
 
 def open_staging(
-    plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None, custom_metadata: Any = None
+    plan: SavePlan,
+    provenance: Provenance | None,
+    *,
+    block_id: str | None = None,
+    custom_metadata: Any = None,
+    draft: Callable[[str], dict[str, Any]] | None = None,
 ) -> Staging:
     """Create an unfinished run in the results folder, which proves that it is writable.
 
@@ -50,13 +58,18 @@ def open_staging(
     ----------
     custom_metadata
         The custom metadata known now, encoded, so that they are not lost if the run dies.
+    draft
+        Returns what is known of metadata.json, given the identifier of the run.
 
     Raises
     ------
     ResultsFolderError
         If the results folder cannot be written.
     """
-    return Staging(plan.results_folder, journal_start(plan, provenance, block_id, custom_metadata))
+    journal, run_id = journal_start(plan, provenance, block_id, custom_metadata), str(uuid4())
+    if draft is not None:
+        journal = replace(journal, metadata=draft(run_id))
+    return Staging(plan.results_folder, journal, run_id=run_id)
 
 
 def open_staging_somewhere(plan: SavePlan, provenance: Provenance | None, *, block_id: str | None = None) -> Staging:

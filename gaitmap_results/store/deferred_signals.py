@@ -12,6 +12,8 @@ from typing import Any, Final
 
 __all__ = ["deferred_signals"]
 
+# The process whose main thread holds signals back.
+_deferring_in: int | None = None
 # Signals that ask a process to end, even without a handler in Python.
 _ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")
 
@@ -25,7 +27,8 @@ def deferred_signals() -> Iterator[None]:
     Python sets handlers in the main thread of the main interpreter only; elsewhere nothing is held back.
     A process that is forked meanwhile, such as a worker of the challenge's, can be ended as before.
     """
-    if threading.current_thread() is not threading.main_thread():
+    global _deferring_in  # noqa: PLW0603 - handlers belong to the process, too
+    if threading.current_thread() is not threading.main_thread() or _deferring_in == os.getpid():
         yield
         return
     owner, ending = os.getpid(), _ending()
@@ -52,6 +55,7 @@ def deferred_signals() -> Iterator[None]:
     with ExitStack() as afterwards:
         afterwards.callback(_deliver, received)
         afterwards.callback(_restore, previous)
+        _deferring_in = owner
         for number in _disturbing(ending):
             previous[number] = signal.getsignal(number)
             try:
@@ -79,6 +83,8 @@ def _disturbing(ending: set[int]) -> list[int]:
 
 
 def _restore(previous: dict[int, Any]) -> None:
+    global _deferring_in  # noqa: PLW0603 - handlers belong to the process, too
+    _deferring_in = None
     for number, handler in previous.items():
         signal.signal(number, handler)
 

@@ -186,14 +186,17 @@ class Staging:
         """
         document = dump_json(metadata)
         listed = custom_metadata + self._write_document(METADATA_FILE, document) + hashed
-        files.write_file(self.folder / MANIFEST_FILE, listed)
+        files.write_file(self.folder / MANIFEST_FILE, listed, durable=False)
+        # All at once, which lets the disk write them together.
+        for name in (*_DOCUMENTS, MANIFEST_FILE):
+            files.sync_file(self.folder / name)
         files.sync_folder(self.folder)
         # The rough parser suffices: dump_json writes no integer of more than 64 bit.
         written: dict[str, Any] = parse_json_roughly(document)
         return written
 
     def _write_document(self, name: str, document: bytes) -> bytes:
-        files.write_file(self.folder / name, document)
+        files.write_file(self.folder / name, document, durable=False)
         return manifest_line(name, document)
 
     def publish(self, parent: Path, start: datetime, prefix: str) -> Path:

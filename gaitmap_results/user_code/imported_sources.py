@@ -33,24 +33,20 @@ class SeenSource(NamedTuple):
     ----------
     mtime, size, sha256
         Modification time, size and hash; ``sha256`` is None for installed packages.
-    at_import
-        Whether this is its state at the import, not later.
     is_compiled
         Whether Python's bytecode was compiled from it; None if unknown.
-    is_the_users
-        Whether it belongs neither to Python's library nor to an installed package.
     """
 
     mtime: float
     size: int
     sha256: str | None
-    at_import: bool
     is_compiled: bool | None
-    is_the_users: bool
 
 
 # By absolute path.
 _seen: dict[str, SeenSource] = {}
+# The user's files that were imported after this package.
+_imported: dict[str, None] = {}
 
 
 def seen_source(file: str) -> SeenSource | None:
@@ -63,7 +59,7 @@ def imported_files() -> Iterator[str]:
 
     A program that loads a file by its path (``importlib.util.spec_from_file_location``) need not keep it as a module.
     """
-    yield from [file for file, seen in list(_seen.items()) if seen.at_import and seen.is_the_users]
+    yield from list(_imported)
 
 
 def remember(file: str, status: os.stat_result, module: ModuleType | None) -> SeenSource:
@@ -72,7 +68,7 @@ def remember(file: str, status: os.stat_result, module: ModuleType | None) -> Se
     is_users = _is_the_users(file)
     compiled = is_compiled_from(file, module) if module is not None and is_users else None
     sha256 = _sha256(file, status.st_size) if is_users else None
-    seen = _seen[file] = SeenSource(status.st_mtime, status.st_size, sha256, False, compiled, is_users)
+    seen = _seen[file] = SeenSource(status.st_mtime, status.st_size, sha256, compiled)
     return seen
 
 
@@ -153,7 +149,9 @@ def _noting(path_stats: Callable[[Any, Any], Mapping[str, Any]]) -> Callable[[An
         stats = path_stats(loader, path)
         if isinstance(path, str):
             mtime, size, is_users = stats["mtime"], stats["size"], _is_the_users(path)
-            _seen[path] = SeenSource(mtime, size, _sha256(path, size) if is_users else None, True, True, is_users)
+            _seen[path] = SeenSource(mtime, size, _sha256(path, size) if is_users else None, True)
+            if is_users:
+                _imported[path] = None
         return stats
 
     return noting

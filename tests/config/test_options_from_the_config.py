@@ -14,6 +14,7 @@ from challenges import ExampleChallenge
 from git_repository import GitRepository
 
 from gaitmap_results import LocalConfig, recorded_run, reset_config, save_run, set_config
+from gaitmap_results.config.file import read_pyproject
 
 # This file lies outside of the repositories of these tests.
 pytestmark = pytest.mark.filterwarnings("ignore:.* is not tracked by the repository")
@@ -46,6 +47,21 @@ def test_what_does_not_count(project: GitRepository, tmp_path: Path, argument: l
     metadata = record(**({} if argument is None else {"git_dirty_ignore": argument}))
     assert metadata["git_dirty"] is (argument is not None)
     assert metadata["git_dirty_ignore"] == (argument or ["notes", "never_there"])
+
+
+def test_a_block_looks_for_its_config_once(
+    project: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a block takes from a config is from one reading, so that it belongs together; the next one looks again."""
+    project.write("pyproject.toml", f"[tool.gaitmap_results]\nresults_dir = '{tmp_path / 'results'}'\n")
+    opened: list[str] = []
+    monkeypatch.setattr(
+        "gaitmap_results.config.lookup.read_pyproject",
+        lambda file, kind: opened.append(str(file)) or read_pyproject(file, kind),
+    )
+    for number in (1, 2):
+        assert record()["config"]["results_dir"] == str(tmp_path / "results")
+        assert opened.count(str(project.path / "pyproject.toml")) == number
 
 
 def test_paths_are_stored_relative(project: GitRepository, tmp_path: Path) -> None:

@@ -706,7 +706,11 @@ def test_which_remote(repository: GitRepository) -> None:
 
 
 @pytest.mark.parametrize(
-    "place", ["branch of a remote", "ahead of it", "only a local branch", "no remote", "no commit"]
+    "place",
+    [
+        *("branch of a remote", "ahead of it", "only a local branch", "no remote", "no commit"),
+        *("upstream", "ahead of the upstream", "a local branch as upstream"),
+    ],
 )
 def test_pushed(repository: GitRepository, tmp_path: Path, place: str) -> None:
     """A commit is pushed if a branch of a remote holds it, as far as this repository knows; nothing is fetched."""
@@ -721,9 +725,16 @@ def test_pushed(repository: GitRepository, tmp_path: Path, place: str) -> None:
         (tmp_path / "remote").rename(tmp_path / "gone")
     elif place == "only a local branch":
         repository.git("branch", "lab/fake")
+    elif place == "a local branch as upstream":
+        repository.git("branch", "lab/fake")
+        repository.git("branch", "--quiet", "--set-upstream-to", "lab/fake")
     elif place == "no commit":
         repository = GitRepository(tmp_path / "new")
-    expected = {"branch of a remote": True, "no commit": None}.get(place, False)
+    elif "upstream" in place:
+        repository.git("push", "--quiet", "--set-upstream", "lab", "main")
+        if place != "upstream":
+            repository.git("commit", "--quiet", "--allow-empty", "--message", "later")
+    expected = {"branch of a remote": True, "upstream": True, "no commit": None}.get(place, False)
     assert facts(read_git_state(repository.path)).pushed is expected
 
 

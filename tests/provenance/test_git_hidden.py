@@ -6,11 +6,13 @@ import os
 import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from git_repository import GitRepository, git_environment
 
 from gaitmap_results.provenance.git import GitState, GitUnreadableError, read_git_state
+from gaitmap_results.provenance.git.processes import GitProcesses
 
 FIELDS = ("staged", "unstaged", "untracked", "conflicted", "submodules", "hidden")
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs links and modes of POSIX")
@@ -72,6 +74,26 @@ def test_a_marked_file(repository: GitRepository, mark: str, content: str) -> No
     assert changes(read_git_state(repository.path)) == {"hidden": ("code.py",)}
     state = read_git_state(repository.path, ignore=["code.py"])
     assert (state.dirty, state.ignored) == (False, ("code.py",))
+
+
+def test_a_mark_after_the_list_of_files_is_known(repository: GitRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tracked files are asked for once as long as the index is the same file, and a later mark is seen."""
+    asked: list[str] = []
+    start = GitProcesses.start
+
+    def noting(processes: GitProcesses, folder: Path, *what: str, **more: Any) -> int:
+        asked.append(what[0])
+        return start(processes, folder, *what, **more)
+
+    monkeypatch.setattr(GitProcesses, "start", noting)
+    assert changes(read_git_state(repository.path)) == changes(read_git_state(repository.path)) == {}
+    assert asked.count("ls-files") == 2  # an index of this second may change without another time
+    os.utime(repository.path / ".git" / "index", (1_000_000_000, 1_000_000_000))
+    for folder in (repository.path, repository.path / "data", repository.path):
+        assert changes(read_git_state(folder)) == {}
+    assert asked.count("ls-files") == 3
+    repository.git("update-index", "--assume-unchanged", "code.py")
+    assert changes(read_git_state(repository.path)) == {"hidden": ("code.py",)}
 
 
 @ON_POSIX

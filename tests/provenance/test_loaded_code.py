@@ -20,9 +20,11 @@ from processes import run_python
 
 from gaitmap_results.provenance import installed_files
 from gaitmap_results.provenance.audit_input import CodeQuestion
+from gaitmap_results.provenance.code_problems import original_of_copy, why_unidentified
+from gaitmap_results.provenance.code_repositories import FileInRepository
 from gaitmap_results.provenance.collecting_code import collect_code
 from gaitmap_results.provenance.collection_errors import Collector
-from gaitmap_results.provenance.file_origin import file_origin
+from gaitmap_results.provenance.file_origin import Origin, file_origin
 from gaitmap_results.provenance.loaded_code import audit_loaded_code
 
 CHALLENGE = """
@@ -445,6 +447,19 @@ def test_a_package_from_a_folder_that_went_on(study, site, tmp_path, change, rea
     if change == "committed":
         project.commit()
     assert unidentified(study.run("import shin", path=(site,))) == {"shin.py": reason}
+
+
+def test_a_copy_is_compared_again_once_it_changed(tmp_path):
+    """Whether an installed file equals its original is asked anew when either of them has another time or size."""
+    copy, original = tmp_path / "copy.py", tmp_path / "original.py"
+    package = Origin("folder", counterparts=(original,))
+    found = {str(original): FileInRepository(str(original), "unchanged", tmp_path, "1" * 40, None)}
+    copy.write_text("A = 1\n")
+    for number, (content, is_same) in enumerate([("A = 1\n", True), ("A = 2\n", False), ("A = 1\n", True)]):
+        original.write_text(content)
+        os.utime(original, (number, number))
+        source = original_of_copy(str(copy), package, found)
+        assert (why_unidentified(str(copy), package, source) is None) is is_same
 
 
 def test_an_archive_without_a_hash(study, site, tmp_path):

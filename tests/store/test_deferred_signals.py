@@ -147,6 +147,24 @@ def test_the_second_of_a_kind_gets_through_and_is_not_told_twice() -> None:
     assert seen == ["usr1"]
 
 
+def test_a_save_within_a_save_waits_for_the_outer_one() -> None:
+    """What is held back in an inner block is delivered when the outer one is left; the second still gets through."""
+    seen: list[str] = []
+    signal.signal(signal.SIGUSR1, lambda *_: seen.append("usr1"))
+    with deferred_signals():
+        with deferred_signals():
+            signal.raise_signal(signal.SIGUSR1)
+        assert seen == []
+        with deferred_signals():
+            signal.raise_signal(signal.SIGUSR1)
+            assert seen == ["usr1"]
+        signal.raise_signal(signal.SIGUSR1)
+    assert seen == ["usr1", "usr1"]
+    with deferred_signals():
+        signal.raise_signal(signal.SIGUSR1)
+        assert len(seen) == 2
+
+
 def test_a_second_interrupt_ends_a_save_that_hangs(tmp_path: Path) -> None:
     """The program ends, the run says why, and what was written stays."""
     script = """

@@ -51,10 +51,11 @@ def shown(path: bytes) -> str:
 
 @dataclass(frozen=True)
 class Head:
-    """The checked-out commit and branch."""
+    """The checked-out commit and branch, and whether the branch is where its upstream is."""
 
     commit: bytes | None
     branch: bytes | None
+    is_at_upstream: bool
 
 
 def start_status(processes: GitProcesses, folder: Path, *, ceiling: Path | None = None) -> int:
@@ -90,7 +91,12 @@ def parse_status(output: bytes, messages: bytes = b"") -> tuple[Head, list[Chang
             changes.append(Change("untracked", rest))
     changes += [Change("untracked", path) for path in closed_folders(messages)]
     commit, branch = about[b"branch.oid"], about[b"branch.head"]
-    return Head(None if commit == b"(initial)" else commit, None if branch == b"(detached)" else branch), changes
+    head = Head(
+        None if commit == b"(initial)" else commit,
+        None if branch == b"(detached)" else branch,
+        about.get(b"branch.ab") == b"+0 -0",
+    )
+    return head, changes
 
 
 def closed_folders(messages: bytes) -> list[bytes]:

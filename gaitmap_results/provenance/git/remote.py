@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from gaitmap_results.provenance.git.processes import GitProcesses
 
-__all__ = ["remote_url", "start_settings", "without_secrets"]
+__all__ = ["remote_settings", "remote_url", "start_settings", "without_secrets"]
 
 # Other schemes (`s3://KEY:SECRET@bucket`, `ext::sh -c ...`) have their own syntax.
 _KNOWN_SCHEMES = frozenset({"file", "ftp", "ftps", "git", "git+ssh", "http", "https", "ssh", "ssh+git"})
@@ -15,7 +16,7 @@ _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]\\:%]*)(:[0-9]*)?")
 
 
 def start_settings(processes: GitProcesses, folder: Path) -> int:
-    """Ask git for the settings that :func:`remote_url` reads.
+    """Ask git for the settings that :func:`remote_settings` returns.
 
     ``git remote get-url`` would expand the user's abbreviations, which may hold secrets.
     """
@@ -23,23 +24,20 @@ def start_settings(processes: GitProcesses, folder: Path) -> int:
     return processes.start(folder, "config", "-z", "--get-regexp", names)
 
 
-def remote_url(settings: bytes, branch: str | None) -> str | None:
-    """Return the URL of ``origin``, else of the branch's remote, else of the only remote.
-
-    Parameters
-    ----------
-    settings
-        The answer to :func:`start_settings`.
-    branch
-        The branch that is checked out.
-    """
+def remote_settings(answer: bytes | None) -> dict[str, str]:
+    """Return the URL of each remote and the remote of each branch, by the names of the settings."""
     values: dict[str, str] = {}
-    for line in settings.decode("utf-8", "backslashreplace").split("\0"):
+    for line in (answer or b"").decode("utf-8", "backslashreplace").split("\0"):
         name, _, value = line.partition("\n")
         if value:
             values.setdefault(name, value)  # git fetches from the first URL of several
-    urls = {name: value for name, value in values.items() if name.startswith("remote.")}
-    upstream = values.get(f"branch.{branch}.remote", "")
+    return values
+
+
+def remote_url(settings: Mapping[str, str], branch: str | None) -> str | None:
+    """Return the URL of ``origin``, else of the branch's remote, else of the only remote."""
+    urls = {name: value for name, value in settings.items() if name.startswith("remote.")}
+    upstream = settings.get(f"branch.{branch}.remote", "")
     for name in ("remote.origin.url", f"remote.{upstream}.url"):
         if name in urls:
             return without_secrets(urls[name])

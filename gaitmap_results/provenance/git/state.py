@@ -180,12 +180,13 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
             listed[change.field].add(shown(change.path))
         commit = None if tree.head.commit is None else shown(tree.head.commit)
         branch = None if tree.head.branch is None else shown(tree.head.branch)
+        of_facts = branch if first is None else first.branch
         return GitState(
             base_dir=base_dir,
             commit=commit,
             branch=branch,
             detached=branch is None,
-            facts=None if self._facts is None else self._facts.answer(branch if first is None else first.branch),
+            facts=None if self._facts is None else self._facts.answer(tree.head, of_facts),
             shallow=shallow,
             # Without a commit, nothing can be reproduced.
             dirty=commit is None or bool(counted),

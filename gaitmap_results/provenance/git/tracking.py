@@ -12,7 +12,7 @@ from typing import Literal
 
 from gaitmap_results.provenance.git.changes import parse_status
 from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
-from gaitmap_results.provenance.git.remote import remote_url, start_settings
+from gaitmap_results.provenance.git.remote import remote_settings, remote_url, start_settings
 
 __all__ = ["FileState", "TrackedFiles", "track_files"]
 
@@ -134,7 +134,7 @@ class _Asked:
             unknown: dict[Path, FileState] = dict.fromkeys((file for file, _ in self._inside), "unknown")
             return TrackedFiles(self._top, self._commit, None, None, unknown, error.message)
         branch = None if head.branch is None else head.branch.decode("utf-8", "backslashreplace")
-        remote = remote_url(self._processes.answer_or_none(self._settings) or b"", branch)
+        remote = remote_url(remote_settings(self._processes.answer_or_none(self._settings)), branch)
         return TrackedFiles(self._top, commit, branch, remote, states)
 
     def _states(self, commit: str | None) -> dict[Path, FileState]:
