@@ -58,14 +58,13 @@ def check_rows(rows, promises):
 
 
 @pytest.mark.exhaustive
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(3000)  # it measures more than a hundred processes
 def test_a_quick_run_has_a_row_for_every_promise(tmp_path):
     """The benchmarks can be run at any time, also without the other recorders, and leave no promise out."""
     done = subprocess.run(
         [sys.executable, str(BENCH), "quick", "--folder", str(tmp_path), "--write", str(tmp_path / "tables.md")],
         capture_output=True,
         text=True,
-        timeout=280,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -859,7 +859,6 @@ def test_timeout(repository: GitRepository, tmp_path: Path) -> None:
 
 def test_what_is_done_meanwhile_is_no_time_of_git(repository: GitRepository) -> None:
     """An answer that is there counts, also if the program itself was held up before it asked for it."""
-
     others = set(psutil.Process().children(recursive=True))  # such as pools that earlier tests left behind
 
     def git_works() -> bool:

@@ -166,7 +166,7 @@ def test_ctrl_c_at_any_step(tmp_path, python, temporary, step):
     process = subprocess.Popen(command, cwd=study.path, stderr=subprocess.PIPE, text=True, start_new_session=True)
     assert any(line.startswith(step) for line in process.stderr)
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=120)
+    process.communicate(timeout=500)
     assert process.returncode == 130
     assert study.state() == before
     assert list(temporary.iterdir()) == []

@@ -169,14 +169,17 @@ def test_a_worker_that_retires_makes_nothing_run_twice(suite, shared):
     client = shared("dask").client
     client.cluster.scale(3)
     client.wait_for_workers(3, timeout=500)
-    entries = [functools.partial(suite.lasting, n) for n in range(4)]
+    entries = [functools.partial(suite.held, n) for n in range(4)]
 
     def retire():
         mark = suite.LOG.with_suffix(".0")
         while not mark.exists():
             time.sleep(0.02)
-        busy = next(worker for worker, tasks in client.processing().items() if tasks)
-        client.retire_workers([busy])
+        try:
+            busy = next(worker for worker, tasks in client.processing().items() if tasks)
+            client.retire_workers([busy])
+        finally:
+            suite.LOG.with_suffix(".go_on").touch()
 
     retiring = threading.Thread(target=retire)
     retiring.start()
@@ -194,12 +197,16 @@ def test_dask_takes_what_has_not_begun_from_the_cluster_after_ctrl_c(suite, shar
     def interrupt(outcome):
         raise KeyboardInterrupt
 
-    entries = [functools.partial(suite.lasting, n) for n in range(8)]
+    entries = [suite.good, *(functools.partial(suite.held, n) for n in range(8))]
     with pytest.raises(KeyboardInterrupt):
         run_entries(entries, executor=shared("dask"), on_outcome=interrupt)
-    while any(client.processing().values()):
-        time.sleep(0.1)
-    assert len(ran(suite)) < 8
+    n_workers = len(client.scheduler_info()["workers"])
+    while sum(map(len, client.processing().values())) > n_workers:
+        time.sleep(0.02)
+    suite.LOG.with_suffix(".go_on").touch()
+    while len(runs_in(suite.STORE)) < 1 + len(list(suite.LOG.parent.glob("log.[0-9]"))):
+        time.sleep(0.02)
+    assert len(ran(suite)) <= 1 + n_workers
 
 
 @on_posix
@@ -215,8 +222,8 @@ def test_a_scheduler_that_goes_away_leaves_an_outcome_for_each_entry(suite, tmp_
     try:
         with distributed.Client(address, timeout=500) as client:
             client.wait_for_workers(1, timeout=500)
-            threading.Thread(target=_kill_when, args=(suite.LOG.with_suffix(".0"), scheduler)).start()
-            entries = [functools.partial(suite.lasting, n) for n in range(3)]
+            threading.Thread(target=_kill_when_begun, args=(suite, scheduler)).start()
+            entries = [functools.partial(suite.held, n) for n in range(3)]
             outcomes = run_entries(entries, executor=dask_executor(client))
     finally:
         for process in (scheduler, worker):
@@ -230,10 +237,11 @@ def test_a_scheduler_that_goes_away_leaves_an_outcome_for_each_entry(suite, tmp_
     assert len(runs_in(suite.STORE)) <= len(begun) + 3
 
 
-def _kill_when(mark, process):
-    while not mark.exists():
+def _kill_when_begun(suite, process):
+    while not suite.LOG.with_suffix(".0").exists():
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
+    suite.LOG.with_suffix(".go_on").touch()
 
 
 def _free_port():

@@ -14,7 +14,23 @@ from processes import python_environment
 from suites import runs_in, suite_in
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sends signals")
-_RUN = [sys.executable, "-c", "from gaitmap_results.cli import main; main()", "run"]
+# Says when it begins to wait for the processes of the entries, and how long they may take to end by themselves.
+_PROGRAM = """
+import os
+from pathlib import Path
+from gaitmap_results.cli import main
+from gaitmap_results.suites import fresh_processes
+
+wait_for_all = fresh_processes.FreshProcesses._wait_for_all
+
+def tell_and_wait(processes, seconds):
+    Path(os.environ["SUITE_LOG"]).with_suffix(".ending").touch()
+    return wait_for_all(processes, seconds)
+
+fresh_processes.FreshProcesses._wait_for_all = tell_and_wait
+fresh_processes._BY_ITSELF_S = float(os.environ["PATIENCE_S"])
+main()
+"""
 
 
 @pytest.fixture
@@ -24,15 +40,18 @@ def suite(tmp_path, monkeypatch):
         yield module
 
 
-def _start_and_wait(suite, name):
-    command = [*_RUN, f"{suite.__file__}:{name}"]
-    process = subprocess.Popen(
-        command, env=python_environment(), stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
-    while not suite.LOG.with_suffix(".slow").exists():
+def _start_and_wait(suite, name, *, patience_s):
+    command = [sys.executable, "-c", _PROGRAM, "run", f"{suite.__file__}:{name}"]
+    environment = python_environment({"PATIENCE_S": str(patience_s)})
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    _wait_for(suite, "slow", process)
+    return process
+
+
+def _wait_for(suite, mark, process):
+    while not suite.LOG.with_suffix(f".{mark}").exists():
         assert process.poll() is None, process.stderr.read()
         time.sleep(0.02)
-    return process
 
 
 def _wait_until_nobody_is_left(group):
@@ -55,7 +74,7 @@ def _is_alive_in(group, process):
 )
 def test_a_suite_ends_in_order(suite, number, to_all, code):
     """The journal of what ran says so, what was not begun is named, and no process is left."""
-    process = _start_and_wait(suite, "LONG")
+    process = _start_and_wait(suite, "LONG", patience_s=500 if to_all else 0.1)
     (os.killpg if to_all else os.kill)(process.pid, number)
     _, said = process.communicate(timeout=500)
     assert process.returncode == code, said
@@ -67,9 +86,9 @@ def test_a_suite_ends_in_order(suite, number, to_all, code):
 
 def test_a_second_ctrl_c_does_not_wait(suite):
     """An entry that ignores Ctrl-C, and the processes that it has started, are ended by the second one."""
-    process = _start_and_wait(suite, "stubborn")
+    process = _start_and_wait(suite, "stubborn", patience_s=10_000)
     os.killpg(process.pid, signal.SIGINT)
-    time.sleep(0.5)
+    _wait_for(suite, "ending", process)
     os.kill(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=500)
     assert process.returncode == 130, said

@@ -120,10 +120,11 @@ def interrupted():
 
 
 @entry
-def lasting(number):
-    """Say that it runs, and take a second."""
+def held(number):
+    """Say that it runs, and wait until it may go on."""
     LOG.with_suffix(f".{number}").write_text("running")
-    time.sleep(1)
+    while not LOG.with_suffix(".go_on").exists():
+        time.sleep(0.02)
     return Steps().run(number)
 
 
