@@ -27,7 +27,7 @@ from gaitmap_results.exceptions import GaitmapResultsError
 
 # Some of these tests wait for a download, or for mobgap to be imported and run.
 pytestmark = [
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(
         find_spec("mobgap") is None or find_spec("pip") is None,
         reason="needs the extra 'demo', which the tox environment `integrations` installs",

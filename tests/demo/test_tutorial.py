@@ -8,7 +8,7 @@ import pytest
 from documents import NO_TERMINAL, TOP, Page, Shell, problems_of
 
 pytestmark = [
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(3600),
     pytest.mark.skipif(bool(NO_TERMINAL), reason=NO_TERMINAL),
     pytest.mark.skipif(
         find_spec("mobgap") is None or find_spec("pip") is None, reason="the extra 'demo' is not installed"

@@ -36,7 +36,6 @@ if __name__ == "__main__":
 """
 
 pytestmark = [
-    pytest.mark.timeout(600),
     pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed"),
 ]
 

@@ -15,7 +15,6 @@ from gaitmap_results import reproduce_run
 
 pytestmark = [
     takes_minutes,
-    pytest.mark.timeout(600),
     pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed"),
 ]
 
