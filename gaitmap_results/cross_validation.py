@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
-from gaitmap_results._pandas import require_pandas
+from gaitmap_results._extras import require_pandas
 from gaitmap_results.exceptions import CorruptRunError
 from gaitmap_results.store import files
 from gaitmap_results.store.json_files import dump_json

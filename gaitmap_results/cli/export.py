@@ -10,11 +10,11 @@ from typing import Any
 
 import click
 
-from gaitmap_results._pandas import require_pandas
+from gaitmap_results._extras import require
 from gaitmap_results.cli.filters import Choose, filter_options
 from gaitmap_results.cli.finding import existing_results_folder, results_argument, scan
 from gaitmap_results.cli.terminal import progress, report_skipped, say
-from gaitmap_results.exceptions import CorruptRunError, MissingExtraError, ResultsFolderError, RunNotFoundError
+from gaitmap_results.exceptions import CorruptRunError, ResultsFolderError, RunNotFoundError
 from gaitmap_results.exporting.table_files import csv_bytes, formula_columns, json_bytes, parquet_bytes
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.score_rows import score_rows
@@ -122,14 +122,8 @@ def _relative(summary: RunSummary, folder: Path) -> str:
 
 
 def _check_parquet() -> None:
-    require_pandas("Writing Parquet")
-    from importlib.util import find_spec
-
-    if find_spec("pyarrow") is None:
-        raise MissingExtraError(
-            'Writing Parquet needs pyarrow. Install the extra "parquet":\n  pip install "gaitmap_results[parquet]"',
-            extra="parquet",
-        )
+    for module in ("pandas", "pyarrow"):
+        require(module, "Writing Parquet", "parquet")
 
 
 def _row(maker: RunRows, summary: RunSummary, folder: Path) -> dict[str, Any]:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from gaitmap_results._pandas import require_pandas
-from gaitmap_results.comparing.choosing import LeftOut
+from gaitmap_results.comparing.choosing import LeftOut, grouped
 from gaitmap_results.exceptions import InvalidOptionError, NotComparableError
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.scores import unit_index
@@ -19,12 +18,23 @@ from gaitmap_results.typed_results.scores import FOLD_UNITS, Scores
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MatchedScores", "match_scores"]
+__all__ = ["MatchedScores", "ScoredRun", "match_scores"]
 
 _MAX_SHOWN: Final = 5
 
-Values = dict[tuple[Any, ...], float]
-Runs = Mapping[str, list[RunSummary]]
+Unit = tuple[Any, ...]
+Values = dict[Unit, float]
+
+
+class ScoredRun(NamedTuple):
+    """A run with the name under which it is compared, and its scores."""
+
+    entry: str
+    run: RunSummary
+    scores: Scores
+
+    def __str__(self) -> str:
+        return f"{self.entry} ({self.run.folder})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,8 +47,8 @@ class MatchedScores:
         One row for each unit, one column for each entry.
     runs
         The runs of each entry that were used.
-    spreads
-        For each entry the standard deviation between the means of its runs; ``None`` for a single run.
+    notes
+        What a reader has to know about the entries whose scores are means of several runs.
     fold_ratios
         ``None`` if units are independent.
         If they are folds, test size divided by training size for each; empty if unknown.
@@ -48,12 +58,12 @@ class MatchedScores:
 
     table: pd.DataFrame
     runs: dict[str, list[RunSummary]]
-    spreads: dict[str, float | None]
+    notes: dict[str, str]
     fold_ratios: list[float] | None
-    averaged_over: tuple[str, ...] = ()
+    averaged_over: tuple[str, ...]
 
 
-def match_scores(runs: Runs, scores: Mapping[str, Scores], score: str, left_out: list[LeftOut]) -> MatchedScores:
+def match_scores(runs: Sequence[ScoredRun], score: str, left_out: list[LeftOut]) -> MatchedScores:
     """Return one score of all runs that have it for the same units; add the other runs to ``left_out``.
 
     Raises
@@ -63,47 +73,48 @@ def match_scores(runs: Runs, scores: Mapping[str, Scores], score: str, left_out:
     NotComparableError
         If the units of the runs are of different kinds.
     """
-    if not any(score in each.directions for each in scores.values()):
-        names = list(dict.fromkeys(name for each in scores.values() for name in each.directions))
+    import pandas as pd
+
+    names = list(dict.fromkeys(name for each in runs for name in each.scores.directions))
+    if score not in names:
         raise InvalidOptionError(f"No run has a score {score!r}. The scores are: {', '.join(names)}.")
-    values: dict[str, Values] = {}
-    independent = _independent(scores)
-    for run in (run for of_entry in runs.values() for run in of_entry):
-        problem = _repeated(scores[run.folder])
-        found = problem or _values(independent[run.folder], score)
-        if isinstance(found, str):
-            left_out.append(LeftOut(run.path, found))
+    found: list[tuple[ScoredRun, Values]] = []
+    for given, each in zip(runs, _independent(runs), strict=True):
+        values = _repeated(given.scores) or _values(each.scores, score)
+        if isinstance(values, str):
+            left_out.append(LeftOut(each.run.path, values))
         else:
-            values[run.folder] = found
-    kept = {folder: independent[folder] for folder in values}
-    levels = _common_levels(runs, kept)
-    units = list(dict.fromkeys(unit for each in values.values() for unit in each))
-    for run in (run for of_entry in runs.values() for run in of_entry):
-        missing = [unit for unit in units if unit not in values.get(run.folder, units)]
-        if missing:
-            reason = (
-                f"it has no scores for {_listed(missing)}, which other runs have{_twin(missing, values[run.folder])}"
-            )
-            left_out.append(LeftOut(run.path, reason))
-            del values[run.folder], kept[run.folder]
-    used = {name: [run for run in of_entry if run.folder in values] for name, of_entry in runs.items()}
-    used = {name: of_entry for name, of_entry in used.items() if of_entry}
-    pd = require_pandas("Comparing entries")
-    columns = {name: _mean([values[run.folder] for run in of_entry], units) for name, of_entry in used.items()}
-    table = pd.DataFrame(columns, index=unit_index(levels, units), dtype=float)
-    spreads = {name: _spread([values[run.folder] for run in of_entry]) for name, of_entry in used.items()}
-    fold_ratios = _fold_ratios(list(kept.values())) if levels == FOLD_UNITS else None
-    before = {scores[folder].units for folder in kept}
-    averaged_over = next(iter(before))[len(levels) :] if len(before) == 1 else ()
-    return MatchedScores(table, used, spreads, fold_ratios, averaged_over)
+            found.append((each, values))
+    levels = _common_levels([each for each, _ in found])
+    units = list(dict.fromkeys(unit for _, values in found for unit in values))
+    used: list[tuple[ScoredRun, Values]] = []
+    for each, values in found:
+        lacking = [unit for unit in units if unit not in values]
+        if lacking:
+            reason = f"it has no scores for {_listed(lacking)}, which other runs have{_twin(lacking, values)}"
+            left_out.append(LeftOut(each.run.path, reason))
+        else:
+            used.append((each, values))
+    of_entry = grouped((each.entry, values) for each, values in used)
+    columns = {name: [_mean(values, unit) for unit in units] for name, values in of_entry.items()}
+    folders = {each.run.folder for each, _ in used}
+    before = {each.scores.units for each in runs if each.run.folder in folders}
+    return MatchedScores(
+        table=pd.DataFrame(columns, index=unit_index(levels, units), dtype=float),
+        runs=grouped((each.entry, each.run) for each, _ in used),
+        notes={name: _spread_note(name, values) for name, values in of_entry.items() if len(values) > 1},
+        fold_ratios=_fold_ratios([each.scores for each, _ in used]) if levels == FOLD_UNITS else None,
+        averaged_over=before.pop()[len(levels) :] if len(before) == 1 else (),
+    )
 
 
-def _independent(scores: Mapping[str, Scores]) -> dict[str, Scores]:
+def _independent(runs: Sequence[ScoredRun]) -> list[ScoredRun]:
     """Return scores with one row for each participant, since trials of one person are not independent."""
-    people = {each.units: levels for each in scores.values() if (levels := each.participant_levels) is not None}
-    return {
-        folder: each.averaged(people[each.units]) if each.units in people else each for folder, each in scores.items()
-    }
+    people = {each.scores.units: levels for each in runs if (levels := each.scores.participant_levels) is not None}
+    return [
+        each._replace(scores=each.scores.averaged(people[each.scores.units])) if each.scores.units in people else each
+        for each in runs
+    ]
 
 
 def _repeated(scores: Scores) -> str | None:
@@ -122,37 +133,34 @@ def _values(scores: Scores, name: str) -> Values | str:
     return {unit: value for unit, value in values.items() if value is not None}
 
 
-def _twin(missing: Sequence[tuple[Any, ...]], values: Values) -> str:
+def _twin(missing: Sequence[Unit], values: Values) -> str:
     """Return a remark if a unit is missing only because it is a number in one run and a text in another."""
     texts = {tuple(map(str, unit)) for unit in values}
     twin = next((unit for unit in missing if tuple(map(str, unit)) in texts), None)
     return "" if twin is None else f" ({_listed([twin])} is a number in one of them and a text in the other)"
 
 
-def _listed(units: Sequence[tuple[Any, ...]]) -> str:
+def _listed(units: Sequence[Unit]) -> str:
     shown = ", ".join(" ".join(map(str, unit)) or "the whole run" for unit in units[:_MAX_SHOWN])
     return f"{shown} and {len(units) - _MAX_SHOWN} more" if len(units) > _MAX_SHOWN else shown
 
 
-def _common_levels(runs: Runs, kept: Mapping[str, Scores]) -> tuple[str, ...]:
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for name, of_entry in runs.items():
-        for run in of_entry:
-            if run.folder in kept:
-                groups.setdefault(kept[run.folder].units, []).append(f"{name} ({run.folder})")
+def _common_levels(runs: Sequence[ScoredRun]) -> tuple[str, ...]:
+    groups = grouped((", ".join(each.scores.units) or "whole runs", str(each)) for each in runs)
     if len(groups) > 1:
-        reasons = [f"units are {', '.join(levels) or 'whole runs'}: {', '.join(who)}" for levels, who in groups.items()]
+        reasons = [f"units are {levels}: {', '.join(who)}" for levels, who in groups.items()]
         shown = "".join(f"\n  {reason}" for reason in reasons)
         raise NotComparableError(f"The scores of these runs are for different units:{shown}", reasons=reasons)
-    return next(iter(groups), ())
+    return runs[0].scores.units if runs else ()
 
 
-def _mean(runs: Sequence[Values], units: Sequence[tuple[Any, ...]]) -> list[float]:
-    return [math.fsum(values[unit] for values in runs) / len(runs) for unit in units]
+def _mean(runs: Sequence[Values], unit: Unit) -> float:
+    return math.fsum(values[unit] for values in runs) / len(runs)
 
 
-def _spread(runs: Sequence[Values]) -> float | None:
-    return statistics.stdev(statistics.fmean(values.values()) for values in runs) if len(runs) > 1 else None
+def _spread_note(name: str, runs: Sequence[Values]) -> str:
+    spread = statistics.stdev(statistics.fmean(values.values()) for values in runs)
+    return f"{name}: mean of {len(runs)} runs, SD between them {spread:.3g}"
 
 
 def _fold_ratios(scores: Sequence[Scores]) -> list[float]:

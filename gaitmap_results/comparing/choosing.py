@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
-from gaitmap_results.comparing.parameters import equal_parameters
-from gaitmap_results.comparing.repr_parameters import parameters_in_repr
+from gaitmap_results.comparing.parameters import equal_parameters, parameters_in_repr
 from gaitmap_results.reading import index
 from gaitmap_results.reading.attestations import withdrawals
 from gaitmap_results.reading.index import RunSummary, by_start
 from gaitmap_results.store.entry_names import entry_text
 
-__all__ = ["SEEDS", "LeftOut", "choose", "eligible"]
+__all__ = ["SEEDS", "ChosenRun", "LeftOut", "choose", "eligible", "grouped"]
 
 #: Parameters that change only the random numbers of an algorithm.
 SEEDS: Final = frozenset({"seed", "random_seed", "random_state"})
+
+#: A run with the name under which it is compared.
+ChosenRun = tuple[str, RunSummary]
+T = TypeVar("T")
 
 
 class LeftOut(NamedTuple):
@@ -42,15 +45,15 @@ class LeftOut(NamedTuple):
 
 
 def eligible(
-    runs: Iterable[RunSummary], left_out: list[LeftOut], *, include_debug: bool, version: str | None = None
-) -> list[RunSummary]:
+    runs: Iterable[ChosenRun], left_out: list[LeftOut], *, include_debug: bool, version: str | None = None
+) -> list[ChosenRun]:
     """Return the runs that may be compared; add the other runs to ``left_out``."""
     withdrawn = withdrawals()
     kept = []
-    for run in runs:
+    for name, run in runs:
         reason = _why_not(run, withdrawn, include_debug=include_debug, version=version)
         if reason is None:
-            kept.append(run)
+            kept.append((name, run))
         else:
             left_out.append(LeftOut(run.path, reason))
     return kept
@@ -72,25 +75,31 @@ def _why_not(
     return None
 
 
-def choose(runs: Sequence[RunSummary], which: str, left_out: list[LeftOut]) -> dict[str, list[RunSummary]]:
-    """Return the latest run of each entry; with ``which="mean"``, also all runs that differ from it only in a seed."""
-    by_entry: dict[str, list[RunSummary]] = {}
-    for run in sorted(runs, key=by_start):
-        by_entry.setdefault(entry_text(run.entry), []).append(run)
-    chosen = {}
+def choose(
+    runs: Iterable[RunSummary],
+    left_out: list[LeftOut],
+    *,
+    which: str = "latest",
+    include_debug: bool,
+    version: str | None = None,
+) -> list[ChosenRun]:
+    """Return the latest eligible run of each entry; with ``which="mean"``, also those that differ only in a seed."""
+    named = [(entry_text(run.entry), run) for run in runs]
+    by_entry = grouped(eligible(named, left_out, include_debug=include_debug, version=version))
+    chosen = []
     for name, of_entry in sorted(by_entry.items()):
-        latest = of_entry[-1]
-        chosen[name] = [latest] if which == "latest" else _like(latest, of_entry, left_out)
+        of_entry.sort(key=by_start)
+        alike = of_entry[-1:] if which == "latest" else _like_the_latest(of_entry, left_out)
+        chosen += [(name, run) for run in alike]
     return chosen
 
 
-def _like(latest: RunSummary, runs: Sequence[RunSummary], left_out: list[LeftOut]) -> list[RunSummary]:
+def _like_the_latest(runs: Sequence[RunSummary], left_out: list[LeftOut]) -> list[RunSummary]:
+    latest = runs[-1]
     parameters = _parameters(index.read_metadata(latest.folder))
     alike = []
     for run in runs:
-        if run is latest:
-            alike.append(run)
-        elif run.challenge_version != latest.challenge_version:
+        if run.challenge_version != latest.challenge_version:
             reason = f"it is of version {run.challenge_version}; the latest run of its entry is of another one"
             left_out.append(LeftOut(run.path, reason))
         elif not equal_parameters(parameters, _parameters(index.read_metadata(run.folder)), but_for=SEEDS):
@@ -107,3 +116,11 @@ def _parameters(metadata: Mapping[str, Any]) -> Any:
         return [described.get("pipeline"), described.get("challenge")]
     found = parameters_in_repr(str(metadata.get("repr_pipeline")))
     return {name.replace(".", "__"): value for name, value in found.items()}
+
+
+def grouped(pairs: Iterable[tuple[str, T]]) -> dict[str, list[T]]:
+    """Return the values of each name."""
+    groups: dict[str, list[T]] = {}
+    for name, value in pairs:
+        groups.setdefault(name, []).append(value)
+    return groups

@@ -3,66 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from gaitmap_results.reading import index
 from gaitmap_results.reading.attestations import verdicts
 from gaitmap_results.reading.index import RunSummary
-from gaitmap_results.showing.text import one_line
 
-__all__ = ["Origin", "origins_of"]
+__all__ = ["origins_of"]
 
 _MAX_PACKAGES: Final = 8
 # Differences in these are listed first.
 _FIRST: Final = ("gaitmap", "mobgap", "tpcp", "numpy", "pandas", "scipy", "scikit-learn", "gaitmap_results")
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where the scores of one run come from."""
-
-    entry: str
-    folder: str
-    kind: str
-    commit: str
-    started: str
-    python: str
-    packages: tuple[str, ...]
-    machine: str
-
-
-def origins_of(runs: Mapping[str, Sequence[RunSummary]]) -> tuple[list[str], list[Origin], str]:
+def origins_of(runs: Mapping[str, Sequence[RunSummary]]) -> tuple[list[str], list[dict[str, Any]], str]:
     """Return the packages whose versions differ, the origin of each run, and what the runs have in common."""
     verdict_of = verdicts()
-    listed = [(name, run, index.read_metadata(run.folder)) for name, of_entry in runs.items() for run in of_entry]
-    packages = [_part(_part(metadata, "system_info"), "packages_info") for _, _, metadata in listed]
+    listed = [(name, run) for name, of_entry in runs.items() for run in of_entry]
+    systems = [_part(index.read_metadata(run.folder), "system_info") for _, run in listed]
+    packages = [_part(system, "packages_info") for system in systems]
     names = sorted({name for each in packages for name in each}, key=lambda name: (name not in _FIRST, name.casefold()))
     differing = [name for name in names if len({each.get(name) for each in packages}) > 1]
     shown = differing[:_MAX_PACKAGES]
     origins = [
-        Origin(
-            entry=one_line(name),
-            folder=one_line(run.path.name),
-            kind=one_line(run.kind if (verdict := verdict_of(run)) is None else f"{run.kind}; run again: {verdict}"),
-            commit=one_line((run.git_commit_hash or "unknown")[:10] + ("*" if run.git_dirty else "")),
-            started=one_line(str(run.run_start_datetime or "unknown")[:16].replace("T", " ")),
-            python=one_line(str(_part(metadata, "system_info").get("python_version") or "unknown").split(" ")[0]),
-            packages=tuple(one_line(str(each.get(package, "\N{EN DASH}"))) for package in shown),
-            machine=_machine(_part(metadata, "system_info")),
-        )
-        for (name, run, metadata), each in zip(listed, packages, strict=True)
+        {
+            "entry": name,
+            "folder": run.path.name,
+            "kind": run.kind if (verdict := verdict_of(run)) is None else f"{run.kind}; run again: {verdict}",
+            "commit": (run.git_commit_hash or "unknown")[:10] + ("*" if run.git_dirty else ""),
+            "started": str(run.run_start_datetime or "unknown")[:16].replace("T", " "),
+            "python": str(system.get("python_version") or "unknown").split(" ")[0],
+            "packages": [each.get(package, "\N{EN DASH}") for package in shown],
+            "machine": _machine(system),
+        }
+        for (name, run), system, each in zip(listed, systems, packages, strict=True)
     ]
     more = f" {len(differing) - len(shown)} more packages differ." if len(differing) > len(shown) else ""
     same = f"{len(names) - len(differing)} packages had the same version in all runs.{more}"
-    stars = " * means uncommitted changes." if any(origin.commit.endswith("*") for origin in origins) else ""
+    stars = " * means uncommitted changes." if any(run.git_dirty for _, run in listed) else ""
     return shown, origins, same + stars
 
 
 def _machine(system: Mapping[str, Any]) -> str:
     operating = _part(system, "os")
     parts = [_part(system, "cpu").get("brand_raw"), operating.get("system"), operating.get("release")]
-    return one_line(", ".join(str(part) for part in parts if part) or "unknown")
+    return ", ".join(str(part) for part in parts if part) or "unknown"
 
 
 def _part(record: Mapping[str, Any], key: str) -> dict[str, Any]:

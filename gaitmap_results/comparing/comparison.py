@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gaitmap_results._pandas import require_pandas
-from gaitmap_results.comparing.aligned_scores import MatchedScores
 from gaitmap_results.comparing.choosing import LeftOut
-from gaitmap_results.comparing.means import means_of
-from gaitmap_results.comparing.paired_statistics import COLUMNS
+from gaitmap_results.comparing.paired_statistics import mean_interval
 from gaitmap_results.showing.text import counted
-from gaitmap_results.typed_results.scores import FOLD_UNITS
+from gaitmap_results.typed_results.scores import FOLD_UNITS, mean_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from gaitmap_results.reading.index import RunSummary
 
-__all__ = ["EntryComparison", "Options"]
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options of a comparison; ``None`` leaves the choice to the records."""
-
-    score: str | None = None
-    direction: str | None = None
-    smallest_effect: float | None = None
-    alpha: float = 0.05
+__all__ = ["EntryComparison"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,8 +40,6 @@ class EntryComparison:
         The entry that all others were compared with; ``None`` if all pairs were compared.
     smallest_effect, alpha
         As they were given.
-    paths
-        The run folders of each entry.
 
     Examples
     --------
@@ -77,51 +61,30 @@ class EntryComparison:
     baseline: str | None
     smallest_effect: float | None
     alpha: float
-    paths: dict[str, list[Path]]
     _runs: dict[str, list[RunSummary]]
 
-    @classmethod
-    def of(
-        cls,
-        matched: MatchedScores,
-        table: pd.DataFrame | None,
-        options: Options,
-        score: str,
-        direction: str | None,
-        baseline: str | None,
-        left_out: Sequence[LeftOut],
-    ) -> EntryComparison:
-        """Build the result of a comparison."""
-        pd = require_pandas("Comparing entries")
-        latest = next(iter(matched.runs.values()))[-1]
-        if table is None:
-            table = pd.DataFrame(columns=list(COLUMNS))
-        if len(table):
-            pairs = zip(table["note"], table["entry"], table["baseline"], strict=True)
-            common = f"averaged over {', '.join(matched.averaged_over)} first" if matched.averaged_over else ""
-            table["note"] = [
-                "; ".join(filter(None, [note, common, _spread_note(matched, entry), _spread_note(matched, baseline)]))
-                for note, entry, baseline in pairs
-            ]
-        return cls(
-            table=table,
-            scores=matched.table,
-            left_out=list(left_out),
-            challenge_name=latest.challenge_name,
-            challenge_version=latest.challenge_version,
-            score=score,
-            direction=direction,
-            baseline=baseline,
-            smallest_effect=options.smallest_effect,
-            alpha=options.alpha,
-            paths={name: [run.path for run in runs] for name, runs in matched.runs.items()},
-            _runs=matched.runs,
-        )
+    @property
+    def paths(self) -> dict[str, list[Path]]:
+        """The run folders of each entry."""
+        return {name: [run.path for run in runs] for name, runs in self._runs.items()}
 
     @property
     def means(self) -> pd.DataFrame:
-        """One row for each entry, the best first: ``n``, ``mean``, ``sd``, and the t interval ``low`` to ``high``."""
-        return means_of(self.scores, direction=self.direction, alpha=self.alpha, folds=self.units_are_folds)
+        """One row for each entry, the best first: ``n``, ``mean``, ``sd``, and the t interval ``low`` to ``high``.
+
+        If the direction is unknown, the smallest mean comes first.
+        Folds share training data, so that their means have no interval.
+        """
+        import pandas as pd
+
+        rows = []
+        for name in self.scores:
+            values: Any = self.scores[name].to_numpy()
+            spread = float(values.std(ddof=1)) if len(values) > 1 else math.nan
+            interval = (math.nan, math.nan) if self.units_are_folds else mean_interval(values, self.alpha)
+            rows.append((name, len(values), mean_of(values.tolist()), spread, *interval))
+        table = pd.DataFrame(rows, columns=["entry", "n", "mean", "sd", "low", "high"])
+        return table.sort_values("mean", ascending=self.direction != "maximize", kind="stable", ignore_index=True)
 
     @property
     def units_are_folds(self) -> bool:
@@ -157,15 +120,9 @@ class EntryComparison:
         units = [
             list(unit) if isinstance(unit, tuple) else [unit][: len(levels)] for unit in self.scores.index.tolist()
         ]
+        names = ("challenge_name", "challenge_version", "score", "direction", "baseline", "smallest_effect", "alpha")
         return {
-            "challenge_name": self.challenge_name,
-            "challenge_version": self.challenge_version,
-            "score": self.score,
-            "direction": self.direction,
-            "baseline": self.baseline,
-            "smallest_effect": self.smallest_effect,
-            "alpha": self.alpha,
-            "scope": self.scope,
+            **{name: getattr(self, name) for name in (*names, "scope")},
             "runs": {name: [str(path) for path in paths] for name, paths in self.paths.items()},
             "units": [[_plain(part) for part in unit] for unit in units],
             "scores": {str(name): values for name, values in self.scores.to_dict("list").items()},
@@ -183,11 +140,6 @@ class EntryComparison:
             f"{self.table.to_html(index=False, escape=True)}"
             f"{f'<p>Left out:</p><ul>{left_out}</ul>' if left_out else ''}"
         )
-
-
-def _spread_note(matched: MatchedScores, name: str) -> str:
-    spread = matched.spreads[name]
-    return "" if spread is None else f"{name}: mean of {len(matched.runs[name])} runs, SD between them {spread:.3g}"
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

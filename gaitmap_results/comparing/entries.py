@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, cast
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from gaitmap_results._pandas import require_pandas
-from gaitmap_results.comparing.aligned_scores import match_scores
-from gaitmap_results.comparing.choosing import SEEDS, LeftOut, choose, eligible
+from gaitmap_results.comparing.aligned_scores import MatchedScores, ScoredRun, match_scores
+from gaitmap_results.comparing.choosing import SEEDS, ChosenRun, LeftOut, choose, eligible, grouped
 from gaitmap_results.comparing.comparability import reasons_against
-from gaitmap_results.comparing.comparison import EntryComparison, Options
-from gaitmap_results.comparing.paired_statistics import check_direction, check_limits, compare_paired, require_scipy
+from gaitmap_results.comparing.comparison import EntryComparison
+from gaitmap_results.comparing.paired_statistics import COLUMNS, check_test, compare_paired
 from gaitmap_results.comparing.verdicts import Test
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, NotComparableError
 from gaitmap_results.reading.index import RunSummary, read_summary
 from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.reading.selecting import find_runs
 from gaitmap_results.store.entry_names import entry_text
-from gaitmap_results.store.score_directions import direction_problems
-from gaitmap_results.typed_results.scores import Scores
+from gaitmap_results.store.score_directions import DIRECTIONS, direction_problems
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["check_options", "compare_chosen", "compare_entries", "compare_runs"]
 
@@ -98,16 +101,15 @@ def compare_entries(
               entry  n  better verdict
     0  recalibrated  8       8  better
     """
-    options = check_options(score, direction, smallest_effect, alpha)
+    test = check_options(score, direction, smallest_effect, alpha)
     if runs not in ("latest", "mean"):
         raise InvalidOptionError(f"runs is {runs!r}; it takes 'latest' or 'mean'.")
     declared = _declared(challenge)
     found, skipped = find_runs(challenge, base_path)
     left_out = [LeftOut(Path(each.folder), each.reason) for each in skipped]
-    candidates = eligible(found, left_out, include_debug=include_debug, version=version)
-    chosen = choose(candidates, runs, left_out)
+    chosen = choose(found, left_out, which=runs, include_debug=include_debug, version=version)
     fixed = None if baseline is None else entry_text(baseline)
-    return compare_chosen(chosen, left_out, options, baseline=fixed, declared=declared, one_challenge=True)
+    return compare_chosen(chosen, left_out, test, score, baseline=fixed, declared=declared, one_challenge=True)
 
 
 def compare_runs(
@@ -166,7 +168,7 @@ def compare_runs(
     >>> compare_runs(runs, baseline="before").table.verdict[0]
     'better'
     """
-    options = check_options(score, direction, smallest_effect, alpha)
+    test = check_options(score, direction, smallest_effect, alpha)
     if baseline is not None and not isinstance(baseline, str):
         raise InvalidOptionError(f"baseline is {baseline!r}; it takes one of the names of the runs.")
     given: Any = runs
@@ -175,11 +177,9 @@ def compare_runs(
     ):
         raise InvalidOptionError(f"runs is {runs!r}; it takes a dictionary such as {{'before': path, 'after': path}}.")
     left_out: list[LeftOut] = []
-    chosen: dict[str, list[RunSummary]] = {}
-    for name, path in runs.items():
-        kept = eligible([_summary_at(path)], left_out, include_debug=include_debug)
-        chosen |= {name: kept} if kept else {}
-    return compare_chosen(chosen, left_out, options, baseline=baseline)
+    named = [(name, _summary_at(path)) for name, path in runs.items()]
+    chosen = eligible(named, left_out, include_debug=include_debug)
+    return compare_chosen(chosen, left_out, test, score, baseline=baseline)
 
 
 def _summary_at(path: str | Path) -> RunSummary:
@@ -190,38 +190,28 @@ def _summary_at(path: str | Path) -> RunSummary:
         raise CorruptRunError(f"The run in {folder} cannot be read: {error}.", path=folder) from error
 
 
-def check_options(score: object, direction: object, smallest_effect: object, alpha: object) -> Options:
+def check_options(score: object, direction: object, smallest_effect: object, alpha: object) -> Test:
     """Check the options of a comparison before anything is read."""
-    require_pandas("Comparing entries")
-    require_scipy()
     if score is not None and not isinstance(score, str):
         raise InvalidOptionError(f"score is {score!r}; it takes the name of a score.")
-    checked = None if direction is None else check_direction(direction)
-    return Options(score, checked, *check_limits(smallest_effect, alpha))
+    return check_test(direction, smallest_effect, alpha, directions=(None, *DIRECTIONS))
 
 
 def compare_chosen(
-    chosen: Mapping[str, list[RunSummary]],
+    chosen: Sequence[ChosenRun],
     left_out: list[LeftOut],
-    options: Options,
+    test: Test,
+    score: str | None = None,
     *,
     baseline: str | None = None,
-    declared: Mapping[str, str] | None = None,
+    declared: Mapping[str, str] = MappingProxyType({}),
     one_challenge: bool = False,
     may_be_untested: bool = False,
 ) -> EntryComparison:
-    """Compare the runs that were chosen for each entry.
+    """Compare the runs that were chosen for each entry; add those that do not fit to ``left_out``.
 
     Parameters
     ----------
-    chosen
-        The runs of each entry, by its name.
-    left_out
-        The runs left out so far; more may be added.
-    options
-        How to compare.
-    baseline
-        The entry that all others are compared with.
     declared
         The ``SCORES`` of the challenge class, if available, for records that do not say it.
     one_challenge
@@ -229,38 +219,62 @@ def compare_chosen(
     may_be_untested
         Whether to show scores without a direction untested, instead of refusing them.
     """
-    scores = _scores_of(chosen, left_out)
-    usable = {name: [run for run in runs if run.folder in scores] for name, runs in chosen.items()}
-    usable = {name: runs for name, runs in usable.items() if runs}
-    _refuse_few(usable, left_out)
+    runs = list(_scored(chosen, left_out))
+    _refuse_few([each.entry for each in runs], left_out)
     # Runs that are averaged over seeds may also have different seeds in the challenge.
-    averaging = any(len(of_entry) > 1 for of_entry in usable.values())
-    reasons = reasons_against(usable, one_challenge=one_challenge, but_for=SEEDS if averaging else ())
+    averaging = len({each.entry for each in runs}) < len(runs)
+    reasons = reasons_against(
+        [(each.entry, each.run) for each in runs], one_challenge=one_challenge, but_for=SEEDS if averaging else ()
+    )
     if reasons:
         raise _not_comparable("These runs differ in more than the entry", reasons)
-    declared = declared or {}
-    score = options.score or next(iter(declared), None) or _main_score(scores, any_will_do=may_be_untested)
-    matched = match_scores(usable, scores, score, left_out)
-    _refuse_few(matched.runs, left_out)
-    direction = _direction(matched.runs, scores, score, given=options.direction, declared=declared.get(score))
-    if direction is None and not may_be_untested:
+    score = score or next(iter(declared), None) or _main_score(runs, any_will_do=may_be_untested)
+    matched = match_scores(runs, score, left_out)
+    names = list(matched.runs)
+    _refuse_few(names, left_out)
+    used = [each for each in runs if each.run in matched.runs.get(each.entry, ())]
+    test = replace(test, direction=_direction(used, score, given=test.direction, declared=declared.get(score)))
+    if test.direction is None and not may_be_untested:
         raise InvalidOptionError(
             f"The records do not say whether to minimize or to maximize {score}. Give direction='minimize' or "
             "direction='maximize'."
         )
-    if baseline is not None and baseline not in matched.runs:
+    if baseline is not None and baseline not in names:
         why = "".join(f"\n  {path}: {reason}" for path, reason in left_out if baseline in str(path))
-        known = ", ".join(matched.runs)
         raise InvalidOptionError(
-            f"The baseline {baseline!r} has no run that can be compared. The entries are: {known}.{why}"
+            f"The baseline {baseline!r} has no run that can be compared. The entries are: {', '.join(names)}.{why}"
         )
-    table = None
-    if direction is not None:
-        test = Test(direction, options.smallest_effect, options.alpha)
-        names: list[Hashable] = list(matched.runs)
-        values = matched.table.to_numpy()
-        table = compare_paired(values, names, test, baseline=baseline, fold_ratios=matched.fold_ratios)
-    return EntryComparison.of(matched, table, options, score, direction, baseline, left_out)
+    latest = matched.runs[names[0]][-1]
+    return EntryComparison(
+        table=_table(matched, test, baseline),
+        scores=matched.table,
+        left_out=list(left_out),
+        challenge_name=latest.challenge_name,
+        challenge_version=latest.challenge_version,
+        score=score,
+        direction=test.direction,
+        baseline=baseline,
+        smallest_effect=test.smallest_effect,
+        alpha=test.alpha,
+        _runs=matched.runs,
+    )
+
+
+def _table(matched: MatchedScores, test: Test, baseline: str | None) -> pd.DataFrame:
+    """Return the table of comparisons, which is empty if nothing can be tested."""
+    import pandas as pd
+
+    if test.direction is None:
+        return pd.DataFrame(columns=list(COLUMNS))
+    names = list(matched.runs)
+    values = matched.table.to_numpy()
+    table = compare_paired(values, names, test, baseline=baseline, fold_ratios=matched.fold_ratios)
+    common = f"averaged over {', '.join(matched.averaged_over)} first" if matched.averaged_over else ""
+    table["note"] = [
+        "; ".join(filter(None, [note, common, matched.notes.get(entry), matched.notes.get(other)]))
+        for note, entry, other in zip(table["note"], table["entry"], table["baseline"], strict=True)
+    ]
+    return table
 
 
 def _declared(challenge: Any) -> Mapping[str, str]:
@@ -274,26 +288,24 @@ def _declared(challenge: Any) -> Mapping[str, str]:
     return cast("Mapping[str, str]", declared)
 
 
-def _scores_of(chosen: Mapping[str, list[RunSummary]], left_out: list[LeftOut]) -> dict[str, Scores]:
-    """Return the scores of each run that has them, by its folder."""
-    scores = {}
-    for run in (run for runs in chosen.values() for run in runs):
+def _scored(chosen: Sequence[ChosenRun], left_out: list[LeftOut]) -> Iterator[ScoredRun]:
+    """Yield the runs that have scores; add the others to ``left_out``."""
+    for name, run in chosen:
         try:
-            found = read_scores(run.folder)
+            scores = read_scores(run.folder)
         except CorruptRunError as error:
             left_out.append(LeftOut(run.path, str(error)))
             continue
-        if found is None or not found.rows:
+        if scores is None or not scores.rows:
             left_out.append(LeftOut(run.path, "it has no scores"))
         else:
-            scores[run.folder] = found
-    return scores
+            yield ScoredRun(name, run, scores)
 
 
-def _refuse_few(runs: Mapping[str, list[RunSummary]], left_out: list[LeftOut]) -> None:
-    if len(runs) > 1:
+def _refuse_few(entries: Sequence[str], left_out: list[LeftOut]) -> None:
+    if len(set(entries)) > 1:
         return
-    only = f"only {next(iter(runs))} has a run" if runs else "no entry has a run"
+    only = f"only {entries[0]} has a run" if entries else "no entry has a run"
     reasons = [f"{path}: {reason}" for path, reason in left_out]
     raise _not_comparable(f"There is nothing to compare: {only} that can be compared", reasons)
 
@@ -306,31 +318,19 @@ def _not_comparable(what: str, reasons: list[str]) -> NotComparableError:
     return NotComparableError(message, reasons=reasons or [what])
 
 
-def _main_score(scores: Mapping[str, Scores], *, any_will_do: bool) -> str:
-    mains = list(dict.fromkeys(each.main_score for each in scores.values()))
+def _main_score(runs: Sequence[ScoredRun], *, any_will_do: bool) -> str:
+    mains = list(dict.fromkeys(each.scores.main_score for each in runs))
     if len(mains) == 1 and mains[0] is not None:
         return mains[0]
-    names = list(dict.fromkeys(name for each in scores.values() for name in each.directions))
+    names = list(dict.fromkeys(name for each in runs for name in each.scores.directions))
     if any_will_do and names and not any(mains):
         return names[0]
     what = "The runs have different main scores" if any(mains) else "None of the scores is the main score"
     raise InvalidOptionError(f"{what}. Name one with score=... (--score): {', '.join(names)}.")
 
 
-def _direction(
-    runs: Mapping[str, list[RunSummary]],
-    scores: Mapping[str, Scores],
-    score: str,
-    *,
-    given: str | None,
-    declared: str | None,
-) -> str | None:
-    said: dict[str, list[str]] = {}
-    for name, of_entry in runs.items():
-        for run in of_entry:
-            direction = scores[run.folder].directions.get(score)
-            if direction is not None:
-                said.setdefault(direction, []).append(f"{name} ({run.folder})")
+def _direction(runs: Sequence[ScoredRun], score: str, *, given: str | None, declared: str | None) -> str | None:
+    said = grouped((known, str(each)) for each in runs if (known := each.scores.directions.get(score)) is not None)
     if len(said) > 1:
         lines = [f"{direction} {score}: {', '.join(names)}" for direction, names in said.items()]
         raise _not_comparable(f"The runs disagree about the direction of {score}", lines)

@@ -5,26 +5,19 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Hashable, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
-from gaitmap_results._pandas import require_pandas
-from gaitmap_results.comparing.verdicts import Test, holm, notes_about, verdict_on
-from gaitmap_results.exceptions import InvalidOptionError, MissingExtraError
+from gaitmap_results._extras import require, require_pandas
+from gaitmap_results.comparing.verdicts import Test, notes_about, verdict_on
+from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.store.score_directions import DIRECTIONS
 from gaitmap_results.typed_results.scores import FOLD_UNITS, ScoreRow, Scores
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "COLUMNS",
-    "check_direction",
-    "check_limits",
-    "compare_paired",
-    "compare_scores",
-    "mean_interval",
-    "require_scipy",
-]
+__all__ = ["COLUMNS", "check_test", "compare_paired", "compare_scores", "holm", "mean_interval"]
 
 #: The columns of the table of comparisons.
 COLUMNS: Final = (
@@ -93,20 +86,19 @@ def compare_scores(
     >>> table[["entry", "better", "p", "verdict"]].to_dict("records")
     [{'entry': 'new', 'better': 6, 'p': 0.03125, 'verdict': 'better'}]
     """
-    pd = require_pandas(_WHAT)
-    require_scipy()
-    test = Test(check_direction(direction), *check_limits(smallest_effect, alpha))
+    test = check_test(direction, smallest_effect, alpha)
+    import pandas as pd
+
     if not isinstance(scores, pd.DataFrame):
         raise InvalidOptionError(
             f"scores is {type(scores).__name__}; it takes a DataFrame with one row a unit and one column an entry."
         )
     values = _checked_values(scores)
-    if baseline is not None and baseline not in list(scores.columns):
-        raise InvalidOptionError(
-            f"The baseline {baseline!r} is none of the entries: {', '.join(map(str, scores.columns))}."
-        )
+    names = list(scores.columns)
+    if baseline is not None and baseline not in names:
+        raise InvalidOptionError(f"The baseline {baseline!r} is none of the entries: {', '.join(map(str, names))}.")
     folds = tuple(scores.index.names) == FOLD_UNITS
-    return compare_paired(values, list(scores.columns), test, baseline=baseline, fold_ratios=() if folds else None)
+    return compare_paired(values, names, test, baseline=baseline, fold_ratios=() if folds else None)
 
 
 def compare_paired(
@@ -125,8 +117,9 @@ def compare_paired(
         ``None`` if units are independent.
         If they are folds, test size divided by training size for each; empty if unknown.
     """
-    pd = require_pandas(_WHAT)
-    np = _numpy()
+    import numpy as np
+    import pandas as pd
+
     from gaitmap_results.comparing.sign_flips import two_sided_p
 
     if np.abs(values).max() > _LARGEST:
@@ -137,7 +130,7 @@ def compare_paired(
     means, spreads, half_widths, p_values = _t_statistics(differences, test.alpha, fold_ratios)
     p_values = p_values if folds else two_sided_p(differences)
     rows = []
-    for number, adjusted in enumerate(holm(p_values.tolist())):
+    for number, adjusted in enumerate(holm(p_values)):
         one, other = pairs[number]
         column, mean = differences[:, number].tolist(), float(means[number])
         interval = mean - float(half_widths[number]), mean + float(half_widths[number])
@@ -149,7 +142,19 @@ def compare_paired(
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def _counts(differences: Sequence[float], direction: str) -> tuple[int, int, int]:
+def holm(p_values: Any) -> list[float]:
+    """Adjust the p of several comparisons by Holm's method (1979), in the same order."""
+    import numpy as np
+
+    p_values = np.asarray(p_values)
+    order = p_values.argsort(kind="stable")
+    factors = np.arange(len(p_values), 0, -1)
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, factors * p_values[order]))
+    return adjusted.tolist()  # type: ignore[no-any-return]
+
+
+def _counts(differences: Sequence[float], direction: str | None) -> tuple[int, int, int]:
     """Count the units for which the entry is better, worse, and neither."""
     more, less = sum(each > 0 for each in differences), sum(each < 0 for each in differences)
     better, worse = (more, less) if direction == "maximize" else (less, more)
@@ -158,72 +163,61 @@ def _counts(differences: Sequence[float], direction: str) -> tuple[int, int, int
 
 def mean_interval(values: Any, alpha: float) -> tuple[float, float]:
     """Return the t interval of the mean of independent values; NaN for a single one."""
-    np = _numpy()
-    means, _, half_widths, _ = _t_statistics(np.asarray(values, dtype=float)[:, None], alpha, None)
+    means, _, half_widths, _ = _t_statistics(values[:, None], alpha, None)
     return float(means[0] - half_widths[0]), float(means[0] + half_widths[0])
 
 
-def check_direction(direction: object) -> str:
-    """Return a direction, or raise ``InvalidOptionError`` if it is not one."""
-    if direction not in DIRECTIONS:
+def check_test(
+    direction: Any, smallest_effect: Any, alpha: Any, *, directions: Sequence[str | None] = DIRECTIONS
+) -> Test:
+    """Return how to compare, after a check of the options and of what comparing needs.
+
+    Raises
+    ------
+    InvalidOptionError
+        If one of the options makes no sense.
+    MissingExtraError
+        If pandas or SciPy is not installed.
+    """
+    require_pandas(_WHAT)
+    require("scipy.special", _WHAT, "analysis")
+    if direction not in directions:
         raise InvalidOptionError(f"direction is {direction!r}; it takes 'minimize' or 'maximize'.")
-    return str(direction)
-
-
-def check_limits(smallest_effect: object, alpha: object) -> tuple[float | None, float]:
-    """Return the smallest effect and alpha, or raise ``InvalidOptionError`` if one of them makes no sense."""
-    if not _is_number(alpha) or not 0 < alpha < 1:  # type: ignore[operator]
+    if not _is_number(alpha) or not 0 < alpha < 1:
         raise InvalidOptionError(f"alpha is {alpha!r}; it takes a number between 0 and 1, such as 0.05.")
-    if smallest_effect is not None and (not _is_number(smallest_effect) or smallest_effect <= 0):  # type: ignore[operator]
+    if smallest_effect is not None and not (_is_number(smallest_effect) and 0 < smallest_effect < math.inf):
         raise InvalidOptionError(
             f"smallest_effect is {smallest_effect!r}; it takes a positive number in the unit of the score."
         )
-    return None if smallest_effect is None else float(smallest_effect), float(alpha)  # type: ignore[arg-type]
+    return Test(direction, smallest_effect if smallest_effect is None else float(smallest_effect), float(alpha))
 
 
 def _is_number(value: object) -> bool:
-    if isinstance(value, (bool, str)) or not hasattr(value, "__float__") or getattr(value, "shape", None):
-        return False
-    return math.isfinite(float(value))
-
-
-def _numpy() -> Any:
-    import numpy as np
-
-    return np
-
-
-def require_scipy() -> None:
-    """Raise ``MissingExtraError`` if SciPy is not installed."""
-    try:
-        import scipy.special  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError(
-            f'{_WHAT} needs SciPy, which cannot be imported ({error}). Install the extra "analysis":\n'
-            '  pip install "gaitmap_results[analysis]"',
-            extra="analysis",
-        ) from error
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _checked_values(scores: pd.DataFrame) -> Any:
     """Return the scores as an array, or raise what is wrong with them."""
+    import numpy as np
+
     for what, axis in (("unit", scores.index), ("entry", scores.columns)):
         if axis.has_duplicates:
             raise InvalidOptionError(
                 f"The {what} {_shown(axis[axis.duplicated()][0])} occurs twice. Each one must occur once."
             )
-    if scores.shape[1] < 2 or scores.shape[0] < 1:
+    n_units, n_entries = scores.shape
+    if n_entries < 2 or n_units < 1:
         raise InvalidOptionError(
-            f"There is nothing to compare: {scores.shape[1]} entries with {scores.shape[0]} units. Give two or more "
-            "entries, one column each, and at least one unit."
+            f"There is nothing to compare: {n_entries} entries with {n_units} units. Give two or more entries, one "
+            "column each, and at least one unit."
         )
     _refuse_trials(scores.index)
-    for number, name in enumerate(scores.columns):
-        wrong = _no_number(scores.iloc[:, number])
-        if wrong is not None:
-            raise InvalidOptionError(f"The scores must be numbers: the entry {_shown(name)} has {wrong}.")
+    for name in scores:
+        wrong = [each for each in scores[name].tolist() if not _is_number(each) and not _is_missing(each)]
+        if wrong:
+            raise InvalidOptionError(f"The scores must be numbers: the entry {_shown(name)} has {wrong[0]!r}.")
     values = scores.to_numpy(dtype=float, na_value=math.nan)
-    missing = ~_numpy().isfinite(values)
+    missing = ~np.isfinite(values)
     if missing.any():
         unit, entry = (int(places[0]) for places in missing.nonzero())
         raise InvalidOptionError(
@@ -238,14 +232,10 @@ def _shown(label: Any) -> str:
     return repr(label.item() if hasattr(label, "item") else label)
 
 
-def _no_number(column: pd.Series) -> str | None:
-    """Say what a column holds that is not a number; missing numbers are checked elsewhere."""
-    if column.dtype.kind in "iuf":
-        return None
-    if column.dtype.kind != "O":
-        return f"the type {column.dtype}"
-    known = column.dropna()
-    return next((repr(each) for each in known if isinstance(each, (bool, str)) or not hasattr(each, "__float__")), None)
+def _is_missing(value: Any) -> bool:
+    import pandas as pd
+
+    return pd.api.types.is_scalar(value) and bool(pd.isna(value))
 
 
 def _refuse_trials(units: pd.Index) -> None:
@@ -269,7 +259,8 @@ def _pairs(names: list[Any], baseline: Any) -> list[tuple[int, int]]:
 
 def _difference(entry: Any, baseline: Any) -> Any:
     """Return the differences of the units, with rounding errors set to zero."""
-    np = _numpy()
+    import numpy as np
+
     difference = entry - baseline
     rounding = 8 * np.finfo(float).eps * np.maximum(np.abs(entry), np.abs(baseline))
     rounding = np.maximum(rounding, 1e-12 * np.abs(difference).sum())
@@ -278,7 +269,7 @@ def _difference(entry: Any, baseline: Any) -> Any:
 
 def _t_statistics(differences: Any, alpha: float, fold_ratios: Sequence[float] | None) -> tuple[Any, Any, Any, Any]:
     """Return means, standard deviations, half widths of the intervals, and p by Student's t, for each column."""
-    np = _numpy()
+    import numpy as np
     from scipy.special import stdtr, stdtrit
 
     n_units = len(differences)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final
 
-from gaitmap_results.comparing.paired_statistics import mean_interval
-from gaitmap_results.exceptions import MissingExtraError
+from gaitmap_results._extras import require
 from gaitmap_results.showing.text import one_line
 
 if TYPE_CHECKING:
@@ -17,12 +18,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ACCENT",
     "MUTED",
-    "is_cut",
     "limits_of",
     "new_axes",
     "plot_differences",
     "plot_scores",
-    "require_matplotlib",
 ]
 
 #: The colours of the plots.
@@ -74,24 +73,23 @@ def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
     >>> ax = plot_scores(compare_entries(StrideTime, "results"))
     >>> ax.figure.savefig("scores.pdf")
     """
-    names = list(comparison.means["entry"])
-    ax = new_axes(len(names)) if ax is None else ax
+    means = list(comparison.means.itertuples())
+    ax = new_axes(len(means)) if ax is None else ax
     low_limit, high_limit = limits_of(comparison)
-    for row, name in enumerate(names):
-        values = comparison.scores[name].to_numpy()
+    for row, each in enumerate(means):
+        values = comparison.scores[each.entry].to_numpy()
         # Spread out units with the same score, so that all stay visible.
         points = ax.scatter(values, _spread_out(values, row), s=24, color=ACCENT, alpha=0.7, linewidths=0, zorder=3)
         points.set_gid(f"units-{row}")
         points.set_clip_on(False)
-        mean = float(values.mean())
-        if not comparison.units_are_folds and len(values) > 1:
-            low, high = mean_interval(values, comparison.alpha)
-            ends = [max(low, low_limit), min(high, high_limit)]
+        if math.isfinite(each.low):
+            ends = [max(each.low, low_limit), min(each.high, high_limit)]
             # Draw the interval below the points, not over them.
             ax.plot(ends, [row + _BELOW, row + _BELOW], color="black", linewidth=1.4)
-        ax.plot([mean, mean], [row + _BELOW - _HALF_BAR, row + _BELOW + _HALF_BAR], color="black", linewidth=2)
-    shown = _distinct(names, _MAX_NAME)
-    _finish(ax, [shown[name] for name in names], _label(comparison, one_line(comparison.score)))
+        ends = [row + _BELOW - _HALF_BAR, row + _BELOW + _HALF_BAR]
+        ax.plot([each.mean, each.mean], ends, color="black", linewidth=2)
+    names = _shortened([each.entry for each in means], _MAX_NAME)
+    _finish(ax, list(names.values()), _label(comparison, one_line(comparison.score)))
     return ax
 
 
@@ -127,7 +125,7 @@ def plot_differences(comparison: EntryComparison, ax: Axes | None = None) -> Axe
     ax = new_axes(len(table)) if ax is None else ax
     if comparison.smallest_effect is not None:
         ax.axvspan(-comparison.smallest_effect, comparison.smallest_effect, color=MUTED, alpha=0.2, linewidth=0)
-    shown = _distinct(list(comparison.scores), _MAX_NAME // 2 - 1)
+    shown = _shortened(comparison.scores, _MAX_NAME // 2 - 1)
     names = []
     for row, each in enumerate(table.itertuples()):
         # One piece for each row, so that the line does not cross the names.
@@ -140,33 +138,12 @@ def plot_differences(comparison: EntryComparison, ax: Axes | None = None) -> Axe
     return ax
 
 
-def require_matplotlib() -> None:
-    """Raise ``MissingExtraError`` if matplotlib is not installed."""
-    try:
-        import matplotlib  # noqa: F401, ICN001
-    except ImportError as error:
-        raise MissingExtraError(
-            f'Drawing needs matplotlib, which cannot be imported ({error}). Install the extra "report":\n'
-            '  pip install "gaitmap_results[report]"',
-            extra="report",
-        ) from error
-
-
 def new_axes(n_rows: int) -> Axes:
     """Return the axes of a new figure with space for so many rows."""
-    require_matplotlib()
-    import matplotlib.pyplot as plt
-
+    plt = require("matplotlib.pyplot", "Drawing", "report")
     _, axes = plt.subplots(figsize=(_WIDTH, _ROW_HEIGHT * n_rows + _MARGIN), layout="constrained")
     ax: Axes = axes
     return ax
-
-
-def is_cut(comparison: EntryComparison) -> bool:
-    """Say whether any entry's interval exceeds the limits of the score."""
-    low_limit, high_limit = limits_of(comparison)
-    intervals = [mean_interval(comparison.scores[name], comparison.alpha) for name in comparison.scores]
-    return any(low < low_limit or high > high_limit for low, high in intervals)
 
 
 def limits_of(comparison: EntryComparison) -> tuple[float, float]:
@@ -196,18 +173,16 @@ def _spread_out(values: Any, row: int) -> list[float]:
     return heights
 
 
-def _distinct(names: list[Any], length: int) -> dict[Any, str]:
-    """Shorten each name to this length: drop the common beginning, then the middle."""
-    texts = [one_line(str(name)) for name in names]
-    if max(map(len, texts), default=0) > length:
-        parts = [text.split("/") for text in texts]
-        shortest = min(map(len, parts)) - 1
-        common = max(n for n in range(shortest + 1) if len({tuple(each[:n]) for each in parts}) == 1)
-        texts = ["/".join([_LEFT_OUT, *each[common:]]) if common else "/".join(each) for each in parts]
+def _shortened(names: Iterable[Any], length: int) -> dict[Any, str]:
+    """Return names of at most this length, without their common groups and then without their middle."""
+    texts = {name: one_line(str(name)) for name in names}
+    common = commonprefix(list(texts.values())).rpartition("/")[0]  # noqa: RUF071  # names, not paths
+    if common and max(map(len, texts.values())) > length:
+        texts = {name: f"{_LEFT_OUT}{text[len(common) :]}" for name, text in texts.items()}
     half = (length - 1) // 2
     return {
         name: text if len(text) <= length else f"{text[: length - 1 - half]}{_LEFT_OUT}{text[len(text) - half :]}"
-        for name, text in zip(names, texts, strict=True)
+        for name, text in texts.items()
     }
 
 

@@ -3,36 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final
 
-from gaitmap_results.comparing.repr_parameters import parameters_in_repr
+from gaitmap_results.comparing.parameters import parameters_in_repr
 
-__all__ = ["Difference", "compare_records", "package_versions"]
+__all__ = ["compare_records", "package_versions"]
 
 Facts = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Difference:
-    """One fact that differs between two runs.
-
-    Attributes
-    ----------
-    name
-        What differs, as a dotted name.
-    first, second
-        The value in either run; ``None`` where the run has none.
-    """
-
-    name: str
-    first: Any
-    second: Any
-
-
-def compare_records(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[Difference]]:
-    """Return the differences between two records by section; sections without any are empty.
+def compare_records(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """Return the ``name`` and both values of each fact that differs between two records, by section.
 
     Parameters
     ----------
@@ -40,6 +22,7 @@ def compare_records(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict
         The metadata of the two runs, from ``load_run_metadata``.
     """
     structured = all(isinstance(each.get("parameters"), Mapping) for each in (first, second))
+    # Whether a fact that only one run has is a difference; where it is not, older records do not know the fact.
     sections: dict[str, tuple[Callable[[Mapping[str, Any]], Facts], bool]] = {
         "challenge": (_challenge, False),
         "data": (_data, False),
@@ -50,20 +33,15 @@ def compare_records(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict
         "machine": (_machine, False),
         "config": (_config, True),
     }
-    return {
-        name: _differences(facts_of(first), facts_of(second), missing_differs=missing_differs)
-        for name, (facts_of, missing_differs) in sections.items()
-    }
-
-
-def _differences(first: Facts, second: Facts, *, missing_differs: bool) -> list[Difference]:
-    """Compare facts by name; a fact missing in one run counts only if ``missing_differs``."""
-    found = []
-    for name in first | second:
-        one, other = first.get(name), second.get(name)
-        if one != other and (missing_differs or (one is not None and other is not None)):
-            found.append(Difference(name, one, other))
-    return found
+    differences = {}
+    for section, (facts_of, missing_differs) in sections.items():
+        one, other = facts_of(first), facts_of(second)
+        differences[section] = [
+            {"name": name, "first": one.get(name), "second": other.get(name)}
+            for name in one | other
+            if one.get(name) != other.get(name) and (missing_differs or None not in (one.get(name), other.get(name)))
+        ]
+    return differences
 
 
 def _part(record: Mapping[str, Any], *keys: str) -> Mapping[str, Any]:
@@ -111,16 +89,16 @@ def _code(record: Mapping[str, Any]) -> Facts:
     if record.get("git_dirty"):
         for kind in ("conflicted", "staged", "unstaged", "submodules", "untracked"):
             facts[kind] = git.get(kind) or None
-    repositories = code.get("repositories")
-    for each in repositories if isinstance(repositories, list) else ():
-        if isinstance(each, Mapping):
-            name = each.get("remote") or PurePath(str(each.get("base_dir") or "")).name or "unknown repository"
-            facts[f"{name}: commit"] = each.get("commit")
-    unidentified = code.get("unidentified")
-    for each in unidentified if isinstance(unidentified, list) else ():
-        if isinstance(each, Mapping):
-            facts[f"unidentified {PurePath(str(each.get('file'))).name}"] = each.get("sha256") or each.get("reason")
+    for each in _objects(code.get("repositories")):
+        name = each.get("remote") or PurePath(str(each.get("base_dir") or "")).name or "unknown repository"
+        facts[f"{name}: commit"] = each.get("commit")
+    for each in _objects(code.get("unidentified")):
+        facts[f"unidentified {PurePath(str(each.get('file'))).name}"] = each.get("sha256") or each.get("reason")
     return facts
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
 
 
 def _parameters(record: Mapping[str, Any]) -> Facts:
@@ -169,11 +147,11 @@ def _packages(record: Mapping[str, Any]) -> Facts:
 def _python(record: Mapping[str, Any]) -> Facts:
     system = _part(record, "system_info")
     version = str(system.get("python_version") or "").split()
-    return {"version": version[0] if version else None, "implementation": _lower(system.get("python_implementation"))}
-
-
-def _lower(value: Any) -> Any:
-    return value.lower() if isinstance(value, str) else value
+    implementation = system.get("python_implementation")
+    return {
+        "version": version[0] if version else None,
+        "implementation": None if implementation is None else str(implementation).lower(),
+    }
 
 
 _MACHINE: Final = {

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.comparing.choosing import LeftOut, choose, eligible
+from gaitmap_results.comparing.choosing import LeftOut, choose
 from gaitmap_results.comparing.entries import check_options, compare_chosen, compare_entries
 from gaitmap_results.comparing.page import comparison_page, require_report, start_page
 from gaitmap_results.exceptions import (
@@ -177,11 +177,9 @@ def _site_page(
     folder = runs[0].path.parents[len(runs[0].entry)]
     left_out = [LeftOut(Path(each.folder), each.reason) for each in skipped if Path(each.folder).is_relative_to(folder)]
     try:
-        chosen: Mapping[str, list[RunSummary]] = choose(
-            eligible(runs, left_out, include_debug=include_debug), "latest", left_out
-        )
-        options = check_options(None, None, None, 0.05)
-        comparison = compare_chosen(chosen, left_out, options, one_challenge=True, may_be_untested=True)
+        chosen = choose(runs, left_out, include_debug=include_debug)
+        test = check_options(None, None, None, 0.05)
+        comparison = compare_chosen(chosen, left_out, test, one_challenge=True, may_be_untested=True)
     except GaitmapResultsError as error:
         return f"{str(error).partition(chr(10))[0].rstrip('.:')}.", None
     entries = f"{len(comparison.scores.columns)} entries, {comparison.counted_units}, {comparison.score}"

@@ -130,9 +130,7 @@ def diff_runs(first: str | Path, second: str | Path) -> RunDiff:
     """
     paths = Path(first), Path(second)
     records = [load_run_metadata(path) for path in paths]
-    found: dict[str, list[dict[str, Any]]] = {
-        name: [asdict(each) for each in differences] for name, differences in compare_records(*records).items()
-    }
+    found = compare_records(*records)
     scores = [_scores(path) for path in paths]
     found["scores"] = list(_score_differences(*scores))
     found["results"] = list(_results(compare_results(*(path / RESULTS_DIR for path in paths))))

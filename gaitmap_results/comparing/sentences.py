@@ -1,4 +1,4 @@
-"""Describe in sentences what a comparison shows, what it cannot show, and by which method."""
+"""Describe in sentences what a comparison shows, and what it cannot show."""
 
 from __future__ import annotations
 
@@ -13,14 +13,8 @@ from gaitmap_results.showing.text import counted
 if TYPE_CHECKING:
     from gaitmap_results.comparing.comparison import EntryComparison
 
-__all__ = ["method", "number", "p_value", "power", "references", "sentences", "what"]
+__all__ = ["number", "p_value", "power", "sentences", "units"]
 
-_SIGN_FLIPS: Final = "Sign-flip test: Fisher, The Design of Experiments (1935), section 21."
-_FOLDS: Final = "Folds: Nadeau and Bengio, Machine Learning 52 (2003) 239-281."
-_SEVERAL: Final = (
-    "Several comparisons: Holm, Scandinavian Journal of Statistics 6 (1979) 65-70.",
-    "Why no mean ranks: Benavoli, Corani and Mangili, Journal of Machine Learning Research 17 (2016) 1-10.",
-)
 _MAX_SENTENCES: Final = 12
 
 
@@ -36,17 +30,8 @@ def p_value(value: float) -> str:
     return f"{value:.2g}" if value >= 0.0001 or value == 0 else f"{value:.5f}" if value >= 0.00001 else "< 0.00001"
 
 
-def what(comparison: EntryComparison) -> str:
-    """Return what was compared."""
-    direction = {"minimize": "less is better", "maximize": "more is better"}.get(str(comparison.direction), "")
-    scores = f"{comparison.score}{f' ({direction})' if direction else ''}"
-    against = f", each against {comparison.baseline}" if comparison.baseline is not None else ", all pairs"
-    against = against if comparison.direction else ", side by side"
-    debug = " Debug runs are compared here, too; they may not be published." if comparison.has_debug_runs else ""
-    return f"{len(comparison.scores.columns)} entries by {scores}, for {_units(comparison)}{against}.{debug}"
-
-
-def _units(comparison: EntryComparison) -> str:
+def units(comparison: EntryComparison) -> str:
+    """Return the number of units with the levels that name them."""
     levels = ", ".join(str(name) for name in comparison.scores.index.names if name)
     kind = comparison.kind_of_unit
     return comparison.counted_units if levels in ("", "unit", kind) else f"{comparison.counted_units} ({levels})"
@@ -119,7 +104,7 @@ def power(comparison: EntryComparison) -> str:
         enough = next((n for n in range(MIN_UNITS, MAX_EXACT + 1) if smallest_p(n) <= alpha), None)
         more = "" if enough is None else f" With {enough} {comparison.kind_of_unit}s one comparison can be decided."
         return (
-            f"{_units(comparison)} cannot decide which entry is better: even if one were better for each of them, p "
+            f"{units(comparison)} cannot decide which entry is better: even if one were better for each of them, p "
             f"could not be less than {smallest_p(n_units):.4g}. The scores are drawn for a look, not for a claim.{more}"
         )
     most = math.floor(alpha / smallest_p(n_units))
@@ -129,42 +114,4 @@ def power(comparison: EntryComparison) -> str:
         decided += (
             f" Here there are {n_rows}, so that none is. Fix a baseline before you look, or compare fewer entries."
         )
-    return f"With {_units(comparison)} the smallest p is {p_value(smallest_p(n_units))}: {decided}"
-
-
-def method(comparison: EntryComparison) -> str:
-    """Describe the method of comparison, as a paper would."""
-    level = f"{100 * (1 - comparison.alpha):g} %"
-    if comparison.units_are_folds:
-        test = "intervals and p are those of the corrected resampled t test over folds (approximate)"
-    else:
-        flips = "all flips" if len(comparison.scores) <= MAX_EXACT else "99,999 random flips with a fixed seed"
-        test = (
-            f"intervals are {level} t intervals of the mean, and p is two-sided from a sign-flip test of it ({flips}), "
-            "which assumes no distribution: close to the limit one of the two may include zero and the other not"
-        )
-    if comparison.direction is None:
-        return "The runs above are shown side by side; nothing was tested."
-    effect = (
-        f" The smallest effect that matters was set to {comparison.smallest_effect:g}."
-        if comparison.smallest_effect is not None
-        else ""
-    )
-    fixed = "every other entry" if comparison.baseline is None else "the baseline, which has to be fixed before looking"
-    n_rows = len(comparison.table)
-    adjusted = (
-        f"p was adjusted for all {n_rows} comparisons by Holm's method" if n_rows > 1 else "there is one comparison"
-    )
-    return (
-        f"The runs above were compared, each with {fixed}. Differences are paired by {comparison.kind_of_unit} and "
-        f"stay in the unit of the score; {test}; {adjusted}; d_z is the mean difference divided by the standard "
-        f"deviation of the differences. Fewer than {MIN_UNITS} units are not tested.{effect}"
-    )
-
-
-def references(comparison: EntryComparison) -> list[str]:
-    """Return what to cite for the method: only what was used."""
-    if comparison.direction is None:
-        return []
-    test = _FOLDS if comparison.units_are_folds else _SIGN_FLIPS
-    return [test, *(_SEVERAL if len(comparison.table) > 1 else ())]
+    return f"With {units(comparison)} the smallest p is {p_value(smallest_p(n_units))}: {decided}"

@@ -9,7 +9,7 @@ __all__ = ["MAX_EXACT", "smallest_p", "two_sided_p"]
 #: Up to so many units, all flips are counted; beyond, the number below is drawn.
 MAX_EXACT: Final = 20
 
-# Up to so many units, the sums of all comparisons fit into memory together.
+# Up to so many units, the sums of all comparisons fit into memory together, which is much faster for many of them.
 _MAX_AT_ONCE: Final = 12
 _N_DRAWN: Final = 99_999
 _SEED: Final = 20_261_125  # any fixed number: the same scores give the same p
@@ -20,7 +20,8 @@ _ROUNDING: Final = 1e-12
 
 def smallest_p(n_units: int) -> float:
     """Return the smallest possible two-sided p, where only two of all flips are as extreme."""
-    return max(2.0 ** (1 - n_units), 1 / (_N_DRAWN + 1)) if n_units > MAX_EXACT else min(1.0, 2.0 ** (1 - n_units))
+    p = min(1.0, 2.0 ** (1 - n_units))
+    return max(p, 1 / (_N_DRAWN + 1)) if n_units > MAX_EXACT else p
 
 
 def two_sided_p(differences: Any) -> Any:
@@ -35,8 +36,7 @@ def two_sided_p(differences: Any) -> Any:
     limits = np.abs(totals) - _ROUNDING * np.abs(differences).sum(axis=0)
     if len(differences) <= _MAX_AT_ONCE:
         # Opposite flips have the same magnitude, so that half of them are enough.
-        sums = np.abs(differences[0] + _all_sums(differences[1:]))
-        return (sums >= limits).mean(axis=0)
+        return (np.abs(differences[0] + _all_sums(differences[1:])) >= limits).mean(axis=0)
     if len(differences) <= MAX_EXACT:
         return np.array([_exact(column, limit) for column, limit in zip(differences.T, limits, strict=True)])
     return _drawn(differences, totals, limits)

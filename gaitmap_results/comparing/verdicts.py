@@ -9,7 +9,7 @@ from typing import Final
 from gaitmap_results.comparing.sign_flips import smallest_p
 from gaitmap_results.showing.text import counted
 
-__all__ = ["MIN_UNITS", "Test", "holm", "notes_about", "verdict_on"]
+__all__ = ["MIN_UNITS", "Test", "notes_about", "verdict_on"]
 
 #: With fewer units, no two-sided p can be 0.05 or less.
 MIN_UNITS: Final = 6
@@ -24,27 +24,16 @@ class Test:
     Attributes
     ----------
     direction
-        Whether to ``"minimize"`` or ``"maximize"`` the score.
+        Whether to ``"minimize"`` or ``"maximize"`` the score; ``None`` if unknown.
     smallest_effect
         The smallest difference that matters, in the unit of the score.
     alpha
         The level of the tests; intervals cover ``1 - alpha``.
     """
 
-    direction: str
+    direction: str | None
     smallest_effect: float | None = None
     alpha: float = 0.05
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust the p of several comparisons by Holm's method (1979), in the same order."""
-    order = sorted(range(len(p_values)), key=lambda number: p_values[number])
-    adjusted = [1.0] * len(p_values)
-    largest = 0.0
-    for rank, number in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - rank) * p_values[number]))
-        adjusted[number] = largest
-    return adjusted
 
 
 def verdict_on(

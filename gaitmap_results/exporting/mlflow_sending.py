@@ -12,7 +12,8 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from gaitmap_results.exceptions import InvalidOptionError, MissingExtraError, RunNotFoundError, TrackingServerError
+from gaitmap_results._extras import require
+from gaitmap_results.exceptions import InvalidOptionError, RunNotFoundError, TrackingServerError
 from gaitmap_results.exporting.mlflow_content import COMPLETE, RUN_ID, WITHDRAWN, MlflowRun, mlflow_run
 from gaitmap_results.exporting.mlflow_names import artifact_name
 from gaitmap_results.exporting.runs_to_export import RunToExport, run_to_export
@@ -114,7 +115,7 @@ def send_to_mlflow(
     ...     server = "http://localhost:5000"
     ...     return send_to_mlflow(results, tracking_uri=server, experiment="gait")
     """
-    client_class, errors = _require_mlflow()
+    mlflow = require("mlflow", "Sending runs to MLflow", "mlflow")
     folder = Path(results).expanduser().absolute()
     if not folder.is_dir():
         raise RunNotFoundError(f"There is no folder {folder}. Name the results folder.")
@@ -127,7 +128,7 @@ def send_to_mlflow(
     there: list[Path] = []
     with _settings():
         try:
-            sender = _Sender(client_class(tracking_uri or _default_uri()), experiment, files)
+            sender = _Sender(mlflow.MlflowClient(tracking_uri or _default_uri()), experiment, files)
             for summary in runs:
                 reason = sender.send(summary)
                 if isinstance(reason, str):
@@ -136,7 +137,7 @@ def send_to_mlflow(
                     (sent if reason else there).append(summary.path)
                 if on_run is not None:
                     on_run()
-        except errors as error:
+        except (mlflow.MlflowException, OSError) as error:
             where = redact_url(tracking_uri) if tracking_uri else "MLflow"
             raise TrackingServerError(
                 f"{where} cannot be reached, or refused a request, after {len(sent) + len(there)} of {len(runs)} runs: "
@@ -144,20 +145,6 @@ def send_to_mlflow(
                 sent=len(sent),
             ) from error
     return SentRuns(tuple(sent), tuple(there), tuple(left_out))
-
-
-def _require_mlflow() -> tuple[Any, tuple[type[Exception], ...]]:
-    """Return MLflow's client, and the classes of its errors."""
-    try:
-        from mlflow import MlflowClient
-        from mlflow.exceptions import MlflowException
-    except ImportError as error:
-        raise MissingExtraError(
-            f'Sending runs to MLflow needs mlflow, which cannot be imported ({error}). Install the extra "mlflow":\n'
-            '  pip install "gaitmap_results[mlflow]"',
-            extra="mlflow",
-        ) from error
-    return MlflowClient, (MlflowException, OSError)
 
 
 def _default_uri() -> str | None:

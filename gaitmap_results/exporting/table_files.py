@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from gaitmap_results._pandas import require_pandas
+from gaitmap_results._extras import require_pandas
 from gaitmap_results.reading.columns import exact_column
 from gaitmap_results.reading.table import CUSTOM
 from gaitmap_results.store.json_values import without_non_finite

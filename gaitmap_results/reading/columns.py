@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from gaitmap_results._pandas import require_pandas
+from gaitmap_results._extras import require_pandas
 
 __all__ = ["exact_column", "integer_type"]
 

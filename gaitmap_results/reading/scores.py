@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gaitmap_results._pandas import require_pandas
+from gaitmap_results._extras import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading import index
 from gaitmap_results.reading.run_files import read_run_file, read_run_json

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gaitmap_results._pandas import require_pandas
+from gaitmap_results._extras import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
 from gaitmap_results.reading import index
 from gaitmap_results.reading.attestations import verdicts, withdrawals

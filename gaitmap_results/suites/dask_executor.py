@@ -7,7 +7,7 @@ from concurrent import futures
 from concurrent.futures import Executor, Future
 from typing import Any, TypeVar
 
-from gaitmap_results.exceptions import MissingExtraError
+from gaitmap_results._extras import require
 
 __all__ = ["dask_executor", "executor_at"]
 
@@ -44,14 +44,7 @@ def executor_at(address: str) -> Executor:
     MissingExtraError
         If Dask is not installed.
     """
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise MissingExtraError(
-            "Running on Dask needs distributed. Install it with: python -m pip install 'gaitmap_results[dask]'",
-            extra="dask",
-        ) from error
-    return dask_executor(Client(address))
+    return dask_executor(require("distributed", "Running on Dask", "dask").Client(address))
 
 
 class _DaskFuture(Future[_T]):

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from gaitmap_results._pandas import require_pandas
+from gaitmap_results._extras import require_pandas
 from gaitmap_results.typed_results import tables
 from gaitmap_results.typed_results.labels import label_type
 from gaitmap_results.typed_results.values import Encoder, decode, decode_items

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from gaitmap_results._pandas import require_pandas
+from gaitmap_results._extras import require_pandas
 
 __all__ = ["decode", "decode_values", "encode", "encode_scalar", "encode_values", "is_same", "is_table"]
 

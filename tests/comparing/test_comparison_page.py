@@ -91,6 +91,11 @@ def test_only_what_was_used_is_cited(tmp_path):
     write_scored_run(tmp_path / "results", "third", NEW)
     page = page_of(tmp_path / "results", tmp_path / "three.html")
     assert [name for name in names if name in page] == ["Fisher", "Holm, ", "Benavoli"]
+    rows = [{"unit": [fold], "fold": fold, "scores": {"error": float(fold)}} for fold in range(7)]
+    for name in ("old", "new"):
+        write_scored_run(tmp_path / "folds", name, [], more={"units": ["fold"], "rows": rows})
+    page = page_of(tmp_path / "folds", tmp_path / "folds.html")
+    assert [name for name in names if name in page] == ["Nadeau"]
 
 
 def test_a_phone_shows_all_comparisons(tmp_path):

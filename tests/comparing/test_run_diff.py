@@ -13,7 +13,7 @@ from processes import run_python
 from run_folders import PUBLISHED, needs_published, write_run
 
 from gaitmap_results import diff_runs, recorded_run
-from gaitmap_results.comparing.repr_parameters import parameters_in_repr
+from gaitmap_results.comparing.parameters import parameters_in_repr
 from gaitmap_results.exceptions import RunNotFoundError
 
 KLUGE = PUBLISHED / "gaitmap_challenges.full_pipeline.kluge_2017.Challenge" / "1.0.0" / "gaitmap"

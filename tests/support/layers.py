@@ -18,7 +18,7 @@ ROOT = "__init__"
 # A module that lies at the package's root is an entry of its own. An entry of the table need not exist yet.
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"_version", "exceptions"}),
-    frozenset({"_pandas", "config", "store", "user_code"}),
+    frozenset({"_extras", "config", "store", "user_code"}),
     frozenset({"challenge", "showing", "typed_results"}),
     frozenset({"cross_validation", "labels"}),
     frozenset({"mobgap_evaluation", "provenance", "reading"}),
@@ -54,7 +54,7 @@ THIRD_PARTY: Mapping[str, frozenset[str]] = {
     "matplotlib": frozenset({"comparing"}),
     "jinja2": frozenset({"comparing"}),
     "markupsafe": frozenset({"comparing"}),
-    "pandas": frozenset({"_pandas", "comparing", "cross_validation", "reading", "typed_results", "demo"}),
+    "pandas": frozenset({"_extras", "comparing", "cross_validation", "reading", "typed_results", "demo"}),
     "sklearn": frozenset({"demo"}),
     "uv": frozenset({"reproducing"}),
 }
