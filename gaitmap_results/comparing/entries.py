@@ -18,6 +18,7 @@ from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, NotC
 from gaitmap_results.reading.index import RunSummary, read_summary
 from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.reading.selecting import find_runs
+from gaitmap_results.showing.text import bulleted
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.score_directions import DIRECTIONS, direction_problems
 
@@ -311,10 +312,8 @@ def _refuse_few(entries: Sequence[str], left_out: list[LeftOut]) -> None:
 
 
 def _not_comparable(what: str, reasons: list[str]) -> NotComparableError:
-    shown = "".join(f"\n  {reason}" for reason in reasons[:_MAX_SHOWN])
-    more = f"\n  and {len(reasons) - _MAX_SHOWN} more" if len(reasons) > _MAX_SHOWN else ""
     hints = [f"\n{hint}" for sign, hint in _HINTS.items() if any(sign in reason for reason in reasons)]
-    message = f"{what}{':' if reasons else '.'}{shown}{more}{''.join(hints)}"
+    message = f"{what}{':' if reasons else '.'}{bulleted(reasons, _MAX_SHOWN)}{''.join(hints)}"
     return NotComparableError(message, reasons=reasons or [what])
 
 

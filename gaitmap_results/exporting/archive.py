@@ -8,9 +8,9 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, ResultsFolderError
 from gaitmap_results.exporting.runs_to_export import FileToExport
@@ -22,8 +22,8 @@ _CHUNK_BYTES: Final = 1 << 20
 # The earliest date of the format; real file times would differ between copies.
 _DATE: Final = (1980, 1, 1, 0, 0, 0)
 _UNIX: Final = 3
-# `unzip` changes names with these characters.
-_NOT_PORTABLE: Final = re.compile("[\\\\\x00-\x1f\x7f]")
+# `unzip` changes names with these characters; the last ones are bytes that are not UTF-8.
+_NOT_PORTABLE: Final = re.compile("[\\\\\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def check_names(names: Iterable[str]) -> None:
@@ -35,13 +35,11 @@ def check_names(names: Iterable[str]) -> None:
         If there is such a name.
     """
     for name in names:
-        reason = ""
         if _NOT_PORTABLE.search(name):
-            reason = "it contains a backslash or a control character"
-        elif any("\ud800" <= character <= "\udfff" for character in name):
-            reason = "it is not UTF-8"
-        if reason:
-            raise InvalidOptionError(f"The file {name} cannot be put into an archive for all systems: {reason}.")
+            raise InvalidOptionError(
+                f"The file {name} cannot be put into an archive for all systems: its name contains a backslash or a "
+                "control character, or is not UTF-8."
+            )
 
 
 def write_archive(
@@ -107,18 +105,16 @@ def _entry(name: str, size: int) -> zipfile.ZipInfo:
 
 def _copy(archive: zipfile.ZipFile, file: FileToExport) -> None:
     digest = hashlib.sha256()
-    with archive.open(_entry(file.name, file.size), "w") as copy:
-        for chunk in _chunks(file.path):
+    with archive.open(_entry(file.name, file.size), "w") as copy, _open(file.path) as source:
+        while chunk := source.read(_CHUNK_BYTES):
             digest.update(chunk)
             copy.write(chunk)
     if digest.hexdigest() != file.sha256:
         raise CorruptRunError(f"{file.path} changed while it was read. Try again when nobody writes to it.")
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _open(path: Path) -> BinaryIO:
     try:
-        with path.open("rb") as source:
-            while chunk := source.read(_CHUNK_BYTES):
-                yield chunk
+        return path.open("rb")
     except OSError as error:
         raise CorruptRunError(f"{path} cannot be read: {error.strerror or error}.", path=path.parent) from error

@@ -13,9 +13,8 @@ from gaitmap_results.exporting.archive import check_names, write_archive
 from gaitmap_results.exporting.crate import CHECKSUMS_FILE, CRATE_FILE, About, crate_metadata
 from gaitmap_results.exporting.people import author_entities, license_entity, organization
 from gaitmap_results.exporting.private_content import Finding, find_in_runs, find_in_tree
-from gaitmap_results.exporting.runs_to_export import RunToExport, find_runs
-from gaitmap_results.reading.attestations import attested_id
-from gaitmap_results.showing.text import counted, one_line
+from gaitmap_results.exporting.runs_to_export import find_runs
+from gaitmap_results.showing.text import bulleted, counted
 from gaitmap_results.store.json_files import dump_json
 from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.layout import METADATA_FILE
@@ -103,12 +102,13 @@ def write_bundle(
     """
     target = Path(output).expanduser().absolute()
     _check_target(target)
-    about = _about(license, authors, publisher)
+    people, organizations = author_entities(authors if isinstance(authors, (list, tuple)) else [authors])
+    published_by = None if publisher is None else organization(publisher, "publisher")
+    about = About(license_entity(license), people, organizations, published_by)
     paths = [Path(each) for each in ([runs] if isinstance(runs, (str, Path)) else runs)]
     if not paths:
         raise RunNotFoundError("No run is named. Name run folders, or a results folder.")
     found = find_runs(paths)
-    _check_ids(found)
     failed = _failed_runs(paths) if unfinished else []
     files = [file for run in found for file in (*run.files, *run.attested)]
     check_names(file.name for file in files)
@@ -122,21 +122,9 @@ def write_bundle(
     write_archive(target, [run.place for run in found], own, files, on_file=on_file)
     left_out = [name for run in found for name in run.left_out]
     if left_out:
-        shown = "".join(f"\n  {one_line(name)}" for name in left_out[:_MAX_SHOWN])
-        warn_user(f"{counted(len(left_out), 'link or special file', 'links or special files')} left out:{shown}",
-                  SkippedFileWarning)  # fmt: skip
+        what = counted(len(left_out), "link or special file", "links or special files")
+        warn_user(f"{what} left out:{bulleted(left_out, _MAX_SHOWN)}", SkippedFileWarning)
     return target
-
-
-def _about(license_text: object, authors: object, publisher: object) -> About:
-    several = authors if isinstance(authors, (list, tuple)) else () if authors is None else (authors,)
-    people, organizations = author_entities(several)
-    return About(
-        license_entity(license_text),
-        people,
-        organizations,
-        None if publisher is None else organization(publisher, "publisher"),
-    )
 
 
 def _check_target(target: Path) -> None:
@@ -144,17 +132,6 @@ def _check_target(target: Path) -> None:
         raise InvalidOptionError(f"{target} already exists. Choose another name; nothing is overwritten.")
     if any((folder / METADATA_FILE).exists() for folder in target.parents):
         raise InvalidOptionError(f"{target} is in a run folder, which is never changed. Choose another place.")
-
-
-def _check_ids(runs: Sequence[RunToExport]) -> None:
-    known: dict[str, RunToExport] = {}
-    for run in runs:
-        other = known.setdefault(attested_id(run.summary), run)
-        if other is not run:
-            raise InvalidOptionError(
-                f"Two runs have the same id, so one is a copy:\n  {other.summary.folder}\n  {run.summary.folder}\n"
-                "Name the runs, without the copy."
-            )
 
 
 def _failed_runs(paths: Sequence[Path]) -> list[UnfinishedRunOnDisk]:
@@ -173,13 +150,11 @@ def _failed_runs(paths: Sequence[Path]) -> list[UnfinishedRunOnDisk]:
 
 
 def _refuse_private(findings: Sequence[Finding]) -> None:
-    if not findings:
-        return
-    shown = "".join(f"\n  {one_line(each)}" for each in findings[:_MAX_SHOWN])
-    more = f"\n  and {len(findings) - _MAX_SHOWN} more" if len(findings) > _MAX_SHOWN else ""
-    raise PrivateContentError(
-        f"Nothing is written, because there is private content in {counted(len(findings), 'place')}:{shown}{more}\n"
-        "Record with stored_filenames_relative_to to keep paths and names out. If everybody may see it, "
-        "pass allow_private=True (--allow-private).",
-        findings=findings,
-    )
+    if findings:
+        raise PrivateContentError(
+            f"Nothing is written, because there is private content in {counted(len(findings), 'place')}:"
+            f"{bulleted(findings, _MAX_SHOWN)}\n"
+            "Record with stored_filenames_relative_to to keep paths and names out. If everybody may see it, "
+            "pass allow_private=True (--allow-private).",
+            findings=findings,
+        )

@@ -42,6 +42,7 @@ _FORMATS: Final[Mapping[str, tuple[str, str]]] = {
     ".svg": ("image/svg+xml", "fmt/92"),
     ".png": ("image/png", "fmt/13"),
     ".pdf": ("application/pdf", "fmt/276"),
+    CHECKSUMS_FILE: ("text/plain", "x-fmt/111"),
 }
 _UNKNOWN_FORMAT: Final = "application/octet-stream"
 
@@ -65,20 +66,21 @@ def crate_metadata(
     def add(entity: Entity) -> Entity:
         return entities.setdefault(entity["@id"], entity)
 
-    actions, parts = [], []
     known = {person["name"]: person for person in about.authors}
     agents = _links(about.authors)
+    actions = [add(_action(run, agents, add)) for run in runs]
+    actions += [add(_failed_action(each, agents, add)) for each in unfinished]
+    parts = []
     for run in runs:
-        actions.append(add(_action(run, agents, add)))
         parts.append(add(_dataset(run, known, add)))
         parts += [add(_file(file, file.name, add)) for file in run.attested]
-    actions += [add(_failed_action(each, agents, add)) for each in unfinished]
-    parts.append(add({**_described_file(CHECKSUMS_FILE, ".sha256", add), "name": "Checksums for `sha256sum -c`"}))
-    first = [*_frame(runs, actions, parts, about), about.license, *about.authors, *about.organizations]
-    first += [about.publisher] if about.publisher is not None else []
-    taken = {entity["@id"]: entity for entity in first}
-    rest = [entities[key] for key in sorted(entities) if key not in taken]
-    return {"@context": list(_CONTEXT), "@graph": [_compact(entity) for entity in (*taken.values(), *rest)]}
+    parts.append(add({**_described_file(CHECKSUMS_FILE, add), "name": "Checksums for `sha256sum -c`"}))
+    publisher = [] if about.publisher is None else [about.publisher]
+    first = [*_frame(runs, actions, parts, about), about.license, *about.authors, *about.organizations, *publisher]
+    graph = {entity["@id"]: entity for entity in first}
+    for key in sorted(entities):
+        graph.setdefault(key, entities[key])
+    return {"@context": list(_CONTEXT), "@graph": [_compact(entity) for entity in graph.values()]}
 
 
 def _frame(
@@ -93,7 +95,8 @@ def _frame(
     }
     challenges = sorted({f"{run.summary.challenge_name} {run.summary.challenge_version}" for run in runs})
     official = sum(not run.summary.is_debug_run for run in runs)
-    ends = [end for run in runs if (end := _moment(run.metadata, "run_end_datetime", "run_start_datetime"))]
+    times = [run.metadata.get(key) for run in runs for key in ("run_start_datetime", "run_end_datetime")]
+    moments = [moment for time in times if (moment := aware_datetime(time)) is not None]
     yield {
         "@id": "./",
         "@type": "Dataset",
@@ -104,10 +107,10 @@ def _frame(
             "the record of the run (metadata.json), its results, and the checksums of its files."
         ),
         # The day of the newest run: today's date would make archives of the same runs differ.
-        "datePublished": max(ends, key=datetime.timestamp).date().isoformat() if ends else "1970-01-01",
+        "datePublished": max(moments).date().isoformat() if moments else "1970-01-01",
         "license": {"@id": about.license["@id"]},
         "author": _links(about.authors),
-        "publisher": None if about.publisher is None else {"@id": about.publisher["@id"]},
+        "publisher": about.publisher and {"@id": about.publisher["@id"]},
         "hasPart": _links(parts),
         "mentions": _links(actions),
     }
@@ -121,13 +124,15 @@ def _action(run: RunToExport, agents: list[Entity], add: Any) -> Entity:
     kind = f"{summary.kind} ({', '.join(summary.debug_reasons)})" if summary.debug_reasons else summary.kind
     said = [f"Entry {entry} of the challenge {summary.challenge_name} {summary.challenge_version}: {kind} run."]
     said += [f"Withdrawn: {run.withdrawn}."] if run.withdrawn is not None else []
-    said += [f"Command: {command}."] if (command := _command(metadata)) else []
+    command = metadata.get("command")
+    said += [f"Command: {' '.join(map(str, command))}."] if isinstance(command, list) and command else []
     return {
         "@id": _action_id(attested_id(summary)),
         "@type": "CreateAction",
         "name": f"Run of {entry} in {summary.challenge_name} {summary.challenge_version}",
         "description": " ".join(said),
-        **_times(metadata),
+        "startTime": _seconds(aware_datetime(metadata.get("run_start_datetime"))),
+        "endTime": _seconds(aware_datetime(metadata.get("run_end_datetime"))),
         "instrument": _instrument(metadata, implementation, add),
         "agent": agents,
         "result": {"@id": quoted(f"{run.place}/")},
@@ -188,39 +193,18 @@ def _dataset(run: RunToExport, known: Mapping[str, Entity], add: Any) -> Entity:
 
 
 def _file(file: FileToExport, name: str, add: Any) -> Entity:
-    described = _described_file(file.name, PurePosixPath(file.name).suffix.lower(), add)
-    return {**described, "name": name, "contentSize": str(file.size), "sha256": file.sha256}
+    return {**_described_file(file.name, add), "name": name, "contentSize": str(file.size), "sha256": file.sha256}
 
 
-def _described_file(name: str, ending: str, add: Any) -> Entity:
-    media_type, pronom = _FORMATS.get(ending, (_UNKNOWN_FORMAT, None))
-    encoding: Any = media_type
-    if pronom is not None:
-        page = add({"@id": f"{_PRONOM}{pronom}", "@type": "WebSite", "name": f"PRONOM {pronom}"})
-        encoding = [media_type, {"@id": page["@id"]}]
-    return {"@id": quoted(name), "@type": "File", "encodingFormat": encoding}
-
-
-def _times(metadata: Mapping[str, Any]) -> dict[str, str | None]:
-    return {
-        "startTime": _seconds(_moment(metadata, "run_start_datetime")),
-        "endTime": _seconds(_moment(metadata, "run_end_datetime")),
-    }
-
-
-def _moment(metadata: Mapping[str, Any], *keys: str) -> datetime | None:
-    """Return the first known moment, with its offset from UTC."""
-    return next((moment for key in keys if (moment := aware_datetime(metadata.get(key))) is not None), None)
+def _described_file(name: str, add: Any) -> Entity:
+    media_type, pronom = _FORMATS.get(PurePosixPath(name).suffix.lower() or name, (_UNKNOWN_FORMAT, None))
+    pages = [] if pronom is None else [{"@id": f"{_PRONOM}{pronom}", "@type": "WebSite", "name": f"PRONOM {pronom}"}]
+    return {"@id": quoted(name), "@type": "File", "encodingFormat": [media_type, *_links(map(add, pages))]}
 
 
 def _seconds(moment: datetime | None) -> str | None:
     """Return a moment as the profile requires: without fractions of a second."""
     return None if moment is None else moment.isoformat(timespec="seconds")
-
-
-def _command(metadata: Mapping[str, Any]) -> str:
-    command = metadata.get("command")
-    return " ".join(map(str, command)) if isinstance(command, list) else ""
 
 
 def _links(entities: Iterable[Entity]) -> list[Entity]:

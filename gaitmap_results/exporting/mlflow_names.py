@@ -37,9 +37,7 @@ def mlflow_name(name: str) -> str:
     >>> mlflow_name("f1_score"), mlflow_name("f1 (%)")
     ('f1_score', 'f1 _x0028__x0025__x0029_')
     """
-    changed = name
-    if _REFUSED.search(name) or _ESCAPED.search(name) or _is_another_path(name):
-        changed = _REFUSED.sub(_escape, _LIKE_AN_ESCAPE.sub(_escape, name))
+    changed = _escaped(name, _REFUSED, always=_is_another_path(name))
     if _is_another_path(changed):
         changed = changed.replace("/", "_x002F_")
     if _is_another_path(changed):
@@ -58,9 +56,7 @@ def artifact_name(name: str) -> str:
     >>> artifact_name("results/left foot (2).csv"), artifact_name("run#2.csv")
     ('results/left foot (2).csv', 'run_x0023_2.csv')
     """
-    if _LOST_IN_ADDRESSES.search(name) is None and _ESCAPED.search(name) is None:
-        return name
-    return _LOST_IN_ADDRESSES.sub(_escape, _LIKE_AN_ESCAPE.sub(_escape, name))
+    return _escaped(name, _LOST_IN_ADDRESSES)
 
 
 def original_name(name: str) -> str:
@@ -73,6 +69,12 @@ def original_name(name: str) -> str:
     'f1 (%)'
     """
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else "", name)
+
+
+def _escaped(name: str, refused: re.Pattern[str], *, always: bool = False) -> str:
+    if always or refused.search(name) or _ESCAPED.search(name):
+        return refused.sub(_escape, _LIKE_AN_ESCAPE.sub(_escape, name))
+    return name
 
 
 def _escape(found: re.Match[str]) -> str:

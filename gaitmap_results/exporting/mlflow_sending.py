@@ -200,14 +200,11 @@ class _Sender:
         if complete and not lacks_files:
             self._send_withdrawal(complete[0], summary)
             return False
-        problems: list[str] = []
-        run = run_to_export(summary, "", problems)
-        if run is None:
-            return problems[0].removeprefix(f"{summary.folder}: ")
         try:
+            run = run_to_export(summary, "")
             content = mlflow_run(run)
-        except ValueError as error:
-            return f"it is not sent, because {error}"
+        except ValueError as error:  # it is damaged, or names collide
+            return str(error)
         if complete:
             self._send_withdrawal(complete[0], summary)
             self._send_files(complete[0].info.run_id, run)

@@ -11,7 +11,7 @@ from gaitmap_results.exceptions import InvalidOptionError
 
 __all__ = ["Entity", "author_entities", "license_entity", "organization", "people_of", "quoted", "references_of"]
 
-#: An entity of an RO-Crate: a JSON object with an ``@id``.
+#: An entity of an RO-Crate: a JSON object with an ``@id``; unknown values are ``None`` until it is written.
 Entity = dict[str, Any]
 
 # Keys of custom metadata that users of gaitmap_challenges know, and their synonyms.
@@ -23,8 +23,6 @@ _DOI: Final = re.compile(r"(?:doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _URL: Final = re.compile(r"https?://[^\s<>\"]+")
 _NAMED: Final = re.compile(r"\s*(?P<name>[^<>;\s][^<>;]*?)\s*(?:<\s*(?P<address>[^<>\s]+)\s*>)?\s*")
 _SPDX: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9.+-]*")
-_PARTICLES: Final = frozenset({"van", "von", "de", "der", "den", "del", "della", "di", "da", "la", "le", "bin", "al"})
-_NO_NAMES: Final = frozenset({"see", "todo", "tbd", "the", "unknown", "none", "various", "lab", "team", "group"})
 _HOW_TO_NAME: Final = (
     "Give a name, an ORCID where there is one, and behind a semicolon the affiliation: "
     '"Ada Lovelace <https://orcid.org/0000-0002-1825-0097>; FAU <https://www.fau.eu>".'
@@ -40,16 +38,14 @@ def license_entity(text: object) -> Entity:
         If it is neither.
     """
     given = text.strip() if isinstance(text, str) else ""
-    if _URL.fullmatch(given):
-        return {"@id": given, "@type": "CreativeWork", "name": given, "description": "The licence of the data"}
-    if _SPDX.fullmatch(given):
-        description = f"The licence of the data, by its SPDX identifier {given}"
-        address = f"https://spdx.org/licenses/{given}"
-        return {"@id": address, "@type": "CreativeWork", "name": given, "description": description}
-    raise InvalidOptionError(
-        f"The licence is {text!r}, which is neither a URL nor an SPDX identifier. Give one, for example CC-BY-4.0 or "
-        "https://creativecommons.org/licenses/by/4.0/; the list is at https://spdx.org/licenses."
-    )
+    is_url = _URL.fullmatch(given) is not None
+    if not is_url and not _SPDX.fullmatch(given):
+        raise InvalidOptionError(
+            f"The licence is {text!r}, which is neither a URL nor an SPDX identifier. Give one, for example CC-BY-4.0 "
+            "or https://creativecommons.org/licenses/by/4.0/; the list is at https://spdx.org/licenses."
+        )
+    address = given if is_url else f"https://spdx.org/licenses/{given}"
+    return {"@id": address, "@type": "CreativeWork", "name": given, "description": "The licence of the data"}
 
 
 def author_entities(texts: Sequence[object]) -> tuple[list[Entity], list[Entity]]:
@@ -65,11 +61,8 @@ def author_entities(texts: Sequence[object]) -> tuple[list[Entity], list[Entity]
     people: dict[str, Entity] = {}
     organizations: dict[str, Entity] = {}
     for text in texts:
-        person_text, _, affiliation_text = text.partition(";") if isinstance(text, str) else ("", "", "")
-        name, address = _name_and_address(person_text, "author", text)
-        person: Entity = {"@id": _person_id(name, address), "@type": "Person", "name": name}
-        if address is not None:
-            person["url"] = address
+        person_text, _, affiliation_text = text.partition(";") if isinstance(text, str) else (text, "", "")
+        person = _named("Person", person_text, "author")
         if affiliation_text.strip():
             affiliation = organization(affiliation_text, "affiliation")
             organizations[affiliation["@id"]] = affiliation
@@ -80,26 +73,34 @@ def author_entities(texts: Sequence[object]) -> tuple[list[Entity], list[Entity]
 
 def organization(text: object, what: str) -> Entity:
     """Return an organization from its name and, in angle brackets, its address."""
-    name, address = _name_and_address(text, what, text)
-    entity: Entity = {"@id": address or f"#organization-{_slug(name)}", "@type": "Organization", "name": name}
-    return {**entity, "url": address} if address is not None else entity
+    return _named("Organization", text, what)
 
 
-def _name_and_address(text: object, what: str, given: object) -> tuple[str, str | None]:
+def _named(kind: str, text: object, what: str) -> Entity:
+    """Return the person or organization of a text that a user gave, or raise what is wrong with it."""
     match = _NAMED.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise InvalidOptionError(f"The {what} {given!r} cannot be understood. {_HOW_TO_NAME}")
-    name, address = match["name"], match["address"]
-    if address is None:
-        return name, None
-    orcid = _ORCID.fullmatch(address)
+        raise InvalidOptionError(f"The {what} {text!r} cannot be understood. {_HOW_TO_NAME}")
+    name, given = match["name"], match["address"]
+    address = None if given is None else _address(given)
+    if given is not None and address is None:
+        raise InvalidOptionError(f"{given!r} of the {what} {name!r} is neither an ORCID nor a URL. {_HOW_TO_NAME}")
+    orcid = _ORCID.fullmatch(given or "")
+    if orcid is not None and not _has_right_check_digit(orcid[1]):
+        raise InvalidOptionError(f"The ORCID {given} of {name} contains a typo: its last digit does not fit.")
+    return _entity(kind, name, address)
+
+
+def _entity(kind: str, name: str, address: str | None) -> Entity:
+    identifier = address or f"#{kind.lower()}-{quoted('-'.join(name.split()))}"
+    return {"@id": identifier, "@type": kind, "name": name, "url": address}
+
+
+def _address(text: str) -> str | None:
+    orcid = _ORCID.fullmatch(text.strip())
     if orcid is not None:
-        if not _has_right_check_digit(orcid[1]):
-            raise InvalidOptionError(f"The ORCID {address} of {name} contains a typo: its last digit does not fit.")
-        return name, f"https://orcid.org/{orcid[1]}"
-    if _URL.fullmatch(address) is None:
-        raise InvalidOptionError(f"{address!r} of the {what} {name!r} is neither an ORCID nor a URL. {_HOW_TO_NAME}")
-    return name, address
+        return f"https://orcid.org/{orcid[1]}"
+    return text.strip() if _URL.fullmatch(text.strip()) else None
 
 
 def _has_right_check_digit(orcid: str) -> bool:
@@ -111,21 +112,13 @@ def _has_right_check_digit(orcid: str) -> bool:
     return "0123456789X"[(12 - total % 11) % 11] == digits[-1]
 
 
-def _person_id(name: str, address: str | None) -> str:
-    return address or f"#person-{_slug(name)}"
-
-
-def _slug(name: str) -> str:
-    return quoted("-".join(name.split()))
-
-
 def quoted(text: str) -> str:
     """Return a text escaped as a part of a URI, even if it is not valid UTF-8."""
     return quote(text.encode("utf-8", "backslashreplace"))
 
 
 def people_of(custom_metadata: Any, known: Mapping[str, Entity]) -> tuple[list[Entity], list[str]]:
-    """Return the people named in custom metadata, and as text those that cannot be parsed.
+    """Return the people in custom metadata that have an address, and the others as text.
 
     Parameters
     ----------
@@ -137,46 +130,26 @@ def people_of(custom_metadata: Any, known: Mapping[str, Entity]) -> tuple[list[E
     people: dict[str, Entity] = {}
     others: list[str] = []
     for value in _values(custom_metadata, _PEOPLE_KEYS):
-        person = _person(value)
+        person = _person(value, known)
         if person is not None:
-            person = known.get(person["name"], person)
             people[person["@id"]] = person
         elif isinstance(value, str):
             others.append(value)
     return list(people.values()), list(dict.fromkeys(others))
 
 
-def _person(value: Any) -> Entity | None:
-    """Return the person in a value: an object with a name, a name with an address, or a plain name."""
+def _person(value: Any, known: Mapping[str, Entity]) -> Entity | None:
+    """Return the person in a value: an object with a name, a name with an address, or a known name."""
     if isinstance(value, dict) and isinstance(value.get("name"), str) and value["name"].strip():
         name = value["name"].strip()
         given = next((value[key] for key in ("orcid", "url") if isinstance(value.get(key), str)), "")
-        address = _address(given)
-    elif isinstance(value, str) and (match := _NAMED.fullmatch(value)) is not None:
-        name, address = match["name"], _address(match["address"] or "")
-        if address is None and (match["address"] or not _is_name(name)):
-            return None
-    else:
+        return known.get(name, _entity("Person", name, _address(given)))
+    match = _NAMED.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         return None
-    person: Entity = {"@id": _person_id(name, address), "@type": "Person", "name": name}
-    return {**person, "url": address} if address is not None else person
-
-
-def _address(text: str) -> str | None:
-    orcid = _ORCID.fullmatch(text.strip())
-    if orcid is not None:
-        return f"https://orcid.org/{orcid[1]}"
-    return text.strip() if _URL.fullmatch(text.strip()) else None
-
-
-def _is_name(text: str) -> bool:
-    """Say whether a text is a person's name: two to five capitalized words, not a sentence."""
-    words = text.split()
-    if not 2 <= len(words) <= 5 or any(character.isdigit() for character in text):
-        return False
-    return all(word[0].isupper() or word in _PARTICLES for word in words) and _NO_NAMES.isdisjoint(
-        text.casefold().split()
-    )
+    address = _address(match["address"] or "")
+    # A text without an address may be a sentence, or name a group.
+    return known.get(match["name"], None if address is None else _entity("Person", match["name"], address))
 
 
 def references_of(custom_metadata: Any) -> tuple[list[Entity], list[str]]:
@@ -195,8 +168,6 @@ def references_of(custom_metadata: Any) -> tuple[list[Entity], list[str]]:
 
 
 def _values(custom_metadata: Any, keys: Sequence[str]) -> Iterator[Any]:
-    if not isinstance(custom_metadata, dict):
-        return
     for key in keys:
-        value = custom_metadata.get(key)
+        value = custom_metadata.get(key) if isinstance(custom_metadata, dict) else None
         yield from value if isinstance(value, list) else () if value is None else (value,)

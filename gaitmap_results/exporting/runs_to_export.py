@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
-from gaitmap_results.reading.attestations import attestations_folder, withdrawn_reason
+from gaitmap_results.reading.attestations import attestations_folder, attested_id, withdrawn_reason
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_metadata, read_summary
 from gaitmap_results.reading.loading import load_run_custom_metadata
 from gaitmap_results.reading.run_files import IN_ANNEX, is_in_annex, read_run_file
 from gaitmap_results.reading.verifying import verify_run
-from gaitmap_results.showing.text import one_line
+from gaitmap_results.showing.text import bulleted
 from gaitmap_results.store.files import hash_file, is_real_folder, walk
 from gaitmap_results.store.layout import ATTESTATIONS_DIR, MANIFEST_FILE, METADATA_FILE, check_folder_name
 from gaitmap_results.store.manifest import parse_manifest
@@ -86,23 +86,25 @@ def find_runs(paths: Sequence[Path]) -> list[RunToExport]:
             summaries.setdefault(os.path.realpath(summary.folder), (summary, top))
     runs = []
     for summary, top in sorted(summaries.values(), key=lambda pair: (_names(pair[0]), by_start(pair[0]))):
-        run = run_to_export(summary, _place(summary, top), problems)
-        if run is not None:
-            runs.append(run)
+        place = _place(summary, top)
+        try:
+            runs.append(run_to_export(summary, place))
+        except CorruptRunError as error:
+            problems.append(f"{summary.folder}: {error}")
     if problems:
-        shown = "".join(f"\n  {one_line(each)}" for each in problems[:_MAX_SHOWN])
-        more = f"\n  and {len(problems) - _MAX_SHOWN} more" if len(problems) > _MAX_SHOWN else ""
         raise CorruptRunError(
-            f"Nothing is written or sent, because these runs are damaged or cannot be read:{shown}{more}\n"
-            "See `gaitmap-results verify`, and name the runs that are intact."
+            "Nothing is written, because these runs are damaged or cannot be read:"
+            f"{bulleted(problems, _MAX_SHOWN)}\nSee `gaitmap-results verify`, and name the runs that are intact."
         )
-    places: dict[str, RunToExport] = {}
+    known: dict[tuple[str, str], RunSummary] = {}
     for run in runs:
-        other = places.setdefault(run.place, run)
-        if other is not run:
-            raise InvalidOptionError(
-                f"Two runs would get the same place {run.place}:\n  {other.summary.folder}\n  {run.summary.folder}"
-            )
+        for what, key in (("place", run.place), ("id", attested_id(run.summary))):
+            other = known.setdefault((what, key), run.summary)
+            if other is not run.summary:
+                raise InvalidOptionError(
+                    f"Two runs have the same {what} {key}, so one is a copy:\n  {other.folder}\n  "
+                    f"{run.summary.folder}\nName the runs, without the copy."
+                )
     return runs
 
 
@@ -141,8 +143,8 @@ def _place(summary: RunSummary, top: str | None) -> str:
     return "/".join((*names, os.path.basename(summary.folder)))
 
 
-def run_to_export(summary: RunSummary, place: str, problems: list[str]) -> RunToExport | None:
-    """Return a run with its files; if it is damaged, add the reason to ``problems``.
+def run_to_export(summary: RunSummary, place: str) -> RunToExport:
+    """Return a run with its files.
 
     Parameters
     ----------
@@ -150,8 +152,11 @@ def run_to_export(summary: RunSummary, place: str, problems: list[str]) -> RunTo
         The run.
     place
         The folder at the beginning of its file names; may be empty.
-    problems
-        The list to which reasons are added.
+
+    Raises
+    ------
+    CorruptRunError
+        If it is damaged or cannot be read.
     """
     folder = summary.path
     try:
@@ -159,27 +164,18 @@ def run_to_export(summary: RunSummary, place: str, problems: list[str]) -> RunTo
         if verification.status not in ("intact", "no manifest"):
             what = [*verification.missing, *verification.changed, *verification.extra]
             what += [f"{name} ({reason})" for name, reason in verification.skipped]
-            problems.append(f"{folder}: {verification.status}: {', '.join(what[:3])}{' …' if len(what) > 3 else ''}")
-            return None
+            shown = f"{', '.join(what[:3])}{' …' if len(what) > 3 else ''}"
+            raise CorruptRunError(f"{verification.status}: {shown}", path=folder)
         files, left_out = _run_files(folder, f"{place}/" if place else "")
         attested_folder = attestations_folder(summary)
         attested: tuple[FileToExport, ...] = ()
         # A link could lead anywhere.
         if attested_folder is not None and is_real_folder(attested_folder) and is_real_folder(attested_folder.parent):
             attested, _ = _run_files(attested_folder, f"{ATTESTATIONS_DIR}/{attested_folder.name}/")
-        return RunToExport(
-            summary,
-            read_metadata(str(folder)),
-            load_run_custom_metadata(folder),
-            place,
-            files,
-            attested,
-            withdrawn_reason(summary),
-            left_out,
-        )
-    except (CorruptRunError, RunNotFoundError, OSError, ValueError) as error:
-        problems.append(f"{folder}: {error}")
-        return None
+        metadata, custom_metadata = read_metadata(str(folder)), load_run_custom_metadata(folder)
+    except (RunNotFoundError, OSError, ValueError) as error:
+        raise CorruptRunError(str(error), path=folder) from error
+    return RunToExport(summary, metadata, custom_metadata, place, files, attested, withdrawn_reason(summary), left_out)
 
 
 def _run_files(folder: Path, prefix: str) -> tuple[tuple[FileToExport, ...], tuple[str, ...]]:

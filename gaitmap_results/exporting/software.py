@@ -19,6 +19,7 @@ _FORGES: Final = re.compile(
 _WEB: Final = re.compile(r"https?://[^\s/]+/\S*")
 _VERSION: Final = re.compile(r"\d+(?:\.\d+)+")
 _ID_CHARACTERS: Final = 12
+_STATES: Final = {False: "as committed", True: "with uncommitted changes"}
 
 
 def instrument_of(metadata: Mapping[str, Any], implementation: object) -> tuple[Entity, list[Entity]]:
@@ -31,46 +32,44 @@ def instrument_of(metadata: Mapping[str, Any], implementation: object) -> tuple[
     implementation
         The URL of the implementation in the custom metadata, for records without a remote.
     """
-    git = _object(metadata.get("git"))
-    commit, remote = _text(metadata.get("git_commit_hash")), _text(git.get("remote"))
+    commit, dirty = _text(metadata.get("git_commit_hash")), metadata.get("git_dirty")
+    remote = _text(_object(metadata.get("git")).get("remote"))
     caller = _object(metadata.get("caller"))
-    file = _text(metadata.get("caller_file_path")) or _text(caller.get("file"))
-    requirements = list(_requirements(metadata))
-    entity: Entity = {"@type": "SoftwareApplication", "name": _name(remote, file)}
-    address = web_address(remote) or (implementation if isinstance(implementation, str) else None)
-    if address is not None and _WEB.fullmatch(address):
-        entity["url"] = address
-    if remote is not None:
-        entity["codeRepository"] = remote
-    entity.update(_version(metadata, commit, caller))
-    if requirements:
-        entity["softwareRequirements"] = [
-            each if isinstance(each, str) else {"@id": each["@id"]} for each in requirements
-        ]
-    digest = hashlib.sha256(json.dumps(entity, sort_keys=True).encode()).hexdigest()[:_ID_CHARACTERS]
-    return {"@id": f"{entity.get('url', '')}#code-{digest}", **entity}, [
-        each for each in requirements if not isinstance(each, str)
-    ]
-
-
-def _version(metadata: Mapping[str, Any], commit: str | None, caller: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield the version of the code: its commit, else the hash of the started file."""
-    dirty = metadata.get("git_dirty")
     digest = _text(caller.get("sha256"))
+    version = description = None
     if commit is not None:
-        states = {False: "as committed", True: "with uncommitted changes"}
-        state = states[dirty] if isinstance(dirty, bool) else "not known whether with uncommitted changes"
-        yield "softwareVersion", commit
-        yield "description", f"git commit {commit}, {state}"
+        state = _STATES[dirty] if isinstance(dirty, bool) else "not known whether with uncommitted changes"
+        version, description = commit, f"git commit {commit}, {state}"
     elif digest is not None:
-        yield "softwareVersion", f"sha256:{digest}"
-        yield "description", "The version is the hash of the file that was started; no git commit is recorded"
+        version = f"sha256:{digest}"
+        description = "The version is the hash of the file that was started; no git commit is recorded"
+    name = _name(remote) or _text(metadata.get("caller_file_path")) or _text(caller.get("file")) or "unknown"
+    requirements = list(_requirements(metadata))
+    entity = {
+        **_software("", name, version, web_address(remote) or web_address(_text(implementation)), remote),
+        "description": description,
+        "softwareRequirements": [each if isinstance(each, str) else {"@id": each["@id"]} for each in requirements],
+    }
+    digest = hashlib.sha256(json.dumps(entity, sort_keys=True).encode()).hexdigest()[:_ID_CHARACTERS]
+    entity["@id"] = f"{entity['url'] or ''}#code-{digest}"
+    return entity, [each for each in requirements if not isinstance(each, str)]
 
 
-def _name(remote: str | None, file: str | None) -> str:
-    if remote is not None:
-        return re.split(r"[/:\\]", remote.rstrip("/"))[-1].removesuffix(".git") or remote
-    return file or "unknown"
+def _software(
+    identifier: str, name: str, version: str | None, url: str | None, repository: str | None = None
+) -> Entity:
+    return {
+        "@id": identifier,
+        "@type": "SoftwareApplication",
+        "name": name,
+        "softwareVersion": version,
+        "url": url,
+        "codeRepository": repository,
+    }
+
+
+def _name(remote: str | None) -> str | None:
+    return remote and (re.split(r"[/:\\]", remote.rstrip("/"))[-1].removesuffix(".git") or remote)
 
 
 def web_address(remote: str | None) -> str | None:
@@ -93,68 +92,44 @@ def _requirements(metadata: Mapping[str, Any]) -> Iterator[Entity | str]:
     """Yield the software that the code needed: an entity if it is on the web, else name and version."""
     system = _object(metadata.get("system_info"))
     python = _VERSION.match(_text(system.get("python_version")) or "")
-    if python is not None:
-        yield _python(python[0], _text(system.get("python_implementation")))
+    implementation = _text(system.get("python_implementation")) or "cpython"
+    if python is not None and implementation.lower() == "cpython":
+        address = f"https://docs.python.org/release/{python[0]}/"
+        yield _software(address, "Python", python[0], address)
+    elif python is not None:
+        yield f"{implementation} {python[0]}"
     repositories = _object(metadata.get("code")).get("repositories")
     for repository in repositories if isinstance(repositories, list) else ():
         yield from _other_repository(_object(repository))
-    packages = _object(system.get("packages_info"))
-    direct = system.get("packages_direct_url")
-    for name, version in sorted(packages.items()):
+    # Records of gaitmap_challenges do not say where packages came from.
+    origins = system.get("packages_direct_url")
+    for name, version in sorted(_object(system.get("packages_info")).items()):
         if isinstance(version, str):
-            yield _package(name, version, direct)
-
-
-def _python(version: str, implementation: str | None) -> Entity | str:
-    if implementation is not None and implementation.lower() != "cpython":
-        return f"{implementation} {version}"
-    address = f"https://docs.python.org/release/{version}/"
-    return {
-        "@id": address, "@type": "SoftwareApplication", "name": "Python", "softwareVersion": version, "url": address
-    }  # fmt: skip
+            yield (
+                _package(name, version, _object(origins.get(name)))
+                if isinstance(origins, dict)
+                else f"{name}=={version}"
+            )
 
 
 def _other_repository(repository: Mapping[str, Any]) -> Iterator[Entity | str]:
     commit, remote = _text(repository.get("commit")), _text(repository.get("remote"))
-    address = web_address(remote)
-    name = _text(repository.get("package")) or (_name(remote, None) if remote else None)
-    if commit is None or name is None:
-        return
-    if address is None:
-        yield f"{name} (commit {commit})"
-        return
-    yield {
-        "@id": f"{address}#{commit}",
-        "@type": "SoftwareApplication",
-        "name": name,
-        "softwareVersion": commit,
-        "url": address,
-        "codeRepository": remote,
-    }
+    name, address = _text(repository.get("package")) or _name(remote), web_address(remote)
+    if commit is not None and name is not None:
+        known = _software(f"{address}#{commit}", name, commit, address, remote)
+        yield f"{name} (commit {commit})" if address is None else known
 
 
-def _package(name: str, version: str, direct_urls: Any) -> Entity | str:
+def _package(name: str, version: str, origin: Mapping[str, Any]) -> Entity | str:
     """Return a package, with its page on the index only if it surely came from there."""
-    plain = f"{name}=={version}"
-    # Records of gaitmap_challenges do not say where packages came from.
-    if not isinstance(direct_urls, dict):
-        return plain
-    origin = _object(direct_urls.get(name))
     if not origin:
         address = f"https://pypi.org/project/{quoted(name)}/{quoted(version)}/"
-        return {
-            "@id": address, "@type": "SoftwareApplication", "name": name, "softwareVersion": version, "url": address
-        }  # fmt: skip
+        return _software(address, name, version, address)
     url, commit = _text(origin.get("url")), _text(origin.get("commit"))
+    at_commit = f" (commit {commit})" if commit else ""
     if url is None or not _WEB.fullmatch(url):
-        return f"{plain} (commit {commit})" if commit else plain
-    return {
-        "@id": f"{url}#{commit or version}",
-        "@type": "SoftwareApplication",
-        "name": name,
-        "softwareVersion": f"{version} (commit {commit})" if commit else version,
-        "url": url,
-    }
+        return f"{name}=={version}{at_commit}"
+    return _software(f"{url}#{commit or version}", name, f"{version}{at_commit}", url)
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import math
 import os
 import re
 import shlex
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from gaitmap_results.exceptions import printable
 
 __all__ = [
     "as_argument",
+    "bulleted",
     "counted",
     "duration",
     "local_time",
@@ -31,6 +33,22 @@ def one_line(text: object) -> str:
     """Return a text on one line, with control characters, line breaks and tabs escaped."""
     text = str(text)
     return text if text.isprintable() else printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+def bulleted(texts: Sequence[object], most: int) -> str:
+    """Return the first few texts, each on a line of its own below an error, and the number of the others.
+
+    Examples
+    --------
+    >>> from gaitmap_results.showing.text import bulleted
+    >>> print("Damaged:" + bulleted(["a", "b", "c"], 2))
+    Damaged:
+      a
+      b
+      and 1 more
+    """
+    shown = "".join(f"\n  {one_line(text)}" for text in texts[:most])
+    return f"{shown}\n  and {len(texts) - most} more" if len(texts) > most else shown
 
 
 def without_addresses(text: str) -> str:
