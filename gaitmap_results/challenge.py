@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -122,16 +122,12 @@ class BaseChallenge:
         """Return what ``save_core_results`` wrote into a folder, whichever version of the class wrote it."""
         raise NotImplementedError(f"{cls.__name__} must define the class method `load_core_results(folder_path)`.")
 
-    @property
-    def _measure_time(self) -> Callable[[], AbstractContextManager[None]]:
+    @contextmanager
+    def _measure_time(self) -> Iterator[None]:
         """Measure the time of a ``with self._measure_time():`` block inside ``run``.
 
         The times are set even if the body raises.
         """
-        return self._timer
-
-    @contextmanager
-    def _timer(self) -> Iterator[None]:
         start = datetime.now(timezone.utc)
         clock = time.perf_counter()
         self.run_start_datetime_utc_timestamp_ = start.timestamp()

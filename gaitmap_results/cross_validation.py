@@ -82,7 +82,7 @@ def collect_cv_results(cv_results: Mapping[str, Any]) -> pd.DataFrame:
     [[1.0, 0.5], [0.5]]
     """
     pd = require_pandas(_WHAT)
-    return pd.DataFrame({key: object_column(values, pd) for key, values in cv_results.items() if key != "optimizer"})
+    return pd.DataFrame({key: object_column(values) for key, values in cv_results.items() if key != "optimizer"})
 
 
 def collect_cv_metadata(dataset: Any) -> CvMetadata:

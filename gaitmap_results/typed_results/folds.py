@@ -50,19 +50,13 @@ def _unique_texts(labels: Sequence[Any]) -> list[str]:
 
 def decode_folds(plain: Mapping[str, Any], types: Mapping[str, Any]) -> Any:
     """Return the table that :func:`encode_folds` was given."""
-    pd = require_pandas(_WHAT)
     # If an index could not be stored, the plain file still has the texts of its labels.
     texts = {"index": list(next(iter(plain.values()), ())), "columns": list(plain)}
     index, columns = (
         texts[axis] if types[f"{axis}_note"] is None else decode(types[axis], types[f"{axis}_note"]) for axis in texts
     )
-    series = [
-        tables.decode_values(list(values.values()), note, decode_items, index=index)
-        for values, note in zip(plain.values(), types["data"], strict=True)
-    ]
-    table = pd.concat(series, axis=1) if series else pd.DataFrame(index=index)
-    table.columns = columns
-    return table
+    values = [list(each.values()) for each in plain.values()]
+    return tables.decode_columns(values, types["data"], decode_items, index=index, labels=columns)
 
 
 def decode_plain_folds(plain: Mapping[str, Any], metadata: Mapping[str, Any]) -> Any:
@@ -78,7 +72,7 @@ def decode_plain_folds(plain: Mapping[str, Any], metadata: Mapping[str, Any]) ->
             cells = [[label(*each) if isinstance(each, list) else label(each) for each in cell] for cell in cells]
         else:
             cells = list(_with_nan([cell if not isinstance(cell, list) else list(_with_nan(cell)) for cell in cells]))
-        columns[name] = pd.Series(object_column(cells, pd), index=index)
+        columns[name] = pd.Series(object_column(cells), index=index)
     return pd.DataFrame(columns, index=index)
 
 
@@ -89,13 +83,10 @@ def _with_nan(values: Sequence[Any]) -> Iterator[Any]:
         yield math.nan if value is None and are_numbers else value
 
 
-def object_column(values: Any, pd: Any) -> Any:
-    """Return a column of objects, since pandas itself would expand lists, arrays and tables."""
+def object_column(values: Any) -> Any:
+    """Return a column of a table, with lists, arrays and tables in it as they are."""
     if isinstance(values, str) or not hasattr(values, "__len__"):
         return values
     if getattr(values, "ndim", None) == 1 or all(isinstance(value, (str, int, float)) for value in values):
         return values
-    column = pd.Series([None] * len(values), dtype=object).to_numpy(copy=True)
-    for number, value in enumerate(values):
-        column[number] = value
-    return column
+    return tables.as_objects(values)

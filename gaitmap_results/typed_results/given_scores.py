@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
+from gaitmap_results._extras import require_pandas
 from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.store.safe_text import safe_text
 from gaitmap_results.store.score_directions import DIRECTIONS, direction_problems
@@ -121,23 +122,13 @@ def _from_returned(given: Any, note: Note) -> Scores:
         return _table((), [()], [(name, [value]) for name, value in given.items()], note)
     if len(by_unit) < len(given):
         raise TypeError("get_scores() returned numbers beside {unit: number}; give all scores for the same units.")
+    if all(map(_is_series, by_unit.values())):
+        # A table keeps the names of the levels.
+        return _from_table(require_pandas("A table of scores").DataFrame(by_unit), note)
     columns = {name: dict(values.items()) for name, values in by_unit.items()}
     units = list(dict.fromkeys(chain.from_iterable(columns.values())))
     cells = [(name, [values.get(unit) for unit in units]) for name, values in columns.items()]
-    levels = _common_levels(by_unit.values())
-    parts = [tuple(map(_joined, unit)) if len(levels) > 1 else (_joined(unit),) for unit in units]
-    return _table(levels, parts, cells, note)
-
-
-def _common_levels(columns: Iterable[Any]) -> tuple[str, ...]:
-    """Return the names of the index levels, if all scores are Series with the same ones."""
-    found = {tuple(each.index.names) if _is_series(each) else (None,) for each in columns}
-    names = found.pop() if len(found) == 1 else (None,)
-    return _level_names(names)
-
-
-def _level_names(names: Sequence[Any]) -> tuple[str, ...]:
-    return _distinct([str(name) if name is not None else "unit" for name in names])
+    return _table(("unit",), [(_joined(unit),) for unit in units], cells, note)
 
 
 def _is_series(value: Any) -> bool:
@@ -149,15 +140,12 @@ def _joined(unit: Any) -> Any:
 
 
 def _from_table(table: Any, note: Note) -> Scores:
-    names = _level_names(table.index.names)
-    levels = [map(_joined, table.index.get_level_values(number).tolist()) for number in range(len(names))]
-    units = list(zip(*levels, strict=True))
+    names = [str(name) if name is not None else "unit" for name in table.index.names]
+    levels = tuple(f"{name}_{number}" if name in names[:number] else name for number, name in enumerate(names))
+    labels = [map(_joined, table.index.get_level_values(number).tolist()) for number in range(len(names))]
+    units = list(zip(*labels, strict=True))
     cells = [(name, table.iloc[:, number].tolist()) for number, name in enumerate(table.columns)]
-    return _table(names, units, cells, note)
-
-
-def _distinct(names: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"{name}_{number}" if name in names[:number] else name for number, name in enumerate(names))
+    return _table(levels, units, cells, note)
 
 
 def _table(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from gaitmap_results._extras import require_pandas
 
-__all__ = ["decode", "decode_values", "encode", "encode_scalar", "encode_values", "is_same", "is_table"]
+__all__ = ["as_objects", "decode", "decode_columns", "encode", "encode_scalar", "encode_values", "is_same", "is_table"]
 
 # Convert items to plain JSON with their notes, and back.
 EncodeItems = Callable[[Sequence[Any]], tuple[list[Any], dict[str, Any]]]
@@ -83,14 +83,28 @@ def decode(plain: Any, note: Mapping[str, Any], decode_items: DecodeItems) -> An
     if kind == "DataFrame":
         index = _decode_index(plain["index"], note["index"], decode_items)
         columns = list(zip(*plain["data"], strict=True)) or [() for _ in note["data"]]
-        series = [
-            decode_values(list(values), each, decode_items, index=index)
-            for values, each in zip(columns, note["data"], strict=True)
-        ]
-        table = pd.concat(series, axis=1) if series else pd.DataFrame(index=index)
-        table.columns = _decode_index(plain["columns"], note["columns"], decode_items)
-        return table
+        labels = _decode_index(plain["columns"], note["columns"], decode_items)
+        return decode_columns(columns, note["data"], decode_items, index=index, labels=labels)
     raise ValueError(f"a value of the kind {kind!r} is not known")
+
+
+def decode_columns(
+    columns: Iterable[Sequence[Any]],
+    notes: Sequence[Mapping[str, Any]],
+    decode_items: DecodeItems,
+    *,
+    index: Any,
+    labels: Any,
+) -> Any:
+    """Return a table of encoded columns."""
+    pd = require_pandas(_WHAT)
+    series = [
+        decode_values(list(values), note, decode_items, index=index)
+        for values, note in zip(columns, notes, strict=True)
+    ]
+    table = pd.concat(series, axis=1) if series else pd.DataFrame(index=index)
+    table.columns = labels
+    return table
 
 
 def is_same(first: Any, second: Any) -> bool:
@@ -128,12 +142,18 @@ def decode_values(plain: Sequence[Any], note: Mapping[str, Any], decode_items: D
         categories = _decode_index(note["categories"], note["categories_note"], decode_items)
         dtype = pd.CategoricalDtype(categories, ordered=note["ordered"])
     elif dtype == "object":
-        # pandas itself would expand lists and dictionaries.
-        column = pd.Series([None] * len(values), dtype=object).to_numpy(copy=True)
-        for number, value in enumerate(values):
-            column[number] = value
-        values = column
+        values = as_objects(values)
     return pd.Series(values, dtype=dtype, index=index)
+
+
+def as_objects(values: Sequence[Any]) -> Any:
+    """Return an array of objects, since pandas itself would expand lists, arrays and tables."""
+    import numpy as np
+
+    array: Any = np.empty(len(values), dtype=object)
+    for number, value in enumerate(values):
+        array[number] = value
+    return array
 
 
 def _encode_index(index: Any, encode_items: EncodeItems) -> tuple[Any, dict[str, Any]]:
