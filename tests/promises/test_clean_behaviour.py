@@ -128,19 +128,23 @@ def test_the_exit_code_is_the_programs_own(ending, code, finished, tmp_path):
         assert [run.status for run in unfinished_of(tmp_path / "store")] == ["lost"]
 
 
+def started_and_opened() -> set[object]:
+    """Return the threads, open files and child processes of this one."""
+    found: set[object] = set(threading.enumerate())
+    if Path("/proc/self/fd").exists():
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+        found.update(Path("/proc/self/fd").iterdir(), children.split())
+    return found
+
+
 def observe() -> dict[str, object]:
-    """Return what a program has at hand: threads, open files, child processes, handlers, working directory."""
-    observed: dict[str, object] = {
-        "threads": threading.active_count(),
+    """Return the surroundings of a program: handlers, working directory, environment."""
+    return {
         "handlers": [signal.getsignal(number) for number in signal.valid_signals()],
         "folder": Path.cwd(),
         "environment": dict(os.environ),
         "excepthook": sys.excepthook,
     }
-    if Path("/proc/self/fd").exists():
-        observed["files"] = len(list(Path("/proc/self/fd").iterdir()))
-        observed["children"] = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
-    return observed
 
 
 @pytest.mark.parametrize("how", ["published", "failed", "refused", "save failed"])
@@ -166,10 +170,11 @@ def test_nothing_is_left_after_a_block(how, tmp_path):
             pass
 
     once()  # imports open files that stay, once
-    before = observe()
+    before, there = observe(), started_and_opened()
     for _ in range(3):
         once()
     assert observe() == before
+    assert started_and_opened() - there == set()  # what earlier tests left may end at any time
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))

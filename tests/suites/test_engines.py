@@ -212,15 +212,14 @@ def test_dask_takes_what_has_not_begun_from_the_cluster_after_ctrl_c(suite, shar
 @on_posix
 def test_a_scheduler_that_goes_away_leaves_an_outcome_for_each_entry(suite, tmp_path):
     """What ran on when Dask's scheduler was killed is recorded or lost, once, and the same call runs the rest."""
-    address = f"tcp://127.0.0.1:{_free_port()}"
     dask = [sys.executable, "-c", "from dask.__main__ import main; main()"]
-    port = ["--port", address.rpartition(":")[2]]
+    address = ["--scheduler-file", str(tmp_path / "scheduler.json")]
     with (tmp_path / "dask.log").open("wb") as log:
         start = functools.partial(subprocess.Popen, stdout=log, stderr=log, cwd=tmp_path, start_new_session=True)
-        scheduler = start([*dask, "scheduler", "--host", "127.0.0.1", *port, "--no-dashboard"])
-        worker = start([*dask, "worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"])
+        scheduler = start([*dask, "scheduler", "--host", "127.0.0.1", "--port", "0", *address, "--no-dashboard"])
+        worker = start([*dask, "worker", *address, "--nthreads", "1", "--no-dashboard", "--no-nanny"])
     try:
-        with distributed.Client(address, timeout=500) as client:
+        with distributed.Client(scheduler_file=address[1], timeout=500) as client:
             client.wait_for_workers(1, timeout=500)
             threading.Thread(target=_kill_when_begun, args=(suite, scheduler)).start()
             entries = [functools.partial(suite.held, n) for n in range(3)]
@@ -242,14 +241,6 @@ def _kill_when_begun(suite, process):
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     suite.LOG.with_suffix(".go_on").touch()
-
-
-def _free_port():
-    import socket
-
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def test_a_client_of_dask_is_refused_with_what_to_give(shared):
