@@ -41,12 +41,12 @@ def filter_options(function: Callable[..., Any]) -> Callable[..., Any]:
             raise click.UsageError("No run is both --official and --debug. Choose one, or none for all runs.")
         given = {name: options.pop(name) for name in _CRITERIA}
         try:
-            criteria = make_criteria(is_debug_run=debug if official or debug else None, **given)
+            is_met = make_criteria(is_debug_run=debug if official or debug else None, **given)
         except InvalidOptionError as error:
             raise click.UsageError(str(error)) from error
 
         def choose(runs: Sequence[RunSummary]) -> list[RunSummary]:
-            chosen = [summary for summary in named_challenges(runs, challenge) if criteria.met_by(summary)]
+            chosen = [summary for summary in named_challenges(runs, challenge) if is_met(summary)]
             return _latest(chosen) if latest else chosen
 
         return function(*args, choose=choose, **options)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
+from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.run_files import read_run_json
 from gaitmap_results.store.layout import ATTESTATIONS_DIR
@@ -101,7 +102,7 @@ def _last_verdict(folder: Path) -> str | None:
     for name in names:
         try:
             said = read_run_json(folder, name)
-        except (OSError, ValueError):
+        except (RunNotFoundError, CorruptRunError):
             continue
         if isinstance(said, dict) and said.get("verdict") in _VERDICTS:
             found.append((str(said.get("reproduced")), said["verdict"]))
@@ -129,9 +130,9 @@ def _is_name(run_id: str) -> bool:
 def _reason(folder: Path) -> str | None:
     try:
         said = read_run_json(folder, WITHDRAWN_FILE)
-    except (FileNotFoundError, NotADirectoryError):
+    except RunNotFoundError:
         return None
-    except (OSError, ValueError) as error:
-        return f"{_NO_REASON}: {folder / WITHDRAWN_FILE} cannot be read ({error})"
+    except CorruptRunError as error:
+        return f"{_NO_REASON}: {error}"
     reason = said.get("reason") if isinstance(said, dict) else None
     return reason if isinstance(reason, str) and reason.strip() else _NO_REASON

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -16,38 +16,11 @@ from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.verifying import verify_run
 from gaitmap_results.store.entry_names import as_entry_name, entry_text
 
-__all__ = ["Criteria", "make_criteria"]
+__all__ = ["Predicate", "make_criteria"]
 
 Predicate = Callable[[dict[str, Any]], object]
 
 _STATES: Final = ("intact", "changed", "no manifest", "unreadable")
-
-
-@dataclass(frozen=True)
-class Criteria:
-    """The criteria for runs; ``None`` accepts all. See :func:`gaitmap_results.filter_results`."""
-
-    challenge_version: str | None = None
-    is_debug_run: bool | None = None
-    entry: tuple[str, ...] | None = None
-    since: float | None = None
-    until: float | None = None
-    commit: str | None = None
-    verification: frozenset[str] | None = None
-    predicate: Predicate | None = None
-
-    def met_by(self, summary: RunSummary) -> bool:
-        """Say whether a run meets all criteria, with the slow ones checked last."""
-        return (
-            (self.challenge_version is None or summary.challenge_version == self.challenge_version)
-            and (self.is_debug_run is None or summary.is_debug_run is self.is_debug_run)
-            and (self.entry is None or _parts(summary.entry)[: len(self.entry)] == self.entry)
-            and (self.since is None or (summary.start is not None and summary.start >= self.since))
-            and (self.until is None or (summary.start is not None and summary.start < self.until))
-            and (self.commit is None or (summary.git_commit_hash or "").startswith(self.commit))
-            and (self.predicate is None or bool(self.predicate(index.read_metadata(summary.folder))))
-            and (self.verification is None or _state(summary.folder) in self.verification)
-        )
 
 
 def make_criteria(
@@ -60,8 +33,8 @@ def make_criteria(
     commit: str | None = None,
     verification: str | Collection[str] | None = None,
     predicate: Predicate | None = None,
-) -> Criteria:
-    """Build criteria from the options of :func:`gaitmap_results.filter_results`.
+) -> Callable[[RunSummary], bool]:
+    """Return a function that says whether a run meets the options of :func:`gaitmap_results.filter_results`.
 
     Raises
     ------
@@ -74,16 +47,26 @@ def make_criteria(
         raise InvalidOptionError(f"challenge_version is {challenge_version!r}; it takes a string such as '1.0.0'.")
     if predicate is not None and not callable(predicate):
         raise InvalidOptionError(f"predicate is {predicate!r}; it takes a function of a run's metadata.")
-    return Criteria(
-        challenge_version=challenge_version,
-        is_debug_run=is_debug_run,
-        entry=None if entry is None else _entry(entry),
-        since=None if since is None else as_moment(since, "since").timestamp(),
-        until=None if until is None else as_moment(until, "until", end_of_day=True).timestamp(),
-        commit=None if commit is None else _commit(commit),
-        verification=None if verification is None else _states(verification),
-        predicate=predicate,
-    )
+    first_parts = () if entry is None else _entry(entry)
+    earliest = -math.inf if since is None else as_moment(since, "since").timestamp()
+    latest = math.inf if until is None else as_moment(until, "until", end_of_day=True).timestamp()
+    known_start = since is not None or until is not None
+    hash_start = "" if commit is None else _commit(commit)
+    states = None if verification is None else _states(verification)
+
+    def is_met(run: RunSummary) -> bool:
+        return (
+            challenge_version in (None, run.challenge_version)
+            and is_debug_run in (None, run.is_debug_run)
+            and _parts(run.entry)[: len(first_parts)] == first_parts
+            and (not known_start or (run.start is not None and earliest <= run.start < latest))
+            and (run.git_commit_hash or "").startswith(hash_start)
+            # The slow ones last.
+            and (predicate is None or bool(predicate(index.read_metadata(run.folder))))
+            and (states is None or _state(run.folder) in states)
+        )
+
+    return is_met
 
 
 def _parts(entry: tuple[str, ...]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import calendar
+import contextlib
 import re
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -13,7 +13,7 @@ __all__ = ["as_moment"]
 
 _AGO: Final = re.compile(r"(?P<number>\d{1,6}|an?|one) *(?P<unit>second|minute|hour|day|week|month|year)s? +ago")
 _DAYS: Final = {"today": 0, "yesterday": 1}
-_MONTHS: Final = {"month": 1, "year": 12}
+_MANY_DAYS: Final = {"month": 30, "year": 365}
 _FORMS: Final = 'today, yesterday, "2 days ago", a date (2026-03-29), or a time (2026-03-29T12:30) in ISO 8601'
 
 
@@ -62,23 +62,10 @@ def _parsed(text: str) -> date:
     ago = _AGO.fullmatch(text.lower())
     if ago is not None:
         number = int(ago["number"]) if ago["number"].isdigit() else 1
-        now = datetime.now().astimezone()
-        if ago["unit"] in _MONTHS:
-            return _months_before(now, number * _MONTHS[ago["unit"]])
-        return now - timedelta(**{f"{ago['unit']}s": number})
-    if re.fullmatch(r"\d{4}-\d{2}", text):
-        return date.fromisoformat(f"{text}-01")
-    if re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", text):
-        # Python 3.10 cannot parse a date without hyphens.
-        digits = text.replace("-", "")
-        return date(int(digits[:4]), int(digits[4:6]), int(digits[6:]))
+        days = _MANY_DAYS.get(ago["unit"])
+        duration = timedelta(days=days) if days else timedelta(**{f"{ago['unit']}s": 1})
+        return datetime.now().astimezone() - number * duration
+    with contextlib.suppress(ValueError):
+        return date.fromisoformat(text)
     # Python 3.10 cannot parse Z as UTC.
     return datetime.fromisoformat(re.sub(r"(?<=\d)[zZ]$", "+00:00", text))
-
-
-def _months_before(moment: datetime, months: int) -> datetime:
-    year, month = divmod(moment.year * 12 + moment.month - 1 - months, 12)
-    if year < 1:
-        raise OverflowError("there was no such year")
-    last = calendar.monthrange(year, month + 1)[1]
-    return moment.replace(year=year, month=month + 1, day=min(moment.day, last))

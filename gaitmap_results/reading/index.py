@@ -5,9 +5,9 @@ Summaries of runs are cached until their file changes, which is checked each tim
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,9 +23,8 @@ from gaitmap_results.store.layout import METADATA_FILE, RESULTS_DIR, is_run_fold
 
 __all__ = ["RunSummary", "SkippedRun", "StoreScan", "by_start", "read_metadata", "read_summary"]
 
-# So many summaries are cached (about 1 kB each), and so many bytes of the first files themselves.
+# So many summaries are cached, of about 1 kB each.
 _MAX_REMEMBERED: Final = 100_000
-_MAX_CONTENT: Final = 16_000_000
 
 
 class RunSummary(NamedTuple):
@@ -78,16 +77,8 @@ class SkippedRun:
     reason: str
 
 
-class _Known(NamedTuple):
-    signature: tuple[int, ...]
-    summary: RunSummary
-    content: bytes | None
-
-
-_known: dict[str, _Known] = {}
-_content_bytes = 0
-# Thousands of runs share a few names, so that equal ones are stored once.
-_entries: dict[tuple[str, ...], tuple[str, ...]] = {}
+# The signature of each run's metadata.json, and its summary, by folder.
+_known: dict[str, tuple[tuple[int, ...], RunSummary]] = {}
 
 
 @dataclass
@@ -130,8 +121,8 @@ class StoreScan:
                 if is_run_folder_name(os.path.basename(folder)):
                     self.skipped.append(SkippedRun(folder, f"it has no {METADATA_FILE}"))
                     continue
-            except (CorruptRunError, OSError) as error:
-                self.skipped.append(SkippedRun(folder, _reason(error)))
+            except CorruptRunError as error:
+                self.skipped.append(SkippedRun(folder, str(error)))
                 # Other programs may have files with this name beside run folders.
                 if is_run_folder_name(os.path.basename(folder)):
                     continue
@@ -145,7 +136,7 @@ class StoreScan:
                             (links if entry.is_symlink() else waiting).append(entry.path)
             except OSError as error:
                 if not is_foreign:  # foreign folders are already named
-                    self.skipped.append(SkippedRun(folder, _reason(error)))
+                    self.skipped.append(SkippedRun(folder, f"it cannot be read: {error.strerror or error}"))
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -157,12 +148,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 def _is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError):
-        return f"it cannot be read: {error.strerror or error}"
-    return str(error)
 
 
 def by_start(summary: RunSummary) -> tuple[float, int, str, str]:
@@ -185,34 +170,25 @@ def read_summary(folder: str) -> RunSummary:
     RunNotFoundError
         If it has no metadata.json.
     CorruptRunError
-        If that file is not the record of a run; the message gives the reason.
-    OSError
-        If the file cannot be read.
+        If that file cannot be read, or is not the record of a run; the message gives the reason.
     """
-    return _look_up(folder).summary
+    if (known := _known.pop(folder, None)) is not None:
+        with contextlib.suppress(OSError):  # reading it will raise the fitting error
+            if _signature(os.stat(f"{folder}{os.sep}{METADATA_FILE}")) == known[0]:
+                _known[folder] = known
+                return known[1]
+    content, status = _read(folder)
+    # Rough parsing is enough: a summary has no integers beyond 64 bits.
+    summary = _summarize(folder, _parse(content, parse_json_roughly))
+    if len(_known) >= _MAX_REMEMBERED:
+        _known.clear()
+    _known[folder] = _signature(status), summary
+    return summary
 
 
 def read_metadata(folder: str) -> dict[str, Any]:
     """Return the metadata of the run in ``folder`` as a new dictionary; raise like :func:`read_summary`."""
-    known = _look_up(folder)
-    if known.content is None:
-        return _parse(_read(folder)[0], parse_json)
-    return _parse(known.content, parse_json)
-
-
-def _look_up(folder: str) -> _Known:
-    known = _known.get(folder)
-    if known is not None:
-        try:
-            if _signature(os.stat(f"{folder}{os.sep}{METADATA_FILE}")) == known.signature:
-                return known
-        except OSError:
-            pass  # reading it will raise the fitting error
-        _forget(folder)
-    content, status = _read(folder)
-    # Rough parsing is enough: a summary has no integers beyond 64 bits.
-    summary = _summarize(folder, _parse(content, parse_json_roughly))
-    return _remember(folder, _Known(_signature(status), summary, content))
+    return _parse(_read(folder)[0], parse_json)
 
 
 def _signature(status: os.stat_result) -> tuple[int, ...]:
@@ -224,29 +200,9 @@ def _read(folder: str) -> tuple[bytes, os.stat_result]:
         return read_run_file(folder, METADATA_FILE)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise RunNotFoundError(f"There is no run in {folder}: it has no {METADATA_FILE}.") from error
-    except ValueError as error:
-        raise CorruptRunError(f"its {METADATA_FILE} cannot be read: {error}") from error
-
-
-def _remember(folder: str, known: _Known) -> _Known:
-    global _content_bytes  # noqa: PLW0603
-    size = len(known.content or b"")
-    if len(_known) >= _MAX_REMEMBERED:
-        _known.clear()
-        _content_bytes = 0
-    if _content_bytes + size > _MAX_CONTENT:
-        _known[folder] = _Known(known.signature, known.summary, None)
-    else:
-        _content_bytes += size
-        _known[folder] = known
-    return known
-
-
-def _forget(folder: str) -> None:
-    global _content_bytes  # noqa: PLW0603
-    known = _known.pop(folder, None)
-    if known is not None:
-        _content_bytes -= len(known.content or b"")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorruptRunError(f"its {METADATA_FILE} cannot be read: {reason}") from error
 
 
 def _parse(content: bytes, parse: Callable[[bytes], Any]) -> dict[str, Any]:
@@ -270,32 +226,28 @@ def _summarize(folder: str, metadata: dict[str, Any]) -> RunSummary:
         raise CorruptRunError(f"its {METADATA_FILE} is not that of a run: {error}") from error
     if not (entry and isinstance(names[0], str) and isinstance(names[1], str) and isinstance(is_debug_run, bool)):
         raise CorruptRunError(f"its {METADATA_FILE} is not that of a run: a name or is_debug_run has the wrong type")
-    reasons = metadata.get("debug_reasons")
     return RunSummary(
         folder=folder,
-        entry=_entries.setdefault(entry, entry),
-        challenge_name=sys.intern(names[0]),
-        challenge_version=sys.intern(names[1]),
+        entry=entry,
+        challenge_name=names[0],
+        challenge_version=names[1],
         is_debug_run=is_debug_run,
-        kind=sys.intern(run_kind(metadata)),
+        kind=run_kind(metadata),
         start=number(metadata.get("run_start_datetime_utc")),
         run_start_datetime=_text(metadata.get("run_start_datetime")),
         runtime=number(metadata.get("runtime")),
-        git_commit_hash=_text(metadata.get("git_commit_hash"), shared=True),
+        git_commit_hash=_text(metadata.get("git_commit_hash")),
         git_dirty=dirty if isinstance(dirty := metadata.get("git_dirty"), bool) else None,
         run_id=_text(metadata.get("run_id")),
-        debug_reasons=tuple(_codes(reasons)) if isinstance(reasons, list) else (),
+        debug_reasons=_codes(metadata.get("debug_reasons")),
         is_legacy="schema_version" not in metadata,
     )
 
 
-def _text(value: object, *, shared: bool = False) -> str | None:
-    if not isinstance(value, str):
-        return None
-    return sys.intern(value) if shared else value
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
-def _codes(reasons: list[Any]) -> Iterator[str]:
-    for reason in reasons:
-        if isinstance(reason, dict) and isinstance(code := reason.get("code"), str):
-            yield sys.intern(code)
+def _codes(reasons: Any) -> tuple[str, ...]:
+    codes = [reason.get("code") for reason in reasons if isinstance(reason, dict)] if isinstance(reasons, list) else []
+    return tuple(code for code in codes if isinstance(code, str))

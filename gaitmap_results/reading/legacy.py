@@ -10,10 +10,8 @@ from gaitmap_results.showing.text import number
 __all__ = ["repaired"]
 
 # gaitmap_challenges 0.1.0 took a clock in UTC for local time: `datetime.utcnow().timestamp()` in its challenge_base.py.
-_STAMPS = (
-    ("run_start_datetime_utc", "run_start_datetime"),
-    ("end_start_datetime_utc", "end_start_datetime"),
-)
+# The keys of that package, and ours; each also stands with `_utc` for the time stamp.
+_KEYS = {"run_start_datetime": "run_start_datetime", "end_start_datetime": "run_end_datetime"}
 
 
 def repaired(metadata: dict[str, Any]) -> dict[str, Any]:
@@ -26,18 +24,15 @@ def repaired(metadata: dict[str, Any]) -> dict[str, Any]:
         return metadata
     changes: dict[str, dict[str, Any]] = {}
     fixed = dict(metadata)
-    for stamp_key, text_key in _STAMPS:
-        moment = aware_datetime(metadata.get(text_key))
-        stamp = number(metadata.get(stamp_key))
-        if moment is None or stamp is None:
-            continue
-        right = moment.timestamp()
+    for key, our_key in _KEYS.items():
+        moment = aware_datetime(metadata.get(key))
+        stamp = number(metadata.get(f"{key}_utc"))
         # The two clocks were read one after the other; only a difference above one second is an offset.
-        if abs(right - stamp) > 1:
-            fixed[stamp_key] = right
-            changes[stamp_key] = {"stored": stamp, "repaired": right}
-    for old, new in (("end_start_datetime_utc", "run_end_datetime_utc"), ("end_start_datetime", "run_end_datetime")):
-        if old in fixed:
-            fixed.setdefault(new, fixed[old])
+        if moment is not None and stamp is not None and abs(moment.timestamp() - stamp) > 1:
+            fixed[f"{key}_utc"] = moment.timestamp()
+            changes[f"{key}_utc"] = {"stored": stamp, "repaired": moment.timestamp()}
+        for ending in ("", "_utc"):
+            if f"{key}{ending}" in fixed:
+                fixed.setdefault(f"{our_key}{ending}", fixed[f"{key}{ending}"])
     fixed["repaired"] = changes
     return fixed

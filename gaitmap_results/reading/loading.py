@@ -147,7 +147,7 @@ def load_run_metadata(folder_path: str | Path) -> dict[str, Any]:
     '1.0.0'
     """
     folder = Path(folder_path)
-    metadata = _read(folder, METADATA_FILE)
+    metadata = read_run_json(folder, METADATA_FILE)
     if not isinstance(metadata, dict):
         raise CorruptRunError(f"{folder / METADATA_FILE} is not a record: a JSON object is expected.", path=folder)
     return repaired(metadata)
@@ -183,27 +183,11 @@ def load_run_custom_metadata(folder_path: str | Path) -> Any:
     """
     folder = Path(folder_path)
     try:
-        return _read(folder, CUSTOM_METADATA_FILE)
+        return read_run_json(folder, CUSTOM_METADATA_FILE)
     except RunNotFoundError:
         if not os.path.lexists(folder / METADATA_FILE):
             raise
         return {}
-
-
-def _read(folder: Path, name: str) -> Any:
-    path = folder / name
-    try:
-        return read_run_json(folder, name)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if not folder.is_dir():
-            raise RunNotFoundError(f"There is no folder {folder}, so there is no run to read.") from error
-        raise RunNotFoundError(
-            f"There is no run in {folder}: it has no {name}. A run folder is the one that is named after a time stamp."
-        ) from error
-    except ValueError as error:
-        raise CorruptRunError(f"{path} cannot be read as JSON: {error}.", path=folder) from error
-    except OSError as error:
-        raise CorruptRunError(f"{path} cannot be read: {error.strerror or error}.", path=folder) from error
 
 
 def _check_links(folder: Path) -> None:

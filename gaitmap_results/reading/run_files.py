@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from gaitmap_results.store.files import walk
+from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
+from gaitmap_results.store.files import read_regular_file, walk
 from gaitmap_results.store.json_files import parse_json
 
 __all__ = [
@@ -16,20 +17,17 @@ __all__ = [
     "MAX_BYTES",
     "is_in_annex",
     "links_out",
+    "load_run_file",
     "read_run_file",
     "read_run_json",
     "why_not_followed",
 ]
 
+_Parsed = TypeVar("_Parsed")
+
 #: A larger metadata.json, custom_metadata.json or manifest is not read.
 MAX_BYTES: Final = 64_000_000
 
-_CHUNK_BYTES: Final = 1 << 20
-# Without O_NONBLOCK, opening a named pipe waits for a writer.
-_FLAGS: Final = os.O_RDONLY | sum(
-    getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOCTTY", "O_NOFOLLOW")
-)
-_IS_LINK: Final = (errno.ELOOP, errno.EMLINK)  # what O_NOFOLLOW raises, on Linux and on FreeBSD
 _ANNEX: Final = "annex/objects"
 _ANNEX_POINTER: Final = b"/annex/objects/"
 #: Why a file in git-annex is not read; it is not damaged.
@@ -47,42 +45,45 @@ def read_run_file(folder: str, name: str) -> tuple[bytes, os.stat_result]:
         If it is not a regular file, links to outside the run folder, or is larger than :data:`MAX_BYTES`.
     """
     path = f"{folder}{os.sep}{name}"
-    descriptor = _open(path, folder)
     try:
-        status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-        if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is not a regular file")
-        if status.st_size > MAX_BYTES:
-            raise ValueError(f"it has {status.st_size:,} bytes; at most {MAX_BYTES:,} are read")
-        content = os.read(descriptor, status.st_size + 1)
-        while len(content) < status.st_size and (more := os.read(descriptor, _CHUNK_BYTES)):
-            content += more
-    finally:
-        os.close(descriptor)
+        content, status = read_regular_file(path, max_bytes=MAX_BYTES, follow_links=False)
+    except ValueError:
+        if not os.path.islink(path):
+            raise
+        if (reason := why_not_followed(path, folder)) is not None:
+            raise ValueError(reason) from None
+        content, status = read_regular_file(os.path.realpath(path), max_bytes=MAX_BYTES, follow_links=False)
     if content.startswith(_ANNEX_POINTER):
         raise ValueError(IN_ANNEX)
     return content, status
 
 
 def read_run_json(folder: Path, name: str) -> Any:
-    """Return the content of a JSON file of a run folder; raise like :func:`read_run_file`."""
-    return parse_json(read_run_file(str(folder), name)[0])
+    """Return the content of a JSON file of a run folder; see :func:`load_run_file`."""
+    return load_run_file(folder, name, parse_json)
 
 
-def _open(path: str, folder: str) -> int:
+def load_run_file(folder: Path, name: str, parse: Callable[[bytes], _Parsed]) -> _Parsed:
+    """Return the parsed content of a file of a run folder.
+
+    Raises
+    ------
+    RunNotFoundError
+        If it is missing.
+    CorruptRunError
+        If it cannot be read or parsed.
+    """
     try:
-        if not hasattr(os, "O_NOFOLLOW") and os.path.islink(path):
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
-        return os.open(path, _FLAGS)
-    except OSError as error:
-        if error.errno not in _IS_LINK or not os.path.islink(path):
-            raise
-    reason = why_not_followed(path, folder)
-    if reason is not None:
-        raise ValueError(reason)
-    return os.open(os.path.realpath(path), _FLAGS)
+        return parse(read_run_file(str(folder), name)[0])
+    except (FileNotFoundError, NotADirectoryError) as error:
+        if not folder.is_dir():
+            raise RunNotFoundError(f"There is no folder {folder}, so there is no run to read.") from error
+        raise RunNotFoundError(
+            f"There is no run in {folder}: it has no {name}. A run folder is the one that is named after a time stamp."
+        ) from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CorruptRunError(f"{folder / name} cannot be read: {reason}.", path=folder) from error
 
 
 def why_not_followed(link: str, folder: str) -> str | None:
@@ -118,14 +119,8 @@ def links_out(folder: Path, within: str) -> list[tuple[str, str]]:
         The name of its subfolder to search.
     """
     inner = folder / within
-    if inner.is_symlink():
-        reason = why_not_followed(str(inner), str(folder))
-        return [] if reason is None else [(within, reason)]
-    if not inner.is_dir():
-        return []
-    found = []
-    for name, path, kind in walk(inner):
-        reason = why_not_followed(str(path), str(folder)) if kind == "other" and path.is_symlink() else None
-        if reason is not None:
-            found.append((f"{within}/{name}", reason))
-    return found
+    links = [(within, inner)] if inner.is_symlink() else []
+    if not links and inner.is_dir():
+        links = [(f"{within}/{name}", path) for name, path, _ in walk(inner) if path.is_symlink()]
+    reasons = ((name, why_not_followed(str(path), str(folder))) for name, path in links)
+    return [(name, reason) for name, reason in reasons if reason is not None]

@@ -49,7 +49,7 @@ def score_rows(runs: Sequence[RunSummary], path_of: Callable[[RunSummary], str])
 def _scores(run: RunSummary, left_out: list[SkippedRun]) -> Scores | None:
     try:
         scores = read_scores(run.folder)
-    except (CorruptRunError, RunNotFoundError, OSError) as error:
+    except (CorruptRunError, RunNotFoundError) as error:
         left_out.append(SkippedRun(run.folder, str(error)))
         return None
     if scores is None:

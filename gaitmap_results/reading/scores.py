@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gaitmap_results._extras import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading import index
-from gaitmap_results.reading.run_files import read_run_file, read_run_json
+from gaitmap_results.reading.run_files import load_run_file, read_run_json
 from gaitmap_results.store.json_files import parse_json
 from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.store.layout import RESULTS_DIR, SCORES_FILE
@@ -119,17 +119,10 @@ def read_scores(folder: str | Path) -> Scores | None:
 
 
 def _stored(folder: str) -> Scores | None:
-    path = f"{folder}{os.sep}{SCORES_FILE}"
     try:
-        return Scores.from_json(parse_json(read_run_file(folder, SCORES_FILE)[0]))
-    except FileNotFoundError:
+        return load_run_file(Path(folder), SCORES_FILE, lambda content: Scores.from_json(parse_json(content)))
+    except RunNotFoundError:
         return None
-    except NotADirectoryError as error:
-        raise RunNotFoundError(f"There is no run in {folder}.") from error
-    except ValueError as error:
-        raise CorruptRunError(f"{path} holds no scores that can be read: {error}.", path=Path(folder)) from error
-    except OSError as error:
-        raise CorruptRunError(f"{path} cannot be read: {error.strerror or error}.", path=Path(folder)) from error
 
 
 def known_scores(folder: str | Path, *, derive: bool = True) -> Scores | None:
@@ -144,7 +137,7 @@ def known_scores(folder: str | Path, *, derive: bool = True) -> Scores | None:
     """
     try:
         return read_scores(folder) if derive else _stored(os.path.abspath(folder))
-    except (CorruptRunError, RunNotFoundError, OSError):
+    except (CorruptRunError, RunNotFoundError):
         return None
 
 
@@ -173,9 +166,11 @@ def read_cross_validation(folder: Path) -> tuple[dict[str, Any], list[str]] | No
         for name, folds in columns.items():
             if name.endswith("data_labels"):
                 columns[name] = [[_parts(label, levels) for label in fold] for fold in folds]
-    except FileNotFoundError:
+    except RunNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except CorruptRunError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptRunError(
             f"{folder / names[0]} does not hold the results of a cross-validation: {type(error).__name__}: {error}.",
             path=folder,
@@ -189,11 +184,10 @@ def count_participants(folder: Path) -> int | None:
         columns, levels = read_cross_validation(folder) or ({}, [])
     except CorruptRunError:
         return None
-    level = next((name for name in PARTICIPANT_COLUMNS if name in levels), None)
+    place = _participant_place(levels)
     labels = [label for fold in columns.get("test_data_labels") or [] for label in fold]
-    if level is None or not labels:
+    if place is None or not labels:
         return None
-    place = levels.index(level)
     # Ids may be unique only within a cohort, or a trial may precede the participant: then the count is uncertain.
     counts = {len({str(label[place]) for label in labels}), len({str(label[: place + 1]) for label in labels})}
     return counts.pop() if len(counts) == 1 else None
@@ -201,44 +195,45 @@ def count_participants(folder: Path) -> int | None:
 
 def _parts(label: Any, levels: list[str]) -> list[Any]:
     """Return the parts of a label; gaitmap_challenges split single labels into letters, "P10" into "P", "1", "0"."""
-    if len(levels) == 1:
-        label = ["".join(map(str, label))] if isinstance(label, list) and len(label) != 1 else [_first(label)]
-    if not isinstance(label, list) or len(label) != len(levels):
-        raise ValueError(f"the label {safe_repr(label, 200)} does not have one part for each of {', '.join(levels)}")
-    if any(isinstance(part, (list, dict)) for part in label):
-        raise ValueError(f"a part of the label {safe_repr(label, 200)} is not a single value")
-    return label
+    parts = label if isinstance(label, list) else [label]
+    if len(levels) == 1 and len(parts) != 1:
+        parts = ["".join(map(str, parts))]
+    if len(parts) != len(levels) or any(isinstance(part, (list, dict)) for part in parts):
+        raise ValueError(f"the label {safe_repr(label, 200)} does not have one value for each of {', '.join(levels)}")
+    return parts
 
 
-def _first(label: Any) -> Any:
-    return label[0] if isinstance(label, list) else label
+def _participant_place(levels: list[str]) -> int | None:
+    """Return the place in a label that names the participant."""
+    return next((levels.index(name) for name in PARTICIPANT_COLUMNS if name in levels), None)
 
 
 def _from_cross_validation(columns: Mapping[str, Any], levels: list[str]) -> Scores | None:
     labels = columns.get("test_data_labels") or []
-    single = {name[len(_SINGLE) :]: folds for name, folds in columns.items() if name.startswith(_SINGLE)}
     sizes = [len(fold) for fold in labels]
     # Keep what has a value for each data point; a scorer may also return other things.
-    single = {name: folds for name, folds in single.items() if _fits(folds, sizes)}
-    if not single:
+    values = {
+        name.removeprefix(_SINGLE): list(chain.from_iterable(folds))
+        for name, folds in columns.items()
+        if name.startswith(_SINGLE) and _fits(folds, sizes)
+    }
+    if not values:
         return None
-    level = next((name for name in PARTICIPANT_COLUMNS if name in levels), None)
-    position = None if level is None else levels.index(level)
-    of_fold = [fold for fold, size in enumerate(sizes) for _ in range(size)]
-    places: dict[Any, list[int]] = {}
-    for place, label in enumerate(chain.from_iterable(labels)):
-        places.setdefault(of_fold[place] if position is None else label[position], []).append(place)
-    values = {name: list(chain.from_iterable(folds)) for name, folds in single.items()}
-    rows = tuple(
-        ScoreRow((unit,), _only({of_fold[place] for place in where}), _means(values, where))
-        for unit, where in places.items()
-    )
-    if level is not None:
-        return Scores((level,), dict.fromkeys(single), rows)
+    place = _participant_place(levels)
+    points: dict[Any, list[tuple[int, int]]] = {}
+    for number, (fold, label) in enumerate((fold, label) for fold, each in enumerate(labels) for label in each):
+        points.setdefault(fold if place is None else label[place], []).append((number, fold))
+    rows = []
+    for unit, found in points.items():
+        means = {name: _mean([column[number] for number, _ in found]) for name, column in values.items()}
+        folds_of_unit = {fold for _, fold in found}
+        rows.append(ScoreRow((unit,), folds_of_unit.pop() if len(folds_of_unit) == 1 else None, means))
+    if place is not None:
+        return Scores((levels[place],), dict.fromkeys(values), tuple(rows))
     train = columns.get("train_data_labels") or []
     known = len(train) == len(labels)
     folds = tuple(FoldSize(n, sizes[n], len(train[n])) for n in range(len(sizes))) if known else ()
-    return Scores(FOLD_UNITS, dict.fromkeys(single), rows, folds)
+    return Scores(FOLD_UNITS, dict.fromkeys(values), tuple(rows), folds)
 
 
 def _fits(folds: Any, sizes: list[int]) -> bool:
@@ -247,14 +242,6 @@ def _fits(folds: Any, sizes: list[int]) -> bool:
         for fold in folds
         for value in fold
     )
-
-
-def _only(folds: set[int]) -> int | None:
-    return next(iter(folds)) if len(folds) == 1 else None
-
-
-def _means(columns: Mapping[str, list[Any]], where: list[int]) -> dict[str, float | None]:
-    return {name: _mean([values[place] for place in where]) for name, values in columns.items()}
 
 
 def _mean(values: list[Any]) -> float | None:

@@ -172,7 +172,7 @@ def filter_results(
     >>> filter_results(results, predicate=lambda metadata: metadata["runtime"] > 3600)
     {}
     """
-    criteria = make_criteria(
+    is_met = make_criteria(
         challenge_version=challenge_version,
         is_debug_run=is_debug_run,
         entry=entry,
@@ -184,7 +184,7 @@ def filter_results(
     )
     skipped: list[SkippedRun] = []
     selected = {
-        name: [path for path, summary in _read_all(paths_of_entry(name, paths), skipped) if criteria.met_by(summary)]
+        name: [path for path, summary in _read_all(paths_of_entry(name, paths), skipped) if is_met(summary)]
         for name, paths in results.items()
     }
     warn_about_skipped(skipped)
@@ -233,14 +233,7 @@ def paths_of_entry(entry: object, paths: object) -> list[Path]:
             f"The entry {entry!r} has {paths!r} where a list of run folders is expected. "
             "Give what get_all_result_paths returns; get_latest_result comes last."
         )
-    return [_absolute(path) for path in paths]
-
-
-def _absolute(path: str | Path) -> Path:
-    text = os.fspath(path)
-    absolute = os.path.abspath(text)
-    # Reusing a path is cheaper than making a new one, and there are thousands.
-    return path if isinstance(path, Path) and absolute == text else Path(absolute)
+    return [Path(os.path.abspath(path)) for path in paths]
 
 
 def warn_about_skipped(skipped: Sequence[SkippedRun]) -> None:
@@ -258,47 +251,34 @@ def _read_all(paths: Iterable[Path], skipped: list[SkippedRun]) -> Iterator[tupl
         folder = str(path)
         try:
             yield path, index.read_summary(folder)
-        except (RunNotFoundError, CorruptRunError, OSError) as error:
+        except (RunNotFoundError, CorruptRunError) as error:
             skipped.append(SkippedRun(folder, str(error)))
 
 
 def _challenge_folders(base: Path, names: Sequence[str]) -> list[Path]:
-    """Return the existing folders for these names."""
-    folders: list[Path] = []
-    missing: list[RunNotFoundError] = []
-    for name in names:
-        try:
-            folders.append(_challenge_folder(base, name))
-        except RunNotFoundError as error:
-            missing.append(error)
-    if not folders:
-        raise missing[0]
-    return folders
-
-
-def _challenge_folder(base: Path, name: str) -> Path:
-    if base.name == name and base.is_dir():
-        return base
-    if (base / name).is_dir():
-        return base / name
+    """Return the existing folders of a challenge's names in a results folder, or in the only one below ``base``."""
     if not base.is_dir():
         raise RunNotFoundError(f"There is no folder {base}. Give the results folder, or a folder above it.")
-    found = sorted(_folders_called(name, base))
+    if base.name in names:
+        return [base]
+    found = [base / name for name in names if (base / name).is_dir()] or sorted(_folders_called(names, base))
     if not found:
         raise RunNotFoundError(
-            f"There is no run of the challenge {name} in {base}: no folder of this name is in it or below. "
+            f"There is no run of the challenge {names[0]} in {base}: no folder of this name is in it or below. "
             "Check the name, and that this is the results folder."
         )
-    if len(found) > 1:
-        shown = "".join(f"\n  {folder.parent}" for folder in found)
-        raise InvalidOptionError(f"Several folders below {base} hold runs of {name}. Give one of them:{shown}")
-    return found[0]
+    results_folders = sorted({folder.parent for folder in found})
+    if len(results_folders) > 1:
+        shown = "".join(f"\n  {folder}" for folder in results_folders)
+        raise InvalidOptionError(f"Several folders below {base} hold runs of {names[0]}. Give one of them:{shown}")
+    return found
 
 
-def _folders_called(name: str, base: Path) -> Iterator[Path]:
+def _folders_called(names: Sequence[str], base: Path) -> Iterator[Path]:
     for folder, subfolders, _ in os.walk(base):
-        if name in subfolders:
-            yield Path(folder, name)
+        yield from (Path(folder, name) for name in names if name in subfolders)
         subfolders[:] = [
-            each for each in subfolders if each != name and not each.startswith(".") and not is_run_folder_name(each)
+            each
+            for each in subfolders
+            if each not in names and not each.startswith(".") and not is_run_folder_name(each)
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -76,22 +76,14 @@ def summary_columns(summary: RunSummary, withdrawn: str | None, reproduced: str 
     reproduced
         The verdict of its last reproduction, if there was one.
     """
-    return {
+    known = {
+        **summary._asdict(),
         "entry_name": summary.entry,
         "run_start_datetime_utc": summary.start,
-        "run_start_datetime": summary.run_start_datetime,
-        "challenge_name": summary.challenge_name,
-        "challenge_version": summary.challenge_version,
-        "is_debug_run": summary.is_debug_run,
-        "kind": summary.kind,
-        "debug_reasons": summary.debug_reasons,
         "withdrawn": withdrawn,
         "reproduced": reproduced,
-        "runtime": summary.runtime,
-        "git_commit_hash": summary.git_commit_hash,
-        "git_dirty": summary.git_dirty,
-        "run_id": summary.run_id,
     }
+    return {name: known[name] for name in _OWN_COLUMNS}
 
 
 class RunRows:
@@ -122,8 +114,8 @@ class RunRows:
         self._parameters = parameters
         self._bare_keys = bare_keys
         self._scores = scores
-        self._withdrawn: Callable[[RunSummary], str | None] = withdrawals()
-        self._verdict: Callable[[RunSummary], str | None] = verdicts()
+        self._withdrawn = withdrawals()
+        self._verdict = verdicts()
 
     def row(self, summary: RunSummary, path: object) -> dict[str, Any]:
         """Return the row of a run, without the keys of ``additional`` that it lacks."""
@@ -144,7 +136,7 @@ class RunRows:
     def _custom(self, summary: RunSummary) -> dict[str, Any]:
         try:
             custom = load_run_custom_metadata(summary.folder)
-        except (RunNotFoundError, CorruptRunError, OSError) as error:
+        except (RunNotFoundError, CorruptRunError) as error:
             self.skipped.append(SkippedRun(summary.folder, f"its row has no custom metadata: {error}"))
             return {}
         return custom if isinstance(custom, dict) else {} if custom is None else {"value": custom}
@@ -238,7 +230,7 @@ def get_metadata_as_df(
         try:
             summary = index.read_summary(folder)
             rows.append(maker.row(summary, summary.path) | {"entry_name": entry})
-        except (RunNotFoundError, CorruptRunError, OSError) as error:
+        except (RunNotFoundError, CorruptRunError) as error:
             maker.skipped.append(SkippedRun(folder, str(error)))
     warn_about_skipped(maker.skipped)
     for key in additional:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
-from gaitmap_results.reading.run_files import IN_ANNEX, is_in_annex, read_run_file, read_run_json
+from gaitmap_results.exceptions import RunNotFoundError
+from gaitmap_results.reading.run_files import IN_ANNEX, is_in_annex, load_run_file, read_run_json
 from gaitmap_results.store import files
 from gaitmap_results.store.layout import MANIFEST_FILE, METADATA_FILE
 from gaitmap_results.store.manifest import parse_manifest
@@ -153,32 +153,14 @@ def verify_run(path: str | Path, *, on_file: Callable[[int], object] | None = No
 
 def _expected(folder: Path) -> dict[str, str] | None:
     """Return the digest of each file in the manifest; ``None`` without a manifest."""
-    manifest = folder / MANIFEST_FILE
     try:
-        return dict(parse_manifest(read_run_file(str(folder), MANIFEST_FILE)[0]))
-    except (FileNotFoundError, NotADirectoryError):
+        return load_run_file(folder, MANIFEST_FILE, lambda content: dict(parse_manifest(content)))
+    except RunNotFoundError:
         return None
-    except OSError as error:
-        raise CorruptRunError(f"{manifest} cannot be read: {error.strerror or error}.", path=folder) from error
-    except ValueError as error:
-        raise CorruptRunError(f"{manifest} cannot be read: {error}.", path=folder) from error
 
 
 def _without_manifest(folder: Path) -> RunVerification:
-    try:
-        metadata = read_run_json(folder, METADATA_FILE)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        if not folder.is_dir():
-            raise RunNotFoundError(f"There is no folder {folder}.") from error
-        raise RunNotFoundError(
-            f"There is no run in {folder}: it has neither {MANIFEST_FILE} nor {METADATA_FILE}. A run folder is the one "
-            "that is named after a time stamp."
-        ) from error
-    except OSError as error:
-        reason = error.strerror or error
-        raise CorruptRunError(f"{folder / METADATA_FILE} cannot be read: {reason}.", path=folder) from error
-    except ValueError as error:
-        raise CorruptRunError(f"{folder / METADATA_FILE} cannot be read: {error}.", path=folder) from error
+    metadata = read_run_json(folder, METADATA_FILE)
     # This package always writes a manifest, so that somebody has removed it.
     was_taken_away = isinstance(metadata, dict) and "schema_version" in metadata
     return RunVerification(folder, has_manifest=False, missing=(MANIFEST_FILE,) if was_taken_away else ())

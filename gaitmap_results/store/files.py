@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from gaitmap_results.store.umask import open_to_owner
 
@@ -29,7 +29,6 @@ __all__ = [
     "list_files",
     "make_folder",
     "move_file",
-    "open_regular",
     "read_regular_file",
     "remove_file",
     "remove_folder",
@@ -42,37 +41,54 @@ __all__ = [
 ]
 
 _CHUNK_BYTES: Final = 1 << 20
+# Without O_NONBLOCK, opening a named pipe waits for a writer.
+_TO_READ: Final = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY", "O_NOCTTY")
+)
+_NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 # On Windows a virus scanner may briefly hold a fresh file; pauses in seconds.
 _WINDOWS_RETRIES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
-def read_regular_file(path: Path) -> bytes:
-    """Return the content of a file, or of the target of a link.
+def read_regular_file(
+    path: str | Path, *, max_bytes: int | None = None, follow_links: bool = True
+) -> tuple[bytes, os.stat_result]:
+    """Return the content of a file, and its status before reading.
 
     Raises
     ------
     OSError
         If it cannot be opened.
     ValueError
-        If it is not a regular file: a pipe would wait indefinitely.
+        If it is not a regular file (a pipe would wait indefinitely), has more than ``max_bytes``, or is a link and
+        ``follow_links`` is false: a stranger's link could lead anywhere.
     """
-    with open_regular(path) as file:
-        return file.read()
+    descriptor = _open_to_read(path, follow_links)
+    try:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a regular file")
+        if max_bytes is not None and status.st_size > max_bytes:
+            raise ValueError(f"it has {status.st_size:,} bytes; at most {max_bytes:,} are read")
+        content = os.read(descriptor, status.st_size + 1)
+        while len(content) < status.st_size and (more := os.read(descriptor, _CHUNK_BYTES)):
+            content += more
+        return content, status
+    finally:
+        os.close(descriptor)
 
 
-def open_regular(path: Path, *more_flags: str) -> BinaryIO:
-    """Open a file to read its bytes; raises as :func:`read_regular_file` does."""
-    flags = os.O_RDONLY
-    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY", *more_flags):
-        flags |= getattr(os, name, 0)
-    descriptor = os.open(path, flags)
-    mode = os.fstat(descriptor).st_mode
-    if stat.S_ISREG(mode):
-        return os.fdopen(descriptor, "rb")
-    os.close(descriptor)
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise ValueError("it is not a regular file")
+def _open_to_read(path: str | Path, follow_links: bool) -> int:
+    if not follow_links and not _NO_FOLLOW and os.path.islink(path):  # Windows
+        raise ValueError("it is a symbolic link")
+    try:
+        return os.open(path, _TO_READ if follow_links else _TO_READ | _NO_FOLLOW)
+    except OSError:
+        if not follow_links and os.path.islink(path):
+            raise ValueError("it is a symbolic link") from None
+        raise
 
 
 @open_to_owner()

@@ -299,7 +299,6 @@ sys.addaudithook(lambda event, args: opened.update([str(args[0])]) if event == "
 from gaitmap_results import *
 results = get_all_result_paths({challenge!r}, {folder!r})
 some = filter_results(results, "1.0.0", is_debug_run=False, commit="59a7", since="2020-01-01", entry="shin")
-some = filter_results(some, predicate=lambda metadata: metadata["runtime"] > 1)
 latest = get_latest_result(some)
 table = get_metadata_as_df(results, include_additional=["runtime", "git_dirty"])
 overview = generate_overview_table(latest)
