@@ -57,15 +57,19 @@ _MAX_ENTRY_CHARACTERS: Final = 500
 # Python does not limit the length of a module path and class name, but file systems do.
 _MAX_CHALLENGE_BYTES = 255
 
-# https://learn.microsoft.com/windows/win32/fileio/naming-a-file: a run folder can be copied to any machine.
-_RESERVED_STEMS = frozenset(
-    ["con", "prn", "aux", "nul", "conin$", "conout$"]
-    + [f"{device}{digit}" for device in ("com", "lpt") for digit in "123456789¹²³"]
-)
-_RESERVED_CHARACTERS = re.compile(r'[<>:"|?*]')
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_OWN_FILES = frozenset(
-    name.casefold() for name in (METADATA_FILE, CUSTOM_METADATA_FILE, SCORES_FILE, MANIFEST_FILE, JOURNAL_FILE)
+_OWN_FILES: Final = (METADATA_FILE, CUSTOM_METADATA_FILE, SCORES_FILE, MANIFEST_FILE, JOURNAL_FILE)
+# What the name of a folder must not hold, and why; a run folder can be copied to any machine.
+# https://learn.microsoft.com/windows/win32/fileio/naming-a-file
+_REFUSED_NAMES: Final = (
+    (r"\A\Z", "it is empty"),
+    (r"[/\\]", "it contains a path separator (for nested entries use a tuple of strings)"),
+    (r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", "it contains a NUL, a line break or another control character"),
+    (r"\A\.", "it starts with a dot, which would hide the folder or leave it"),
+    (r"[\ud800-\udfff]", "it contains a lone surrogate, which cannot be written as UTF-8"),
+    (r"\A(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[1-9¹²³]) *(\.|\Z)", "it is the name of a device on Windows"),
+    (r"[. ]\Z", "it ends in a dot or a space, which Windows drops"),
+    (r'[<>:"|?*]', 'it contains one of <>:"|?*, which Windows does not allow in a name'),
+    (rf"\A({'|'.join(map(re.escape, _OWN_FILES))})\Z", "it is the name of a file in every run folder"),
 )
 _RUN_FOLDER = re.compile(r"(?P<prefix>.*?)(?P<start>\d{8}_\d{6})(?:_(?P<number>\d+))?", re.DOTALL)
 
@@ -100,47 +104,26 @@ def check_folder_name(name: object, *, what: str, max_bytes: int = MAX_NAME_BYTE
     """
     reason = _why_refused(name, max_bytes)
     if reason is not None:
-        raise InvalidNameError(
-            f"The {what} {name!r} cannot be the name of a folder: {reason}. "
-            "Choose another one; nothing was run or stored under it.",
-            what=what,
-            value=name,
-            reason=reason,
-        )
+        raise _refused(what, name, reason)
     return str(name)
+
+
+def _refused(what: str, value: object, reason: str) -> InvalidNameError:
+    message = (
+        f"The {what} {value!r} cannot be the name of a folder: {reason}. "
+        "Choose another one; nothing was run or stored under it."
+    )
+    return InvalidNameError(message, what=what, value=value, reason=reason)
 
 
 def _why_refused(name: object, max_bytes: int) -> str | None:
     if not isinstance(name, str):
         return f"it is of type {type(name).__name__}, not a string"
-    if not name:
-        return "it is empty"
-    if "/" in name or "\\" in name:
-        return "it contains a path separator (for nested entries use a tuple of strings)"
-    if _CONTROL_CHARACTERS.search(name):
-        return "it contains a NUL, a line break or another control character"
-    if name.startswith("."):
-        return "it starts with a dot, which would hide the folder or leave it"
-    try:
-        n_bytes = len(name.encode())
-    except UnicodeEncodeError:
-        return "it contains a lone surrogate, which cannot be written as UTF-8"
-    if n_bytes > max_bytes:
-        return f"it has {n_bytes} bytes in UTF-8, more than {max_bytes}"
-    return _why_not_portable(name)
-
-
-def _why_not_portable(name: str) -> str | None:
-    if name.split(".", maxsplit=1)[0].rstrip(" ").casefold() in _RESERVED_STEMS:
-        return "it is the name of a device on Windows"
-    if name[-1] in ". ":
-        return "it ends in a dot or a space, which Windows drops"
-    found = _RESERVED_CHARACTERS.search(name)
-    if found:
-        return f"it contains {found.group()!r}, which Windows does not allow in a name"
-    if name.casefold() in _OWN_FILES:
-        return "it is the name of a file in every run folder"
-    return None
+    for pattern, reason in _REFUSED_NAMES:
+        if re.search(pattern, name, re.IGNORECASE | re.DOTALL):
+            return reason
+    n_bytes = len(name.encode())
+    return f"it has {n_bytes} bytes in UTF-8, more than {max_bytes}" if n_bytes > max_bytes else None
 
 
 def check_entry_name(entry_name: object) -> tuple[str, ...]:
@@ -168,42 +151,19 @@ def check_entry_name(entry_name: object) -> tuple[str, ...]:
     (('shin',), ('gaitmap', 'shin', 'tuned'))
     """
     parts = entry_parts(entry_name)
-    if not parts:
-        raise InvalidNameError(
-            "The entry name is an empty tuple. Give at least one part; nothing was run or stored.",
-            what="entry name",
-            value=entry_name,
-            reason="it has no part",
-        )
-    if sum(len(str(part)) for part in parts) > _MAX_ENTRY_CHARACTERS:
-        raise InvalidNameError(
-            f"The parts of the entry name have more than {_MAX_ENTRY_CHARACTERS} characters in all; no file system "
-            "holds such a path. Choose a shorter name; nothing was run or stored under it.",
-            what="entry name",
-            value=entry_name,
-            reason=f"it has more than {_MAX_ENTRY_CHARACTERS} characters in all",
-        )
     if any(isinstance(part, str) and holds_token(part) for part in parts):
-        raise InvalidNameError(
-            "The entry name holds a token or a key, which would be stored and published with the run. "
-            "Choose another name; nothing was run or stored.",
-            what="entry name",
-            value=REDACTED,
-            reason="it holds a token or a key",
-        )
+        # It would be stored and published with the run, and must not be in the error either.
+        raise _refused("entry name", REDACTED, "it holds a token or a key")
+    if not parts or sum(len(str(part)) for part in parts) > _MAX_ENTRY_CHARACTERS:
+        reason = f"it has more than {_MAX_ENTRY_CHARACTERS} characters in all" if parts else "it has no part"
+        raise _refused("entry name", entry_name, reason)
     what = "entry name" if len(parts) == 1 else "part of the entry name"
-    checked = tuple(check_folder_name(part, what=what) for part in parts)
-    for part in checked:
+    for part in parts:
+        check_folder_name(part, what=what)
         # If an entry's folder could pass for a run's, one would be stored inside the other.
-        if is_run_folder_name(part):
-            raise InvalidNameError(
-                f"The {what} {part!r} looks like the folder of a run (a time stamp). Choose another name; "
-                "nothing was run or stored.",
-                what=what,
-                value=part,
-                reason="it looks like the folder of a run",
-            )
-    return checked
+        if is_run_folder_name(str(part)):
+            raise _refused(what, part, "it looks like the folder of a run (a time stamp)")
+    return tuple(map(str, parts))
 
 
 def check_version(version: object) -> str:

@@ -28,23 +28,12 @@ def check_path_length(folder: Path, prefix: str) -> None:
     except UnicodeEncodeError as error:
         encoding = sys.getfilesystemencoding()
         reason = f"this system writes names of files in {encoding}, which has no {error.object[error.start]!a}"
-        raise InvalidNameError(
-            f"The run cannot be stored in {str(folder)!a}: {reason}. Set a locale with UTF-8, for example with "
-            "`export LC_ALL=C.UTF-8`, or choose another name.",
-            what="path",
-            value=str(longest),
-            reason=reason,
-        ) from error
+        advice = "Set a locale with UTF-8, for example with `export LC_ALL=C.UTF-8`, or choose another name"
+        raise _refused(longest, reason, advice) from error
     length, limit = (len(str(longest)), _windows_limit()) if os.name == "nt" else (n_bytes, _limit())
     if length > limit:
         reason = f"its path would have {length} bytes, and this system opens paths of at most {limit}"
-        raise InvalidNameError(
-            f"The run cannot be stored: {reason}: {longest}. Shorten the entry name, or use a results folder that is "
-            "not so deep.",
-            what="path",
-            value=str(longest),
-            reason=reason,
-        )
+        raise _refused(longest, reason, "Shorten the entry name, or use a results folder that is not so deep")
 
 
 def check_no_file_in_the_way(folder: Path, results_folder: Path) -> None:
@@ -57,13 +46,13 @@ def check_no_file_in_the_way(folder: Path, results_folder: Path) -> None:
     """
     place = file_in_the_way(folder)
     if place is not None and results_folder in place.parents:
-        reason = f"{place} is a file, where a folder must go"
-        raise InvalidNameError(
-            f"The run cannot be stored: {reason}. Move the file away, or choose another name or results folder.",
-            what="path",
-            value=str(place),
-            reason=reason,
-        )
+        reason = "it is a file, where a folder must go"
+        raise _refused(place, reason, "Move the file away, or choose another name or results folder")
+
+
+def _refused(path: Path, reason: str, advice: str) -> InvalidNameError:
+    message = f"The run cannot be stored in {str(path)!a}: {reason}. {advice}."
+    return InvalidNameError(message, what="path", value=str(path), reason=reason)
 
 
 def file_in_the_way(folder: Path) -> Path | None:
