@@ -19,12 +19,10 @@ from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.layout import JOURNAL_FILE
 from gaitmap_results.store.privacy import Redactor
 
-__all__ = ["JOURNAL_SCHEMA_VERSION", "MAX_JSON_BYTES", "Journal", "JournalContent", "read_journal"]
+__all__ = ["JOURNAL_SCHEMA_VERSION", "Journal", "JournalContent", "read_journal"]
 
 #: The version of the format of journal.json; it increases when a key changes its meaning.
 JOURNAL_SCHEMA_VERSION: Final = 1
-#: A journal or a record has a few tens of kilobytes; a larger file than this is neither.
-MAX_JSON_BYTES: Final = 64_000_000
 
 
 def _text(value: object) -> str | None:
@@ -148,7 +146,7 @@ def read_journal(path: Path) -> JournalContent:
     ValueError
         If it is not a journal: not a regular file, too large, or not a JSON object.
     """
-    content = read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
+    content = read_foreign_json(path)
     if not isinstance(content, dict):
         raise ValueError("a JSON object is expected")
     return JournalContent.from_json(content)

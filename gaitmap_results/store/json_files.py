@@ -12,7 +12,18 @@ import orjson
 from gaitmap_results.store.files import read_regular_file
 from gaitmap_results.store.safe_text import safe_text
 
-__all__ = ["dump_json", "parse_json", "parse_json_roughly", "read_foreign_json", "read_json"]
+__all__ = [
+    "MAX_JSON_BYTES",
+    "dump_json",
+    "find_foreign_json",
+    "parse_json",
+    "parse_json_roughly",
+    "read_foreign_json",
+    "read_json",
+]
+
+#: A journal or a record has a few tens of kilobytes; a larger file than this is neither.
+MAX_JSON_BYTES: Final = 64_000_000
 
 # orjson silently reads an integer of more than 64 bit as a float.
 _LARGE_INTEGER: Final = re.compile(rb"(?:\A|[\s:,\[])-?\d{19}")
@@ -73,6 +84,14 @@ def read_json(path: Path) -> Any:
     return parse_json(read_regular_file(path)[0])
 
 
-def read_foreign_json(path: Path, *, max_bytes: int) -> Any:
+def read_foreign_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
     """Return the value of an untrusted JSON file; see :func:`parse_json`; a link is refused."""
     return parse_json(read_regular_file(path, max_bytes=max_bytes, follow_links=False)[0])
+
+
+def find_foreign_json(path: Path) -> Any:
+    """Return the value of an untrusted JSON file; ``None`` if there is none that can be read."""
+    try:
+        return read_foreign_json(path)
+    except (OSError, ValueError):
+        return None

@@ -28,6 +28,7 @@ __all__ = [
     "check_folder_name",
     "check_prefix",
     "check_version",
+    "checked_entry_folder",
     "entry_folder",
     "is_run_folder_name",
     "run_folder_name",
@@ -191,6 +192,12 @@ def check_challenge_name(name: str) -> str:
 def entry_folder(results_folder: Path, challenge_name: str, version: str, entry_parts: tuple[str, ...]) -> Path:
     """Return the folder for the runs of one entry."""
     return results_folder.joinpath(challenge_name, version, *entry_parts)
+
+
+def checked_entry_folder(results_folder: Path, challenge_name: object, version: object, entry_name: object) -> Path:
+    """Return the folder for the runs of one entry, or raise ``InvalidNameError`` for a name that cannot be a folder."""
+    names = check_challenge_name(str(challenge_name)), check_version(version)
+    return entry_folder(results_folder, *names, check_entry_name(entry_name))
 
 
 def run_folder_name(start: datetime, *, prefix: str = "", number: int = 0) -> str:

@@ -190,7 +190,7 @@ def find_unfinished_run(results_folder: Path, name: str) -> UnfinishedRunOnDisk:
         If there is none, or several.
     """
     places, _ = find_places(results_folder)
-    matching = _named(places, name.strip())
+    matching = _named(places, name.strip()) if name.strip() else []
     if len(matching) > 1:
         raise RunNotFoundError(
             f"{name!r} names {len(matching)} unfinished runs in {results_folder}, the oldest first:"
@@ -218,25 +218,24 @@ def _named(places: list[Place], word: str) -> list[Place]:
     folder = Path(word)
     is_path = folder.parent.name == UNFINISHED_DIR
     start = folder.name.partition(".")[0] if is_path else word.lower()
-    by_id = [place for place in places if start and place.run_id.startswith(start)]
+    by_id = [place for place in places if place.run_id.startswith(start)]
     if is_path or by_id:
         return by_id
     journals = [(place, place.read_journal()[0]) for place in places]
     if word == LATEST:
         known = [(journal.started, place.run_id, place) for place, journal in journals if journal.started is not None]
         return [max(known)[-1]] if known else []
-    return _with_name([(place, journal) for place, journal in journals if journal.entry_name], word)
-
-
-def _with_name(known: list[tuple[Place, JournalContent]], word: str) -> list[Place]:
-    """Return the runs of the entry with this name, else those with this part of an entry, or of challenge and entry."""
-    named = [(place, entry_text(each.entry_name), each.challenge_name or "") for place, each in known]
+    named = [(place, entry_text(each.entry_name), each) for place, each in journals if each.entry_name]
     exact = [place for place, entry, _ in named if entry == word]
-    part = word.casefold()
-    found = exact or [place for place, entry, _ in named if part and part in entry.casefold()]
-    challenge, _, part = part.partition(" ")
-    both = [place for place, entry, of in named if challenge in of.casefold() and part in entry.casefold()]
-    return found or (both if part else [])
+    # The first word of several may be a part of the challenge's name.
+    whole = word.casefold()
+    challenge, _, part = whole.partition(" ") if " " in whole else ("", "", whole)
+    return exact or [
+        place
+        for place, entry, journal in named
+        if whole in entry.casefold()
+        or (challenge in (journal.challenge_name or "").casefold() and part in entry.casefold())
+    ]
 
 
 def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -> UnfinishedRunOnDisk | None:
@@ -247,13 +246,13 @@ def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -
         # A starting run writes its journal a moment after it has made its folder.
         time.sleep(_START_S)
         journal, problem, file = place.read_journal()
-    is_aside = file is not None and file.parent != folder
-    if not folder.is_dir() and not is_aside:
+    is_aside, has_folder = file is not None and file.parent != folder, folder.is_dir()
+    if not has_folder and not is_aside:
         return None
+    # After the look at the folder: a run that was published meanwhile is there.
     published = find_published(results_folder, place.run_id, journal) if is_aside else None
     verdict = judge(journal, slurm or Slurm(), file) if problem is None else Verdict("unknown", "unknown", problem)
-    if published is None and is_aside and not folder.is_dir():
-        published = find_published(results_folder, place.run_id, journal)  # it may just have been published
+    if not has_folder and published is None:
         verdict = Verdict(
             "unknown", "unknown", "It was about to be published; its folder has been moved or deleted since."
         )

@@ -9,8 +9,8 @@ from typing import Any
 from gaitmap_results.saving.debug_reasons import recovered
 from gaitmap_results.saving.metadata import unknown_metadata
 from gaitmap_results.store import layout
-from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent, read_journal
-from gaitmap_results.store.json_files import read_foreign_json
+from gaitmap_results.store.journal import JournalContent
+from gaitmap_results.store.json_files import find_foreign_json
 from gaitmap_results.unfinished.listing import UnfinishedRun, UnfinishedRunOnDisk
 
 __all__ = ["recovered_metadata", "start_of", "stored_custom_metadata", "stored_metadata"]
@@ -19,8 +19,10 @@ __all__ = ["recovered_metadata", "start_of", "stored_custom_metadata", "stored_m
 def stored_metadata(found: UnfinishedRunOnDisk) -> dict[str, Any]:
     """Return the most complete metadata of a run, from its file or a draft; empty if there are none."""
     for folder in _folders(found.run):
-        journal = found.journal if folder == found.run.path else _journal_in(folder)
-        for candidate in (_read(folder / layout.METADATA_FILE), journal.metadata):
+        journal = found.journal
+        if folder != found.run.path:
+            journal = JournalContent.from_json(find_foreign_json(folder / layout.JOURNAL_FILE))
+        for candidate in (find_foreign_json(folder / layout.METADATA_FILE), journal.metadata):
             if isinstance(candidate, dict) and candidate.get("run_id") == found.run.run_id:
                 return candidate
     return {}
@@ -29,7 +31,7 @@ def stored_metadata(found: UnfinishedRunOnDisk) -> dict[str, Any]:
 def stored_custom_metadata(found: UnfinishedRunOnDisk) -> Any:
     """Return the author's custom metadata as far as they were written; ``None`` if they were not."""
     for folder in _folders(found.run):
-        stored = _read(folder / layout.CUSTOM_METADATA_FILE)
+        stored = find_foreign_json(folder / layout.CUSTOM_METADATA_FILE)
         if isinstance(stored, dict):
             return stored
     return found.journal.custom_metadata
@@ -39,26 +41,16 @@ def _folders(run: UnfinishedRun) -> list[Path]:
     return [run.path] if run.rescued_to is None else [run.rescued_to, run.path]
 
 
-def _journal_in(folder: Path) -> JournalContent:
-    try:
-        return read_journal(folder / layout.JOURNAL_FILE)
-    except (OSError, ValueError):
-        return JournalContent()
-
-
-def _read(path: Path) -> Any:
-    try:
-        return read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
-    except (OSError, ValueError):
-        return None
-
-
 def recovered_metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custom_metadata: Any) -> dict[str, Any]:
     """Return the content of metadata.json of a recovered run."""
     metadata = {**unknown_metadata(found.run.run_id), **stored}
     errors = _list_of(metadata["collection_errors"])
     if metadata["run_start_datetime_utc"] is None:
-        metadata.update(_from_journal(found))
+        metadata["caller_file_path"] = found.journal.caller
+        if (start := found.run.started) is not None:
+            metadata["run_start_datetime_utc"] = start.timestamp()
+            metadata["run_start_datetime"] = start.astimezone().isoformat()
+            metadata["timing_source"] = "block"
     if not stored:
         errors.append({"what": "metadata", "error": "The run ended before its provenance was written down."})
     if custom_metadata is None:
@@ -69,16 +61,6 @@ def recovered_metadata(found: UnfinishedRunOnDisk, stored: dict[str, Any], custo
     before = [each for each in known if not (isinstance(each, dict) and each.get("message") == reason.message)]
     metadata["debug_reasons"] = [*before, reason.to_json()]
     return {**metadata, "is_debug_run": True, "collection_errors": errors}
-
-
-def _from_journal(found: UnfinishedRunOnDisk) -> dict[str, Any]:
-    start = found.run.started
-    return {
-        "run_start_datetime_utc": None if start is None else start.timestamp(),
-        "run_start_datetime": None if start is None else start.astimezone().isoformat(),
-        "timing_source": None if start is None else "block",
-        "caller_file_path": found.journal.caller,
-    }
 
 
 def _list_of(value: Any) -> list[Any]:

@@ -23,8 +23,8 @@ from gaitmap_results.saving.kept_challenge import how_to_load
 from gaitmap_results.store import layout
 from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.entry_names import as_entry_name
-from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent
-from gaitmap_results.store.json_files import read_foreign_json
+from gaitmap_results.store.journal import JournalContent
+from gaitmap_results.store.json_files import find_foreign_json
 from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.unfinished.claiming import claimed, refuse_claimed
@@ -202,7 +202,6 @@ def discard_run(run_id: str, results: str | Path | None = None) -> Path:
     """
     results_folder = find_results_folder(results)
     found = find_unfinished_run(results_folder, run_id)
-    refuse_claimed(found.place)
     if found.published_as is None:
         _refuse_running(found.run, "discarded")
     _remove(results_folder, found)
@@ -235,11 +234,8 @@ def _publish(results_folder: Path, found: UnfinishedRunOnDisk, given: dict[str, 
     source = _complete_core_results(found)
     run, stored = found.run, stored_metadata(found)
     names = {key: _settle(key, _known(key, stored, found.journal), given.get(key)) for key in _HOW_TO_NAME}
-    parent = layout.entry_folder(
-        results_folder,
-        layout.check_challenge_name(str(names["challenge_name"])),
-        layout.check_version(names["challenge_version"]),
-        layout.check_entry_name(names["entry_name"]),
+    parent = layout.checked_entry_folder(
+        results_folder, names["challenge_name"], names["challenge_version"], names["entry_name"]
     )
     custom_metadata = stored_custom_metadata(found)
     # Into the journal first: a kill during the next steps would lose what was read from elsewhere.
@@ -249,8 +245,9 @@ def _publish(results_folder: Path, found: UnfinishedRunOnDisk, given: dict[str, 
     if source != run.path:
         staging.save_core_results(StoredResults(source / layout.RESULTS_DIR))
         staging.bring_author_files(source / layout.FILES_DIR)
-        with contextlib.suppress(OSError, ValueError):  # missing, or cut off by a kill
-            staging.write_scores(read_foreign_json(source / layout.SCORES_FILE, max_bytes=MAX_JSON_BYTES))
+        scores = find_foreign_json(source / layout.SCORES_FILE)
+        if scores is not None:  # neither missing nor cut off by a kill
+            staging.write_scores(scores)
     metadata = recovered_metadata(found, stored, custom_metadata) | names
     staging.write_metadata(metadata, staging.write_custom_metadata(custom_metadata or {}), staging.hash_core_results())
     return staging.publish(parent, start_of(found, metadata), _prefix(found.journal.debug_folder_prefix))

@@ -7,18 +7,15 @@ from pathlib import Path
 
 from gaitmap_results.exceptions import GaitmapResultsError
 from gaitmap_results.store.files import is_real_file
-from gaitmap_results.store.journal import MAX_JSON_BYTES, JournalContent, read_journal
-from gaitmap_results.store.json_files import read_foreign_json
+from gaitmap_results.store.journal import JournalContent
+from gaitmap_results.store.json_files import find_foreign_json
 from gaitmap_results.store.layout import (
     ATTRIBUTES_FILE,
     CHALLENGE_FILE,
     JOURNAL_FILE,
     METADATA_FILE,
     UNFINISHED_DIR,
-    check_challenge_name,
-    check_entry_name,
-    check_version,
-    entry_folder,
+    checked_entry_folder,
 )
 from gaitmap_results.store.rescue import is_rescue_folder, rescue_folders
 from gaitmap_results.store.staging import has_core_results
@@ -27,23 +24,10 @@ __all__ = ["find_kept_challenge", "find_published", "find_rescued"]
 
 
 def find_published(results_folder: Path, run_id: str, journal: JournalContent) -> Path | None:
-    """Return the run folder of a run, if it is where its journal expects it.
-
-    Parameters
-    ----------
-    results_folder
-        The results folder.
-    run_id
-        The run.
-    journal
-        The content of its journal.
-    """
+    """Return the run folder of a run, if it is where its journal expects it."""
     try:
-        parent = entry_folder(
-            results_folder,
-            check_challenge_name(str(journal.challenge_name)),
-            check_version(journal.challenge_version),
-            check_entry_name(journal.entry_name),
+        parent = checked_entry_folder(
+            results_folder, journal.challenge_name, journal.challenge_version, journal.entry_name
         )
         candidates = sorted(parent.iterdir())
     except (OSError, GaitmapResultsError):
@@ -86,15 +70,9 @@ def _places(run_id: str, journal: JournalContent) -> Iterator[Path]:
 
 
 def _says_complete(path: Path) -> bool:
-    try:
-        return read_journal(path).core_results == "complete"
-    except (OSError, ValueError):
-        return False
+    return JournalContent.from_json(find_foreign_json(path)).core_results == "complete"
 
 
 def _is_record_of(path: Path, run_id: str) -> bool:
-    try:
-        content = read_foreign_json(path, max_bytes=MAX_JSON_BYTES)
-    except (OSError, ValueError):
-        return False
+    content = find_foreign_json(path)
     return isinstance(content, dict) and content.get("run_id") == run_id

@@ -7,8 +7,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final
 
 __all__ = ["JobAnswer", "Slurm"]
 
@@ -19,6 +18,8 @@ _WAITING: Final = frozenset(
 )
 _JOB_ID: Final = re.compile(r"\d{1,12}")
 _TIMEOUT_S: Final = 5.0
+# Stands for the answer that there is no such job.
+_UNKNOWN_JOB: Final = "unknown job"
 # A job's program starts later than the job itself, and clocks of two computers differ.
 _START_TOLERANCE_S: Final = 60.0
 
@@ -75,16 +76,13 @@ class Slurm:
 
     def _ask_all(self, job_id: str, started: float | None) -> JobAnswer | None:
         queue = self._run("squeue", "--noheader", "--states=all", f"--jobs={job_id}", "--format=%A|%T|%S")
-        if queue is None:
-            return self._ask_accounting(job_id)
-        row = _row_of(job_id, queue.out)
+        row = _row_of(job_id, queue)
         if row is not None:
             return _judge_queue(job_id, row, started)
         known = self._ask_accounting(job_id)
-        if known is None and queue.is_unknown_job:
+        if known is None and queue is _UNKNOWN_JOB:
             # The controller forgets a job some minutes after its end.
-            words = f"Slurm no longer knows job {job_id}; it has ended, or belongs to another cluster"
-            return JobAnswer(True, words)
+            return JobAnswer(True, f"Slurm no longer knows job {job_id}; it has ended, or belongs to another cluster")
         return known
 
     def _ask_accounting(self, job_id: str) -> JobAnswer | None:
@@ -92,7 +90,7 @@ class Slurm:
         answer = self._run(
             "sacct", "--noheader", "--allocations", "--parsable2", f"--jobs={job_id}", "--format=JobIDRaw,State"
         )
-        row = None if answer is None else _row_of(job_id, answer.out)
+        row = _row_of(job_id, answer)
         if row is None:
             return None
         # "CANCELLED by 1000"
@@ -102,7 +100,7 @@ class Slurm:
             return None
         return JobAnswer(True, f"Slurm says that job {job_id} has ended ({state})")
 
-    def _run(self, program: str, *arguments: str) -> _Output | None:
+    def _run(self, program: str, *arguments: str) -> str | None:
         path = shutil.which(program) if self._answers_in_time else None
         if path is None:
             return None
@@ -122,25 +120,18 @@ class Slurm:
         except OSError:
             return None
         if done.returncode == 0:
-            return _Output(done.stdout.decode(errors="replace"))
-        return _Output("", is_unknown_job=True) if b"Invalid job id specified" in done.stderr else None
+            return done.stdout.decode(errors="replace")
+        return _UNKNOWN_JOB if b"Invalid job id specified" in done.stderr else None
 
 
-class _Output(NamedTuple):
-    """What a program of Slurm printed; ``is_unknown_job`` if it said that there is no such job."""
-
-    out: str
-    is_unknown_job: bool = False
-
-
-def _row_of(job_id: str, answer: str) -> list[str] | None:
+def _row_of(job_id: str, answer: str | None) -> list[str] | None:
     """Return the last row of a job without its id; a requeued job has several."""
-    rows = [line.strip().split("|") for line in answer.splitlines()]
+    rows = [line.strip().split("|") for line in (answer or "").splitlines()]
     return next((row[1:] for row in reversed(rows) if len(row) > 1 and row[0] == job_id), None)
 
 
 def _judge_queue(job_id: str, row: list[str], started: float | None) -> JobAnswer:
-    state, start = row[0], _timestamp(row[-1])
+    state, start = row[0], float(row[-1]) if row[-1].isdigit() else None
     if state in _WAITING:
         return JobAnswer(True, f"Slurm job {job_id} is waiting in the queue to start again ({state})")
     if state not in _ACTIVE:
@@ -148,11 +139,3 @@ def _judge_queue(job_id: str, row: list[str], started: float | None) -> JobAnswe
     if started is not None and start is not None and start > started + _START_TOLERANCE_S:
         return JobAnswer(True, f"Slurm has restarted job {job_id} since then ({state})")
     return JobAnswer(False, f"Slurm says that job {job_id} is active ({state})")
-
-
-def _timestamp(text: str) -> float | None:
-    """Parse a time of Slurm: seconds since 1970 if it supports that format, else local time."""
-    try:
-        return float(text) if text.isdigit() else datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError, OSError):
-        return None

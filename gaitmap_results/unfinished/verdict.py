@@ -105,11 +105,6 @@ def _why_unknown(identity: ProcessIdentity, who: str, journal: JournalContent) -
     asked = "" if identity.slurm_job_id is None else f", and Slurm did not answer about job {identity.slurm_job_id}"
     # Only runs with resource sampling have a heartbeat: its thread makes forks of the user's program less safe.
     silence = " A journal is written only when something changes, so an old one does not mean that the run has ended."
-    return f"Its {who} cannot be seen from here{asked}.{_last_sign(journal)}{silence}"
-
-
-def _last_sign(journal: JournalContent) -> str:
-    if journal.updated is None:
-        return ""
-    moment = journal.updated.astimezone(timezone.utc)
-    return f" Its last sign of life was at {moment:%Y-%m-%d %H:%M} UTC."
+    moment = None if journal.updated is None else journal.updated.astimezone(timezone.utc)
+    last = "" if moment is None else f" Its last sign of life was at {moment:%Y-%m-%d %H:%M} UTC."
+    return f"Its {who} cannot be seen from here{asked}.{last}{silence}"

@@ -19,7 +19,7 @@ from stores import TwoFiles, check_complete, record, runs_of, unfinished_of
 
 from gaitmap_results import discard_run, record_run, recorded_run, recover_run, unfinished_runs, verify_run
 from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsError, RunNotFoundError, SkippedRunWarning
-from gaitmap_results.store.journal import MAX_JSON_BYTES
+from gaitmap_results.store.json_files import MAX_JSON_BYTES
 from gaitmap_results.store.manifest import parse_manifest
 from gaitmap_results.unfinished.listing import list_unfinished
 
@@ -172,7 +172,7 @@ def test_a_journal_that_is_huge(store):
     with (folder / "journal.json").open("wb") as file:
         file.truncate(MAX_JSON_BYTES + 1)
     (run,) = (run for run in unfinished_of(store) if run.run_id == folder.name)
-    assert f"{MAX_JSON_BYTES + 1} bytes" in run.evidence
+    assert f"{MAX_JSON_BYTES + 1:,} bytes" in run.evidence
 
 
 @ON_POSIX

@@ -96,14 +96,14 @@ def test_a_claim_ends_with_its_process(store):
 def test_a_run_that_is_claimed_between_the_look_and_the_rename(store, monkeypatch):
     """Who finds the run gone at the rename is told so; nothing is published twice."""
     (run,) = unfinished_of(store)
-    claim = claiming._claim
+    take = claiming._take
 
-    def slowly(place):
-        monkeypatch.setattr(claiming, "_claim", claim)
+    def slowly(*arguments):
+        monkeypatch.setattr(claiming, "_take", take)
         check_complete(recover_run(run.run_id, store))
-        return claim(place)
+        take(*arguments)
 
-    monkeypatch.setattr(claiming, "_claim", slowly)
+    monkeypatch.setattr(claiming, "_take", slowly)
     with pytest.raises(RunNotFoundError, match="another process has claimed it just now"):
         recover_run(run.run_id, store)
     assert len(runs_of(store)) == 1

@@ -91,7 +91,7 @@ def test_a_run_on_another_computer_is_unknown(monkeypatch):
     ("queue", "accounting", "expected"),
     [
         ("123|RUNNING|1759999990", None, ("running", "probable")),
-        ("123|COMPLETING|2025-10-11T10:00:00", None, ("lost", "probable")),
+        ("123|COMPLETING|1760177000", None, ("lost", "probable")),
         ("123|RUNNING|1760000100", None, ("lost", "probable")),
         ("123|PENDING|N/A", None, ("lost", "probable")),
         ("123|TIMEOUT|1759999990", None, ("lost", "probable")),
