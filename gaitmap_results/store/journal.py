@@ -1,19 +1,18 @@
 """Define, read and write the journal of an unfinished run."""
 
-# ruff: noqa: RUF009 - each field is declared with what reads it
 from __future__ import annotations
 
 import dataclasses
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.store import files
-from gaitmap_results.store.entry_names import as_entry_name
+from gaitmap_results.store.entry_names import EntryName, as_entry_name
 from gaitmap_results.store.json_files import dump_json, read_foreign_json
 from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.layout import JOURNAL_FILE
@@ -43,92 +42,66 @@ def _seconds(value: object) -> float | None:
 
 
 def _moment(value: object) -> datetime | None:
-    """Return the moment of a POSIX time stamp, or of a text in ISO 8601 with an offset from UTC."""
     try:
-        if isinstance(value, str):
-            moment = datetime.fromisoformat(value)
-            return moment if moment.tzinfo is not None else None
         stamp = _seconds(value)
         return None if stamp is None else datetime.fromtimestamp(stamp, timezone.utc)
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _key(read: Callable[[object], Any], meaning: str) -> Any:
-    """Declare a key of the journal: how to read an untrusted value, and what it means."""
-    return field(default=None, metadata={"read": read, "meaning": meaning})
+# How to read an untrusted value, by the type of its field.
+_READ: Final[dict[Any, Callable[[object], Any]]] = {
+    "str | None": _text,
+    "dict[str, Any] | None": _object,
+    "float | None": _seconds,
+    "datetime | None": _moment,
+    "EntryName | None": as_entry_name,
+}
 
 
 @dataclass(frozen=True)
 class JournalContent:
     """The content of an unfinished run's journal; ``None`` stands for a missing value.
 
-    Each field is a key of ``journal.json`` and carries its meaning.
+    Each field is a key of ``journal.json``; docs/reference/journal.schema.json tells its meaning.
     A moment is stored twice: as local time in ISO 8601 for people, and with ``_utc`` as a POSIX time stamp.
     """
 
-    run_id: str | None = _key(_text, "Identifier of the run (UUID); the name of its folder.")
-    status: str | None = _key(
-        _text,
-        "The status that the program last stored: running, failed, interrupted, terminated, save_failed, or rescued "
-        "(its results are in rescued_to). A run with the status running may be lost; readers find that out.",
-    )
-    core_results: str | None = _key(
-        _text, "Whether results/ holds the challenge's core results: none, partial or complete."
-    )
-    block_id: str | None = _key(_text, "Identifier that all runs of one block share (UUID).")
-    entry_name: str | tuple[str, ...] | None = _key(
-        as_entry_name, "The name of the entry: a string, or a list of strings for nested folders."
-    )
-    challenge_name: str | None = _key(
-        _text, "Module and class of the challenge that started last; null if none has started."
-    )
-    challenge_version: str | None = _key(_text, "The VERSION of that challenge.")
-    started: datetime | None = _key(_moment, "When the run started.")
-    process: dict[str, Any] | None = _key(
-        _object,
-        "The process that records the run: host, boot_id, pid, start_ticks, pid_namespace, slurm_job_id and others.",
-    )
-    heartbeat_s: float | None = _key(
-        _seconds, "Seconds between two updates of the journal's time stamp; null if nothing updates it."
-    )
-    caller: str | None = _key(_text, "The file that opened the block or called save_run.")
-    debug_folder_prefix: str | None = _key(_text, "What the folder's name starts with if it becomes a debug run.")
-    metadata: dict[str, Any] | None = _key(
-        _object, "A draft of metadata.json: what is known so far, as it would be stored."
-    )
-    custom_metadata: dict[str, Any] | None = _key(_object, "The custom metadata as it is known so far.")
-    error: dict[str, Any] | None = _key(
-        _object, "The error with which the run or its save ended: its message and, if known, its type and traceback."
-    )
-    signal: str | None = _key(_text, "The signal that asked the program to end.")
-    ended: datetime | None = _key(_moment, "When the block ended without a published run.")
-    runtime: float | None = _key(_seconds, "The duration of that block in seconds, by a monotonic clock.")
-    rescued_to: str | None = _key(
-        _text, "The rescue folder that holds the run, because the results folder could no longer be written."
-    )
-    rescued_from: str | None = _key(_text, "In a rescue folder: the results folder that could not be written.")
-    updated: datetime | None = _key(_moment, "When the journal was last written.")
+    run_id: str | None = None
+    status: str | None = None
+    core_results: str | None = None
+    block_id: str | None = None
+    entry_name: EntryName | None = None
+    challenge_name: str | None = None
+    challenge_version: str | None = None
+    started: datetime | None = None
+    process: dict[str, Any] | None = None
+    heartbeat_s: float | None = None
+    caller: str | None = None
+    debug_folder_prefix: str | None = None
+    metadata: dict[str, Any] | None = None
+    custom_metadata: dict[str, Any] | None = None
+    error: dict[str, Any] | None = None
+    signal: str | None = None
+    ended: datetime | None = None
+    runtime: float | None = None
+    rescued_to: str | None = None
+    rescued_from: str | None = None
+    updated: datetime | None = None
 
     @classmethod
     def from_json(cls, content: object) -> JournalContent:
         """Return the content of a parsed journal of any version, without trusting any value."""
         found = content if isinstance(content, dict) else {}
-        known: dict[str, Any] = {}
-        for each in dataclasses.fields(cls):
-            read = each.metadata["read"]
-            # Journals of older versions have the end of a block as text only.
-            known[each.name] = None if read is not _moment else read(found.get(f"{each.name}_utc"))
-            if known[each.name] is None:
-                known[each.name] = read(found.get(each.name))
-        return cls(**known)
+        keys = {each.name: _READ[each.type] for each in dataclasses.fields(cls)}
+        return cls(**{key: read(found.get(f"{key}_utc" if read is _moment else key)) for key, read in keys.items()})
 
     def to_json(self) -> dict[str, Any]:
         """Return the content of ``journal.json``."""
         written: dict[str, Any] = {"schema_version": JOURNAL_SCHEMA_VERSION}
         for each in dataclasses.fields(self):
             value = getattr(self, each.name)
-            if each.metadata["read"] is _moment:
+            if _READ[each.type] is _moment:
                 written[each.name] = None if value is None else value.astimezone().isoformat()
                 written[f"{each.name}_utc"] = None if value is None else value.timestamp()
             else:
