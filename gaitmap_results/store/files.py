@@ -171,21 +171,19 @@ class Found(NamedTuple):
     kind: Literal["file", "folder", "other"]
 
 
-def walk(folder: Path, *, on_error: Callable[[str, OSError], None] | None = None) -> Iterator[Found]:
+def walk(folder: Path, prefix: str = "", *, on_error: Callable[[str, OSError], None] | None = None) -> Iterator[Found]:
     """Yield everything below ``folder`` in a stable order, each folder after its content.
 
     Symbolic links and special files are of kind ``other``; links are not followed.
 
     Parameters
     ----------
+    prefix
+        What all names start with.
     on_error
         Called with the name of a folder that cannot be listed, ``.`` for the first, and the error.
         Without it the error is raised.
     """
-    yield from _walk(folder, "", on_error)
-
-
-def _walk(folder: Path, prefix: str, on_error: Callable[[str, OSError], None] | None) -> Iterator[Found]:
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -199,7 +197,7 @@ def _walk(folder: Path, prefix: str, on_error: Callable[[str, OSError], None] | 
         if entry.is_symlink():
             yield Found(name, path, "other")
         elif entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, f"{name}/", on_error)
+            yield from walk(path, f"{name}/", on_error=on_error)
             yield Found(name, path, "folder")
         else:
             yield Found(name, path, "file" if entry.is_file(follow_symlinks=False) else "other")
@@ -213,11 +211,9 @@ def list_files(folder: Path) -> Iterator[Found]:
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file's content in hexadecimal."""
     digest = hashlib.sha256()
-    buffer = bytearray(_CHUNK_BYTES)
-    view = memoryview(buffer)
     with path.open("rb", buffering=0) as file:
-        while size := file.readinto(buffer):
-            digest.update(view[:size])
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
     return digest.hexdigest()
 
 

@@ -7,7 +7,7 @@ import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date, datetime, time
+from datetime import date, time
 from enum import Enum
 from pathlib import PurePath
 from typing import Any, Final, TypeAlias
@@ -136,9 +136,7 @@ def _copied(value: Any) -> Any:
         items = {key: _copied(each) for key, each in value.items()}
         if type(value) is dict or not isinstance(value, dict):
             return items
-        filled = copy.copy(value)  # a subclass, such as defaultdict
-        filled.update(items)
-        return filled
+        return copy.copy(value) | items  # a subclass, such as defaultdict
     if type(value) in (list, tuple):
         return type(value)(map(_copied, value))
     try:
@@ -181,6 +179,8 @@ class _Encoder:
     def _convert(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
         if value is None or value is True or value is False:
             return value
+        if isinstance(value, Enum):
+            return self._convert(value.value, key_path, depth)
         if type(value) not in _PLAIN_CONTAINERS:  # which are most of what is not text
             for kind, convert in _SCALARS:
                 if isinstance(value, kind):
@@ -199,8 +199,6 @@ class _Encoder:
             self._open.discard(id(value))
 
     def _convert_container(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
-        if isinstance(value, Enum):
-            return self._encode(value.value, key_path, depth + 1)
         if isinstance(value, Mapping):
             return dict(self._items(value, key_path, depth))
         if isinstance(value, (list, tuple)):
@@ -249,8 +247,6 @@ def _written(key_path: _KeyPath) -> str:
 
 
 def _text(value: str) -> str:
-    if isinstance(value, Enum):
-        return _text(value.value)
     plain = str.__str__(value)
     if not plain.isascii() and safe_text(plain) != plain:
         raise _RefusedError("the text contains a lone surrogate, which is not valid text")
@@ -258,20 +254,20 @@ def _text(value: str) -> str:
 
 
 def _integer(value: int) -> int:
-    plain = int(value.value if isinstance(value, Enum) else value)
+    plain = int(value)
     if not _MIN_INT <= plain <= _MAX_INT:
         raise _RefusedError("the integer needs more than 64 bit; store it as a string")
     return plain
 
 
 def _finite(value: float) -> float:
-    plain = float(value.value if isinstance(value, Enum) else value)
+    plain = float(value)
     if not math.isfinite(plain):
         raise _RefusedError(f"JSON has no {plain!r}; use None or a string")
     return plain
 
 
-def _iso(value: datetime) -> str:
+def _iso(value: date | time) -> str:
     text = value.isoformat()
     # pandas' NaT passes isinstance for datetime; only its text tells.
     if text == "NaT":
@@ -284,9 +280,8 @@ _SCALARS: tuple[tuple[type, Callable[[Any], JsonValue]], ...] = (
     (int, _integer),
     (float, _finite),
     (PurePath, lambda value: _text(str(value))),
-    (datetime, _iso),
-    (date, lambda value: value.isoformat()),
-    (time, lambda value: value.isoformat()),
+    (date, _iso),
+    (time, _iso),
     (UUID, str),
 )
 

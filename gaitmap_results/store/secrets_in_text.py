@@ -59,14 +59,13 @@ _TOKEN_STARTS: Final = re.compile(
 )
 
 # `password=`, `"api_key": `, `'token' => ` and `environ["TOKEN"] = `, but not a comparison.
-_NAMED: Final = re.compile(r"""(?<![\w-])(?<!//)([\w-]+)(\\*["']?\]?\s*(?:=>|:=|=(?!=)|:(?![:=/]))\s*)""")
+_NAMED: Final = re.compile(r"""(?<![\w-])(?<!//)([\w-]+)(?P<sign>\\*["']?\]?\s*(?:=>|:=|=(?!=)|:(?![:=/]))\s*)""")
 # The annotation between a name and its value in `secret: str | None = "...`.
 _TYPE: Final = r"[\w.]+(?:\[[\w.,| \[\]]{0,100}\])?"
 _ANNOTATION: Final = re.compile(rf"""(["']?){_TYPE}(?:[ \t]*\|[ \t]*{_TYPE})*\1[ \t]*=(?!=)[ \t]*""")
-# `Token("...`, `("token", "...` as a pair, and `wrong password '...`.
-_CALLED: Final = re.compile(r"""(?<![\w-])([\w-]+)\(\s*(?=[bru]{0,2}["'])""")
+# `Token("...`, `wrong password '...`, and `("token", "...` as a pair.
+_CALLED: Final = re.compile(r"""(?<![\w-])([\w-]+)(?:\(\s*(?=[bru]{0,2}["'])|[ \t]+(?=(["'])[^\s"']{6,}\2))""")
 _PAIR: Final = re.compile(r"""(?:\(|\[\s*\[|\],\s*\[)\s*["']([\w-]+)["'],\s*""")
-_SAID: Final = re.compile(r"""(?<![\w-])([\w-]+)[ \t]+(?=(["'])[^\s"']{6,}\2)""")
 _OPTION: Final = re.compile(r"""(?<![\w-])(--?[A-Za-z][\w-]*)(["']?(?:,\s*|[ \t]+|=))(?!--)""")
 _IN_QUERY: Final = re.compile(r"(?:[?&]|&amp;|%3f|%26)([\w.-]+)(?:=|%3d)", re.IGNORECASE)
 _QUOTED: Final = r"""[bruf]{0,2}(?:\'\'\'.*?\'\'\'|\"{3}.*?\"{3}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
@@ -195,34 +194,24 @@ def _replaced(text: str, pattern: re.Pattern[str], judge: Callable[[re.Match[str
 
 
 def _after_name(named: re.Match[str]) -> _Span | None:
-    text, name, sign = named.string, named[1], named[2]
+    text, name, sign = named.string, named[1], named.groupdict().get("sign") or ""
     start = named.end()
-    if name.startswith("-"):
-        return _value_at(text, start, sign) if _is_secret_option(name) else None
-    if not is_secret_name(name) or _NOTHING.match(text, start):
+    if not (_is_secret_option(name) if name.startswith("-") else is_secret_name(name)) or _NOTHING.match(text, start):
         return None
     if (scheme := _SCHEME.match(text, start)) is not None:
         start = scheme.end()
-    if "cookie" in name.lower() and ":" in sign:
-        header = _COOKIES.match(text, text.index(":", named.end(1)) + 1)
+    if ":" in sign:
+        header = _COOKIES.match(text, text.index(":", named.end(1)) + 1) if "cookie" in name.lower() else None
         if header is not None:
             return header.start(1), header.end(), REDACTED
-    annotation = _ANNOTATION.match(text, start) if ":" in sign else None
-    if annotation is not None and (value := _value_at(text, annotation.end(), sign)) is not None:
-        return start, value[1], REDACTED
+        annotation = _ANNOTATION.match(text, start)
+        if annotation is not None and (value := _value_at(text, annotation.end(), sign)) is not None:
+            return start, value[1], REDACTED
     return _value_at(text, start, sign)
 
 
-def _after_option(option: re.Match[str]) -> _Span | None:
-    return _value_at(option.string, option.end(), "") if _is_secret_option(option[1]) else None
-
-
-def _after_word(named: re.Match[str]) -> _Span | None:
-    return _value_at(named.string, named.end(), "") if is_secret_name(named[1]) else None
-
-
 def _in_pair(named: re.Match[str]) -> _Span | None:
-    found = _after_word(named)
+    found = _after_name(named)
     return found if found is not None and named.string[found[1] :].lstrip()[:1] in (")", "]") else None
 
 
@@ -237,10 +226,9 @@ def _in_query(named: re.Match[str]) -> _Span | None:
 _PLACES: Final[tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], _Span | None]], ...]] = (
     (_IN_QUERY, _in_query),
     (_NAMED, _after_name),
-    (_OPTION, _after_option),
-    (_CALLED, _after_word),
+    (_OPTION, _after_name),
+    (_CALLED, _after_name),
     (_PAIR, _in_pair),
-    (_SAID, _after_word),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import itertools
 import logging
@@ -16,7 +17,7 @@ from uuid import UUID, uuid4
 from gaitmap_results.exceptions import ResultsFolderError
 from gaitmap_results.store import files
 from gaitmap_results.store.journal import Journal, JournalContent
-from gaitmap_results.store.json_files import dump_json, parse_json_roughly, read_json
+from gaitmap_results.store.json_files import dump_json, find_foreign_json, parse_json_roughly
 from gaitmap_results.store.layout import (
     CUSTOM_METADATA_FILE,
     FILES_DIR,
@@ -67,7 +68,8 @@ class Staging:
             # Not durable: only a power failure could lose the journal, and there is no result yet.
             self.journal.write(durable=False)
         except OSError as error:
-            self._withdraw()
+            with contextlib.suppress(OSError):  # it holds nothing worth keeping
+                self.discard()
             in_the_way = file_in_the_way(self.folder)
             why = f"{in_the_way} is a file, where a folder must go" if in_the_way else error.strerror or error
             raise ResultsFolderError(
@@ -104,12 +106,6 @@ class Staging:
         self.journal.bring_back()
         _drop_torn_scores(self.folder)
         self.journal.write()
-
-    def _withdraw(self) -> None:
-        try:
-            self.discard()
-        except OSError:  # it holds nothing worth keeping
-            return
 
     @property
     def core_results(self) -> Path:
@@ -211,7 +207,6 @@ class Staging:
         prefix
             The prefix of the folder's name.
         """
-        self._refuse_inside_a_run(parent)
         self.journal.set_aside()
         try:
             target = publish_folder(self.folder, _names(start, prefix), parent, is_ours=self._is_ours)
@@ -229,18 +224,9 @@ class Staging:
             _logger.warning("The run is in %s, but what it left behind could not be removed: %s", target, error)
         return target
 
-    def _refuse_inside_a_run(self, parent: Path) -> None:
-        for folder in (parent, *parent.parents):
-            if folder == self.results_folder:
-                return
-            if (folder / METADATA_FILE).exists():
-                raise FileExistsError(f"{folder} is a run; another one cannot be stored inside it.")
-
     def _is_ours(self, folder: Path) -> bool:
-        try:
-            return bool(read_json(folder / METADATA_FILE)["run_id"] == self.run_id)
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
+        stored = find_foreign_json(folder / METADATA_FILE)
+        return isinstance(stored, dict) and stored.get("run_id") == self.run_id
 
     def discard(self) -> None:
         """Delete the folder of a run that has nothing worth keeping."""
@@ -289,9 +275,5 @@ def has_core_results(folder: Path) -> bool:
 def _drop_torn_scores(folder: Path) -> None:
     """Remove scores that a kill left half written."""
     path = folder / SCORES_FILE
-    try:
-        read_json(path)
-    except ValueError:
+    if find_foreign_json(path) is None:
         files.remove_file(path)
-    except OSError:  # usually there are none
-        return

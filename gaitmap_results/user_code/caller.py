@@ -82,8 +82,8 @@ def find_caller(offset: int = 0, *, entry: CodeType | None = None, entry_name: s
     installed, own = _calling_frames(sys._getframe(1))
     further = min(max(offset - len(installed), 0), len(own) - 1)
     found = _first_described(own[further:]) if own else None
-    if found is None and entry is not None:
-        found = _describe_entry(entry)
+    if found is None and entry is not None and entry.co_filename != SENT_CODE:
+        found = _describe_code(entry.co_filename, entry.co_firstlineno)
     if found is None:
         found = _first_described(own) or _first_described(installed) or _describe_program()
     if entry_name is None:
@@ -164,33 +164,34 @@ def _first_described(frames: list[FrameType]) -> Caller | None:
 
 def _describe(frame: FrameType) -> Caller | None:
     """Return what a frame is, or ``None`` for generated code, for which the next frame out stands."""
-    name = frame.f_code.co_filename
     function = _function_name(frame.f_code)
-    file = existing_file(name)
-    if file is not None and not is_cell(name):
-        return Caller("file", file, frame.f_lineno, function, _hash(file))
+    found = _describe_code(frame.f_code.co_filename, frame.f_lineno, function, frame.f_globals)
+    if found is None and _is_command(frame):
+        return Caller("command", None, frame.f_lineno, function, None)
+    return found
+
+
+def _describe_code(
+    name: str, line: int, function: str | None = None, variables: Mapping[str, Any] | None = None
+) -> Caller | None:
+    """Return what code is by its file name, or else by the file that its module was loaded from."""
+    kind, file, loaded_from = "file", existing_file(name), (variables or {}).get("__file__")
     if is_cell(name):
-        shell = _ipython_shell()
-        if shell is not None and not hasattr(shell, "kernel"):
-            return Caller("interactive", None, frame.f_lineno, function, None)
-        notebook = _notebook_file(frame.f_globals)
-        return Caller("notebook", notebook, frame.f_lineno, function, _hash(notebook))
-    if name.startswith(("<stdin>", "<python-input", "<console>")):
-        kind = "interactive" if hasattr(sys, "ps1") or name != "<stdin>" else "stdin"
-        return Caller(kind, None, frame.f_lineno, function, None)
-    loaded_from = frame.f_globals.get("__file__")
-    # Only the compiled file exists, or the code came to a worker process without its file.
-    if (name == SENT_CODE or not name.startswith("<")) and isinstance(loaded_from, str):
-        file = existing_file(loaded_from)
-        if file is not None:
-            return Caller("file", file, frame.f_lineno, function, _hash(file))
-    if name == SENT_CODE or _is_command(frame):
-        # Sent code without a file comes from a notebook or a prompt.
-        kind = "interactive" if name == SENT_CODE else "command"
-        return Caller(kind, None, frame.f_lineno, function, None)
-    if getattr(sys, "frozen", False) and not name.startswith("<"):
-        return Caller("frozen", Path(sys.executable), frame.f_lineno, function, None)
-    return None
+        # IPython in a terminal has no kernel; a worker process that runs a function of a cell has neither.
+        kind = "interactive" if name.startswith("<") and not hasattr(_ipython_shell(), "kernel") else "notebook"
+        file = _notebook_file(variables or {}) if kind == "notebook" else None
+    elif name.startswith(("<stdin>", "<python-input", "<console>")):
+        kind = "stdin" if name == "<stdin>" and not hasattr(sys, "ps1") else "interactive"
+    elif file is None and (name == SENT_CODE or not name.startswith("<")):
+        # Only the compiled file exists, or the code came to a worker process without its file.
+        file = existing_file(loaded_from) if isinstance(loaded_from, str) else None
+        if file is None and name == SENT_CODE:  # it comes from a notebook or a prompt
+            kind = "interactive"
+        elif file is None and getattr(sys, "frozen", False):
+            return Caller("frozen", Path(sys.executable), line, function, None)
+    if kind == "file" and file is None:
+        return None
+    return Caller(kind, file, line, function, _hash(file))
 
 
 def _function_name(code: CodeType) -> str | None:
@@ -214,20 +215,6 @@ def _is_spawned() -> bool:
     return process is not None and process.parent_process() is not None
 
 
-def _describe_entry(code: CodeType) -> Caller | None:
-    """Return where a decorated function was written according to its code, or ``None``."""
-    name, line = code.co_filename, code.co_firstlineno
-    file = existing_file(name)
-    if file is not None and not is_cell(name):
-        return Caller("file", file, line, None, _hash(file))
-    # A worker process that runs a function of a cell has neither IPython nor the kernel.
-    if Path(name).parent.name.startswith("ipykernel_"):
-        return Caller("notebook", None, line, None, None)
-    if name.startswith(("<ipython-input", "<stdin>", "<python-input", "<console>")):
-        return Caller("interactive", None, line, None, None)
-    return None
-
-
 def _describe_program() -> Caller:
     """Return the program as the caller, if no frame of the user is left."""
     main = sys.modules.get("__main__")
@@ -248,8 +235,8 @@ def is_cell(name: str) -> bool:
     """Return whether a code object's file name is that of a cell in a notebook or IPython."""
     if name.startswith("<ipython-input"):
         return True
-    # ipykernel names the code of a cell after a file that it does not write.
-    return Path(name).parent.name.startswith("ipykernel_") and "ipykernel" in sys.modules
+    # ipykernel names the code of a cell after a file that only its debugger writes.
+    return Path(name).parent.name.startswith("ipykernel_") and ("ipykernel" in sys.modules or not os.path.exists(name))
 
 
 def _ipython_shell() -> Any:

@@ -26,8 +26,8 @@ def places(tmp_path, monkeypatch) -> dict[str, Path]:
         found[name].mkdir()
     monkeypatch.setenv("SLURM_SUBMIT_DIR", str(found["submission"]))
     monkeypatch.chdir(found["working"])
-    monkeypatch.setattr(module, "_state_folder", lambda: found["state"])
-    monkeypatch.setattr(module, "_var_tmp", lambda: found["var_tmp"])
+    monkeypatch.setattr(module, "_state_folder", lambda: str(found["state"]))
+    monkeypatch.setattr(module, "_VAR_TMP", str(found["var_tmp"]))
     monkeypatch.setattr(tempfile, "tempdir", str(found["temporary"]))
     return found
 
@@ -133,13 +133,10 @@ def test_rescue_folders_are_found_again(places):
     assert all(map(is_rescue_folder, made))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the names of POSIX")
 def test_the_state_folder(monkeypatch, tmp_path):
     """The variable of the desktop's specification, else the usual place in the home folder."""
-    if module.sys.platform == "darwin":
-        pytest.skip("has another one")
+    monkeypatch.delenv("LOCALAPPDATA", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert module._state_folder() == tmp_path / "gaitmap_results"
+    assert module._state_folder() == str(tmp_path / "gaitmap_results")
     monkeypatch.delenv("XDG_STATE_HOME")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert module._state_folder() == tmp_path / "home" / ".local" / "state" / "gaitmap_results"
+    assert module._state_folder() == str(Path.home() / ".local" / "state" / "gaitmap_results")
