@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gaitmap_results._extras import require_pandas
-from gaitmap_results.reading.columns import exact_column
-from gaitmap_results.reading.table import CUSTOM
+from gaitmap_results.reading.table import CUSTOM, exact_column
 from gaitmap_results.store.json_values import without_non_finite
 
 __all__ = ["csv_bytes", "formula_columns", "json_bytes", "parquet_bytes"]

@@ -13,18 +13,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from gaitmap_results.challenge import aware_datetime
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
-from gaitmap_results.reading.legacy import repaired
 from gaitmap_results.reading.run_files import read_run_file
 from gaitmap_results.showing.text import number, run_kind
 from gaitmap_results.store.entry_names import entry_key
 from gaitmap_results.store.json_files import parse_json, parse_json_roughly
 from gaitmap_results.store.layout import METADATA_FILE, RESULTS_DIR, is_run_folder_name, run_folder_start
 
-__all__ = ["RunSummary", "SkippedRun", "StoreScan", "by_start", "read_metadata", "read_summary"]
+__all__ = ["RunSummary", "SkippedRun", "StoreScan", "by_start", "read_metadata", "read_summary", "repaired"]
 
 # So many summaries are cached, of about 1 kB each.
 _MAX_REMEMBERED: Final = 100_000
+
+# gaitmap_challenges 0.1.0 took a clock in UTC for local time: `datetime.utcnow().timestamp()` in its challenge_base.py.
+# The keys of that package, and ours; each also stands with `_utc` for the time stamp.
+_KEYS = {"run_start_datetime": "run_start_datetime", "end_start_datetime": "run_end_datetime"}
 
 
 class RunSummary(NamedTuple):
@@ -213,6 +217,30 @@ def _parse(content: bytes, parse: Callable[[bytes], Any]) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise CorruptRunError(f"its {METADATA_FILE} is not a record: a JSON object is expected")
     return repaired(metadata)
+
+
+def repaired(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with correct time stamps; only records of gaitmap_challenges are changed.
+
+    Their ISO 8601 texts have the offset from UTC and are correct.
+    The end is also stored under the keys of our records.
+    """
+    if "schema_version" in metadata:
+        return metadata
+    changes: dict[str, dict[str, Any]] = {}
+    fixed = dict(metadata)
+    for key, our_key in _KEYS.items():
+        moment = aware_datetime(metadata.get(key))
+        stamp = number(metadata.get(f"{key}_utc"))
+        # The two clocks were read one after the other; only a difference above one second is an offset.
+        if moment is not None and stamp is not None and abs(moment.timestamp() - stamp) > 1:
+            fixed[f"{key}_utc"] = moment.timestamp()
+            changes[f"{key}_utc"] = {"stored": stamp, "repaired": moment.timestamp()}
+        for ending in ("", "_utc"):
+            if f"{key}{ending}" in fixed:
+                fixed.setdefault(f"{our_key}{ending}", fixed[f"{key}{ending}"])
+    fixed["repaired"] = changes
+    return fixed
 
 
 def _summarize(folder: str, metadata: dict[str, Any]) -> RunSummary:

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from gaitmap_results.challenge import all_challenge_names
 from gaitmap_results.exceptions import CorruptRunError, InvalidChallengeError, RunNotFoundError, WrongChallengeError
-from gaitmap_results.reading.legacy import repaired
+from gaitmap_results.reading.index import repaired
 from gaitmap_results.reading.run_files import links_out, read_run_json
 from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.showing.html import run_html

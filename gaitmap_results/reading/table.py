@@ -11,7 +11,6 @@ from gaitmap_results._extras import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
 from gaitmap_results.reading import index
 from gaitmap_results.reading.attestations import verdicts, withdrawals
-from gaitmap_results.reading.columns import exact_column
 from gaitmap_results.reading.index import RunSummary, SkippedRun
 from gaitmap_results.reading.loading import load_run_custom_metadata
 from gaitmap_results.reading.scores import known_scores
@@ -24,6 +23,7 @@ __all__ = [
     "CUSTOM",
     "HEADINGS",
     "RunRows",
+    "exact_column",
     "generate_overview_table",
     "get_metadata_as_df",
     "summary_columns",
@@ -60,6 +60,10 @@ _NOT_IN_OVERVIEW: Final = frozenset({*_OWN_COLUMNS, "path", "long_description"})
 _PARAMETERS: Final = ("challenge", "pipeline", "dataset")
 _PREFIXES: Final = (CUSTOM, SCORE, *(f"{what}." for what in _PARAMETERS))
 _MISSING: Final = object()
+# NumPy's types of integers, and pandas' types of the same range that also hold gaps.
+_INTEGERS: Final = (("int64", "Int64", range(-(2**63), 2**63)), ("uint64", "UInt64", range(2**64)))
+# A float represents every integer up to here exactly.
+_EXACT_IN_FLOAT: Final = 2**53
 
 Results = Mapping[tuple[str, ...], "str | Path | Sequence[str | Path]"]
 
@@ -309,3 +313,28 @@ def _folders(results: Results) -> Iterator[tuple[tuple[str, ...], str]]:
         several = [paths] if isinstance(paths, (str, os.PathLike)) else paths
         for path in paths_of_entry(entry, several):
             yield entry, str(path)
+
+
+def exact_column(values: Sequence[Any]) -> Any:
+    """Return values as a pandas column without changing any; ``None`` is a missing value."""
+    pd = require_pandas("A table of runs")
+    known = [value for value in values if value is not None]
+    kinds = set(map(type, known))
+    if kinds == {int}:
+        return pd.Series(values, dtype=_integer_type(known, has_gaps=len(known) < len(values)))
+    if kinds == {float} or (kinds == {int, float} and all(_is_exact_in_float(value) for value in known)):
+        return pd.Series(values, dtype="float64")
+    if kinds == {bool}:
+        return pd.Series(values, dtype="boolean" if len(known) < len(values) else bool)
+    return pd.Series(values) if kinds == {str} else pd.Series([*values], dtype=object)
+
+
+def _integer_type(values: Sequence[int], *, has_gaps: bool) -> str:
+    for plain, with_gaps, held in _INTEGERS:
+        if min(values) in held and max(values) in held:
+            return with_gaps if has_gaps else plain
+    return "object"
+
+
+def _is_exact_in_float(value: Any) -> bool:
+    return isinstance(value, float) or abs(value) <= _EXACT_IN_FLOAT

@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path, PurePath
 from typing import Any, Final
@@ -211,16 +211,10 @@ def _inside(path: str, base: str) -> str | None:
         return None
 
 
-def _spellings(folder: str) -> Iterable[str]:
+def _spellings(folder: str) -> list[str]:
     """Return the spellings of a folder in a text: plain, URL-encoded, and those of Windows."""
-    return sorted(dict.fromkeys(_all_spellings(folder)), key=len, reverse=True)
-
-
-def _all_spellings(folder: str) -> Iterator[str]:
-    yield folder
-    yield folder.replace("\\", "\\\\")
-    yield folder.replace("\\", "/")
-    yield quote(folder.replace("\\", "/"))
-    for encoded in (quote(folder.replace("\\", "/"), safe=""), quote(folder, safe="")):
-        yield encoded
-        yield re.sub("%[0-9A-F]{2}", lambda code: code.group().lower(), encoded)
+    slashes = folder.replace("\\", "/")
+    found = {folder, folder.replace("\\", "\\\\"), slashes, quote(slashes)}
+    for encoded in (quote(slashes, safe=""), quote(folder, safe="")):
+        found |= {encoded, re.sub("%[0-9A-F]{2}", lambda code: code.group().lower(), encoded)}
+    return sorted(found, key=len, reverse=True)

@@ -17,8 +17,13 @@ from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.store.staging import has_core_results
 from gaitmap_results.unfinished.claiming import holder_of
-from gaitmap_results.unfinished.rescued import find_kept_challenge, find_published, find_rescued
-from gaitmap_results.unfinished.run_finding import Place, find_places
+from gaitmap_results.unfinished.run_finding import (
+    Place,
+    find_kept_challenge,
+    find_places,
+    find_published,
+    find_rescued,
+)
 from gaitmap_results.unfinished.slurm_queue import Slurm
 from gaitmap_results.unfinished.verdict import Verdict, judge
 from gaitmap_results.user_code.user_warnings import warn_user

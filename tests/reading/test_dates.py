@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.reading.dates import as_moment
+from gaitmap_results.reading.criteria import as_moment
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from gaitmap_results import (
     load_run_custom_metadata,
 )
 from gaitmap_results.exceptions import InvalidOptionError, SkippedRunWarning
-from gaitmap_results.reading.columns import exact_column
+from gaitmap_results.reading.table import exact_column
 
 pandas = pytest.importorskip("pandas")
 OWN = [
