@@ -207,6 +207,7 @@ class Staging:
         prefix
             The prefix of the folder's name.
         """
+        self._refuse_inside_a_run(parent)
         self.journal.set_aside()
         try:
             target = publish_folder(self.folder, _names(start, prefix), parent, is_ours=self._is_ours)
@@ -223,6 +224,13 @@ class Staging:
         except OSError as error:
             _logger.warning("The run is in %s, but what it left behind could not be removed: %s", target, error)
         return target
+
+    def _refuse_inside_a_run(self, parent: Path) -> None:
+        for folder in (parent, *parent.parents):
+            if folder == self.results_folder:
+                return
+            if (folder / METADATA_FILE).exists():
+                raise FileExistsError(f"{folder} is a run; another one cannot be stored inside it.")
 
     def _is_ours(self, folder: Path) -> bool:
         stored = find_foreign_json(folder / METADATA_FILE)

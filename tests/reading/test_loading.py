@@ -38,12 +38,6 @@ class OtherChallenge(ExampleChallenge):
     """Another challenge, which reads the same files."""
 
 
-class NewerChallenge(ExampleChallenge):
-    """Stands for a later version of the challenge."""
-
-    VERSION = "2.0.0"
-
-
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     """Give a run folder."""
@@ -67,14 +61,6 @@ def test_a_loaded_run_is_a_named_tuple(run: Path) -> None:
     assert loaded._fields == ("metadata", "results", "custom_metadata")
 
 
-@pytest.mark.parametrize("as_text", [True, False])
-@pytest.mark.parametrize("instance", [True, False])
-def test_class_or_instance_and_text_or_path_will_do(run: Path, as_text: bool, instance: bool) -> None:
-    """The challenge may be a class or an instance, the path a string or a Path."""
-    challenge = ExampleChallenge() if instance else ExampleChallenge
-    assert load_run(challenge, str(run) if as_text else run).results == {"value": 3, "result": 42}
-
-
 def test_what_the_recorder_knows_is_what_is_loaded(tmp_path: Path) -> None:
     """metadata_ of a recorder is the record that is on the disk."""
     with recorded_run("entry", path=tmp_path) as r:
@@ -90,25 +76,6 @@ def test_dictionaries_are_the_callers_own(run: Path) -> None:
     assert load_run_custom_metadata(run) == {"note": "ü"}
     (run / "custom_metadata.json").write_text('{"note": "edited"}')
     assert load_run_custom_metadata(run) == {"note": "edited"}
-
-
-def test_a_relative_path_is_of_the_working_directory_now(
-    tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After a change of the working directory, a relative path means another folder."""
-    monkeypatch.chdir(run.parent)
-    assert load_run_metadata(run.name)["entry_name"] == ["a", "b"]
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(RunNotFoundError):
-        load_run_metadata(run.name)
-
-
-def test_a_run_of_an_older_version_is_loaded(tmp_path: Path, run: Path) -> None:
-    """load_core_results is asked to read whichever version wrote the files."""
-    newer = save_run(NewerChallenge().run(1), "entry", custom_metadata={}, path=tmp_path, use_git=False)
-    metadata = json.loads((newer / "metadata.json").read_text())
-    (newer / "metadata.json").write_text(json.dumps({**metadata, "challenge_version": "1.0.0"}))
-    assert load_run(NewerChallenge, newer).metadata["challenge_version"] == "1.0.0"
 
 
 # What cannot be loaded
@@ -145,13 +112,6 @@ def test_a_damaged_record_is_told_with_its_file(run: Path, content: bytes) -> No
     with pytest.raises(CorruptRunError, match=r"metadata\.json") as raised:
         load_run_metadata(run)
     assert raised.value.path == run
-
-
-def test_a_damaged_custom_metadata_is_told_with_its_file(run: Path) -> None:
-    """A truncated custom_metadata.json is a CorruptRunError that names the file."""
-    (run / "custom_metadata.json").write_bytes(b'{"a": ')
-    with pytest.raises(CorruptRunError, match=r"custom_metadata\.json"):
-        load_run_custom_metadata(run)
 
 
 def test_a_challenge_without_loading_says_what_to_write(tmp_path: Path) -> None:

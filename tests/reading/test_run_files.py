@@ -20,7 +20,7 @@ from gaitmap_results import (
     save_run,
     verify_run,
 )
-from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError, SkippedRunWarning, printable
+from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError, SkippedRunWarning
 from gaitmap_results.reading.run_files import MAX_BYTES
 
 resource = pytest.importorskip("resource", reason="needs memory and devices as POSIX has them")
@@ -142,13 +142,6 @@ def test_files_that_cannot_be_opened_are_told(tmp_path):
             read(run)
 
 
-def test_a_folder_that_is_not_there_is_told(tmp_path):
-    """A misspelt folder is not taken for a folder without a run."""
-    for read in (load_run_metadata, load_run_custom_metadata, verify_run):
-        with pytest.raises(RunNotFoundError, match="There is no folder"):
-            read(tmp_path / "resuts")
-
-
 EVIL = "bad\x1b]0;title\x07\x1b[2J\x9b2J\u202egnp.\r"
 
 
@@ -164,9 +157,3 @@ def test_errors_and_warnings_escape_control_characters(tmp_path):
     for text in (str(caught[0].message), str(raised.value)):
         assert not set(EVIL) & set("\x1b\x07\x9b\u202e\r") & set(text)
         assert r"bad\x1b]0;title\x07\x1b[2J\x9b2J\u202egnp.\r" in text
-
-
-def test_ordinary_text_is_printable():
-    """Letters of any script, lines and tabs stay as they are."""
-    text = "größe 歩行 שלום 👩‍🔬\n\tnext"
-    assert printable(text) == text

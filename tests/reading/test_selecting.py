@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
 import warnings
 from datetime import date, datetime, timedelta, timezone
-from pathlib import Path
 
 import pytest
 from challenges import ExampleChallenge
@@ -205,16 +203,6 @@ def test_links(tmp_path):
     assert get_all_result_paths(CHALLENGE, results) == {("old",): [links / "old" / elsewhere.name], ("shin",): [run]}
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_named_pipe_is_not_waited_for(tmp_path):
-    """A pipe in the place of metadata.json is skipped like any other damage."""
-    run, bad = write_run(tmp_path), write_run(tmp_path, start=START + HOUR)
-    (bad / "metadata.json").unlink()
-    os.mkfifo(bad / "metadata.json")
-    with pytest.warns(SkippedRunWarning):
-        assert get_all_result_paths(CHALLENGE, tmp_path) == {("shin",): [run]}
-
-
 def test_closed_folders_and_files_are_skipped(tmp_path):
     """What one may not read costs a warning that names it, and the others are listed."""
     run = write_run(tmp_path)
@@ -241,16 +229,6 @@ def test_closed_folders_and_files_are_skipped(tmp_path):
 
 
 # Where it looks.
-
-
-def test_the_results_folder_may_be_text_and_relative(tmp_path, monkeypatch):
-    """A relative results folder gives absolute paths, which mean the same run after a change of the folder."""
-    run = write_run(tmp_path / "results")
-    monkeypatch.chdir(tmp_path)
-    results = get_all_result_paths(CHALLENGE, "results")
-    monkeypatch.chdir("/")
-    assert results == {("shin",): [run]}
-    assert filter_results(results, "1.0.0") == results
 
 
 def test_a_folder_above_the_results_folder_will_do(tmp_path):
@@ -508,16 +486,3 @@ def test_published_runs():
     # 10:19 local time was 08:19 in UTC; the stamp that is stored says 06:19.
     since = {"since": "2023-07-07T08:19:00+00:00", "until": "2023-07-07T08:30:00+00:00"}
     assert sum(map(len, filter_results(kluge, **since).values())) == 3
-
-
-@needs_published
-def test_published_runs_as_a_copy(tmp_path):
-    """A name in place of the class works for challenges that are not installed, below any folder."""
-    (tmp_path / "work" / "results").mkdir(parents=True)
-    try:
-        (tmp_path / "work" / "results" / KLUGE).symlink_to(PUBLISHED / KLUGE)
-    except OSError:
-        pytest.skip("this system makes no links")
-    found = get_all_result_paths(KLUGE, tmp_path / "work")
-    assert sum(map(len, found.values())) == 9
-    assert all(isinstance(path, Path) and path.is_absolute() for paths in found.values() for path in paths)

@@ -59,12 +59,6 @@ def test_one_row_a_run(tmp_path):
     assert table["is_debug_run"].dtype == bool
 
 
-def test_all_runs_of_an_entry(tmp_path):
-    """A list of runs gives one row for each, so that not only the latest can be compared."""
-    runs = [write_run(tmp_path, start=START + timedelta(hours=hours)) for hours in range(3)]
-    assert get_metadata_as_df(results_of(tmp_path))["path"].tolist() == runs
-
-
 def test_additional_keys(tmp_path):
     """Further keys come from the record or the author's metadata, nested ones by a dot; None where a run has none."""
     write_run(tmp_path, "a", system_info={"python_version": "3.12.1"}, custom={"model": {"layers": 3}, "x.y": 1})

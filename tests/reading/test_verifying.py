@@ -43,12 +43,6 @@ def test_every_difference_is_named(run):
     assert (verification.status, verification.is_intact) == ("changed", False)
 
 
-def test_the_result_cannot_be_changed(run):
-    """What was found is frozen."""
-    with pytest.raises(dataclasses.FrozenInstanceError):
-        verify_run(run).missing = ()
-
-
 def test_progress_counts_every_byte(run):
     """The sizes that are reported on the way add up to those of the files in the manifest."""
     sizes = []
@@ -87,16 +81,6 @@ def test_nothing_outside_is_read(run, tmp_path):
     assert verification.status == "intact"
     original.unlink()
     original.symlink_to(outside / "result.json")
-    assert verify_run(run).missing == ("results/result.json",)
-
-
-def test_a_folder_replaced_by_a_link(run, tmp_path):
-    """Files below a folder that is now a link are missing, wherever the link leads."""
-    (run / "results").rename(tmp_path / "moved")
-    try:
-        (run / "results").symlink_to(tmp_path / "moved")
-    except OSError:
-        pytest.skip("this system makes no links")
     assert verify_run(run).missing == ("results/result.json",)
 
 
@@ -142,14 +126,6 @@ def test_no_run_there(name, tmp_path):
         verify_run(tmp_path / name)
 
 
-def test_damaged_record_without_manifest(tmp_path):
-    """Where neither record nor manifest can be read, nothing can be said, and that is an error."""
-    run = write_run(tmp_path)
-    (run / "metadata.json").write_text("{")
-    with pytest.raises(CorruptRunError, match="cannot be read: "):
-        verify_run(run)
-
-
 def test_a_closed_file_is_not_called_intact(run):
     """Unknown is not intact: a file that cannot be read is named, and the status is "unreadable"."""
     (run / "results" / "result.json").chmod(0)
@@ -172,32 +148,9 @@ def test_a_closed_file_is_not_called_intact(run):
     assert (status, name, missing) == ("unreadable", "results", [])
 
 
-def test_sha256sum_agrees(run):
-    """The tool that everybody has comes to the same verdict."""
-    command = ["sha256sum", "--strict", "-c", "MANIFEST.sha256"]
-    try:
-        assert subprocess.run(command, cwd=run, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        pytest.skip("sha256sum is not installed")
-    (run / "results" / "result.json").write_text("changed")
-    assert subprocess.run(command, cwd=run, capture_output=True, check=False).returncode == 1
-    assert verify_run(run).status == "changed"
-
-
 @needs_published
 def test_published_runs():
     """The published runs have no manifest, and nothing is said against them."""
     runs = [path.parent for path in PUBLISHED.rglob("metadata.json")]
     assert len(runs) == 17
     assert {verify_run(run).status for run in runs} == {"no manifest"}
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-@pytest.mark.parametrize("name", ["MANIFEST.sha256", "metadata.json"])
-def test_a_pipe_is_not_waited_for(run, name):
-    """A named pipe in the place of the manifest, or of the metadata of a run without one, is refused at once."""
-    (run / "MANIFEST.sha256").unlink()
-    (run / name).unlink(missing_ok=True)
-    os.mkfifo(run / name)
-    with pytest.raises(CorruptRunError, match="it is not a regular file"):
-        verify_run(run)

@@ -14,10 +14,10 @@ import pytest
 from processes import run_python
 from stores import TwoFiles, leftovers_of, runs_of
 
-from gaitmap_results import recorded_run, save_run, unfinished_runs
+from gaitmap_results import recorded_run, unfinished_runs
 from gaitmap_results.provenance.process_identity import current_process
 from gaitmap_results.store import heartbeat
-from gaitmap_results.store.heartbeat import SignOfLife, beat, heartbeat_interval, last_sign_of_life
+from gaitmap_results.store.heartbeat import SignOfLife, beat, last_sign_of_life
 from gaitmap_results.store.journal import JournalContent
 from gaitmap_results.unfinished.slurm_queue import JobAnswer
 from gaitmap_results.unfinished.verdict import judge
@@ -229,11 +229,6 @@ def test_a_beat_changes_nothing_but_the_time(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_interval_is_that_of_the_looks_and_at_least_half_a_minute():
-    """A heartbeat costs a file server something; it comes no more often than is useful."""
-    assert [heartbeat_interval(each) for each in (None, 0.5, 30.0, 600.0)] == [None, 30.0, 30.0, 600.0]
-
-
 def test_the_journal_tells_at_the_start_what_to_expect(tmp_path):
     """The interval stands in the journal before the user's code runs; without sampling it is null."""
     for interval_s, expected in ((None, None), (1, 30), (90, 90)):
@@ -257,16 +252,6 @@ def test_the_heart_of_a_block_beats(often, tmp_path):
         assert [file.read_bytes() for file in files] == contents
     assert leftovers_of(tmp_path) == []
     assert len(runs_of(tmp_path)) == 2
-
-
-def test_without_sampling_no_heart_beats(often, tmp_path):
-    """By default nobody touches the journal while nothing changes."""
-    with recorded_run("entry", path=tmp_path, use_git=False):
-        (file,) = tmp_path.glob(".unfinished/*/journal.json")
-        os.utime(file, (1.0, 1.0))
-        time.sleep(0.2)
-        assert file.stat().st_mtime == 1.0
-        TwoFiles().run(42)
 
 
 def test_hearts_that_beat_while_runs_are_published(often, tmp_path):
@@ -293,27 +278,6 @@ def test_hearts_that_beat_while_runs_are_published(often, tmp_path):
     assert problems == []
     assert leftovers_of(tmp_path) == []
     assert len(runs_of(tmp_path)) == 15
-
-
-def test_a_folder_that_disappears_does_not_disturb_the_run(often, tmp_path):
-    """A journal that the user deletes stays deleted, and the thread says nothing."""
-    with recorded_run("entry", path=tmp_path, use_git=False, sample_resources_s=0.01) as recorder:
-        (file,) = tmp_path.glob(".unfinished/*/journal.json")
-        file.unlink()
-        time.sleep(0.2)
-        assert not file.exists()
-        TwoFiles().run(42)
-    sampled = recorder.metadata_["resources"]["peak_memory_bytes"]["sampled"]
-    assert len(sampled["why_incomplete"]) == 1
-
-
-def test_save_run_has_no_heartbeat(tmp_path):
-    """What is saved by hand has no block, and takes no such option."""
-    challenge = TwoFiles().run(42)
-    with pytest.raises(TypeError):
-        save_run(challenge, "entry", path=tmp_path, use_git=False, custom_metadata={}, sample_resources_s=1)
-    save_run(challenge, "entry", path=tmp_path, use_git=False, custom_metadata={})
-    assert len(runs_of(tmp_path)) == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs kills")

@@ -14,7 +14,7 @@ from challenges import ExampleChallenge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gaitmap_results import load_run, record_run, recorded_run, save_run
+from gaitmap_results import load_run, recorded_run, save_run
 from gaitmap_results.exceptions import InvalidNameError
 from gaitmap_results.store.entry_names import entry_key
 from gaitmap_results.store.layout import (
@@ -55,7 +55,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 # Refused before the run
 
 
-@pytest.mark.parametrize("name", [*BAD_NAMES, *RUN_LIKE, None, 1, b"x", True, Path("x"), (), []], ids=ascii)
+@pytest.mark.parametrize("name", ["../x", "\ud800", *RUN_LIKE[:1], None, (), ["a", ""]], ids=ascii)
 def test_a_bad_entry_name_is_refused_before_the_run(results: Path, name: Any) -> None:
     """The block does not begin, the error says why, and no file is written anywhere."""
     with pytest.raises(InvalidNameError) as raised, recorded_run(name, path=results, use_git=False):
@@ -66,16 +66,17 @@ def test_a_bad_entry_name_is_refused_before_the_run(results: Path, name: Any) ->
 
 
 @pytest.mark.parametrize("name", [*BAD_NAMES, *RUN_LIKE, *NO_STRINGS], ids=ascii)
-@pytest.mark.parametrize("position", [0, 1, 2])
-def test_a_bad_part_of_an_entry_name_is_refused(name: Any, position: int) -> None:
-    """Each part of a nested entry is checked, wherever it stands."""
-    parts: list[Any] = ["a", "b"]
-    parts.insert(position, name)
-    with pytest.raises(InvalidNameError):
-        check_entry_name(tuple(parts))
+def test_a_bad_part_of_an_entry_name_is_refused(name: Any) -> None:
+    """Each part of a nested entry is checked, wherever it stands; the same names are refused as a VERSION."""
+    for parts in ((name, "b"), ("a", name, "b"), ("a", name)):
+        with pytest.raises(InvalidNameError):
+            check_entry_name(parts)
+    if name not in RUN_LIKE:
+        with pytest.raises(InvalidNameError):
+            check_version(name)
 
 
-@pytest.mark.parametrize("name", [*BAD_NAMES, *NO_STRINGS], ids=ascii)
+@pytest.mark.parametrize("name", ["../x", "", None, 1], ids=ascii)
 def test_a_bad_version_is_refused_before_the_run(results: Path, name: Any) -> None:
     """A VERSION that is no name of a folder is refused on entering, where the challenge is known."""
     challenge = ExampleChallenge()
@@ -88,9 +89,7 @@ def test_a_bad_version_is_refused_before_the_run(results: Path, name: Any) -> No
     assert nothing_was_written(results)
 
 
-@pytest.mark.parametrize(
-    "prefix", [*ESCAPES, ".", "..", "a\nb", "<", "*", ":", "x" * 101, "\ud800", None, 1, b"_"], ids=ascii
-)
+@pytest.mark.parametrize("prefix", ["../x", ".", "a\nb", ":", "x" * 101, None], ids=ascii)
 def test_a_bad_prefix_is_refused_before_the_run(results: Path, prefix: Any) -> None:
     """A prefix cannot lead out of the entry's folder, nor hide the run."""
     with (
@@ -101,7 +100,7 @@ def test_a_bad_prefix_is_refused_before_the_run(results: Path, prefix: Any) -> N
     assert nothing_was_written(results)
 
 
-@pytest.mark.parametrize("name", ["../../escaped", "a/b", "..", "", "a\0b", "x" * 300], ids=ascii)
+@pytest.mark.parametrize("name", ["../../escaped", "", "x" * 300], ids=ascii)
 @pytest.mark.parametrize("attribute", ["__module__", "__name__"])
 def test_a_challenge_whose_class_has_a_bad_name_is_refused(results: Path, name: str, attribute: str) -> None:
     """A class that was made on the fly, with separators in its name or module, leads nowhere else."""
@@ -151,12 +150,6 @@ def test_a_bad_version_that_shows_only_after_the_run_costs_no_result(results: Pa
     assert json.loads((raised.value.path / "results" / "result.json").read_text())["result"] == 42
 
 
-def test_the_decorator_refuses_a_bad_name_when_it_decorates() -> None:
-    """A bad entry name shows when the module is imported, not when the function is called."""
-    with pytest.raises(InvalidNameError):
-        record_run("../escaped")
-
-
 def test_an_entry_inside_of_a_run_folder_is_refused(results: Path) -> None:
     """A published folder is never changed, also by an entry whose name leads into it."""
     first = save_run(ExampleChallenge().run(1), "entry", custom_metadata={}, path=results, use_git=False)
@@ -167,15 +160,6 @@ def test_an_entry_inside_of_a_run_folder_is_refused(results: Path) -> None:
 
 
 # Accepted
-
-
-@pytest.mark.parametrize(
-    "name", ["shin", "Shin 2.0 (tuned)", "a+b=c", "ünïcödé 漢字", "a.b.c", "-", "x" * 100, "~", "🦶"]
-)
-def test_an_ordinary_name_is_accepted(results: Path, name: str) -> None:
-    """Names that people give are taken as they are."""
-    path = save_run(ExampleChallenge().run(1), name, custom_metadata={}, path=results, use_git=False)
-    assert path.parent == results / "challenges.ExampleChallenge" / "1.0.0" / name
 
 
 def test_a_list_of_parts_is_stored_as_a_tuple_is(results: Path) -> None:

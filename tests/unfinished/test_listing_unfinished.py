@@ -155,15 +155,6 @@ def test_slurm_that_does_not_answer_is_asked_once(slurm, tmp_path):
 
 
 @ON_POSIX
-def test_slurm_is_asked_once_for_each_job(slurm, tmp_path):
-    """Runs of one job share the answer."""
-    slurm("squeue", "7|RUNNING|1")
-    asker = Slurm()
-    assert [asker.ask("7", started=5.0), asker.ask("7", started=5.0)] == [asker.ask("7", started=5.0)] * 2
-    assert len((tmp_path / "asked").read_text().splitlines()) == 1
-
-
-@ON_POSIX
 @pytest.mark.parametrize("job_id", ["", "-M all", "1;reboot", "../1", "1,2", "7_1", "9" * 100])
 def test_nothing_that_is_no_job_number_reaches_slurm(job_id, slurm, tmp_path):
     """A journal that somebody else wrote cannot give squeue options."""
@@ -290,21 +281,6 @@ def test_a_run_is_listed_by_another_process_without_changing_it(tmp_path):
         assert facts() == before
         TwoFiles().run(42)
     assert recorder.status_ == "published"
-
-
-def test_the_journal_is_there_before_the_users_code(tmp_path):
-    """From the first line of the block on, one can see who runs what, where, since when."""
-    with recorded_run(("a", "b"), path=tmp_path, use_git=False, custom_metadata={"note": 1}):
-        (file,) = tmp_path.glob(".unfinished/*/journal.json")
-        stored = json.loads(file.read_text())
-        assert stored["status"] == "running"
-        assert stored["entry_name"] == ["a", "b"]
-        assert stored["process"] == current_process().to_json()
-        assert stored["custom_metadata"] == {"note": 1}
-        assert stored["caller"].endswith("test_listing_unfinished.py")
-        assert stored["started_utc"] > 1.7e9
-        assert stored["run_id"] == file.parent.name
-        TwoFiles().run(42)
 
 
 def test_a_file_in_the_place_of_the_unfinished_runs_is_an_error(tmp_path):

@@ -133,57 +133,35 @@ class TestCallerOfAProgram:
             assert text in lines[folder.metadata()[entry]["caller"]["line"] - 1]
         assert len({metadata["caller"]["sha256"] for metadata in folder.metadata().values()} - {None}) == 1
 
-    def test_a_link_to_a_script_is_the_caller(self, folder: Folder) -> None:
-        """A script started through a symbolic link is stored by the name that it was started with."""
-        folder.write("elsewhere/real.py", SCRIPT)
-        link = folder.path / "link.py"
-        link.symlink_to(folder.path / "elsewhere" / "real.py")
-        folder.run("link.py")
-        assert folder.callers() == all_from("file", link)
-        assert folder.challenge_names() == {"link.Steps"}
-
-    def test_a_module_of_a_package_is_the_caller(self, folder: Folder) -> None:
-        """With ``python -m package.module`` the module's file is the caller, and its import name names the class."""
+    @pytest.mark.parametrize(
+        ("arguments", "caller", "name"),
+        [
+            (["link.py"], "link.py", "link"),
+            (["-m", "package.module"], "package/module.py", "package.module"),
+            (["-m", "package"], "package/__main__.py", "package.__main__"),
+            (["package"], "package/__main__.py", "package"),
+            (["program.pyz"], "program.pyz", "program"),
+        ],
+        ids=["link", "module", "package", "folder", "archive"],
+    )
+    def test_the_file_of_a_program_is_the_caller(
+        self, folder: Folder, arguments: list[str], caller: str, name: str
+    ) -> None:
+        """The file as it was started is the caller (of an archive the archive), and names the class."""
         folder.write("package/__init__.py", "")
-        module = folder.write("package/module.py", SCRIPT)
-        folder.run("-m", "package.module")
-        assert folder.callers() == all_from("file", module)
-        assert folder.challenge_names() == {"package.module.Steps"}
+        for module in ("__main__", "module"):
+            folder.write(f"package/{module}.py", SCRIPT)
+        (folder.path / "link.py").symlink_to(folder.path / "package" / "module.py")
+        zipapp.create_archive(folder.path / "package", folder.path / "program.pyz")
+        folder.run(*arguments)
+        assert folder.callers() == all_from("file", folder.path / caller)
+        assert folder.challenge_names() == {f"{name}.Steps"}
 
-    def test_a_package_is_the_caller(self, folder: Folder) -> None:
-        """With ``python -m package`` its ``__main__.py`` is the caller, by its import name."""
-        folder.write("package/__init__.py", "")
-        module = folder.write("package/__main__.py", SCRIPT)
-        folder.run("-m", "package")
-        assert folder.callers() == all_from("file", module)
-        assert folder.challenge_names() == {"package.__main__.Steps"}
-
-    def test_a_folder_is_the_caller(self, folder: Folder) -> None:
-        """A folder that is run names the class as it names the program."""
-        module = folder.write("program/__main__.py", SCRIPT)
-        folder.run("program")
-        assert folder.callers() == all_from("file", module)
-        assert folder.challenge_names() == {"program.Steps"}
-
-    def test_an_archive_is_the_caller(self, folder: Folder) -> None:
-        """Code in a zip archive is stored as the archive, which is a file that one can look into."""
-        folder.write("source/__main__.py", SCRIPT)
-        archive = folder.path / "program.pyz"
-        zipapp.create_archive(folder.path / "source", archive)
-        folder.run("program.pyz")
-        assert folder.callers() == all_from("file", archive)
-        assert folder.challenge_names() == {"program.Steps"}
-
-    def test_a_command_has_no_file(self, folder: Folder) -> None:
-        """``python -c`` is stored as a command; nothing fails."""
-        folder.run("-c", SCRIPT)
-        assert folder.callers() == all_from("command", None)
-        assert folder.challenge_names() == {"__main__.Steps"}
-
-    def test_standard_input_has_no_file(self, folder: Folder) -> None:
-        """A program read from the standard input is stored as that, though Python calls its file ``<stdin>``."""
-        folder.run(stdin=SCRIPT)
-        assert folder.callers() == all_from("stdin", None)
+    @pytest.mark.parametrize(("kind", "started"), [("command", {}), ("stdin", {"stdin": SCRIPT})])
+    def test_a_program_without_a_file(self, folder: Folder, kind: str, started: dict[str, str]) -> None:
+        """``python -c`` and the standard input, which Python calls ``<stdin>``, are stored as what they are."""
+        folder.run(*(["-c", SCRIPT] if kind == "command" else []), **started)
+        assert folder.callers() == all_from(kind, None)
         assert folder.challenge_names() == {"__main__.Steps"}
 
     def test_interactive_has_no_file(self, folder: Folder) -> None:
