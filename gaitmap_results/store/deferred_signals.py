@@ -15,7 +15,11 @@ __all__ = ["deferred_signals"]
 # The process whose main thread holds signals back.
 _deferring_in: int | None = None
 # Signals that ask a process to end, even without a handler in Python.
-_ENDING: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")
+_ENDING: Final = {
+    int(getattr(signal, name))
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2", "SIGBREAK")
+    if hasattr(signal, name)
+}
 
 
 @contextmanager
@@ -31,13 +35,13 @@ def deferred_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or _deferring_in == os.getpid():
         yield
         return
-    owner, ending = os.getpid(), _ending()
+    owner = os.getpid()
     received: dict[int, BaseException | None] = {}
     previous: dict[int, Any] = {}
 
     def hold(number: int, frame: FrameType | None) -> None:
         handler, is_own = previous[number], os.getpid() == owner
-        if is_own and number not in ending:
+        if is_own and number not in _ENDING:
             try:
                 handler(number, frame)
             except BaseException as error:  # noqa: BLE001 - it is raised when the run is saved
@@ -56,7 +60,7 @@ def deferred_signals() -> Iterator[None]:
         afterwards.callback(_deliver, received)
         afterwards.callback(_restore, previous)
         _deferring_in = owner
-        for number in _disturbing(ending):
+        for number in _disturbing():
             previous[number] = signal.getsignal(number)
             try:
                 signal.signal(number, hold)
@@ -68,17 +72,13 @@ def deferred_signals() -> Iterator[None]:
         yield
 
 
-def _ending() -> set[int]:
-    return {int(number) for name in _ENDING if (number := getattr(signal, name, None)) is not None}
-
-
-def _disturbing(ending: set[int]) -> list[int]:
+def _disturbing() -> list[int]:
     """Return the signals that may raise an exception in Python code, or end the process."""
     # An ignored signal or a handler of C code (None) does not interrupt Python code.
     return [
         int(number)
         for number in signal.valid_signals()
-        if callable(handler := signal.getsignal(number)) or (handler == signal.SIG_DFL and number in ending)
+        if callable(handler := signal.getsignal(number)) or (handler == signal.SIG_DFL and number in _ENDING)
     ]
 
 

@@ -273,13 +273,11 @@ def _sync(descriptor: int) -> None:
 
 def retry_on_windows(operation: Any, source: Path, target: Path) -> None:
     """Call ``operation(source, target)``, and on Windows repeat it while another program briefly holds a file."""
-    for pause in _WINDOWS_RETRIES if os.name == "nt" else ():
+    for pause in (*(_WINDOWS_RETRIES if os.name == "nt" else ()), None):
         try:
             operation(source, target)
+            return
         except PermissionError:
-            if target.is_dir():
+            if pause is None or target.is_dir():
                 raise
             time.sleep(pause)
-        else:
-            return
-    operation(source, target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -73,7 +72,8 @@ def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
         more = f"\n  and {len(encoder.problems) - 20} more" if len(encoder.problems) > 20 else ""
         raise InvalidCustomMetadataError(
             f"The custom metadata cannot be stored as JSON without changing its meaning:\n{shown}{more}\n"
-            "Convert these values to strings, numbers, lists or dictionaries with string keys.",
+            "Convert these values to strings, numbers, lists or dictionaries with string keys, for example with "
+            "sorted(...), dataclasses.asdict(...) or .tolist().",
             problems=encoder.problems,
         )
     return encoded
@@ -209,7 +209,8 @@ class _Encoder:
         numbers = _from_numpy(value)
         if numbers is not value:
             return self._encode(numbers, key_path, depth + 1)
-        raise _RefusedError(_hint(value))
+        kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+        raise _RefusedError(f"{kind} has no JSON form")
 
     def _items(self, value: Mapping[Any, Any], key_path: _KeyPath, depth: int) -> Iterator[tuple[str, JsonValue]]:
         seen: set[str] = set()
@@ -290,34 +291,15 @@ def _from_numpy(value: object) -> object:
     """Return the value of a NumPy scalar or array without importing NumPy; return anything else unchanged."""
     if type(value).__module__.partition(".")[0] != "numpy":
         return value
-    if hasattr(value, "mask"):
-        raise _RefusedError("a masked array has no JSON form; use .filled(...) or .tolist()")
-    dtype: Any = getattr(value, "dtype", None)
+    array: Any = value
+    dtype = getattr(array, "dtype", None)
     if dtype is None:
         return value
-    if dtype.kind not in "biufUO" or dtype.names is not None:
-        raise _RefusedError(f"a NumPy value of dtype {dtype} has no JSON form")
-    if dtype.kind == "f" and dtype.itemsize > 8:
-        raise _RefusedError(f"dtype {dtype} has more digits than a JSON number keeps")
-    array: Any = value
-    if array.size == 0 and array.ndim > 1:
-        raise _RefusedError(f"the shape {array.shape} of an empty array is lost in JSON")
+    is_lossy = dtype.names is not None or (dtype.kind == "f" and dtype.itemsize > 8) or hasattr(array, "mask")
+    if is_lossy or dtype.kind not in "biufUO" or (array.size == 0 and array.ndim > 1):
+        raise _RefusedError(f"a NumPy value of dtype {dtype} and shape {array.shape} would not come back from JSON")
     plain: object = array.tolist()
     return plain
-
-
-def _hint(value: object) -> str:
-    kind = type(value)
-    name = f"{kind.__module__}.{kind.__qualname__}".removeprefix("builtins.")
-    if isinstance(value, (set, frozenset)):
-        return "a set has no order and no JSON form; use sorted(...)"
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return f"{name} has no JSON form; decode it, or use .hex()"
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return f"{name} is a dataclass; use dataclasses.asdict(...)"
-    if name.startswith("pandas."):
-        return f"{name} has no JSON form of its own; use .to_dict() or .tolist()"
-    return f"{name} has no JSON form"
 
 
 def without_non_finite(value: Any) -> Any:

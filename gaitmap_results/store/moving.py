@@ -49,23 +49,13 @@ def publish_folder(source: Path, names: Iterator[str], parent: Path, *, is_ours:
             continue
         target = parent / name
         try:
-            _rename_folder(source, target)
+            _move_folder(source, target)
         except OSError as error:
-            if error.errno == errno.ENOENT and target.is_dir() and is_ours(target):
-                pass
-            elif _is_taken(error, target):
+            if _is_taken(error, target):
                 # Many runs may start in one second; skip the taken names at once.
                 taken = taken or set(os.listdir(parent))
                 continue
-            elif error.errno == errno.EXDEV:
-                source = _copy_beside(source, parent)
-                try:
-                    _rename_folder(source, target)
-                except OSError as second:
-                    if not _is_taken(second, target):
-                        raise
-                    continue
-            else:
+            if not (error.errno == errno.ENOENT and target.is_dir() and is_ours(target)):
                 raise
         try:
             files.sync_folder(parent)
@@ -82,6 +72,15 @@ def _make_folder_durably(path: Path) -> None:
     files.make_folder(path)
     for folder in new:
         files.sync_folder(folder.parent)
+
+
+def _move_folder(source: Path, target: Path) -> None:
+    try:
+        _rename_folder(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        _rename_folder(_copy_beside(source, target.parent), target)
 
 
 def _rename_folder(source: Path, target: Path) -> None:

@@ -110,12 +110,9 @@ class Redactor:
         if self.relative_to is None:
             return self.text(str(path))
         absolute = os.path.abspath(path)
-        for base in _with_real_path(self.relative_to):
-            for candidate in (absolute, os.path.realpath(absolute)):
-                inside = _inside(candidate, base)
-                if inside is not None:
-                    return self.text(inside)
-        return self.text(self._outside(absolute, self.relative_to))
+        bases, forms = _with_real_path(self.relative_to), (absolute, os.path.realpath(absolute))
+        inside = (_inside(form, base) for base in bases for form in forms)
+        return self.text(next(filter(None, inside), None) or self._outside(absolute, self.relative_to))
 
     def _outside(self, absolute: str, base: Path) -> str:
         home = str(self._home) if self._home is not None else None
