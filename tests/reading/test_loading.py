@@ -167,24 +167,6 @@ def test_the_published_runs_are_read_with_right_times() -> None:
         assert isinstance(load_run_custom_metadata(file.parent), dict)
 
 
-@NEEDS_PUBLISHED_RUNS
-def test_a_published_run_is_loaded_with_its_challenge() -> None:
-    """load_run reads a run of gaitmap_challenges with a class of that name, results and all."""
-
-    class Challenge(BaseChallenge):
-        VERSION = "1.0.0"
-
-        @classmethod
-        def load_core_results(cls, folder_path: Path) -> Any:
-            return json.loads((folder_path / "cv_metadata.json").read_text(encoding="utf-8"))
-
-    Challenge.__module__ = "gaitmap_challenges.full_pipeline.kluge_2017"
-    for file in PUBLISHED_RUNS.glob("*kluge_2017*/*/*/*/*/*/metadata.json"):
-        loaded = load_run(Challenge, file.parent)
-        assert loaded.results
-        assert loaded.metadata["challenge_name"] == "gaitmap_challenges.full_pipeline.kluge_2017.Challenge"
-
-
 def test_a_record_of_ours_is_not_repaired(run: Path) -> None:
     """A record with a schema version means what it says, whatever its stamps."""
     metadata = json.loads((run / "metadata.json").read_text())

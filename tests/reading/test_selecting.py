@@ -127,15 +127,6 @@ def test_many_corrupt_folders_cost_one_warning(tmp_path):
     assert len(str(caught[0].message).splitlines()) < 15
 
 
-def test_records_with_nan_and_byte_order_mark_are_read(tmp_path):
-    """What Python's own JSON writer and Windows editors leave in a file does not make it corrupt."""
-    run = write_run(tmp_path, runtime=float("nan"))
-    content = (run / "metadata.json").read_bytes()
-    assert b"NaN" in content
-    (run / "metadata.json").write_bytes(b"\xef\xbb\xbf" + content)
-    assert get_all_result_paths(CHALLENGE, tmp_path) == {("shin",): [run]}
-
-
 def test_a_metadata_file_of_the_challenge_is_no_run(tmp_path):
     """A challenge may write a metadata.json of its own into its core results."""
     run = write_run(tmp_path)
@@ -247,13 +238,6 @@ def test_a_backup_does_not_hide_the_results(tmp_path):
     with pytest.raises(InvalidOptionError, match="Several folders") as caught:
         get_all_result_paths(CHALLENGE, tmp_path / "above")
     assert str(tmp_path / "above" / "two") in str(caught.value)
-
-
-def test_the_name_is_no_pattern(tmp_path):
-    """Characters that are special in patterns of file names are taken as they are."""
-    run = write_run(tmp_path, challenge="gait[1].Challenge")
-    write_run(tmp_path, challenge="gait1.Challenge")
-    assert get_all_result_paths("gait[1].Challenge", tmp_path) == {("shin",): [run]}
 
 
 @pytest.mark.parametrize("there", [False, True])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import subprocess
 import sys
 
@@ -49,20 +48,6 @@ def test_progress_counts_every_byte(run):
     verify_run(run, on_file=sizes.append)
     files = [file for file in run.rglob("*") if file.is_file() and file.name != "MANIFEST.sha256"]
     assert sorted(sizes) == sorted(file.stat().st_size for file in files)
-
-
-def test_odd_names(tmp_path):
-    """Line breaks, backslashes, spaces and letters of other scripts in names are compared like any other."""
-
-    class OddNames(ExampleChallenge):
-        def save_core_results(self, folder_path):
-            for name in ("a b", "ü", "größe.txt", "*x", *(() if os.name == "nt" else ("a\\b", "a\nb", "\\", "\r"))):
-                (folder_path / name).write_text(name)
-
-    run = save_run(OddNames().run(1), "test", custom_metadata={}, path=tmp_path, use_git=False)
-    assert verify_run(run).status == "intact"
-    (run / "results" / "ü").unlink()
-    assert verify_run(run).missing == ("results/ü",)
 
 
 def test_nothing_outside_is_read(run, tmp_path):

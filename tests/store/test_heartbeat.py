@@ -105,12 +105,6 @@ def test_the_words_say_how_old_the_last_sign_of_life_is(age_s, words):
     assert said == f"it gives a sign of life every 30 s, and the last one was {words} ago"
 
 
-def test_the_verdict_says_how_old_the_last_sign_of_life_is(journal):
-    """The words are part of the evidence."""
-    content, file = journal(7300)
-    assert SignOfLife(30.0, 7300).words in judge(content, FixedSlurm(), file).evidence
-
-
 @pytest.mark.parametrize("value", [None, True, "30", 0, -1, float("nan"), float("inf"), [30], {}])
 def test_a_run_without_a_heartbeat_is_judged_as_before(value, journal):
     """Where the journal promises no heartbeat, or something that is none, its age says nothing."""

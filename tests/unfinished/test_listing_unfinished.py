@@ -5,13 +5,10 @@ from __future__ import annotations
 import json
 import os
 import stat
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from faults import run_in_child
-from processes import python_environment
 from stores import TwoFiles, record, unfinished_of
 
 from gaitmap_results import UnfinishedRun, recorded_run, unfinished_runs
@@ -234,11 +231,6 @@ def test_the_configs_results_folder_is_the_default(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError), recorded_run("entry", use_git=False):
         1 / 0  # noqa: B018
     assert [run.entry_name for run in unfinished_runs()] == ["entry"]
-    command = "from gaitmap_results.cli import main; main(['unfinished', '--json'])"
-    shown = subprocess.run(
-        [sys.executable, "-c", command], cwd=tmp_path, env=python_environment(), capture_output=True, check=True
-    )
-    assert [run["entry_name"] for run in json.loads(shown.stdout)] == ["entry"]
 
 
 def test_the_stale_journal_of_a_published_run_is_no_lost_result(tmp_path):

@@ -6,15 +6,12 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from faults import run_in_child
-from processes import python_environment
 from stores import TwoFiles, check_complete, leftovers_of, record, runs_of, unfinished_of
 
 from gaitmap_results import (
@@ -60,20 +57,6 @@ def change_journal(store: Path, run_id: str, **changes) -> None:
     file = store / ".unfinished" / run_id / "journal.json"
     content = {**json.loads(file.read_text()), **changes}
     file.write_text(json.dumps({key: value for key, value in content.items() if value is not None}))
-
-
-def command(folder: Path, *arguments: str, answer: str = "") -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder, and answer its question."""
-    program = "from gaitmap_results.cli import main; main(prog_name='gaitmap-results')"
-    return subprocess.run(
-        [sys.executable, "-c", program, *arguments],
-        cwd=folder,
-        env=python_environment(),
-        input=answer,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 def test_a_recovered_run_says_that_it_is_one(tmp_path):
@@ -340,45 +323,37 @@ def test_discarding_that_fails(tmp_path, monkeypatch):
     assert [run.run_id for run in unfinished_of(tmp_path)] == [run_id]
 
 
+def command(*arguments: object, answer: str = ""):
+    """Run a command, and answer its question."""
+    return CliRunner().invoke(main, [str(each) for each in arguments], input=answer)
+
+
 def test_the_commands(tmp_path):
     """List, recover and discard on the command line, for people and for programs."""
+    assert "no unfinished runs" in command("unfinished", record(tmp_path).parents[3]).output
     first, second = killed(tmp_path), killed(tmp_path, after="r")
-    shown = command(tmp_path, "unfinished", ".")
-    assert shown.returncode == 0, shown.stderr
+    shown = command("unfinished", tmp_path).stdout
     for part in (first, second, "lost (certain)", "core results: complete", f"recover {first} --results"):
-        assert part in shown.stdout
-    listed = json.loads(command(tmp_path, "unfinished", ".", "--json").stdout)
+        assert part in shown
+    listed = json.loads(command("unfinished", tmp_path, "--json").stdout)
     assert [run["run_id"] for run in listed] == [first, second]
     assert {"run_id", "status", "certainty", "entry_name", "started", "path"} <= set(listed[0])
-    recovered = json.loads(command(tmp_path, "recover", first[:8], "--results", ".", "--json").stdout)
-    assert recovered[0]["run_id"] == first
-    check_complete(Path(recovered[0]["path"]))
-    refused = command(tmp_path, "recover", second, "--results", ".")
-    assert (refused.returncode, refused.stdout) == (1, "")
+    (recovered,) = json.loads(command("recover", first[:8], "--results", tmp_path, "--json").stdout)
+    assert recovered["run_id"] == first
+    check_complete(Path(recovered["path"]))
+    refused = command("recover", second, "--results", tmp_path)
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert "no challenge had finished" in refused.stderr
-    assert "Traceback" not in refused.stderr
 
 
 def test_discard_asks_first(tmp_path):
     """Without a yes nothing is deleted: not with a no, and not without an answer."""
     run_id = killed(tmp_path)
     for answer in ("n\n", ""):
-        asked = command(tmp_path, "discard", run_id, "--results", ".", answer=answer)
-        assert asked.returncode == 1
-        assert "cannot undo this" in asked.stderr
+        asked = command("discard", run_id, "--results", tmp_path, answer=answer)
+        assert asked.exit_code == 1
+        assert "cannot undo this" in asked.output
         assert len(unfinished_runs(tmp_path)) == 1
-    assert command(tmp_path, "discard", run_id, "--results", ".", answer="y\n").returncode == 0
+    done = command("discard", run_id, "--results", tmp_path, "--yes", "--json")
+    assert [run["run_id"] for run in json.loads(done.stdout)] == [run_id]
     assert leftovers_of(tmp_path) == []
-    other = killed(tmp_path)
-    done = command(tmp_path, "discard", other, "--results", ".", "--yes", "--json")
-    assert [run["run_id"] for run in json.loads(done.stdout)] == [other]
-    assert leftovers_of(tmp_path) == []
-
-
-def test_an_empty_list_on_the_command_line(tmp_path):
-    """Nothing to list is said in words, and is an empty list for programs."""
-    assert "no unfinished runs" in command(tmp_path, "unfinished", ".").stdout
-    assert json.loads(command(tmp_path, "unfinished", ".", "--json").stdout) == []
-    missing = command(tmp_path, "unfinished", "missing")
-    assert missing.returncode == 1
-    assert "no results folder" in missing.stderr
