@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 from gaitmap_results.exceptions import ResultsFolderError
 from gaitmap_results.store import files
 from gaitmap_results.store.journal import Journal, JournalContent
-from gaitmap_results.store.json_files import dump_json, find_foreign_json, parse_json_roughly
+from gaitmap_results.store.json_files import dump_json, find_foreign_json, parse_json_roughly, read_json
 from gaitmap_results.store.layout import (
     CUSTOM_METADATA_FILE,
     FILES_DIR,
@@ -283,5 +283,8 @@ def has_core_results(folder: Path) -> bool:
 def _drop_torn_scores(folder: Path) -> None:
     """Remove scores that a kill left half written."""
     path = folder / SCORES_FILE
-    if find_foreign_json(path) is None:
-        files.remove_file(path)
+    with contextlib.suppress(OSError):  # usually there are none
+        try:
+            read_json(path)
+        except ValueError:
+            files.remove_file(path)

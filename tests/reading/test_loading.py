@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from challenges import ExampleChallenge
+from run_folders import PUBLISHED, needs_published
 
 from gaitmap_results import (
     BaseChallenge,
@@ -26,11 +27,6 @@ from gaitmap_results.exceptions import (
     RunNotFoundError,
     UnloadableResultsWarning,
     WrongChallengeError,
-)
-
-PUBLISHED_RUNS = Path(__file__).parents[3] / "shared" / "published_runs"
-NEEDS_PUBLISHED_RUNS = pytest.mark.skipif(
-    not PUBLISHED_RUNS.is_dir(), reason="the published runs are not part of the project"
 )
 
 
@@ -146,10 +142,10 @@ def test_json_of_older_writers_is_read(run: Path, content: str, expected: Any) -
     assert repr(load_run_custom_metadata(run)) == repr(expected)
 
 
-@NEEDS_PUBLISHED_RUNS
+@needs_published
 def test_the_published_runs_are_read_with_right_times() -> None:
     """Every published run loads; its stamps in UTC, wrong by the offset, are put right from the texts beside them."""
-    files = sorted(PUBLISHED_RUNS.rglob("metadata.json"))
+    files = sorted(PUBLISHED.rglob("metadata.json"))
     assert len(files) == 17
     for file in files:
         stored = json.loads(file.read_text(encoding="utf-8"))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
-import sys
 
 import pytest
 from challenges import ExampleChallenge
@@ -235,12 +233,3 @@ def test_former_names_are_not_inherited(tmp_path):
         Original().run(3)
     with pytest.raises(RunNotFoundError):
         get_all_result_paths(kind, tmp_path)
-
-
-def test_loading_scores_imports_no_statistics():
-    """Reading scores needs pandas for the table at most, and no SciPy."""
-    program = (
-        "import sys; from gaitmap_results import load_scores; print('scipy' in sys.modules, 'pandas' in sys.modules)"
-    )
-    shown = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
-    assert shown.stdout.split() == ["False", "False"]

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
-from datetime import date, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from challenges import ExampleChallenge
@@ -368,25 +368,6 @@ def test_filter(criteria, expected, three):
 def test_the_first_two_criteria_can_be_given_by_position(three):
     """The order of the arguments is that of gaitmap_challenges."""
     assert filter_results(three, "1.1.0", True) == filter_results(three, challenge_version="1.1.0", is_debug_run=True)
-
-
-def test_days_are_local(tmp_path, monkeypatch):
-    """A date means the day on the user's calendar, and the last day belongs to the time range."""
-    if not hasattr(__import__("time"), "tzset"):
-        pytest.skip("this system cannot change its time zone here")
-    late = datetime(2026, 3, 29, 23, 30, tzinfo=timezone.utc)  # already the 30th in Berlin
-    write_run(tmp_path, start=late)
-    results = get_all_result_paths(CHALLENGE, tmp_path)
-    try:
-        for zone, day in (("Europe/Berlin", 30), ("UTC", 29), ("America/New_York", 29)):
-            monkeypatch.setenv("TZ", zone)
-            __import__("time").tzset()
-            for other in (28, 29, 30, 31):
-                expected = results if other == day else {}
-                assert filter_results(results, since=f"2026-03-{other}", until=date(2026, 3, other)) == expected
-    finally:
-        monkeypatch.undo()
-        __import__("time").tzset()
 
 
 def test_intact_runs_can_be_selected(tmp_path):

@@ -20,6 +20,7 @@ from challenges import ExampleChallenge
 from git_repository import GitRepository
 from hypothesis import given
 from hypothesis import strategies as st
+from run_folders import PUBLISHED, needs_published
 
 from gaitmap_results import (
     LocalConfig,
@@ -32,8 +33,6 @@ from gaitmap_results.exceptions import InvalidCustomMetadataError
 from gaitmap_results.store.json_files import dump_json, parse_json
 from gaitmap_results.store.json_values import encode_custom_metadata, encode_leniently, safe_repr
 from gaitmap_results.store.safe_text import safe_text
-
-PUBLISHED_RUNS = Path(__file__).parents[3] / "shared" / "published_runs"
 
 
 class Side(enum.Enum):
@@ -401,7 +400,7 @@ def _types(record: dict[str, Any]) -> dict[str, str]:
     return found
 
 
-@pytest.mark.skipif(not PUBLISHED_RUNS.is_dir(), reason="the published runs are not part of the project")
+@needs_published
 def test_every_key_of_gaitmap_challenges_has_its_name_place_and_type(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -411,7 +410,7 @@ def test_every_key_of_gaitmap_challenges_has_its_name_place_and_type(
     repository.commit()
     monkeypatch.chdir(repository.path)
     own = _types(_own_record(tmp_path))
-    files = sorted(PUBLISHED_RUNS.rglob("metadata.json"))
+    files = sorted(PUBLISHED.rglob("metadata.json"))
     assert len(files) == 17
     for file in files:
         theirs = _types(json.loads(file.read_text(encoding="utf-8")))

@@ -15,7 +15,6 @@ from gaitmap_results import UnfinishedRun, recorded_run, unfinished_runs
 from gaitmap_results.exceptions import NoResultsFolderError, RunNotFoundError
 from gaitmap_results.provenance.process_identity import current_process
 from gaitmap_results.store.journal import JournalContent
-from gaitmap_results.store.staging import has_core_results
 from gaitmap_results.unfinished.slurm_queue import Slurm
 from gaitmap_results.unfinished.verdict import Verdict, judge
 
@@ -280,16 +279,3 @@ def test_a_file_in_the_place_of_the_unfinished_runs_is_an_error(tmp_path):
     (tmp_path / ".unfinished").touch()
     with pytest.raises(RunNotFoundError, match="cannot be read"):
         unfinished_runs(tmp_path)
-
-
-@pytest.mark.skipif(os.name == "nt", reason="needs the right to create links")
-def test_results_behind_a_link_are_none(tmp_path):
-    """What a link named like the core results leads to is not taken for the results of an unfinished run."""
-    (tmp_path / "elsewhere").mkdir()
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "results").symlink_to(tmp_path / "elsewhere")
-    assert not has_core_results(folder)
-    (folder / "results").unlink()
-    (folder / "results").mkdir()
-    assert has_core_results(folder)

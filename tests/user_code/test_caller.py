@@ -12,7 +12,7 @@ import py_compile
 import sys
 import textwrap
 import zipapp
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -441,26 +441,3 @@ def test_ipython_without_a_kernel_is_interactive(tmp_path: Path) -> None:
     env = {"IPYTHONDIR": str(tmp_path / "ipython"), "TERM": "dumb"}
     folder.run("-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit", stdin="\n".join(lines), env=env)
     assert folder.callers() == all_from("interactive", None)
-
-
-def _call_with_offset(offset: Any) -> dict[str, Callable[[], Any]]:
-    from challenges import ExampleChallenge
-
-    from gaitmap_results import record_run, recorded_run, save_run
-
-    options: dict[str, Any] = {"path": Path.cwd(), "use_git": False, "_caller_file_path_stack_offset": offset}
-    return {
-        "block": lambda: recorded_run("entry", **options),
-        "decorator": lambda: record_run("entry", **options)(lambda: None)(),
-        "save_run": lambda: save_run(ExampleChallenge().run(1), "entry", custom_metadata={}, **options),
-    }
-
-
-@pytest.mark.parametrize("offset", [-1, 1.5, "1", True, None])
-@pytest.mark.parametrize("entry_point", ALL)
-def test_an_offset_that_is_no_count_is_refused(entry_point: str, offset: Any) -> None:
-    """A negative or broken offset is refused, by all three in the same way."""
-    from gaitmap_results.exceptions import InvalidOptionError
-
-    with pytest.raises(InvalidOptionError, match="_caller_file_path_stack_offset"):
-        _call_with_offset(offset)[entry_point]()
