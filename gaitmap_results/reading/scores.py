@@ -1,18 +1,20 @@
-"""Load the scores of a run, or derive them from cross-validation results of gaitmap_challenges."""
+"""Load the scores of runs, or derive them from cross-validation results of gaitmap_challenges."""
 
 from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gaitmap_results._extras import require_pandas
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading import index
+from gaitmap_results.reading.index import RunSummary, SkippedRun
 from gaitmap_results.reading.run_files import load_run_file, read_run_json
+from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.json_files import parse_json
 from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.store.layout import RESULTS_DIR, SCORES_FILE
@@ -27,11 +29,13 @@ __all__ = [
     "load_scores",
     "read_cross_validation",
     "read_scores",
+    "score_rows",
     "scores_table",
     "unit_index",
 ]
 
 _SINGLE: Final = "test_single_"
+_RUN: Final = ("entry_name", "challenge_name", "challenge_version", "kind", "run_id", "path")
 
 
 def load_scores(path: str | Path) -> pd.DataFrame:
@@ -250,3 +254,65 @@ def _mean(values: list[Any]) -> float | None:
         return mean_of(values) if None not in values and all(map(math.isfinite, values)) else None
     except OverflowError:  # an integer beyond the range of floats
         return None
+
+
+class ScoreRows(NamedTuple):
+    """A table of scores: its rows, its columns, and the runs left out, each with the reason."""
+
+    rows: list[dict[str, Any]]
+    columns: list[str]
+    left_out: list[SkippedRun]
+
+
+def score_rows(runs: Sequence[RunSummary], path_of: Callable[[RunSummary], str]) -> ScoreRows:
+    """Return a row for each unit of each run.
+
+    The columns name the run, then the unit, then the scores.
+    A unit or score with the name of an earlier column becomes ``unit.{name}`` or ``score.{name}``.
+
+    Parameters
+    ----------
+    runs
+        The runs, in the order of the rows.
+    path_of
+        Returns the value of the column ``path``.
+    """
+    left_out: list[SkippedRun] = []
+    found = [(run, scores) for run in runs if (scores := _scores_or_reason(run, left_out)) is not None]
+    units = _columns("unit", (name for _, scores in found for name in scores.units), _RUN)
+    taken = (*_RUN, *units.values())
+    named = _columns("score", (name for _, scores in found for name in scores.directions), taken)
+    rows = [row for run, scores in found for row in _rows(run, scores, path_of(run), units, named)]
+    return ScoreRows(rows, [*taken, *named.values()], left_out)
+
+
+def _scores_or_reason(run: RunSummary, left_out: list[SkippedRun]) -> Scores | None:
+    try:
+        scores = read_scores(run.folder)
+    except (CorruptRunError, RunNotFoundError) as error:
+        left_out.append(SkippedRun(run.folder, str(error)))
+        return None
+    if scores is None:
+        left_out.append(SkippedRun(run.folder, "it has no scores"))
+    return scores
+
+
+def _columns(what: str, names: Iterable[str], taken: Sequence[str]) -> dict[str, str]:
+    """Return a column for each name; a name that is taken gets the prefix ``what``."""
+    columns: dict[str, str] = {}
+    for name in dict.fromkeys(names):
+        column = name
+        while column in taken or column in columns.values():
+            column = f"{what}.{column}"
+        columns[name] = column
+    return columns
+
+
+def _rows(
+    run: RunSummary, scores: Scores, path: str, units: Mapping[str, str], named: Mapping[str, str]
+) -> Iterable[dict[str, Any]]:
+    values = (entry_text(run.entry), run.challenge_name, run.challenge_version, run.kind, run.run_id, path)
+    of_run = dict(zip(_RUN, values, strict=True))
+    for row in scores.rows:
+        of_unit = {units[name]: value for name, value in zip(scores.units, row.unit, strict=True)}
+        yield {**of_run, **of_unit, **{named[name]: value for name, value in row.scores.items()}}

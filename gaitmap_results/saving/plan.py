@@ -15,8 +15,13 @@ from typing import Any, TypedDict
 from gaitmap_results import config
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.saving.debug_setting import DebugSetting, resolve_debug_setting
-from gaitmap_results.store.layout import check_entry_name, check_prefix, entry_folder
-from gaitmap_results.store.path_length import check_no_file_in_the_way, check_path_length
+from gaitmap_results.store.layout import (
+    check_entry_name,
+    check_no_file_in_the_way,
+    check_path_length,
+    check_prefix,
+    entry_folder,
+)
 
 __all__ = ["SavePlan", "make_plan", "no_recording"]
 

@@ -27,11 +27,11 @@ from gaitmap_results.store.layout import (
     RESULTS_DIR,
     SCORES_FILE,
     UNFINISHED_DIR,
+    file_in_the_way,
     run_folder_name,
 )
 from gaitmap_results.store.manifest import manifest_content, manifest_line
 from gaitmap_results.store.moving import publish_folder
-from gaitmap_results.store.path_length import file_in_the_way
 from gaitmap_results.store.umask import open_to_owner, open_tree_to_owner
 
 __all__ = ["Staging", "has_core_results"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -39,7 +38,6 @@ __all__ = [
     "unfinished_runs",
 ]
 
-_START_S: Final = 0.02
 #: Names the run that started last, as in every other command.
 LATEST: Final = "@latest"
 
@@ -247,10 +245,6 @@ def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -
     """Read the run in a place; return ``None`` if it was just published, deleted or claimed."""
     folder = place.folder
     journal, problem, file = place.read_journal()
-    if file is None and folder.is_dir():
-        # A starting run writes its journal a moment after it has made its folder.
-        time.sleep(_START_S)
-        journal, problem, file = place.read_journal()
     is_aside, has_folder = file is not None and file.parent != folder, folder.is_dir()
     if not has_folder and not is_aside:
         return None
