@@ -8,7 +8,6 @@ import re
 import pytest
 from challenges import ExampleChallenge
 from command import in_process
-from git_repository import GitRepository
 from processes import run_python
 from run_folders import PUBLISHED, needs_published, write_run
 
@@ -28,6 +27,7 @@ PARAMETERS = {
     "pipeline": {"class": "gait_lab.Shin", "parameters": {"axis": "z", "filter": {"class": "Butter", "order": 4}}},
     "dataset": {"class": "gait_lab.Walks", "parameters": {}},
 }
+OTHER_ORDER = {"class": "gait_lab.Shin", "parameters": {"axis": "z", "filter": {"class": "Butter", "order": 2}}}
 DATA = {"class": "gait_lab.Walks", "n_datapoints": 9, "index_sha256": "aa", "files": None}
 
 
@@ -79,20 +79,7 @@ def pair(tmp_path):
             {"code": {"repositories": [{"remote": "ssh://lab/algo.git", "commit": "1"}]}},
             {"code": {"repositories": [{"remote": "ssh://lab/algo.git", "commit": "2"}]}},
         ),
-        (
-            "parameters",
-            "pipeline.filter.order",
-            {},
-            {
-                "parameters": {
-                    **PARAMETERS,
-                    "pipeline": {
-                        "class": "gait_lab.Shin",
-                        "parameters": {"axis": "z", "filter": {"class": "Butter", "order": 2}},
-                    },
-                }
-            },
-        ),
+        ("parameters", "pipeline.filter.order", {}, {"parameters": {**PARAMETERS, "pipeline": OTHER_ORDER}}),
         ("packages", "numpy", {}, {"system_info": {**SYSTEM, "packages_info": {"numpy": "2.1.0", "tpcp": "3.0.0"}}}),
         ("packages", "tpcp", {}, {"system_info": {**SYSTEM, "packages_info": {"numpy": "2.0.0"}}}),
         ("Python", "version", {}, {"system_info": {**SYSTEM, "python_version": "3.11.7"}}),
@@ -175,28 +162,6 @@ def test_an_absurd_runtime_is_no_runtime(pair):
     assert diff_runs(*pair({"runtime": 10**400}, {"runtime": 2.0})).runtime is None
 
 
-def test_a_run_and_its_repetition_are_alike(tmp_path):
-    """Two runs of the same entry differ in nothing that is shown."""
-    runs = [record(tmp_path / "r", {"P1": 0.5}) for _ in range(2)]
-    assert diff_runs(*runs).sections == {}
-
-
-@pytest.mark.filterwarnings("ignore::gaitmap_results.GaitmapResultsWarning")
-def test_an_edit_that_was_committed_is_told(tmp_path, monkeypatch):
-    """Of two runs at different commits the commits are told."""
-    repository = GitRepository(tmp_path / "study")
-    monkeypatch.chdir(repository.path)
-    runs = []
-    for text in ("x = 1\n", "x = 2\n"):
-        repository.write("algorithm.py", text)
-        repository.commit()
-        with recorded_run("entry", path=tmp_path / "r") as r:
-            ExampleChallenge().run(1)
-        runs.append(r.path_)
-    found = diff_runs(*runs)
-    assert [each["name"] for each in found.sections["code"]] == ["commit"]
-
-
 def test_the_differences_are_json(pair):
     """What to_dict returns can be written as JSON."""
     found = diff_runs(*pair({}, {"git_commit_hash": None}))
@@ -211,9 +176,10 @@ def test_a_missing_run_is_an_error(tmp_path):
 
 
 def test_the_command_says_by_its_exit_code_whether_runs_differ(tmp_path):
-    """Alike is 0, different is 1, trouble is 2."""
-    one, other = (record(tmp_path / "r", {"P1": value}) for value in (0.5, 0.25))
-    assert in_process("diff", one, one).code == 0
+    """A repetition is alike, which is 0; different is 1, trouble is 2."""
+    one, again, other = (record(tmp_path / "r", {"P1": value}) for value in (0.5, 0.5, 0.25))
+    assert diff_runs(one, again).sections == {}
+    assert in_process("diff", one, again).code == 0
     done = in_process("diff", one, other)
     assert (done.code, "f1  0.5 → 0.25" in done.out) == (1, True)
     assert in_process("diff", one, tmp_path / "nothing").code == 2
