@@ -110,7 +110,7 @@ KINDS = ("Evaluation", "EvaluationCV", "tuned")
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_tables_come_back_as_the_evaluation_gives_them(tmp_path, kind):
-    """Every table, raw result and timing that is loaded equals what the evaluation object says."""
+    """Every table, raw result and timing equals what the evaluation, a clone of the given one, says."""
     evaluation, entry = evaluations()[kind]
     challenge = StepCounting(evaluation, raw_results=True)
     with recorded_run("entry", path=tmp_path, use_git=False) as recorder:
@@ -118,6 +118,7 @@ def test_tables_come_back_as_the_evaluation_gives_them(tmp_path, kind):
 
     run = load_run(StepCounting, recorder.path_)
 
+    assert not hasattr(evaluation, "results_")
     done = challenge.evaluation_
     expected = {
         "aggregated_results": done.get_aggregated_results_as_df(),
@@ -172,15 +173,6 @@ def test_folds(tmp_path):
     assert [fold["best_params"] for fold in results["optimization"]] == [{"factor": 2.0}] * 2
 
 
-def test_the_given_evaluation_stays_as_it_is(tmp_path):
-    """What runs is a clone, so that one evaluation can serve many entries."""
-    evaluation, entry = evaluations()["Evaluation"]
-    with recorded_run("entry", path=tmp_path, use_git=False):
-        StepCounting(evaluation).run(entry)
-
-    assert not hasattr(evaluation, "results_")
-
-
 def test_finished_evaluation(tmp_path):
     """An evaluation that has run without us is saved with the times that mobgap measured."""
     evaluation, entry = evaluations()["EvaluationCV"]
@@ -218,16 +210,12 @@ def test_raw_results_by_name(tmp_path):
     ],
 )
 def test_mistakes_show_before_anything_is_computed(make, error):
-    """A wrong option, a wrong object and a class without VERSION are refused before the run."""
+    """A wrong option, object or class, and an evaluation that has not run, are refused."""
     evaluation, entry = evaluations()["Evaluation"]
     with pytest.raises(error):
         make(evaluation).run(entry)
-
-
-def test_an_evaluation_that_has_not_run():
-    """An evaluation without results cannot be saved as a finished one."""
     with pytest.raises(InvalidChallengeError, match="has not run"):
-        StepCounting.of_finished(evaluations()["Evaluation"][0])
+        StepCounting.of_finished(evaluation)
 
 
 class People(Walks):

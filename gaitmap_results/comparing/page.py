@@ -113,33 +113,27 @@ def _headed(name: str) -> Any:
     return above + escape(cls)
 
 
-def _markup(svg: str) -> Any:
-    from markupsafe import Markup
-
-    return Markup(svg)  # noqa: S704  # made by matplotlib, which escapes what it writes
-
-
 def _relative(path: Path, base: Path) -> str:
     return path.relative_to(base).as_posix() if path.is_relative_to(base) else path.name
 
 
-def _scores_figure(comparison: EntryComparison) -> Any:
+def _scores_figure(comparison: EntryComparison) -> str:
     table = comparison.scores
     titles = [
         [f"{_unit(unit)}: {number(value)}" for unit, value in table[name].items()] for name in comparison.means["entry"]
     ]
     label = f"{comparison.score} of every participant, one row for each entry"
-    return _markup(drawn(lambda ax: plot_scores(comparison, ax), len(titles), label=label, titles=titles))
+    return drawn(lambda ax: plot_scores(comparison, ax), len(titles), label=label, titles=titles)
 
 
 def _unit(unit: Any) -> str:
     return one_line(" ".join(map(str, unit)) if isinstance(unit, tuple) else str(unit))
 
 
-def _differences_figure(comparison: EntryComparison) -> Any:
+def _differences_figure(comparison: EntryComparison) -> str:
     rows = list(comparison.table.itertuples())
     if not rows or len(rows) > _MAX_DRAWN:
         return ""
     titles = [[f"{one_line(row.verdict)}: {number(row.difference, signed=True)}"] for row in rows]
     label = f"Mean differences in {comparison.score} with their intervals"
-    return _markup(drawn(lambda ax: plot_differences(comparison, ax), len(rows), label=label, titles=titles))
+    return drawn(lambda ax: plot_differences(comparison, ax), len(rows), label=label, titles=titles)

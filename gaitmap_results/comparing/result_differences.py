@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -123,8 +122,7 @@ def compare_results(first: Path, second: Path) -> ResultsDifference:
     A table that was stored in pandas' "split" form is compared by the names of its columns and rows.
     Any other file is compared byte by byte.
     """
-    names = sorted({*_files(first), *_files(second)})
-    return _compared({name: (first / name, second / name) for name in names})
+    return _compared(first, second, [*_files(first), *_files(second)])
 
 
 def compare_runs_by_numbers(first: Path, second: Path) -> ResultsDifference:
@@ -132,21 +130,18 @@ def compare_runs_by_numbers(first: Path, second: Path) -> ResultsDifference:
 
     Scores are compared unit by unit, and only if the first run has any.
     """
-    folders = first / RESULTS_DIR, second / RESULTS_DIR
-    names = sorted({*_files(folders[0]), *_files(folders[1])})
-    files = {f"{RESULTS_DIR}/{name}": (folders[0] / name, folders[1] / name) for name in names}
-    if (first / SCORES_FILE).is_file():
-        files[SCORES_FILE] = (first / SCORES_FILE, second / SCORES_FILE)
-    return _compared(files)
+    names = [f"{RESULTS_DIR}/{name}" for run in (first, second) for name in _files(run / RESULTS_DIR)]
+    return _compared(first, second, [*names, *([SCORES_FILE] if (first / SCORES_FILE).is_file() else [])])
 
 
-def _compared(files: Mapping[str, tuple[Path, Path]]) -> ResultsDifference:
+def _compared(first: Path, second: Path, names: Sequence[str]) -> ResultsDifference:
     bitwise, differences = True, []
-    for name, (one, other) in files.items():
+    for name in sorted(set(names)):
+        one, other = first / name, second / name
         if _digest(one) == _digest(other):
             continue
         bitwise = False
-        columns, other_columns = _both_columns(one, other, name)
+        columns, other_columns = _columns(one, other, name)
         for column in columns | other_columns:
             found = _difference(name, column, columns.get(column, {}), other_columns.get(column, {}))
             if found is not None:
@@ -154,24 +149,37 @@ def _compared(files: Mapping[str, tuple[Path, Path]]) -> ResultsDifference:
     return ResultsDifference(bitwise, tuple(sorted(differences, key=lambda each: -each.largest)))
 
 
-def _files(folder: Path) -> Iterator[str]:
-    return (found.name for found in list_files(folder))
+def _files(folder: Path) -> list[str]:
+    return [found.name for found in list_files(folder)]
 
 
 def _digest(path: Path) -> str | None:
     return hash_file(path) if path.is_file() else None
 
 
-def _both_columns(one: Path, other: Path, name: str) -> tuple[Columns, Columns]:
-    """Return the columns of a file in either run, without those of JSON that are alike."""
-    if name.endswith(".json") and name != SCORES_FILE and one.is_file() and other.is_file():
-        with contextlib.suppress(ValueError, RecursionError):
-            first, second = (read_foreign_json(path, max_bytes=_MAX_JSON_BYTES) for path in (one, other))
+def _columns(one: Path, other: Path, name: str) -> tuple[Columns, Columns]:
+    """Return the columns of a file in either run, each with its values by row.
+
+    A file without values that can be read has a single value: its hash.
+    """
+    try:
+        if name == SCORES_FILE:
+            return _columns_of_scores(one), _columns_of_scores(other)
+        if name.endswith(".csv"):
+            return _columns_of_csv(one), _columns_of_csv(other)
+        if name.endswith(".json"):
+            first, second = (
+                read_foreign_json(path, max_bytes=_MAX_JSON_BYTES) if path.is_file() else {} for path in (one, other)
+            )
             return _columns_of_json(first, second), _columns_of_json(second, first)
-    return _columns(one, name), _columns(other, name)
+    except (ValueError, RecursionError, csv.Error):  # the content does not match the file's suffix
+        pass
+    of_one, of_other = ({"": {"": digest}} if (digest := _digest(path)) else {} for path in (one, other))
+    return of_one, of_other
 
 
 def _columns_of_json(value: Any, other: Any) -> Columns:
+    """Return the columns of a JSON value, without those at its top that are alike."""
     columns: Columns = {}
     if not isinstance(value, dict) or not isinstance(other, dict) or _is_split_table(value):
         _add_json(columns, value, "", "")
@@ -182,25 +190,6 @@ def _columns_of_json(value: Any, other: Any) -> Columns:
             _add_json(columns, each, "*", key)
         elif key not in other or each != other[key]:
             _add_json(columns, each, key, "")
-    return columns
-
-
-def _columns(path: Path, name: str) -> Columns:
-    """Return the columns of a file, each with its values by row."""
-    if not path.is_file():
-        return {}
-    columns: Columns = {}
-    try:
-        if name == SCORES_FILE:
-            _add_scores(columns, path)
-        elif name.endswith(".json"):
-            _add_json(columns, read_foreign_json(path, max_bytes=_MAX_JSON_BYTES), "", "")
-        elif name.endswith(".csv"):
-            _add_csv(columns, path)
-        else:
-            return {"": {"": _digest(path)}}
-    except (ValueError, RecursionError):  # the content does not match the file's suffix
-        return {"": {"": _digest(path)}}
     return columns
 
 
@@ -226,18 +215,23 @@ def _add_json(columns: Columns, value: Any, column: str, row: str) -> None:
             else:
                 _add_json(columns, each, _joined(column, key), row)
     else:
-        cells = columns.setdefault(column, {})
-        # Labels may repeat, and a key may contain a slash: do not overwrite values.
-        cells[row if row not in cells else f"{row} (value {len(cells)})"] = value
+        _add(columns, column, row, value)
 
 
-def _add_scores(columns: Columns, path: Path) -> None:
-    """Add each score by its units."""
-    for row in Scores.from_json(read_foreign_json(path, max_bytes=_MAX_JSON_BYTES)).rows:
+def _add(columns: Columns, column: str, row: str, value: Any) -> None:
+    """Add a value without overwriting another one: labels may repeat, and a key may contain a slash."""
+    cells = columns.setdefault(column, {})
+    cells[row if row not in cells else f"{row} (value {len(cells)})"] = value
+
+
+def _columns_of_scores(path: Path) -> Columns:
+    """Return each score by its units."""
+    columns: Columns = {}
+    content = read_foreign_json(path, max_bytes=_MAX_JSON_BYTES) if path.is_file() else None
+    for row in Scores.from_json(content).rows if content is not None else ():
         for name, value in row.scores.items():
-            cells = columns.setdefault(name, {})
-            unit = _label(list(row.unit))
-            cells[unit if unit not in cells else f"{unit} (value {len(cells)})"] = value
+            _add(columns, name, _label(list(row.unit)), value)
+    return columns
 
 
 def _is_split_table(value: dict[str, Any]) -> bool:
@@ -266,7 +260,10 @@ def _label(label: Any) -> str:
     return ", ".join(map(str, label)) if isinstance(label, list) else str(label)
 
 
-def _add_csv(columns: Columns, path: Path) -> None:
+def _columns_of_csv(path: Path) -> Columns:
+    columns: Columns = {}
+    if not path.is_file():
+        return columns
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         header = next(rows, [])
@@ -274,6 +271,7 @@ def _add_csv(columns: Columns, path: Path) -> None:
             for place, text in enumerate(row):
                 name = header[place] if place < len(header) else str(place)
                 columns.setdefault(name, {})[str(number)] = _number_in(text)
+    return columns
 
 
 def _number_in(text: str) -> Any:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gaitmap_results.comparing.record_differences import compare_records, package_versions
-from gaitmap_results.comparing.result_differences import ColumnDifference, ResultsDifference, compare_results
+from gaitmap_results.comparing.result_differences import ResultsDifference, compare_results
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError, printable
 from gaitmap_results.reading.loading import load_run_metadata
 from gaitmap_results.reading.scores import read_scores
@@ -130,6 +130,7 @@ def diff_runs(first: str | Path, second: str | Path) -> RunDiff:
     """
     paths = Path(first), Path(second)
     records = [load_run_metadata(path) for path in paths]
+    before, after = (number(each.get("runtime")) for each in records)
     found = compare_records(*records)
     scores = [_scores(path) for path in paths]
     found["scores"] = list(_score_differences(*scores))
@@ -138,14 +139,9 @@ def diff_runs(first: str | Path, second: str | Path) -> RunDiff:
         *paths,
         sections={name: found[name] for name in _SECTIONS if found[name]},
         same=[name for name in _SECTIONS if not found[name]],
-        runtime=_runtimes(*records) if not found["machine"] else None,
+        runtime=None if found["machine"] or before is None or after is None else (before, after),
         n_packages=len({name for record in records for name in package_versions(record)}),
     )
-
-
-def _runtimes(first: Mapping[str, Any], second: Mapping[str, Any]) -> tuple[float, float] | None:
-    one, other = number(first.get("runtime")), number(second.get("runtime"))
-    return None if one is None or other is None else (one, other)
 
 
 def _scores(path: Path) -> Scores | None:
@@ -198,12 +194,8 @@ def _results(difference: ResultsDifference) -> Iterator[dict[str, Any]]:
             "n_different": sum(each.n_different for each in columns),
             "n_columns": len(columns),
             "largest": _finite(columns[0].largest),
-            "worst": [_described(each) for each in columns[:_N_WORST]],
+            "worst": [{**asdict(each), "largest": _finite(each.largest)} for each in columns[:_N_WORST]],
         }
-
-
-def _described(column: ColumnDifference) -> dict[str, Any]:
-    return {**asdict(column), "largest": _finite(column.largest)}
 
 
 def _finite(number: float) -> float | None:

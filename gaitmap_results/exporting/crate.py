@@ -122,19 +122,19 @@ def _action(run: RunToExport, agents: list[Entity], add: Any) -> Entity:
     entry = entry_text(summary.entry)
     implementation = run.custom_metadata.get("implementation_url") if isinstance(run.custom_metadata, dict) else None
     kind = f"{summary.kind} ({', '.join(summary.debug_reasons)})" if summary.debug_reasons else summary.kind
-    said = [f"Entry {entry} of the challenge {summary.challenge_name} {summary.challenge_version}: {kind} run."]
+    challenge = f"{summary.challenge_name} {summary.challenge_version}"
+    said = [f"Entry {entry} of the challenge {challenge}: {kind} run."]
     said += [f"Withdrawn: {run.withdrawn}."] if run.withdrawn is not None else []
     command = metadata.get("command")
     said += [f"Command: {' '.join(map(str, command))}."] if isinstance(command, list) and command else []
     return {
-        "@id": _action_id(attested_id(summary)),
-        "@type": "CreateAction",
-        "name": f"Run of {entry} in {summary.challenge_name} {summary.challenge_version}",
+        **_create_action(
+            attested_id(summary), f"{entry} in {summary.challenge_name} {summary.challenge_version}", agents
+        ),
         "description": " ".join(said),
         "startTime": _seconds(aware_datetime(metadata.get("run_start_datetime"))),
         "endTime": _seconds(aware_datetime(metadata.get("run_end_datetime"))),
         "instrument": _instrument(metadata, implementation, add),
-        "agent": agents,
         "result": {"@id": quoted(f"{run.place}/")},
         "actionStatus": "http://schema.org/CompletedActionStatus",
     }
@@ -146,17 +146,22 @@ def _failed_action(found: UnfinishedRunOnDisk, agents: list[Entity], add: Any) -
     challenge = f" in {run.challenge_name} {run.challenge_version or ''}".rstrip() if run.challenge_name else ""
     metadata = {**(journal.metadata or {}), "caller_file_path": journal.caller}
     return {
-        "@id": _action_id(run.run_id),
-        "@type": "CreateAction",
-        "name": f"Run of {entry}{challenge}",
+        **_create_action(run.run_id, f"{entry}{challenge}", agents),
         "description": f"Not published: {run.status}.",
         "startTime": _seconds(run.started),
         "endTime": _seconds(journal.ended),
         "instrument": _instrument(metadata, None, add),
-        "agent": agents,
         "actionStatus": "http://schema.org/FailedActionStatus",
         "error": run.error or run.status,
     }
+
+
+def _create_action(run_id: str, what: str, agents: list[Entity]) -> Entity:
+    try:
+        identifier = f"urn:uuid:{UUID(run_id)}"
+    except ValueError:  # a run that somebody else wrote
+        identifier = f"#run-{quoted(run_id)}"
+    return {"@id": identifier, "@type": "CreateAction", "name": f"Run of {what}", "agent": agents}
 
 
 def _instrument(metadata: Mapping[str, Any], implementation: object, add: Any) -> Entity:
@@ -164,13 +169,6 @@ def _instrument(metadata: Mapping[str, Any], implementation: object, add: Any) -
     for each in (instrument, *software):
         add(each)
     return {"@id": instrument["@id"]}
-
-
-def _action_id(run_id: str) -> str:
-    try:
-        return f"urn:uuid:{UUID(run_id)}"
-    except ValueError:  # a run that somebody else wrote
-        return f"#run-{quoted(run_id)}"
 
 
 def _dataset(run: RunToExport, known: Mapping[str, Entity], add: Any) -> Entity:

@@ -16,7 +16,7 @@ from gaitmap_results._extras import require
 from gaitmap_results.exceptions import InvalidOptionError, RunNotFoundError, TrackingServerError
 from gaitmap_results.exporting.mlflow_content import COMPLETE, RUN_ID, WITHDRAWN, MlflowRun, mlflow_run
 from gaitmap_results.exporting.mlflow_names import artifact_name
-from gaitmap_results.exporting.runs_to_export import RunToExport, run_to_export
+from gaitmap_results.exporting.runs_to_export import FileToExport, RunToExport, run_to_export
 from gaitmap_results.reading.attestations import attested_id, withdrawals
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start
 from gaitmap_results.store.privacy import redact_url
@@ -33,9 +33,6 @@ _SETTINGS: Final = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_SUPPRESS_PRI
 _PARAMS_AT_ONCE: Final = 20
 _METRICS_AT_ONCE: Final = 500
 _PAGE: Final = 1000
-# The value of the tag that is set last.
-_WITH_FILES: Final = "with files"
-_WITHOUT_FILES: Final = "without files"
 
 
 @dataclass(frozen=True)
@@ -195,23 +192,19 @@ class _Sender:
         other = self._folders.setdefault((experiment, run_id), summary.folder)
         if other != summary.folder:
             return f"it has the same id as {other}, so one is a copy"
-        complete = [each for each in self._known[experiment].get(run_id, ()) if COMPLETE in each.data.tags]
-        lacks_files = bool(complete) and self._files and complete[0].data.tags[COMPLETE] != _WITH_FILES
-        if complete and not lacks_files:
-            self._send_withdrawal(complete[0], summary)
+        known = self._known[experiment].get(run_id, ())
+        complete = next((each for each in known if COMPLETE in each.data.tags), None)
+        if complete is not None:
+            self._send_withdrawal(complete, summary)
             return False
         try:
             run = run_to_export(summary, "")
             content = mlflow_run(run)
         except ValueError as error:  # it is damaged, or names collide
             return str(error)
-        if complete:
-            self._send_withdrawal(complete[0], summary)
-            self._send_files(complete[0].info.run_id, run)
-        else:
-            for half in self._known[experiment].get(run_id, ()):
-                self._client.delete_run(half.info.run_id)
-            self._create(experiment, run, content)
+        for half in known:
+            self._client.delete_run(half.info.run_id)
+        self._create(experiment, run, content)
         return True
 
     def _experiment_id(self, name: str) -> str:
@@ -243,10 +236,10 @@ class _Sender:
     def _create(self, experiment: str, run: RunToExport, content: MlflowRun) -> None:
         created = self._client.create_run(experiment, content.start, content.tags, content.name)
         self._send_values(created.info.run_id, content)
-        if self._files:
-            self._send_files(created.info.run_id, run, complete=False)
+        for file in run.files if self._files else ():
+            self._send_file(created.info.run_id, file)
         self._client.set_terminated(created.info.run_id, "FINISHED", content.end)
-        self._client.set_tag(created.info.run_id, COMPLETE, _WITH_FILES if self._files else _WITHOUT_FILES)
+        self._client.set_tag(created.info.run_id, COMPLETE, "with files" if self._files else "without files")
 
     def _send_values(self, identifier: str, content: MlflowRun) -> None:
         from mlflow.entities import Metric, Param
@@ -257,18 +250,15 @@ class _Sender:
         for metrics in _batches(content.metrics.items(), _METRICS_AT_ONCE):
             self._client.log_batch(identifier, metrics=[Metric(name, value, moment, 0) for name, value in metrics])
 
-    def _send_files(self, identifier: str, run: RunToExport, *, complete: bool = True) -> None:
-        for file in run.files:
-            path = PurePosixPath(artifact_name(file.name))
-            folder = None if len(path.parts) == 1 else path.parent.as_posix()
-            if path.name == file.path.name:
-                self._client.log_artifact(identifier, str(file.path), folder)
-                continue
-            with TemporaryDirectory() as temporary:  # MLflow takes the name from the file
-                copy = shutil.copy(file.path, os.path.join(temporary, path.name))
-                self._client.log_artifact(identifier, copy, folder)
-        if complete:
-            self._client.set_tag(identifier, COMPLETE, _WITH_FILES)
+    def _send_file(self, identifier: str, file: FileToExport) -> None:
+        path = PurePosixPath(artifact_name(file.name))
+        folder = None if len(path.parts) == 1 else path.parent.as_posix()
+        if path.name == file.path.name:
+            self._client.log_artifact(identifier, str(file.path), folder)
+            return
+        with TemporaryDirectory() as temporary:  # MLflow takes the name from the file
+            copy = shutil.copy(file.path, os.path.join(temporary, path.name))
+            self._client.log_artifact(identifier, copy, folder)
 
     def _send_withdrawal(self, known: Any, summary: RunSummary) -> None:
         """Update in MLflow whether a run is withdrawn."""

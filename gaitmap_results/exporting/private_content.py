@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -17,6 +17,8 @@ from gaitmap_results.store.secrets_in_text import REDACTED, holds_token, is_secr
 __all__ = ["Finding", "find_in_runs", "find_in_tree"]
 
 _MAX_OF_FILE: Final = 20
+# Of so many findings, some are the same.
+_MAX_SEARCHED: Final = 1000
 #: Larger files are searched as text, even if they are JSON.
 _MAX_JSON: Final = 64_000_000
 _CHUNK_BYTES: Final = 8 << 20
@@ -82,15 +84,7 @@ def find_in_tree(value: Any, file: str) -> list[Finding]:
 def _findings(file: str, places: Places) -> list[Finding]:
     # A key or a path may itself contain the secret.
     found = (Finding(*map(without_tokens, (file, place, what))) for place, what in places)
-    return list(islice(_distinct(found), _MAX_OF_FILE))
-
-
-def _distinct(findings: Iterable[Finding]) -> Iterator[Finding]:
-    seen: set[Finding] = set()
-    for each in findings:
-        if each not in seen:
-            seen.add(each)
-            yield each
+    return list(dict.fromkeys(islice(found, _MAX_SEARCHED)))[:_MAX_OF_FILE]
 
 
 def _in_file(file: FileToExport, private: _Private) -> Places:

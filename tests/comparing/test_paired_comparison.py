@@ -283,13 +283,8 @@ def test_folds_are_compared_by_the_corrected_t():
     assert (row.low, row.high) == pytest.approx((differences.mean() - half, differences.mean() + half))
     assert row.note.startswith("approximate: corrected resampled t")
     assert row.verdict == "better"
-
-
-def test_few_folds_are_not_tested():
-    """Fewer than six folds are not tested either, with the reason that holds for folds."""
-    scores = pd.DataFrame({"old": [0.0] * 5, "new": [1.0, 2, 3, 4, 5]}, index=pd.RangeIndex(5, name="fold"))
-    row = compare_scores(scores, direction="maximize").iloc[0]
-    assert row.verdict == "not tested: 5 folds are too few, since folds share most of their training data"
+    few = compare_scores(scores.iloc[:5], direction="maximize").iloc[0]
+    assert few.verdict == "not tested: 5 folds are too few, since folds share most of their training data"
 
 
 # What is wrong
