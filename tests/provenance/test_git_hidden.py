@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from git_repository import GitRepository, git_environment
 
-from gaitmap_results.provenance.git import GitState, GitUnreadableError, read_git_state
+from gaitmap_results.provenance.git import GitState, GitUnreadableError, read_git_state, reread_git_state
 from gaitmap_results.provenance.git.processes import GitProcesses
 
 FIELDS = ("staged", "unstaged", "untracked", "conflicted", "submodules", "hidden")
@@ -76,24 +76,94 @@ def test_a_marked_file(repository: GitRepository, mark: str, content: str) -> No
     assert (state.dirty, state.ignored) == (False, ("code.py",))
 
 
-def test_a_mark_after_the_list_of_files_is_known(repository: GitRepository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tracked files are asked for once as long as the index is the same file, and a later mark is seen."""
-    asked: list[str] = []
-    start = GitProcesses.start
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Note the git commands that are started."""
+    names: list[str] = []
+    run = GitProcesses._run
 
-    def noting(processes: GitProcesses, folder: Path, *what: str, **more: Any) -> int:
-        asked.append(what[0])
-        return start(processes, folder, *what, **more)
+    def noting(processes: GitProcesses, folder: Path, arguments: tuple[str, ...], *more: Any) -> Any:
+        names.append(arguments[0])
+        return run(processes, folder, arguments, *more)
 
-    monkeypatch.setattr(GitProcesses, "start", noting)
-    assert changes(read_git_state(repository.path)) == changes(read_git_state(repository.path)) == {}
-    assert asked.count("ls-files") == 2  # an index of this second may change without another time
-    os.utime(repository.path / ".git" / "index", (1_000_000_000, 1_000_000_000))
-    for folder in (repository.path, repository.path / "data", repository.path):
-        assert changes(read_git_state(folder)) == {}
-    assert asked.count("ls-files") == 3
+    monkeypatch.setattr(GitProcesses, "_run", noting)
+    return names
+
+
+def age(repository: GitRepository) -> None:
+    """Give the files of a repository an old time: within a few seconds, a second change might have the same time."""
+    git_dir = repository.path / ".git"
+    for file in (git_dir, *git_dir.rglob("*")):
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+
+
+def test_git_is_asked_again_only_for_what_may_have_changed(repository: GitRepository, started: list[str]) -> None:
+    """As long as the index, settings and tags are the same files, only the status is asked for; it is never kept."""
+    repository.git("remote", "add", "origin", "https://example.org/old.git")
+    for _ in range(2):
+        assert changes(read_git_state(repository.path)) == {}
+    assert started.count("status") == started.count("ls-files") == started.count("config") == 2  # too new to rely on
+    age(repository)
+    first = read_git_state(repository.path)
+    reread_git_state(first)
+    started.clear()
+    last = reread_git_state(read_git_state(repository.path))
+    assert set(started) == {"status", "describe", "rev-list"}  # at the start, HEAD may move
+    assert started.count("describe") == 1
+    assert last.facts is not None
+    repository.git("tag", "v1")
+    repository.git("remote", "set-url", "origin", "https://example.org/new.git")
     repository.git("update-index", "--assume-unchanged", "code.py")
-    assert changes(read_git_state(repository.path)) == {"hidden": ("code.py",)}
+    again = reread_git_state(last)
+    assert again.facts is not None
+    assert (again.facts.describe, again.facts.remote) == ("v1", "https://example.org/new.git")
+    assert changes(again) == {"hidden": ("code.py",)}
+
+
+@pytest.mark.parametrize("way", ["packed tags", "moved tag", "nested tag", "tag gone"])
+def test_a_tag_that_comes_later(repository: GitRepository, way: str) -> None:
+    """A tag that is added, moved or removed during a run describes the commit of the run."""
+    repository.git("commit", "--quiet", "--allow-empty", "--message", "later")
+    repository.git("tag", "area/old", "HEAD^")
+    if way == "tag gone":
+        repository.git("tag", "v1")
+    age(repository)
+    first = read_git_state(repository.path)
+    before = reread_git_state(first).facts
+    assert before is not None
+    if way == "tag gone":
+        repository.git("tag", "--delete", "v1")
+    elif way == "moved tag":
+        repository.git("tag", "--force", "area/old")
+    else:
+        repository.git("tag", "area/new" if way == "nested tag" else "v1")
+        if way == "packed tags":
+            repository.git("pack-refs", "--all")
+    after = reread_git_state(first).facts
+    assert after is not None
+    expected = {"packed tags": "v1", "moved tag": "area/old", "nested tag": "area/new"}.get(way)
+    assert after.describe != before.describe
+    assert after.describe == expected if expected else str(after.describe).startswith("area/old-1-g")
+
+
+def test_a_history_that_is_completed_later(repository: GitRepository, tmp_path: Path) -> None:
+    """Whether the history is cut off is asked again once it was completed."""
+    repository.git("commit", "--quiet", "--allow-empty", "--message", "later")
+    repository.git("clone", "--quiet", "--depth", "1", repository.path.as_uri(), tmp_path / "clone")
+    clone = GitRepository(tmp_path / "clone", init=False)
+    age(clone)
+    assert [read_git_state(clone.path).shallow for _ in range(2)] == [True, True]
+    clone.git("fetch", "--quiet", "--unshallow")
+    assert read_git_state(clone.path).shallow is False
+
+
+def test_a_repository_inside_that_comes_later(repository: GitRepository) -> None:
+    """A repository that is made in a folder of another one answers for that folder from then on."""
+    age(repository)
+    data = repository.path / "data"
+    assert [read_git_state(data).base_dir for _ in range(2)] == [repository.path.resolve()] * 2
+    GitRepository(data)
+    assert read_git_state(data).base_dir == data.resolve()
 
 
 @ON_POSIX

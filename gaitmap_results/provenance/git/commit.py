@@ -9,6 +9,7 @@ from pathlib import Path
 from gaitmap_results.provenance.git.changes import Head, shown
 from gaitmap_results.provenance.git.processes import GitProcesses
 from gaitmap_results.provenance.git.remote import remote_settings, remote_url, start_settings
+from gaitmap_results.provenance.git.repository_files import RepositoryFiles
 
 __all__ = ["CommitFacts", "PendingCommitFacts"]
 
@@ -41,16 +42,24 @@ class PendingCommitFacts:
         Starts git.
     folder
         A folder of the working tree.
+    files
+        The files of the repository.
     commit
         The commit; by default the one that is checked out.
     """
 
-    def __init__(self, processes: GitProcesses, folder: Path, commit: str | None = None) -> None:
+    def __init__(
+        self, processes: GitProcesses, folder: Path, files: RepositoryFiles, commit: str | None = None
+    ) -> None:
         self._processes = processes
         self._folder = folder
         self._commit = commit
-        self._describe = processes.start(folder, "describe", "--tags", "--always", *filter(None, [commit]))
-        self._settings = start_settings(processes, folder)
+        # Without a commit it is that of HEAD, which may move.
+        tags = None if commit is None else files.tags
+        self._describe = processes.start(
+            folder, "describe", "--tags", "--always", *filter(None, [commit]), valid_for=tags
+        )
+        self._settings = start_settings(processes, folder, valid_for=files.settings)
 
     def answer(self, head: Head, branch: str | None) -> CommitFacts:
         """Wait for git and return its answers; None for each that failed.

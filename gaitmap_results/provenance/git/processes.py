@@ -13,7 +13,9 @@ import time
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, NamedTuple, TypeAlias
+
+from gaitmap_results.provenance.git.repository_files import FilesState
 
 __all__ = ["GitProcesses", "GitUnreadableError"]
 
@@ -90,6 +92,21 @@ class GitUnreadableError(Exception):
         return self.message
 
 
+# A folder, a command and the state of the files that its answer depends on.
+_Key: TypeAlias = tuple[str, tuple[str, ...], FilesState]
+_remembered: dict[_Key, bytes] = {}
+_MOST_REMEMBERED = 32
+
+
+class _Asked(NamedTuple):
+    """A command: its process, or its remembered answer."""
+
+    process: subprocess.Popen[bytes] | None
+    folder: Path
+    key: _Key | None
+    known: bytes | None
+
+
 class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
     """The git processes of one reading; the end of the block stops them all.
 
@@ -107,7 +124,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
         self._environment = _environment()
         self._timeout = timeout
         self._deadline: float | None = None
-        self._started: list[tuple[subprocess.Popen[bytes], Path]] = []
+        self._asked: list[_Asked] = []
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
@@ -116,10 +133,18 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
 
     def close(self) -> None:
         """Stop the processes that still run."""
-        for process, _ in self._started:
-            _stop(process)
+        for asked in self._asked:
+            if asked.process is not None:
+                _stop(asked.process)
 
-    def start(self, folder: Path, *arguments: str, ceiling: Path | None = None, stdin: IO[bytes] | None = None) -> int:
+    def start(
+        self,
+        folder: Path,
+        *arguments: str,
+        ceiling: Path | None = None,
+        stdin: IO[bytes] | None = None,
+        valid_for: FilesState | None = None,
+    ) -> int:
         """Start a git command in a folder and return its number for ``answer``.
 
         Parameters
@@ -132,10 +157,21 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
             A different ceiling for this command.
         stdin
             A file for the command to read.
+        valid_for
+            The state of the files that the answer depends on: as long as it is the same, the answer is remembered.
         """
+        key = None if valid_for is None else (str(folder), arguments, valid_for)
+        known = None if key is None else _remembered.get(key)
+        process = self._run(folder, arguments, ceiling, stdin) if known is None else None
+        self._asked.append(_Asked(process, folder, key, known))
+        return len(self._asked) - 1
+
+    def _run(
+        self, folder: Path, arguments: tuple[str, ...], ceiling: Path | None, stdin: IO[bytes] | None
+    ) -> subprocess.Popen[bytes]:
         try:
             program = _program(os.environ.get(_PROGRAM_VARIABLE) or "git", os.environ.get("PATH", os.defpath))
-            process = subprocess.Popen(
+            return subprocess.Popen(
                 [program, *_OWN_SETTINGS, *arguments],
                 cwd=folder,
                 env=self._environment | _no_repository_above(ceiling or self._ceiling),
@@ -149,8 +185,6 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
             )
         except OSError as error:
             raise _not_started(folder, error) from error
-        self._started.append((process, folder))
-        return len(self._started) - 1
 
     def answer(self, number: int) -> tuple[bytes, bytes]:
         """Wait for a command and return its output and error stream.
@@ -160,7 +194,9 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
         GitUnreadableError
             If the command failed or the time is up.
         """
-        process, folder = self._started[number]
+        process, folder, key, known = self._asked[number]
+        if process is None:
+            return known or b"", b""
         if self._deadline is None:
             self._deadline = time.monotonic() + self._timeout
         try:
@@ -173,6 +209,10 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
             ) from None
         if process.returncode != 0:
             raise _failed(folder, process.returncode, messages)
+        if key is not None:
+            if len(_remembered) >= _MOST_REMEMBERED:
+                _remembered.clear()
+            _remembered[key] = output
         return output, messages
 
     def answer_or_none(self, number: int) -> bytes | None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gaitmap_results.provenance.git.processes import GitProcesses
+from gaitmap_results.provenance.git.repository_files import FilesState
 
 __all__ = ["remote_settings", "remote_url", "start_settings", "without_secrets"]
 
@@ -15,13 +16,13 @@ _KNOWN_SCHEMES = frozenset({"file", "ftp", "ftps", "git", "git+ssh", "http", "ht
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s\[\]\\:%]*)(:[0-9]*)?")
 
 
-def start_settings(processes: GitProcesses, folder: Path) -> int:
+def start_settings(processes: GitProcesses, folder: Path, *, valid_for: FilesState | None = None) -> int:
     """Ask git for the settings that :func:`remote_settings` returns.
 
     ``git remote get-url`` would expand the user's abbreviations, which may hold secrets.
     """
     names = r"^(remote\..*\.url|branch\..*\.remote)$"
-    return processes.start(folder, "config", "-z", "--get-regexp", names)
+    return processes.start(folder, "config", "-z", "--get-regexp", names, valid_for=valid_for)
 
 
 def remote_settings(answer: bytes | None) -> dict[str, str]:

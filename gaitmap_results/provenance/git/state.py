@@ -14,6 +14,7 @@ from gaitmap_results.provenance.git.differences import Differences, find_differe
 from gaitmap_results.provenance.git.ignoring import path_in_repository
 from gaitmap_results.provenance.git.judging import judged
 from gaitmap_results.provenance.git.processes import GitProcesses
+from gaitmap_results.provenance.git.repository_files import RepositoryFiles
 from gaitmap_results.provenance.git.uncounted_paths import Uncounted
 from gaitmap_results.provenance.git.worktree import PendingWorkTree, WorkTree
 
@@ -149,11 +150,13 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
         # If the repository was deleted, git must not answer for one around it.
         self._processes = processes = GitProcesses(timeout, ceiling=None if first is None else first.base_dir.parent)
         try:
-            self._work_tree = PendingWorkTree(processes, folder)
+            files = RepositoryFiles.around(folder)
+            self._work_tree = PendingWorkTree(processes, folder, index=files.index)
             if first is None:
-                self._place = processes.start(folder, "rev-parse", "--is-shallow-repository", "--show-toplevel")
+                asked = ("rev-parse", "--is-shallow-repository", "--show-toplevel")
+                self._place = processes.start(folder, *asked, valid_for=files.settings)
             commit = None if first is None else first.commit
-            self._facts = PendingCommitFacts(processes, folder, commit) if facts else None
+            self._facts = PendingCommitFacts(processes, folder, files, commit) if facts else None
         except BaseException:
             processes.close()
             raise

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from gaitmap_results.provenance.git.changes import Change, Head, parse_status, start_status
 from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
+from gaitmap_results.provenance.git.repository_files import FilesState
 
 __all__ = ["PendingWorkTree", "WorkTree"]
 
@@ -19,9 +18,6 @@ __all__ = ["PendingWorkTree", "WorkTree"]
 _SUBMODULE = re.compile(rb"\0[A-Za-z?] 160000 [0-9a-f]+ [0-3]\t([^\0]+)")
 _MARKED = re.compile(rb"\0([a-zS]) [0-7]{6} [0-9a-f]+ [0-3]\t([^\0]+)")
 _SKIP_WORKTREE = b"S"
-_KEPT_LISTINGS = 8
-# Within this time, a file may change twice without a new modification time.
-_COARSEST_CLOCK_NS = 3_000_000_000
 # A repository may have hundreds of submodules, too many for one process each.
 _AT_ONCE = 8
 
@@ -53,38 +49,6 @@ class WorkTree:
         return b"\t" + path + b"\0" in self.listing or any(inside)
 
 
-class _Index(NamedTuple):
-    """The state of the index of a working tree with its repository in ``.git``; git replaces the file to change it."""
-
-    top: Path
-    inode: int
-    size: int
-    changed_ns: int
-    replaced_ns: int
-
-    @classmethod
-    def around(cls, folder: Path) -> _Index | None:
-        """Return the index of the working tree around a folder; None for a linked working tree or a submodule."""
-        top = next((each for each in (folder, *folder.parents) if os.path.lexists(each / ".git")), None)
-        try:
-            status = None if top is None else os.stat(top / ".git" / "index")
-        except OSError:
-            return None
-        if top is None or status is None:
-            return None
-        real = Path(os.path.realpath(top))
-        return cls(real, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether another change of the index would give it another time."""
-        return time.time_ns() - self.changed_ns > _COARSEST_CLOCK_NS
-
-
-# The tracked paths of the last working trees.
-_listings: dict[_Index, bytes] = {}
-
-
 class PendingWorkTree:
     """The pending answers of git about a working tree.
 
@@ -96,17 +60,24 @@ class PendingWorkTree:
         A folder of the working tree.
     ceiling
         A folder in which, and above which, git does not look for a repository.
+    index
+        The state of the index, which holds the tracked files.
     """
 
-    def __init__(self, processes: GitProcesses, folder: Path, *, ceiling: Path | None = None) -> None:
+    def __init__(
+        self,
+        processes: GitProcesses,
+        folder: Path,
+        *,
+        ceiling: Path | None = None,
+        index: FilesState | None = None,
+    ) -> None:
         self._processes = processes
         # In parallel: in a large repository the status takes nearly all of the time.
         self._status = start_status(processes, folder, ceiling=ceiling)
-        self._folder = folder
-        self._ceiling = ceiling
-        self._index = _Index.around(folder)
-        self._known = None if self._index is None else _listings.get(self._index)
-        self._listing = self._start_listing() if self._known is None else None
+        # --recurse-submodules would leave out the flags of the submodules themselves.
+        listing = ("ls-files", "-z", "-v", "--stage", "--full-name", "--", ":(top)")
+        self._listing = processes.start(folder, *listing, ceiling=ceiling, valid_for=index)
 
     def answer(self, base_dir: Path) -> WorkTree:
         """Wait for git and return its answer.
@@ -121,7 +92,7 @@ class PendingWorkTree:
         GitUnreadableError
             If git could not read the working tree, or that of a submodule.
         """
-        listing = self._listed(base_dir)
+        listing = b"\0" + self._processes.answer(self._listing)[0]
         submodules = list(dict.fromkeys(_SUBMODULE.findall(listing)))
         inner = list(_inside_submodules(self._processes, base_dir, submodules))
         head, changes = parse_status(*self._processes.answer(self._status))
@@ -136,24 +107,6 @@ class PendingWorkTree:
                 changes += [change.inside(prefix) for change in tree.changes]
                 trees[prefix] = tree
         return WorkTree(head, changes, listing, trees)
-
-    def _start_listing(self) -> int:
-        # --recurse-submodules would leave out the flags of the submodules themselves.
-        listing = ("ls-files", "-z", "-v", "--stage", "--full-name", "--", ":(top)")
-        return self._processes.start(self._folder, *listing, ceiling=self._ceiling)
-
-    def _listed(self, base_dir: Path) -> bytes:
-        """Return the tracked paths with their flags; they are known as long as the index is the same file."""
-        index = self._index if self._index is not None and self._index.top == base_dir else None
-        if index is not None and self._known is not None:
-            return self._known
-        asked = self._start_listing() if self._listing is None else self._listing
-        listing = b"\0" + self._processes.answer(asked)[0]
-        if index is not None and index.is_settled:
-            if len(_listings) >= _KEPT_LISTINGS:
-                _listings.clear()
-            _listings[index] = listing
-        return listing
 
     def _hidden(self, base_dir: Path, marked: list[tuple[bytes, bytes]]) -> Iterator[Change]:
         """Yield the paths that git was told not to check: a lower-case mark is assume-unchanged, an S skip-worktree."""
