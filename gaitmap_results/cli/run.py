@@ -99,5 +99,5 @@ def _tell_plan(planned: list[PlannedEntry], skip: str | None, *, as_json: bool) 
         return
     width = max((len(entry_text(name)) for name, _ in rows), default=0)
     for name, found in rows:
-        why = f": {'; '.join(found.why)}" if found.why else ""
+        why = f": {found.why}" if found.why else ""
         click.echo(printable(f"{entry_text(name).ljust(width)}  {found.status}{why}"))

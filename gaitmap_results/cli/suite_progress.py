@@ -20,7 +20,7 @@ from gaitmap_results.reading.index import read_metadata
 from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.showing.text import duration, one_line, printable, run_kind
 from gaitmap_results.store.entry_names import entry_text
-from gaitmap_results.suites.outcome import EntryOutcome
+from gaitmap_results.suites.outcome import INTERRUPTED, NOT_STARTED, EntryOutcome
 from gaitmap_results.suites.planning import PlannedEntry
 from gaitmap_results.suites.run_planned import run_planned
 
@@ -35,7 +35,7 @@ def run_and_tell(
     planned: Sequence[PlannedEntry], *, executor: Executor | None, max_workers: int, skip: str | None, as_json: bool
 ) -> int:
     """Run entries, report the outcome of each, and return the exit code of the command."""
-    told: list[EntryOutcome] = []
+    told: dict[int, EntryOutcome] = {}
     code = 0
     # One entry at a time may draw progress bars of its own; those of several would fight over the line.
     has_bar = (executor is not None or max_workers > 1) and sys.stderr is not None and sys.stderr.isatty()
@@ -43,12 +43,13 @@ def run_and_tell(
         os.environ.setdefault("TQDM_DISABLE", "1")
     with _progress(len(planned), quiet=as_json, has_bar=has_bar) as show, _ended_in_order():
 
-        def tell(outcome: EntryOutcome) -> None:
-            told.append(outcome)
-            show(outcome)
+        def tell(number: int, outcome: EntryOutcome) -> None:
+            told[number] = outcome
+            if outcome.status != NOT_STARTED:
+                show(outcome)
 
         try:
-            told = run_planned(planned, executor=executor, max_workers=max_workers, skip=skip, on_outcome=tell)
+            run_planned(planned, executor=executor, max_workers=max_workers, skip=skip, on_outcome=tell)
         except KeyboardInterrupt:
             code = _INTERRUPTED
         except _SignalError as error:
@@ -56,17 +57,16 @@ def run_and_tell(
         finally:
             if executor is not None:
                 executor.shutdown(wait=False, cancel_futures=True)
+    outcomes = [told[number] for number in sorted(told)]
     if as_json:
-        echo_json([{**vars(outcome), "path": outcome.path and str(outcome.path)} for outcome in told])
+        echo_json([{**vars(outcome), "path": outcome.path and str(outcome.path)} for outcome in outcomes])
     else:
-        _print_table(told)
+        _print_table(outcomes)
     if code:
-        left = [entry_text(entry.entry_name) for entry in planned]
-        for outcome in told:
-            left.remove(entry_text(outcome.entry_name))
+        left = [entry_text(each.entry_name) for each in outcomes if each.status in (INTERRUPTED, NOT_STARTED)]
         named = f"{len(left)} entries are left: {', '.join(left)}. " if left else ""
         click.echo(printable(f"Interrupted. {named}Run the same command again to record the rest."), err=True)
-    return code or int(any(outcome.status in ("failed", "lost") for outcome in told))
+    return code or int(any(outcome.status in ("failed", "lost") for outcome in outcomes))
 
 
 class _SignalError(SystemExit):

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-__all__ = ["EntryOutcome"]
+__all__ = ["INTERRUPTED", "NOT_STARTED", "EntryOutcome"]
+
+INTERRUPTED: Final = "interrupted"
+NOT_STARTED: Final = "not started"
 
 
 @dataclass(frozen=True)
@@ -21,10 +25,11 @@ class EntryOutcome:
         ``skipped``: there was already a run, or it is running elsewhere.
         ``failed``: it raised, and there is no run.
         ``lost``: its process ended, and there is no run.
+        ``interrupted``, ``not started``: the suite was interrupted while it ran, or before.
     path
         The run folder; ``None`` unless there is one.
     error
-        What it raised, how its process ended, or why it was skipped; ``None`` if all is well.
+        What it raised, how its process ended, or why it was skipped; ``None`` if there is nothing to say.
     seconds
         The duration in seconds; ``None`` if it did not run.
 

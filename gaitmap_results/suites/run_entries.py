@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from gaitmap_results.suites.outcome import EntryOutcome
+if TYPE_CHECKING:
+    from gaitmap_results.suites.outcome import EntryOutcome
 
 __all__ = ["run_entries"]
 
@@ -48,6 +49,7 @@ def run_entries(
         An entry that is running in another program is skipped in any case.
     on_outcome
         Called with each outcome as soon as it is known, instead of printing where a run was stored.
+        If the program is interrupted, it is also called for each entry that was running or not started.
 
     Returns
     -------
@@ -75,4 +77,5 @@ def run_entries(
     from gaitmap_results.suites.run_planned import run_planned
 
     planned = plan_entries(entries, is_reported=on_outcome is not None)
-    return run_planned(planned, executor=executor, max_workers=max_workers, skip=skip, on_outcome=on_outcome)
+    tell = None if on_outcome is None else lambda _, outcome: on_outcome(outcome)
+    return run_planned(planned, executor=executor, max_workers=max_workers, skip=skip, on_outcome=tell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor
@@ -14,10 +15,9 @@ from gaitmap_results.exceptions import InvalidOptionError, RecorderStateError
 from gaitmap_results.reading.index import read_metadata
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.suites.fresh_processes import FreshProcesses, ProcessDiedError, is_being_prepared
-from gaitmap_results.suites.outcome import EntryOutcome
+from gaitmap_results.suites.outcome import INTERRUPTED, NOT_STARTED, EntryOutcome
 from gaitmap_results.suites.planning import PlannedEntry
 from gaitmap_results.suites.running_one import TaskResult, run_task, run_task_once
-from gaitmap_results.suites.sent_entry import Task
 from gaitmap_results.suites.skipping import Standing, StoreJudge
 from gaitmap_results.suites.stored_runs import find_started, find_stored
 
@@ -33,45 +33,67 @@ def run_planned(
     executor: Executor | None,
     max_workers: int,
     skip: str | None,
-    on_outcome: Callable[[EntryOutcome], None] | None,
+    on_outcome: _Tell | None,
 ) -> list[EntryOutcome]:
-    """Run checked entries, as :func:`run_entries` does."""
-    if type(max_workers) is not int or max_workers < 1:
-        raise InvalidOptionError(f"max_workers is {max_workers!r}; it takes a number of processes, 1 or more.")
-    if executor is not None and max_workers != 1:
-        raise InvalidOptionError("max_workers counts fresh processes; tell the executor itself how many it has.")
-    _check_executor(executor)
+    """Run checked entries, as :func:`run_entries` does; ``on_outcome`` also gets the place of the entry."""
+    _check(executor, max_workers)
     judge = StoreJudge(skip, planned)
     outcomes: dict[int, EntryOutcome] = {}
 
     def tell(number: int, outcome: EntryOutcome) -> None:
         outcomes[number] = outcome
         if on_outcome is not None:
-            on_outcome(outcome)
+            on_outcome(number, outcome)
 
-    def start(number: int, entry: PlannedEntry) -> bool:
-        standing = judge.judge(entry)
+    def needs_to_run(number: int) -> bool:
+        standing = judge.judge(planned[number])
         if not standing.needs_to_run:
-            tell(number, _skipped(entry, standing))
+            tell(number, _skipped(planned[number], standing))
         return standing.needs_to_run
 
-    waiting = {number: entry for number, entry in enumerate(planned) if start(number, entry)}
+    waiting = [number for number in range(len(planned)) if needs_to_run(number)]
+    fresh = FreshProcesses(max_workers) if executor is None else None
+    running = _Running(fresh or executor, run_task_once if fresh is None else run_task, tell)
     try:
-        if executor is not None:
-            _run(waiting, executor, tell)
-        else:
-            _run_in_fresh_processes(waiting, max_workers, tell, judge)
-    except (KeyboardInterrupt, SystemExit) as error:
-        left = [entry_text(entry.entry_name) for number, entry in enumerate(planned) if number not in outcomes]
-        if left and hasattr(error, "add_note"):  # Python 3.11
-            error.add_note(f"Not run to their end: {', '.join(left)}. The same call runs them.")
+        for number in waiting:
+            if fresh is not None:
+                running.wait_until_fewer_than(max_workers)
+                judge.look_again()
+                if not needs_to_run(number):
+                    continue
+            running.submit(number, planned[number])
+        running.wait_for_all()
+    except BaseException as error:
+        try:
+            running.cancel()
+            if fresh is not None:
+                fresh.shutdown(cancel_futures=True)
+            running.report_ended()
+        finally:
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+                running.tell_interrupted(error, _missing_in(outcomes, planned))
         raise
+    if fresh is not None:
+        fresh.shutdown()
     return [outcomes[number] for number in range(len(planned))]
 
 
-def _check_executor(executor: Any) -> None:
+def _missing_in(outcomes: dict[int, EntryOutcome], planned: Sequence[PlannedEntry]) -> dict[int, PlannedEntry]:
+    return {number: entry for number, entry in enumerate(planned) if number not in outcomes}
+
+
+def _check(executor: Any, max_workers: int) -> None:
+    if type(max_workers) is not int or max_workers < 1:
+        raise InvalidOptionError(f"max_workers is {max_workers!r}; it takes a number of processes, 1 or more.")
     if executor is None:
+        if is_being_prepared():
+            raise RecorderStateError(
+                "run_entries was called while a process that it started imports this program. Put the call, and "
+                'everything else that only the program itself does, under `if __name__ == "__main__":`.'
+            )
         return
+    if max_workers != 1:
+        raise InvalidOptionError("max_workers counts fresh processes; tell the executor itself how many it has.")
     if type(executor).__module__.partition(".")[0] == "distributed":
         raise InvalidOptionError(
             f"executor is a {type(executor).__name__} of Dask, which may compute a finished entry again. "
@@ -81,63 +103,23 @@ def _check_executor(executor: Any) -> None:
         raise InvalidOptionError(f"executor is {executor!r}; it takes an executor as of concurrent.futures.")
 
 
-def _run_in_fresh_processes(waiting: dict[int, PlannedEntry], max_workers: int, tell: _Tell, judge: StoreJudge) -> None:
-    if is_being_prepared():
-        raise RecorderStateError(
-            "run_entries was called while a process that it started imports this program. Put the call, and "
-            'everything else that only the program itself does, under `if __name__ == "__main__":`.'
-        )
-    processes = FreshProcesses(max_workers)
-    running = _Running(processes, run_task, tell)
-    try:
-        for number, entry in waiting.items():
-            while len(running) >= max_workers:
-                running.wait_for_one()
-            judge.look_again()
-            standing = judge.judge(entry)
-            if standing.needs_to_run:
-                running.submit(number, entry)
-            else:
-                tell(number, _skipped(entry, standing))
-        running.wait_for_all()
-    except BaseException:
-        running.cancel()
-        processes.shutdown(cancel_futures=True)
-        running.report_ended()
-        raise
-    processes.shutdown()
-
-
-def _run(waiting: dict[int, PlannedEntry], executor: Any, tell: _Tell) -> None:
-    running = _Running(executor, run_task_once, tell)
-    try:
-        for number, entry in waiting.items():
-            running.submit(number, entry)
-        running.wait_for_all()
-    except BaseException:
-        running.cancel()
-        running.report_ended()
-        raise
-
-
 class _Running:
     """The entries that an executor runs now."""
 
-    def __init__(self, executor: Any, run: Callable[[Task], TaskResult], tell: _Tell) -> None:
+    def __init__(self, executor: Any, run: Callable[..., TaskResult], tell: _Tell) -> None:
         self._executor = executor
         self._run = run
         self._tell = tell
+        self._sent: set[int] = set()
         self._jobs: dict[int, tuple[PlannedEntry, Any]] = {}
         self._ended: SimpleQueue[int] = SimpleQueue()
         self._polled: set[int] = set()
         self._broken: dict[int, tuple[PlannedEntry, BaseException]] = {}
         self._is_cancelled = False
 
-    def __len__(self) -> int:
-        return len(self._jobs)
-
     def submit(self, number: int, entry: PlannedEntry) -> None:
         """Send an entry to the executor."""
+        self._sent.add(number)
         try:
             job = self._executor.submit(self._run, entry.task)
         except RuntimeError as error:  # a broken or closed pool accepts no calls
@@ -150,22 +132,19 @@ class _Running:
             self._polled.add(number)
         self.report_ended()  # the executor may run calls immediately
 
-    def wait_for_one(self) -> None:
-        """Wait until an entry has ended, and report it."""
-        while True:
+    def wait_until_fewer_than(self, count: int) -> None:
+        """Wait until fewer entries than this run, and report those that have ended."""
+        while len(self._jobs) >= count:
             try:
                 self._end(self._ended.get(timeout=_LOOK_EVERY_S))
             except Empty:
                 for number in [number for number in self._polled if self._jobs[number][1].done()]:
                     self._polled.discard(number)
                     self._ended.put(number)
-            else:
-                return
 
     def wait_for_all(self) -> None:
         """Wait until all entries have ended, and report them."""
-        while self._jobs:
-            self.wait_for_one()
+        self.wait_until_fewer_than(1)
         if self._broken:
             # While a broken pool ends its processes, one of them may still store its run.
             self._executor.shutdown(wait=True)
@@ -184,24 +163,37 @@ class _Running:
             with contextlib.suppress(Exception):  # the executor may be unreachable
                 job.cancel()
 
+    def tell_interrupted(self, error: BaseException, left: dict[int, PlannedEntry]) -> None:
+        """Report the entries that had not ended when the suite was interrupted."""
+        if left and hasattr(error, "add_note"):  # Python 3.11
+            names = ", ".join(entry_text(entry.entry_name) for entry in left.values())
+            error.add_note(f"Not run to their end: {names}. The same call runs them.")
+        for number, entry in left.items():
+            if number in self._sent:
+                outcome = _as_interrupted(_without_answer(entry, KeyboardInterrupt("the suite was interrupted")))
+            else:
+                outcome = EntryOutcome(entry.entry_name, NOT_STARTED, None, None, None)
+            self._tell(number, outcome)
+
     def _end(self, number: int) -> None:
         entry, job = self._jobs.pop(number)
         try:
-            result = job.result()
+            outcome = _outcome(entry, job.result())
         except BrokenExecutor as error:
             self._broken[number] = entry, error
+            return
         except (Exception, CancelledError) as error:  # noqa: BLE001 - whatever the executor says of a worker that died
-            if not (self._is_cancelled and isinstance(error, CancelledError)):
-                self._tell(number, _without_answer(entry, error))
-        else:
-            self._tell(number, _outcome(entry, result))
+            if self._is_cancelled and isinstance(error, CancelledError):
+                return
+            outcome = _without_answer(entry, error)
+        self._tell(number, _as_interrupted(outcome) if self._is_cancelled else outcome)
 
 
 def _skipped(entry: PlannedEntry, standing: Standing) -> EntryOutcome:
     if standing.status == "recorded":
-        why = "; ".join(("It is recorded already", *standing.why))
-        return EntryOutcome(entry.entry_name, "skipped", standing.path, f"{why}.", None)
-    return EntryOutcome(entry.entry_name, "skipped", None, f"It is running already: {'; '.join(standing.why)}", None)
+        why = f"It is recorded already{standing.why and '; '}{standing.why}."
+        return EntryOutcome(entry.entry_name, "skipped", standing.path, why, None)
+    return EntryOutcome(entry.entry_name, "skipped", None, f"It is running already: {standing.why}", None)
 
 
 def _outcome(entry: PlannedEntry, result: TaskResult) -> EntryOutcome:
@@ -227,6 +219,14 @@ def _without_answer(entry: PlannedEntry, error: BaseException) -> EntryOutcome:
     elif started.run.error is not None:
         text += f"; {started.run.error}"
     began = started.run.started
-    return EntryOutcome(
-        entry.entry_name, "lost", None, text, None if began is None else max(0.0, time.time() - began.timestamp())
-    )
+    seconds = None if began is None else max(0.0, time.time() - began.timestamp())
+    return EntryOutcome(entry.entry_name, "lost", None, text, seconds)
+
+
+def _as_interrupted(outcome: EntryOutcome) -> EntryOutcome:
+    """Return the outcome of an entry that did not end because the suite was interrupted."""
+    if outcome.path is not None:
+        return outcome
+    if outcome.seconds is None:
+        return dataclasses.replace(outcome, status=NOT_STARTED, error=None)
+    return dataclasses.replace(outcome, status=INTERRUPTED)

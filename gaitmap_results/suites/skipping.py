@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import Any
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
 from gaitmap_results.provenance.collecting import read_git
@@ -21,6 +23,7 @@ from gaitmap_results.unfinished.listing import UnfinishedRun
 __all__ = ["Standing", "StoreJudge"]
 
 _SKIPS = (None, "same-commit", "recorded")
+# Of runs that cannot count, so many of the latest ones are read to say why.
 _LATEST = 10
 
 
@@ -41,7 +44,7 @@ class Standing:
 
     status: str
     path: Path | None
-    why: tuple[str, ...] = ()
+    why: str = ""
 
     @property
     def needs_to_run(self) -> bool:
@@ -69,112 +72,122 @@ class StoreJudge:
         if skip not in _SKIPS:
             raise InvalidOptionError(f"skip is {skip!r}; it takes 'same-commit', 'recorded' or None.")
         self._skip = skip
-        self._own = frozenset(entry.task.block_id for entry in planned)
+        self._own = {entry.task.block_id for entry in planned}
         self._names = Counter(_place(entry) for entry in planned)
-        self._now = _Surroundings()
+        self._folders: dict[Path, EntryRuns] = {}
+        self._commits: dict[Any, tuple[str, str]] = {}
 
     def judge(self, entry: PlannedEntry) -> Standing:
         """Return the state of an entry; what was read is shared with the next entries."""
-        is_only_one = self._names[_place(entry)] == 1
-        return _judge(entry, _Wanted(self._skip, self._own, is_only_one), self._now)
+        folder = entry.plan.results_folder
+        runs = self._folders.setdefault(folder, EntryRuns(folder))
+        unfinished = [
+            each.run
+            for each in runs.unfinished(entry.entry_name)
+            if each.journal.block_id not in self._own and _is_same_call(entry, each.journal.metadata or {}) is not False
+        ]
+        for run in unfinished:
+            if run.status == "running":
+                return Standing("running", run.path, f"{run.evidence} (run {run.run_id})")
+        done, why = None, ""
+        if self._skip is not None:
+            done, why = self._recorded(entry, runs.published(entry.plan.entry_parts))
+        if done is not None:
+            return Standing("recorded", done, why)
+        if not unfinished:
+            return Standing("missing", None, why)
+        latest = max(unfinished, key=_started)
+        status = "lost" if latest.status in ("lost", "unknown") else "failed"
+        return Standing(status, latest.path, "; ".join(filter(None, (latest.error or latest.evidence, why))))
 
     def look_again(self) -> None:
         """Forget the known runs, since others may have stored new ones."""
-        self._now.folders.clear()
+        self._folders.clear()
+
+    def _recorded(self, entry: PlannedEntry, runs: list[RunSummary]) -> tuple[Path | None, str]:
+        """Return a run that makes a new one unnecessary and what is special about it, else why the latest does not."""
+        commit, problem = self._commit(entry)
+        why = why_others = ""
+        for number, run in enumerate(runs):
+            may_count = not (run.is_debug_run or problem) and commit in ("", run.git_commit_hash)
+            if not may_count and (why or number >= _LATEST):
+                continue
+            recorded = _metadata(run)
+            if not recorded or recorded.get("block_id") in self._own or not _is_current_version(run):
+                continue
+            name = run.path.name
+            if other := self._why_of_another(entry, run, recorded):
+                why_others = why_others or f"the run in {name} {other}"
+            elif run.is_debug_run:
+                why = why or f"the run in {name} is a debug run: {', '.join(run.debug_reasons) or 'debug_run'}"
+            elif differences := ", ".join(self._differences(commit, problem, recorded)):
+                why = why or f"the run in {name} differs: {differences}"
+            elif isinstance(recorded.get("entry"), Mapping):
+                return run.path, ""
+            else:
+                return run.path, f"{name} was made without a function, and counts by its name and challenge"
+        return None, why or why_others
+
+    def _why_of_another(self, entry: PlannedEntry, run: RunSummary, recorded: Mapping[str, Any]) -> str | None:
+        """Say why a run cannot be known as a run of an entry; ``None`` if it is one."""
+        if isinstance(recorded.get("entry"), Mapping):
+            is_same = _is_same_call(entry, recorded)
+            if is_same is None:
+                return "has arguments that are not plain values, or they have now, so that nobody can compare them"
+            return None if is_same else "is of another function or has other arguments"
+        if self._skip == "same-commit":
+            return "was made by save_run or recorded_run without a function, and is counted only with skip='recorded'"
+        if entry.challenge is not None:
+            return None if entry.challenge == run.challenge_name else "is of another challenge"
+        if _loaded_class(run.challenge_name) is None:
+            return "was made without a function, for a challenge that is not imported here"
+        is_only_one = self._names[_place(entry)] == 1
+        return None if is_only_one else "was made without a function, and several entries here have its name"
+
+    def _commit(self, entry: PlannedEntry) -> tuple[str, str]:
+        """Return the commit that a run needs, and why no run can have it; empty where any commit counts."""
+        if self._skip == "recorded" or not entry.plan.use_git:
+            return "", ""
+        key = entry.plan.git_dirty_ignore, entry.plan.results_folder
+        if key not in self._commits:
+            state = read_git(git_dirty_ignore=key[0], results_folder=key[1]).state
+            if state is None or state.commit is None or state.dirty is None:
+                self._commits[key] = "unknown", "the state of the repository is unknown"
+            else:
+                self._commits[key] = state.commit, "there are uncommitted changes" if state.dirty else ""
+        return self._commits[key]
+
+    def _differences(self, commit: str, problem: str, recorded: Mapping[str, Any]) -> Iterator[str]:
+        """Yield the differences between a recorded run and one that would start now."""
+        if self._skip == "recorded":
+            return
+        if problem:
+            yield problem
+        elif commit not in ("", recorded.get("git_commit_hash")):
+            yield f"commit: {_short(recorded.get('git_commit_hash'))} → {_short(commit)}"
+        packages = (recorded.get("system_info") or {}).get("packages_info") or {}
+        installed = self._installed
+        changed = sorted(name for name in {**packages, **installed} if packages.get(name) != installed.get(name))
+        if changed:
+            shown = ", ".join(f"{name} {packages.get(name)} → {installed.get(name)}" for name in changed[:3])
+            yield f"packages: {shown}" + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
+        code = recorded.get("code")
+        for repository in code.get("repositories") or [] if isinstance(code, Mapping) else []:
+            yield from _repository_differences(repository)
+
+    @cached_property
+    def _installed(self) -> Mapping[str, Any]:
+        from gaitmap_results.provenance.packages import installed_packages
+
+        return installed_packages().versions
 
 
 def _place(entry: PlannedEntry) -> tuple[Path, tuple[str, ...]]:
     return entry.plan.results_folder, entry.plan.entry_parts
 
 
-class _Wanted(NamedTuple):
-    """Which runs make another one unnecessary.
-
-    Attributes
-    ----------
-    skip
-        As in :func:`gaitmap_results.run_entries`.
-    own
-        The blocks of the suite itself.
-    is_only_one
-        Whether no other entry of the suite has the name of this one.
-    """
-
-    skip: str | None
-    own: frozenset[str]
-    is_only_one: bool
-
-
-def _judge(entry: PlannedEntry, wanted: _Wanted, now: _Surroundings) -> Standing:
-    runs = now.runs(entry)
-    unfinished = [
-        each
-        for each in runs.unfinished(entry.entry_name)
-        if each.journal.block_id not in wanted.own and _is_same_call(entry, each.journal.metadata or {}) is not False
-    ]
-    for each in unfinished:
-        if each.run.status == "running":
-            return Standing("running", each.run.path, (f"{each.run.evidence} (run {each.run.run_id})",))
-    done: Path | None = None
-    why: tuple[str, ...] = ()
-    if wanted.skip is not None:
-        done, why = _recorded(entry, wanted, runs.published(entry.plan.entry_parts), now)
-        if done is not None:
-            return Standing("recorded", done, why)
-    latest = max((each.run for each in unfinished), key=_started, default=None)
-    if latest is None:
-        return Standing("missing", None, why)
-    status = "lost" if latest.status in ("lost", "unknown") else "failed"
-    return Standing(status, latest.path, (latest.error or latest.evidence, *why))
-
-
 def _started(run: UnfinishedRun) -> float:
     return run.started.timestamp() if run.started else 0.0
-
-
-def _recorded(
-    entry: PlannedEntry, wanted: _Wanted, runs: list[RunSummary], now: _Surroundings
-) -> tuple[Path | None, tuple[str, ...]]:
-    """Return a run that makes a new one unnecessary and what is special about it, else why the latest one does not."""
-    why = why_others = ""
-    for number, run in enumerate(runs):
-        known_as_other = wanted.skip == "same-commit" and not now.may_be_of_this_code(entry, run)
-        # These runs only give reasons, and the latest ones are enough for that.
-        if (why or number >= _LATEST) and (run.is_debug_run or known_as_other):
-            continue
-        recorded = _metadata(run)
-        if not recorded or recorded.get("block_id") in wanted.own or not _is_current_version(run):
-            continue
-        other = _why_of_another(entry, wanted, run, recorded)
-        if other:
-            why_others = why_others or f"the run in {run.path.name} {other}"
-        elif run.is_debug_run:
-            reasons = ", ".join(run.debug_reasons) or "debug_run"
-            why = why or f"the run in {run.path.name} is a debug run: {reasons}"
-        elif differences := [] if wanted.skip == "recorded" else list(now.differences(entry, recorded)):
-            why = why or f"the run in {run.path.name} differs: {', '.join(differences)}"
-        elif isinstance(recorded.get("entry"), Mapping):
-            return run.path, ()
-        else:
-            return run.path, (f"{run.path.name} was made without a function, and counts by its name and challenge",)
-    why = why or why_others
-    return None, (why,) if why else ()
-
-
-def _why_of_another(entry: PlannedEntry, wanted: _Wanted, run: RunSummary, recorded: Mapping[str, Any]) -> str | None:
-    """Say why a run cannot be known as a run of an entry; ``None`` if it is one."""
-    if isinstance(recorded.get("entry"), Mapping):
-        is_same = _is_same_call(entry, recorded)
-        if is_same is None:
-            return "has arguments that are not plain values, or they have now, so that nobody can compare them"
-        return None if is_same else "is of another function or has other arguments"
-    if wanted.skip == "same-commit":
-        return "was made by save_run or recorded_run without a function, and is counted only with skip='recorded'"
-    if entry.challenge is not None:
-        return None if entry.challenge == run.challenge_name else "is of another challenge"
-    if _loaded_class(run.challenge_name) is None:
-        return "was made without a function, for a challenge that is not imported here"
-    return None if wanted.is_only_one else "was made without a function, and several entries here have its name"
 
 
 def _metadata(run: RunSummary) -> Mapping[str, Any]:
@@ -189,20 +202,20 @@ def _is_same_call(entry: PlannedEntry, recorded: Mapping[str, Any]) -> bool | No
     found = recorded.get("entry")
     if not isinstance(found, Mapping):
         return False
-    if (found.get("name"), found.get("kind", "function")) != (entry.call.name, entry.call.kind):
+    call = entry.call
+    if (found.get("name"), found.get("kind", "function")) != (call.name, call.kind):
         return False
-    if found.get("module") is not None and entry.call.module is not None:
-        is_same_place = bool(found["module"] == entry.call.module)
+    if found.get("module") is not None and call.module is not None:
+        is_same_place = bool(found["module"] == call.module)
     else:
         file = found.get("file")
-        is_same_place = bool(file and entry.call.file and PurePath(str(file)).name == entry.call.file.name)
+        is_same_place = bool(file and call.file and PurePath(str(file)).name == call.file.name)
     if not is_same_place:
         return False
-    if found.get("arguments") is None or entry.call.arguments is None:
+    if found.get("arguments") is None or call.arguments is None:
         return None
-    stored = Redactor.for_this_process(entry.plan.relative_to).tree(
-        without_named_secrets(_as_stored(entry.call.arguments))
-    )
+    as_json = json.loads(json.dumps(call.arguments, default=str))  # paths as texts
+    stored = Redactor.for_this_process(entry.plan.relative_to).tree(without_named_secrets(as_json))
     return bool(found["arguments"] == stored)
 
 
@@ -219,66 +232,6 @@ def _loaded_class(full_name: str) -> Any:
     if module not in sys.modules and PurePath(getattr(main, "__file__", None) or "").stem == module:
         return getattr(main, name, None)
     return getattr(sys.modules.get(module), name, None)
-
-
-def _as_stored(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _as_stored(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_as_stored(each) for each in value]
-    return str(value) if isinstance(value, PurePath) else value
-
-
-@dataclass
-class _Surroundings:
-    """The provenance of a run that would start now; each fact is read once."""
-
-    folders: dict[Path, EntryRuns] = field(default_factory=dict)
-    _git: dict[Any, tuple[str | None, bool | None]] = field(default_factory=dict)
-    _packages: Mapping[str, Any] | None = None
-
-    def runs(self, entry: PlannedEntry) -> EntryRuns:
-        folder = entry.plan.results_folder
-        return self.folders.setdefault(folder, EntryRuns(folder))
-
-    def may_be_of_this_code(self, entry: PlannedEntry, run: RunSummary) -> bool:
-        """Say whether a run may be of this commit, by its summary alone."""
-        if not entry.plan.use_git:
-            return True
-        commit, dirty = self._state(entry)
-        return dirty is False and commit == run.git_commit_hash
-
-    def differences(self, entry: PlannedEntry, recorded: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the differences between a recorded run and one that would start now."""
-        if entry.plan.use_git:
-            commit, dirty = self._state(entry)
-            if dirty is not False:
-                yield "there are uncommitted changes" if dirty else "the state of the repository is unknown"
-            elif commit != recorded.get("git_commit_hash"):
-                yield f"commit: {_short(recorded.get('git_commit_hash'))} → {_short(commit)}"
-        packages = (recorded.get("system_info") or {}).get("packages_info") or {}
-        installed = self._installed()
-        changed = sorted(name for name in {**packages, **installed} if packages.get(name) != installed.get(name))
-        if changed:
-            shown = ", ".join(f"{name} {packages.get(name)} → {installed.get(name)}" for name in changed[:3])
-            yield f"packages: {shown}" + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-        code = recorded.get("code")
-        for repository in code.get("repositories") or [] if isinstance(code, Mapping) else []:
-            yield from _repository_differences(repository)
-
-    def _state(self, entry: PlannedEntry) -> tuple[str | None, bool | None]:
-        key = (entry.plan.git_dirty_ignore, entry.plan.results_folder)
-        if key not in self._git:
-            state = read_git(git_dirty_ignore=key[0], results_folder=key[1]).state
-            self._git[key] = (None, None) if state is None else (state.commit, state.dirty)
-        return self._git[key]
-
-    def _installed(self) -> Mapping[str, Any]:
-        if self._packages is None:
-            from gaitmap_results.provenance.packages import installed_packages
-
-            self._packages = installed_packages().versions
-        return self._packages
 
 
 def _repository_differences(recorded: Mapping[str, Any]) -> Iterator[str]:

@@ -153,12 +153,16 @@ def test_an_entry_that_is_interrupted_alone_has_failed(suite, shared, engine):
 
 
 def test_ctrl_c_in_this_process_tells_what_was_done(suite):
-    """What had ended before the interrupt is told as ever, nothing starts after it, and what is left is named."""
+    """What had ended before the interrupt is told as ever, nothing starts after it, and each entry has an outcome."""
     told = []
     with pytest.raises(KeyboardInterrupt) as raised:
         entries = [suite.good, suite.interrupted, suite.waiting]
         run_entries(entries, executor=ThisProcess(), on_outcome=told.append)
-    assert [(each.entry_name, each.status) for each in told] == [("good", "recorded")]
+    assert [(each.entry_name, each.status, each.error) for each in told] == [
+        ("good", "recorded", None),
+        ("interrupted", "interrupted", "the suite was interrupted; KeyboardInterrupt"),
+        ("waiting", "not started", None),
+    ]
     assert ran(suite) == ["1"]
     if sys.version_info >= (3, 11):
         assert "interrupted, waiting" in "".join(raised.value.__notes__)
@@ -188,25 +192,6 @@ def test_a_worker_that_retires_makes_nothing_run_twice(suite, shared):
     assert len(ran(suite)) == len(set(ran(suite)))
     assert runs_in(suite.STORE) == sorted(each.path for each in outcomes if each.status == "recorded")
     assert {each.status for each in outcomes} <= {"recorded", "lost"}
-
-
-def test_dask_takes_what_has_not_begun_from_the_cluster_after_ctrl_c(suite, shared):
-    """In a notebook the cluster lives on after Ctrl-C; it must not go on with the suite."""
-    client = shared("dask").client
-
-    def interrupt(outcome):
-        raise KeyboardInterrupt
-
-    entries = [suite.good, *(functools.partial(suite.held, n) for n in range(8))]
-    with pytest.raises(KeyboardInterrupt):
-        run_entries(entries, executor=shared("dask"), on_outcome=interrupt)
-    n_workers = len(client.scheduler_info()["workers"])
-    while sum(map(len, client.processing().values())) > n_workers:
-        time.sleep(0.02)
-    suite.LOG.with_suffix(".go_on").touch()
-    while len(runs_in(suite.STORE)) < 1 + len(list(suite.LOG.parent.glob("log.[0-9]"))):
-        time.sleep(0.02)
-    assert len(ran(suite)) <= 1 + n_workers
 
 
 @on_posix

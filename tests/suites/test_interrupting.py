@@ -41,9 +41,14 @@ def suite(tmp_path, monkeypatch):
 
 
 def _start_and_wait(suite, name, *, patience_s):
-    command = [sys.executable, "-c", _PROGRAM, "run", f"{suite.__file__}:{name}"]
-    environment = python_environment({"PATIENCE_S": str(patience_s)})
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", _PROGRAM, "run", f"{suite.__file__}:{name}"],
+        env=python_environment({"PATIENCE_S": str(patience_s)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
     _wait_for(suite, "slow", process)
     return process
 
@@ -73,13 +78,19 @@ def _is_alive_in(group, process):
     ids=["Ctrl-C in a terminal", "SIGINT to the program alone", "SIGTERM"],
 )
 def test_a_suite_ends_in_order(suite, number, to_all, code):
-    """The journal of what ran says so, what was not begun is named, and no process is left."""
+    """The table has a row for each entry, what is left is named, and no process is left."""
     process = _start_and_wait(suite, "LONG", patience_s=500 if to_all else 0.1)
     (os.killpg if to_all else os.kill)(process.pid, number)
-    _, said = process.communicate(timeout=500)
+    table, said = process.communicate(timeout=500)
     assert process.returncode == code, said
-    assert "2 entries are left: good, stepwise. Run the same command" in said
-    assert ("slow  failed" if to_all else "slow  lost") in said
+    rows = table.replace("not started", "not_started").splitlines()[1:]
+    assert [row.split()[:2] for row in rows] == [
+        ["slow", "interrupted"],
+        ["good", "not_started"],
+        ["stepwise", "not_started"],
+    ]
+    assert "3 entries are left: slow, good, stepwise. Run the same command" in said
+    assert ("KeyboardInterrupt" if to_all else "SIGTERM") in said
     assert runs_in(suite.STORE) == []
     _wait_until_nobody_is_left(process.pid)
 

@@ -72,7 +72,7 @@ def standing(entry, skip="same-commit"):
     """Return what a dry run tells of an entry."""
     planned = plan_entries([entry])
     found = StoreJudge(skip, planned).judge(planned[0])
-    return found.status, "; ".join(found.why)
+    return found.status, found.why
 
 
 def test_entries_of_one_name_are_told_apart(study):
@@ -165,7 +165,7 @@ def test_runs_without_a_function_count_by_name_and_challenge(study):
     assert [outcome.status for outcome in outcomes] == ["skipped", "skipped", "recorded", "recorded"]
     assert "without a function" in outcomes[0].error
     twice = plan_entries([study.first, functools.partial(study.first, 2)])
-    assert "several entries here have its name" in StoreJudge("recorded", twice).judge(twice[0]).why[0]
+    assert "several entries here have its name" in StoreJudge("recorded", twice).judge(twice[0]).why
 
 
 def test_another_version_of_the_challenge_was_not_recorded(study, monkeypatch):
