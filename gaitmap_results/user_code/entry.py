@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -69,13 +71,17 @@ def describe_entry(function: Callable[..., Any], instance: Any, args: tuple[Any,
 
 def describe_suite_entry(name: str, file: Path | None) -> Entry:
     """Describe an entry of a suite by its name and the file that made it."""
-    modules = list(sys.modules.items()) if file is not None else []
-    found = (
-        module
-        for module, loaded in modules
-        if module not in _MAIN and (path := getattr(loaded, "__file__", None)) and Path(path) == file
-    )
-    return Entry(module=next(found, None), file=file, name=name, arguments=None, not_plain=(), kind="suite")
+    module = None if file is None else _module_of(file)
+    return Entry(module=module, file=file, name=name, arguments=None, not_plain=(), kind="suite")
+
+
+@functools.lru_cache  # a suite may make a thousand entries, in each of its processes
+def _module_of(file: Path) -> str | None:
+    wanted = os.path.normcase(file)
+    for name, module in list(sys.modules.items()):
+        if name not in _MAIN and (path := getattr(module, "__file__", None)) and os.path.normcase(path) == wanted:
+            return name
+    return None
 
 
 def _arguments(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
