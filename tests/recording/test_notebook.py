@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 import textwrap
 import time
 from collections.abc import Iterator
@@ -54,6 +55,9 @@ class Kernel:
 
     def __init__(self, folder: Path) -> None:
         self.manager = jupyter_client.KernelManager(kernel_name="python3")
+        if os.name != "nt":  # a port that is free now may be taken by another program before the kernel has it
+            self.sockets = tempfile.TemporaryDirectory(prefix="kernel_")  # the path of a socket has to be short
+            self.manager.transport, self.manager.ip = "ipc", str(Path(self.sockets.name, "s"))
         # The Python of the tests, whichever one the machine calls by this name.
         self.manager.kernel_spec.argv[0] = sys.executable
         # Without settings and history of the machine, which every kernel would write into.
@@ -102,6 +106,8 @@ class Kernel:
         """End the kernel."""
         self.client.stop_channels()
         self.manager.shutdown_kernel(now=True)
+        if os.name != "nt":
+            self.sockets.cleanup()
 
 
 @pytest.fixture
