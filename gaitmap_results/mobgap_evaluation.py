@@ -84,14 +84,9 @@ class EvaluationChallenge(BaseChallenge):
         challenge._check()
         challenge._take_results(evaluation)
         times = getattr(evaluation, "perf_", {})
-        for name, measured in (
-            ("run_start_datetime_utc_timestamp_", "start_datetime_utc_timestamp"),
-            ("run_start_datetime_", "start_datetime"),
-            ("run_end_datetime_utc_timestamp_", "end_datetime_utc_timestamp"),
-            ("run_end_datetime_", "end_datetime"),
-            ("runtime_", "runtime_s"),
-        ):
-            setattr(challenge, name, times.get(measured))
+        names = ("start_datetime_utc_timestamp", "start_datetime", "end_datetime_utc_timestamp", "end_datetime")
+        measured = {f"run_{name}_": times.get(name) for name in names}
+        vars(challenge).update(measured, runtime_=times.get("runtime_s"))
         return challenge
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:

@@ -1,9 +1,12 @@
-"""Draw the scores of all participants, and the differences between entries."""
+"""Draw the scores of all participants and the differences between entries, on axes or as a small SVG."""
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
+from html import escape
 from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,18 +18,11 @@ if TYPE_CHECKING:
 
     from gaitmap_results.comparing.comparison import EntryComparison
 
-__all__ = [
-    "ACCENT",
-    "MUTED",
-    "limits_of",
-    "new_axes",
-    "plot_differences",
-    "plot_scores",
-]
+__all__ = ["drawn", "limits_of", "plot_differences", "plot_scores"]
 
-#: The colours of the plots.
-ACCENT: Final = "#1f77b4"
-MUTED: Final = "#808080"
+# The colours of the plots.
+_ACCENT: Final = "#1f77b4"
+_MUTED: Final = "#808080"
 
 _ROW_HEIGHT: Final = 0.6  # inches
 _LEFT_OUT: Final = "\N{HORIZONTAL ELLIPSIS}"
@@ -37,6 +33,17 @@ _HALF_BAR: Final = 0.08
 _MAX_NAME: Final = 44
 _WIDTH: Final = 5.2
 _MARGIN: Final = 0.95
+
+_SETTINGS: Final[Any] = {
+    "svg.fonttype": "none",  # text stays text, which can be searched and read aloud
+    "svg.hashsalt": "gaitmap_results",  # the same figure gives the same bytes
+    "font.size": 11,
+    "font.family": "sans-serif",
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
+}
+_COLOURS: Final = {"#000000": "currentColor", _ACCENT: "var(--accent)", _MUTED: "var(--muted)"}
+_POINT: Final = re.compile(r'<use xlink:href="#(?P<shape>\w+)" (?P<at>x="[^"]*" y="[^"]*") style="(?P<style>[^"]*)"/>')
 
 
 def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
@@ -74,12 +81,12 @@ def plot_scores(comparison: EntryComparison, ax: Axes | None = None) -> Axes:
     >>> ax.figure.savefig("scores.pdf")
     """
     means = list(comparison.means.itertuples())
-    ax = new_axes(len(means)) if ax is None else ax
+    ax = _new_axes(len(means)) if ax is None else ax
     low_limit, high_limit = limits_of(comparison)
     for row, each in enumerate(means):
         values = comparison.scores[each.entry].to_numpy()
         # Spread out units with the same score, so that all stay visible.
-        points = ax.scatter(values, _spread_out(values, row), s=24, color=ACCENT, alpha=0.7, linewidths=0, zorder=3)
+        points = ax.scatter(values, _spread_out(values, row), s=24, color=_ACCENT, alpha=0.7, linewidths=0, zorder=3)
         points.set_gid(f"units-{row}")
         points.set_clip_on(False)
         if math.isfinite(each.low):
@@ -122,23 +129,23 @@ def plot_differences(comparison: EntryComparison, ax: Axes | None = None) -> Axe
     >>> ax.figure.savefig("differences.pdf")
     """
     table = comparison.table
-    ax = new_axes(len(table)) if ax is None else ax
+    ax = _new_axes(len(table)) if ax is None else ax
     if comparison.smallest_effect is not None:
-        ax.axvspan(-comparison.smallest_effect, comparison.smallest_effect, color=MUTED, alpha=0.2, linewidth=0)
+        ax.axvspan(-comparison.smallest_effect, comparison.smallest_effect, color=_MUTED, alpha=0.2, linewidth=0)
     shown = _shortened(comparison.scores, _MAX_NAME // 2 - 1)
     names = []
     for row, each in enumerate(table.itertuples()):
         # One piece for each row, so that the line does not cross the names.
-        ax.plot([0, 0], [row - 0.2, row + 0.3], color=MUTED, linewidth=1)
+        ax.plot([0, 0], [row - 0.2, row + 0.3], color=_MUTED, linewidth=1)
         if math.isfinite(each.low):
-            ax.plot([each.low, each.high], [row, row], color=ACCENT, linewidth=2)
-        ax.scatter([each.difference], [row], s=26, color=ACCENT, linewidths=0, zorder=3).set_gid(f"difference-{row}")
+            ax.plot([each.low, each.high], [row, row], color=_ACCENT, linewidth=2)
+        ax.scatter([each.difference], [row], s=26, color=_ACCENT, linewidths=0, zorder=3).set_gid(f"difference-{row}")
         names.append(f"{shown[each.entry]} \N{MINUS SIGN} {shown[each.baseline]}")
     _finish(ax, names, _label(comparison, f"difference in {one_line(comparison.score)}"))
     return ax
 
 
-def new_axes(n_rows: int) -> Axes:
+def _new_axes(n_rows: int) -> Axes:
     """Return the axes of a new figure with space for so many rows."""
     plt = require("matplotlib.pyplot", "Drawing", "report")
     _, axes = plt.subplots(figsize=(_WIDTH, _ROW_HEIGHT * n_rows + _MARGIN), layout="constrained")
@@ -197,3 +204,63 @@ def _finish(ax: Axes, names: list[str], label: str) -> None:
     ax.set_xlabel(label, parse_math=False)
     for side in ("left", "right", "top"):
         ax.spines[side].set_visible(False)
+
+
+def drawn(draw: Callable[[Axes], Any], n_rows: int, *, label: str, titles: Sequence[Sequence[str]]) -> str:
+    """Draw a figure and return it as SVG.
+
+    Parameters
+    ----------
+    draw
+        Draws on the axes that it is given.
+    n_rows
+        How many rows it draws.
+    label
+        What the figure shows, for those who cannot see it.
+    titles
+        The titles of the points of each row, shown when pointed at.
+    """
+    import matplotlib as mpl
+    import matplotlib.pyplot as plt
+
+    with mpl.rc_context(_SETTINGS):
+        ax = _new_axes(n_rows)
+        figure: Any = ax.figure
+        try:
+            draw(ax)
+            file = io.StringIO()
+            metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+            figure.savefig(file, format="svg", metadata=metadata)
+        finally:
+            plt.close(figure)
+    text = file.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.DOTALL)
+    for row, of_row in enumerate(titles):
+        for kind in ("units", "difference"):
+            text = _titled(text, f"{kind}-{row}", of_row)
+    text = re.sub(r"<[^>]*>", lambda tag: re.sub(r"(-?\d+\.\d)\d+", r"\1", tag[0]), text)
+    text = re.sub(r' ?font-family: [^;"]*;?|(?<=<g) id="[^"]*"| transform="rotate\(-0 [^"]*"', "", text)
+    for colour, variable in _COLOURS.items():
+        text = text.replace(colour, variable)
+    text = re.sub(r"\n\s*", "\n", text)
+    size = re.search(r'viewBox="([^"]+)"', text)
+    start = f'<svg class="figure" viewBox="{size[1] if size else ""}" role="img" aria-label="{escape(label)}"'
+    return re.sub(r"<svg[^>]*>", f'{start} xmlns:xlink="http://www.w3.org/1999/xlink">', text, count=1).strip()
+
+
+def _titled(text: str, name: str, titles: Sequence[str]) -> str:
+    """Add a title to each point of a group; move their common attributes to the group."""
+    found = re.search(rf'<g id="{name}">.*?\n  ?  </g>\n', text, re.DOTALL)
+    if found is None:
+        return text
+    waiting = iter(titles)
+
+    def titled(point: re.Match[str]) -> str:
+        return f'<use href="#{point["shape"]}" {point["at"]}><title>{escape(next(waiting, ""))}</title></use>'
+
+    first = _POINT.search(found[0])
+    if first is None:
+        return text
+    start = f'<g id="{name}">'
+    group = _POINT.sub(titled, found[0]).replace(start, f'<g style="{first["style"]}">', 1)
+    return text[: found.start()] + group + text[found.end() :]

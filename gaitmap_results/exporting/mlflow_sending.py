@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gaitmap_results._extras import require
 from gaitmap_results.exceptions import InvalidOptionError, RunNotFoundError, TrackingServerError
-from gaitmap_results.exporting.mlflow_content import COMPLETE, RUN_ID, WITHDRAWN, MlflowRun, mlflow_run
-from gaitmap_results.exporting.mlflow_names import artifact_name
+from gaitmap_results.exporting.mlflow_content import COMPLETE, RUN_ID, WITHDRAWN, MlflowRun, artifact_name, mlflow_run
 from gaitmap_results.exporting.runs_to_export import FileToExport, RunToExport, run_to_export
 from gaitmap_results.reading.attestations import attested_id, withdrawals
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start

@@ -36,7 +36,7 @@ def test_the_picture_of_the_tutorial(tmp_path):
     from scored_runs import write_scored_run
 
     from gaitmap_results import compare_entries
-    from gaitmap_results.comparing.svg import drawn
+    from gaitmap_results.comparing.plots import drawn
 
     for name, values in SCORES.items():
         people = dict(zip(("HA 001", "HA 002", "MS 001"), values, strict=True))

@@ -16,8 +16,7 @@ from run_folders import PUBLISHED, needs_published
 
 from gaitmap_results import send_to_mlflow, withdraw_run
 from gaitmap_results.exceptions import MissingExtraError
-from gaitmap_results.exporting.mlflow_content import mlflow_run
-from gaitmap_results.exporting.mlflow_names import MAX_NAME, artifact_name, mlflow_name, original_name
+from gaitmap_results.exporting.mlflow_content import MAX_NAME, artifact_name, mlflow_name, mlflow_run, original_name
 from gaitmap_results.exporting.runs_to_export import find_runs
 
 
