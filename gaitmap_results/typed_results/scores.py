@@ -159,9 +159,7 @@ class Scores:
             levels = tuple(_of_kind(level, str) for level in _of_kind(content["units"], list))
             given: dict[str, Any] = _of_kind(content["directions"], dict)
             rows = tuple(_row(row, len(levels), given) for row in _of_kind(content["rows"], list))
-            tolerances = {
-                name: _tolerance(each) for name, each in _of_kind(content.get("tolerances", {}), dict).items()
-            }
+            tolerances = {name: _tolerance(each) for name, each in content.get("tolerances", {}).items()}
             folds = tuple(map(_fold_size, _of_kind(content.get("folds", []), list)))
         except (AttributeError, KeyError, OverflowError, TypeError) as error:
             raise ValueError(f"it does not have the form of scores: {type(error).__name__}: {error}") from error
@@ -216,8 +214,8 @@ def _tolerance(value: Any) -> float:
     return number
 
 
-def _of_kind(value: Any, *kinds: type) -> Any:
-    if not isinstance(value, kinds):
+def _of_kind(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
         raise TypeError(f"{safe_repr(value, _MAX_SHOWN)} stands where something else is expected")
     return value
 

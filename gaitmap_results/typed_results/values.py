@@ -185,8 +185,17 @@ def decode(plain: Any, note: Any) -> Any:
     kind = note["kind"]
     if kind in _TEXTS:
         return _TEXTS[kind](plain)
-    if kind in _CONTAINERS:
-        return _CONTAINERS[kind](plain, note)
+    if kind == "dict":
+        items = note.get("items", {})
+        keys = decode(note["keys"], note["key_note"]) if "keys" in note else list(plain)
+        return {key: decode(value, items.get(text)) for key, (text, value) in zip(keys, plain.items(), strict=True)}
+    if kind in ("list", "tuple"):
+        values = decode_items(plain, note)
+        return tuple(values) if kind == "tuple" else values
+    if kind == "label":
+        return label_type(note["name"], tuple(note["fields"]))(*decode_items(plain, note))
+    if kind in ("array", "scalar"):
+        return _decode_numpy(plain, note)
     return tables.decode(plain, note, decode_items)
 
 
@@ -198,46 +207,15 @@ def decode_items(plain: Sequence[Any], note: Mapping[str, Any]) -> list[Any]:
     return [decode(each, some.get(str(number))) for number, each in enumerate(plain)]
 
 
-def _decode_mapping(plain: Mapping[str, Any], note: Mapping[str, Any]) -> dict[Any, Any]:
-    items = note.get("items", {})
-    keys = decode(note["keys"], note["key_note"]) if "keys" in note else list(plain)
-    return {key: decode(value, items.get(text)) for key, (text, value) in zip(keys, plain.items(), strict=True)}
-
-
-def _decode_array(plain: Any, note: Mapping[str, Any]) -> Any:
+def _decode_numpy(plain: Any, note: Mapping[str, Any]) -> Any:
     import numpy as np
 
+    dtype = np.dtype(note["dtype"])
+    if note["kind"] == "scalar":
+        return dtype.type(decode(plain, note.get("note")))
     flat = plain
     for _ in note["shape"][1:]:
         flat = [item for row in flat for item in row]
-    array = np.empty(len(flat), dtype=_dtype(note))
+    array = np.empty(len(flat), dtype=dtype)
     array[:] = decode_items(flat, note)
     return array.reshape(note["shape"])
-
-
-def _dtype(note: Mapping[str, Any]) -> Any:
-    import numpy as np
-
-    return np.dtype(note["dtype"])
-
-
-def _decode_scalar(plain: Any, note: Mapping[str, Any]) -> Any:
-    return _dtype(note).type(decode(plain, note.get("note")))
-
-
-def _decode_label(plain: Sequence[Any], note: Mapping[str, Any]) -> Any:
-    return label_type(note["name"], tuple(note["fields"]))(*decode_items(plain, note))
-
-
-def _decode_tuple(plain: Sequence[Any], note: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(decode_items(plain, note))
-
-
-_CONTAINERS: Final[Mapping[str, Callable[[Any, Mapping[str, Any]], Any]]] = {
-    "array": _decode_array,
-    "dict": _decode_mapping,
-    "label": _decode_label,
-    "list": decode_items,
-    "scalar": _decode_scalar,
-    "tuple": _decode_tuple,
-}
