@@ -23,6 +23,8 @@ _DOI: Final = re.compile(r"(?:doi:\s*)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _URL: Final = re.compile(r"https?://[^\s<>\"]+")
 _NAMED: Final = re.compile(r"\s*(?P<name>[^<>;\s][^<>;]*?)\s*(?:<\s*(?P<address>[^<>\s]+)\s*>)?\s*")
 _SPDX: Final = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9.+-]*")
+_PARTICLES: Final = frozenset({"van", "von", "de", "der", "den", "del", "della", "di", "da", "la", "le", "bin", "al"})
+_NO_NAMES: Final = frozenset({"see", "todo", "tbd", "the", "unknown", "none", "various", "lab", "team", "group"})
 _HOW_TO_NAME: Final = (
     "Give a name, an ORCID where there is one, and behind a semicolon the affiliation: "
     '"Ada Lovelace <https://orcid.org/0000-0002-1825-0097>; FAU <https://www.fau.eu>".'
@@ -139,7 +141,7 @@ def people_of(custom_metadata: Any, known: Mapping[str, Entity]) -> tuple[list[E
 
 
 def _person(value: Any, known: Mapping[str, Entity]) -> Entity | None:
-    """Return the person in a value: an object with a name, a name with an address, or a known name."""
+    """Return the person in a value: an object with a name, a name with an address, or a plain name."""
     if isinstance(value, dict) and isinstance(value.get("name"), str) and value["name"].strip():
         name = value["name"].strip()
         given = next((value[key] for key in ("orcid", "url") if isinstance(value.get(key), str)), "")
@@ -147,9 +149,20 @@ def _person(value: Any, known: Mapping[str, Entity]) -> Entity | None:
     match = _NAMED.fullmatch(value) if isinstance(value, str) else None
     if match is None:
         return None
-    address = _address(match["address"] or "")
-    # A text without an address may be a sentence, or name a group.
-    return known.get(match["name"], None if address is None else _entity("Person", match["name"], address))
+    name, address = match["name"], _address(match["address"] or "")
+    is_known = address is not None or (match["address"] is None and _is_name(name))
+    return known.get(name, _entity("Person", name, address) if is_known else None)
+
+
+def _is_name(text: str) -> bool:
+    """Say whether a text is a person's name: two to five capitalized words, not a sentence."""
+    words = text.split()
+    return (
+        2 <= len(words) <= 5
+        and not any(character.isdigit() for character in text)
+        and all(word[0].isupper() or word in _PARTICLES for word in words)
+        and _NO_NAMES.isdisjoint(text.casefold().split())
+    )
 
 
 def references_of(custom_metadata: Any) -> tuple[list[Entity], list[str]]:

@@ -32,7 +32,7 @@ HOW = {"license": "CC-BY-4.0", "authors": AUTHOR}
 PEOPLE = {
     "code_authors": [
         "Ada Lovelace",
-        "Grace Hopper <https://example.org/grace>",
+        "Grace van der Hopper",
         "See source for authors",
         {"name": "Kate", "orcid": ""},
         "Gait people",
@@ -155,11 +155,11 @@ def test_software_is_told_with_versions(made):
 
 
 def test_people_and_references_come_from_custom_metadata(made):
-    """Authors, and names with an address, become people, DOIs and URLs works; all else stays the words that it is."""
+    """Names become people, DOIs and URLs works; what is neither stays the words that it is."""
     _, _, graph = made
     run = next(each for key, each in graph.items() if "/shin/" in key and each["@type"] == "Dataset")
     people = [graph[each["@id"]]["name"] if isinstance(each, dict) else each for each in run["contributor"]]
-    assert people == ["Ada Lovelace", "Grace Hopper", "Kate", "See source for authors", "Gait people"]
+    assert people == ["Ada Lovelace", "Grace van der Hopper", "Kate", "See source for authors", "Gait people"]
     assert run["contributor"][0]["@id"] == "https://orcid.org/0000-0002-1825-0097"
     works = [each["@id"] if isinstance(each, dict) else each for each in run["citation"]]
     assert works == ["https://doi.org/10.1186/s12984-021-00883-7", "https://arxiv.org/abs/1711.02508", "TODO: CITATION"]
