@@ -136,7 +136,7 @@ def mentions(text: str, word: str) -> list[str]:
 
 
 @ON_POSIX
-@pytest.mark.parametrize("relative_to", [".", "..", "~", "/", "{top}", "{top}/link/project", "{top}/results", "/usr"])
+@pytest.mark.parametrize("relative_to", [".", "~", "/", "{top}/link/project", "{top}/results"])
 def test_neither_home_nor_user_are_anywhere_in_the_record(home: Home, relative_to: str) -> None:
     """Whatever paths are relative to, and whichever way a path leads home: no metadata.json tells who the user is."""
     folder = relative_to.format(top=home.top)
