@@ -12,6 +12,7 @@ from gaitmap_results.comparing.result_differences import ColumnDifference
 from gaitmap_results.exceptions import ResultsFolderError
 from gaitmap_results.reading.attestations import FIGURES_FILE, REPRODUCTION_FILE, attestations_folder, numbered
 from gaitmap_results.reproducing.judging import Judgement
+from gaitmap_results.reproducing.locking import LOCK_FILE
 from gaitmap_results.reproducing.record import RecordedRepository, RecordedRun
 from gaitmap_results.store.files import hash_file, make_folder, sync_folder, write_file
 from gaitmap_results.store.json_files import dump_json
@@ -21,7 +22,6 @@ __all__ = ["attest", "statement"]
 
 _STATEMENT: Final = "https://in-toto.io/Statement/v1"
 _TEST_RESULT: Final = "https://in-toto.io/attestation/test-result/v0.1"
-_LOCK_FILE: Final = "pylock.toml"
 _MAX_NAMED: Final = 100
 _ABOUT_LOCK: Final = (
     "The hashes pin the packages that were rebuilt from the recorded names and versions, not the files that the "
@@ -51,8 +51,8 @@ def attest(record: RecordedRun, judgement: Judgement, figures: dict[str, Any], l
         write_file(folder / numbered(FIGURES_FILE, number), content)
         digests = {numbered(FIGURES_FILE, number): hashlib.sha256(content).hexdigest()}
         if lock is not None:
-            write_file(folder / numbered(_LOCK_FILE, number), lock.encode())
-            digests[numbered(_LOCK_FILE, number)] = hashlib.sha256(lock.encode()).hexdigest()
+            write_file(folder / numbered(LOCK_FILE, number), lock.encode())
+            digests[numbered(LOCK_FILE, number)] = hashlib.sha256(lock.encode()).hexdigest()
         said = statement(record, judgement, hash_file(manifest), digests)
         file = folder / numbered(REPRODUCTION_FILE, number)
         write_file(file, dump_json(said))
@@ -103,7 +103,7 @@ def statement(
 
 
 def _configuration(record: RecordedRun, digests: dict[str, str]) -> Iterator[dict[str, Any]]:
-    main = RecordedRepository("working directory", record.base_dir, record.commit, record.remote)
+    main = RecordedRepository("working directory", None, record.commit, record.text("git", "remote"))
     for repository in (main, *record.repositories):
         if repository.commit is not None:
             uri = {"uri": f"git+{repository.remote}"} if repository.remote else {}

@@ -110,7 +110,7 @@ def run_again(plan: Plan, workspace: Workspace, environment: Environment | None,
     else:
         packages, builder = environment
         if not builder.is_made:
-            report(f"Installing {counted(packages.count, 'package')}")
+            report(f"Installing {counted(len(packages.names), 'package')}")
         python = builder.make(packages)
     if plan.call is None:
         raise GitUnreadableError("git.unavailable", "There is nothing to call.")

@@ -11,12 +11,12 @@ from typing import Final
 
 from gaitmap_results.exceptions import GaitmapResultsError
 from gaitmap_results.provenance.packages import normalised
-from gaitmap_results.reproducing.children import Finished, clean_environment, run_child
-from gaitmap_results.reproducing.locking import Lock, lock_local, lock_with_pip, lock_with_uv
+from gaitmap_results.reproducing.children import clean_environment, run_child
+from gaitmap_results.reproducing.locking import LOCK_FILE, Lock, lock_local, lock_with_pip, lock_with_uv
 from gaitmap_results.reproducing.packages import PackagePlan
 from gaitmap_results.reproducing.pythons import Interpreter
 
-__all__ = ["EnvironmentBuilder", "EnvironmentFailedError", "python_of"]
+__all__ = ["EnvironmentBuilder", "EnvironmentFailedError"]
 
 _BROUGHT_BY_VENV: Final = ("setuptools", "pip")
 # The first pip with the option --python.
@@ -25,11 +25,6 @@ _FIRST_PIP: Final = 23
 
 class EnvironmentFailedError(GaitmapResultsError, RuntimeError):
     """An environment could not be made; the message holds what the installer said."""
-
-
-def python_of(environment: Path) -> Path:
-    """Return the Python of an environment."""
-    return environment / "Scripts" / "python.exe" if sys.platform == "win32" else environment / "bin" / "python"
 
 
 @dataclass
@@ -59,7 +54,8 @@ class EnvironmentBuilder:
     @property
     def interpreter(self) -> Path:
         """The Python of the environment."""
-        return python_of(self.folder / "environment")
+        inside = "Scripts/python.exe" if sys.platform == "win32" else "bin/python"
+        return self.folder / "environment" / inside
 
     def find(self, plan: PackagePlan) -> Lock:
         """Ask the index for the packages of a plan; nothing is installed yet."""
@@ -86,11 +82,11 @@ class EnvironmentBuilder:
         lock = self.find(plan)
         self._make_empty()
         if self.uv is not None and plan.requirements:
-            (self.folder / "pylock.toml").write_text(lock.of_index, encoding="utf-8")
-            self._run(self._installer("sync"), self.folder / "pylock.toml")
-        else:
-            for lines, options in ((lock.requirements, ["--require-hashes"]), (lock.without_hash, [])):
-                self._install_lines(lines, options)
+            self._run(self._installer("sync"), self.folder / LOCK_FILE)
+        elif lock.requirements:
+            file = self.folder / "requirements.txt"
+            file.write_text("".join(f"{line}\n" for line in lock.requirements), encoding="utf-8")
+            self._run(self._installer("install", "--no-deps"), "--requirement", file)
         local: list[str | Path] = [each.file for each in plan.archives]
         for project in plan.projects:
             local += ["--editable", project.folder] if project.editable else [project.folder]
@@ -128,22 +124,14 @@ class EnvironmentBuilder:
             options = ["--without-pip"] if self._has_own_pip else []
             self._run([self.python.path, "-m", "venv", *options], target)
 
-    def _install_lines(self, lines: Sequence[str], options: Sequence[str]) -> None:
-        if lines:
-            file = self.folder / "requirements.txt"
-            file.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-            self._run(self._installer("install", "--no-deps"), *options, "--requirement", file)
-
     def _installer(self, command: str, *options: str) -> list[str | Path]:
         if self.uv is not None:
             return [self.uv, "pip", command, "--quiet", "--python", self.interpreter, *options]
         return [*self._pip, command, "--quiet", "--no-input", *options]
 
-    def _run(self, command: Sequence[str | Path], *more: str | Path) -> Finished:
-        done = run_child(
-            [*command, *more], cwd=self.folder, env=clean_environment(), log=self.folder / "environment_log"
-        )
+    def _run(self, command: Sequence[str | Path], *more: str | Path) -> None:
+        log = self.folder / "environment_log"
+        done = run_child([*command, *more], cwd=self.folder, env=clean_environment(), log=log)
         if done.code != 0:
             said = "\n".join((done.errors or done.output).splitlines()[-12:])
             raise EnvironmentFailedError(f"The recorded environment could not be made:\n{said}")
-        return done

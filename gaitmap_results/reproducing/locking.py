@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,9 @@ from gaitmap_results.reproducing.children import run_child
 from gaitmap_results.reproducing.packages import LocalArchive, PackagePlan, Project
 from gaitmap_results.store.json_files import parse_json
 
-__all__ = ["Lock", "lock_local", "lock_with_pip", "lock_with_uv"]
+__all__ = ["LOCK_FILE", "Lock", "lock_local", "lock_with_pip", "lock_with_uv"]
+
+LOCK_FILE: Final = "pylock.toml"
 
 _MISSING: Final = (
     re.compile(r"No matching distribution found for ([A-Za-z0-9][\w.-]*)"),
@@ -34,12 +36,8 @@ class Lock:
     ----------
     text
         The content of the pylock.toml.
-    of_index
-        The part of ``text`` that came from the index.
     requirements
-        Requirement lines with hashes, for pip.
-    without_hash
-        Requirement lines without a hash, since their commit identifies them.
+        Requirement lines for pip, with hashes.
     missing
         The packages that the index lacks, with their versions.
     problem
@@ -47,38 +45,9 @@ class Lock:
     """
 
     text: str
-    of_index: str = ""
     requirements: tuple[str, ...] = ()
-    without_hash: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     problem: str | None = None
-
-
-def lock_with_uv(uv: str, plan: PackagePlan, python: Path, folder: Path, env: Mapping[str, str]) -> Lock:
-    """Lock with uv, which downloads no packages for this."""
-    command = [
-        uv,
-        "pip",
-        "compile",
-        "--no-deps",
-        "--generate-hashes",
-        "--no-header",
-        "--quiet",
-        "--python",
-        str(python),
-    ]
-    found, wanted = folder / "pylock.toml", folder / "requirements.in"
-    missing: list[str] = []
-    for lines in _without_missing(plan, missing):
-        wanted.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        done = run_child([*command, "-o", found, wanted], cwd=folder, env=env, log=folder / "lock")
-        if done.code == 0:
-            text = found.read_text(encoding="utf-8")
-            whole = "\n".join([text.rstrip("\n"), *_local_packages(plan), ""])
-            return Lock(whole, text, missing=tuple(missing))
-        if not _note_missing(done.errors, plan, missing):
-            return Lock("", missing=tuple(missing), problem=_last_lines(done.errors))
-    return Lock("", missing=tuple(missing))
 
 
 def lock_local(plan: PackagePlan) -> Lock:
@@ -86,36 +55,65 @@ def lock_local(plan: PackagePlan) -> Lock:
     return Lock("\n".join([*_HEAD, *_local_packages(plan), ""]))
 
 
+def lock_with_uv(uv: str, plan: PackagePlan, python: Path, folder: Path, env: Mapping[str, str]) -> Lock:
+    """Lock with uv, which downloads no packages for this, and leave what came from the index in LOCK_FILE."""
+    found = folder / LOCK_FILE
+    options: list[str | Path] = [
+        "--no-deps",
+        "--generate-hashes",
+        "--no-header",
+        "--quiet",
+        "--python",
+        python,
+        "-o",
+        found,
+    ]
+
+    def read(missing: tuple[str, ...]) -> Lock:
+        text = found.read_text(encoding="utf-8").rstrip("\n")
+        return Lock("\n".join([text, *_local_packages(plan), ""]), missing=missing)
+
+    return _lock([uv, "pip", "compile", *options], read, plan, folder, env)
+
+
 def lock_with_pip(plan: PackagePlan, pip: Sequence[str | Path], folder: Path, env: Mapping[str, str]) -> Lock:
     """Lock with a command that is pip."""
-    report, wanted = folder / "report.json", folder / "requirements.in"
-    command: list[str | Path] = [
-        *pip,
-        "install",
+    report = folder / "report.json"
+    options: list[str | Path] = [
         "--dry-run",
         "--ignore-installed",
         "--no-deps",
         "--quiet",
         "--no-input",
+        "--report",
+        report,
     ]
-    missing: list[str] = []
-    for lines in _without_missing(plan, missing):
+
+    def read(missing: tuple[str, ...]) -> Lock:
+        return _lock_of_report(parse_json(report.read_bytes())["install"], plan, missing)
+
+    return _lock([*pip, "install", *options, "--requirement"], read, plan, folder, env)
+
+
+def _lock(
+    command: Sequence[str | Path],
+    read: Callable[[tuple[str, ...]], Lock],
+    plan: PackagePlan,
+    folder: Path,
+    env: Mapping[str, str],
+) -> Lock:
+    """Ask the index, each time without the packages that were missing so far, until it has all others."""
+    wanted, missing = folder / "requirements.in", list[str]()
+    while True:
+        lines = [line for line in plan.requirements.values() if line not in missing]
+        if not lines:
+            return Lock("", missing=tuple(missing))
         wanted.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        asked = [*command, "--report", report, "--requirement", wanted]
-        done = run_child(asked, cwd=folder, env=env, log=folder / "lock")
+        done = run_child([*command, wanted], cwd=folder, env=env, log=folder / "lock")
         if done.code == 0:
-            return _lock_of_report(parse_json(report.read_bytes())["install"], plan, missing)
+            return read(tuple(missing))
         if not _note_missing(done.errors, plan, missing):
-            return Lock("", missing=tuple(missing), problem=_last_lines(done.errors))
-    return Lock("", missing=tuple(missing))
-
-
-def _without_missing(plan: PackagePlan, missing: list[str]) -> Iterator[list[str]]:
-    """Yield requirements, each time without the missing packages found so far."""
-    known = -1
-    while len(missing) > known:
-        known = len(missing)
-        yield [line for line in plan.requirements.values() if line not in missing]
+            return Lock("", missing=tuple(missing), problem="\n".join(done.errors.splitlines()[-6:]))
 
 
 def _note_missing(said: str, plan: PackagePlan, missing: list[str]) -> bool:
@@ -127,14 +125,9 @@ def _note_missing(said: str, plan: PackagePlan, missing: list[str]) -> bool:
     return bool(new)
 
 
-def _last_lines(text: str) -> str:
-    return "\n".join(text.splitlines()[-6:])
-
-
-def _lock_of_report(installed: Sequence[Mapping[str, Any]], plan: PackagePlan, missing: list[str]) -> Lock:
+def _lock_of_report(installed: Sequence[Mapping[str, Any]], plan: PackagePlan, missing: tuple[str, ...]) -> Lock:
     """Write the lock of the packages that pip would install."""
-    blocks = list(_HEAD)
-    requirements, without_hash = [], []
+    blocks, requirements = list(_HEAD), []
     asked = {normalised(name): line for name, line in plan.requirements.items()}
     for each in installed:
         name, version = str(each["metadata"]["name"]), str(each["metadata"]["version"])
@@ -142,15 +135,15 @@ def _lock_of_report(installed: Sequence[Mapping[str, Any]], plan: PackagePlan, m
         url, digest = str(info["url"]), info.get("archive_info", {}).get("hashes", {}).get("sha256")
         if digest is None:
             commit = info.get("vcs_info", {}).get("commit_id", "")
-            without_hash.append(asked.get(normalised(name), f"{name} @ git+{url}@{commit}"))
+            requirements.append(asked.get(normalised(name), f"{name} @ git+{url}@{commit}"))
             source = _table("vcs", type="git", url=url, **{"commit-id": commit})
         else:
-            requirements.append(f"{name} @ {url} --hash=sha256:{digest}")
+            # pip checks this hash.
+            requirements.append(f"{name} @ {url}{'&' if '#' in url else '#'}sha256={digest}")
             kind = "wheels" if url.partition("#")[0].endswith(".whl") else "sdist"
             source = _file(kind, url, digest)
         blocks.append("\n".join(["", "[[packages]]", f"name = {_text(name)}", f"version = {_text(version)}", source]))
-    text = "\n".join([*blocks, *_local_packages(plan), ""])
-    return Lock(text, "", tuple(requirements), tuple(without_hash), tuple(missing))
+    return Lock("\n".join([*blocks, *_local_packages(plan), ""]), tuple(requirements), missing)
 
 
 def _local_packages(plan: PackagePlan) -> Iterator[str]:

@@ -64,11 +64,6 @@ class PackagePlan:
         """The names of the packages."""
         return {*self.requirements, *(each.name for each in self.archives), *(each.name for each in self.projects)}
 
-    @property
-    def count(self) -> int:
-        """The number of packages."""
-        return len(self.requirements) + len(self.archives) + len(self.projects)
-
 
 def plan_packages(record: RecordedRun, places: Places) -> PackagePlan:
     """Return a source for each recorded package."""

@@ -129,7 +129,7 @@ def make_plan(record: RecordedRun, *, environment: str, python: str | Path | Non
     plan = Plan(record, environment)
     if any(REDACTED in str(word) for word in [*record.argv, *(record.metadata.get("command") or ())]):
         plan.problems.append("A secret was taken out of the recorded command, so it cannot be run again.")
-    elif record.holds_redacted():
+    elif record.entry is not None and REDACTED in str(record.entry.arguments):
         plan.problems.append("A secret was taken out of the recorded arguments, so the entry cannot be called again.")
     plan.call, why_not = find_call(record)
     if plan.call is None:
@@ -147,14 +147,13 @@ def _find_repositories(plan: Plan) -> None:
     if record.commit is None:
         plan.problems.append("The record names no commit: the code was not checked when it was recorded.")
         return
-    places = [Path.cwd(), record.summary.path]
-    main = RecordedRepository(None, record.base_dir, record.commit, record.remote)
-    found = find_repository(main, [*places])
+    main = RecordedRepository(None, record.text("git_base_dir"), record.commit, record.text("git", "remote"))
+    found = find_repository(main, [Path.cwd(), record.summary.path])
     if found is None:
         plan.problems.append(_no_repository(main))
         return
     plan.repositories.append(found)
-    if record.is_pushed is False:
+    if record.part("git").get("pushed") is False:
         plan.notes.append(
             f"The commit {record.commit[:_SHORT]} was not on any remote when it was recorded: "
             "unless it was pushed since, only you can run it again."
@@ -207,16 +206,11 @@ def _find_python(plan: Plan, given: str | Path | None) -> None:
 
 def _look_at_vouched(plan: Plan) -> None:
     for path, digest in plan.record.vouched:
-        file = _vouched_file(plan, path)
-        if file is None or digest is None or hash_file(file) != digest:
+        file = expanded(path)  # absolute, or in one of the repositories
+        files = [repository.top / file for repository in plan.repositories] or [file]
+        found = next((each for each in files if each.is_file()), None)
+        if found is None or digest is None or hash_file(found) != digest:
             plan.problems.append(f"{path}, which was only vouched for, no longer exists, or has changed.")
-
-
-def _vouched_file(plan: Plan, path: str) -> Path | None:
-    """Return a vouched-for file in its repository."""
-    file = expanded(path)
-    places = [file] if file.is_absolute() else [repository.top / file for repository in plan.repositories]
-    return next((each for each in places if each.is_file()), None)
 
 
 def siblings(record: RecordedRun) -> list[RunSummary]:

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_metadata
-from gaitmap_results.store.secrets_in_text import REDACTED
 
 __all__ = ["RecordedEntry", "RecordedRepository", "RecordedRun", "expanded"]
 
@@ -73,32 +72,14 @@ class RecordedRun:
     @property
     def commit(self) -> str | None:
         """The commit of the repository of the working directory."""
-        return _if_is(str, self.metadata.get("git_commit_hash"))
+        return self.text("git_commit_hash")
 
-    @property
-    def base_dir(self) -> str | None:
-        """The recorded path of that repository."""
-        return _if_is(str, self.metadata.get("git_base_dir"))
-
-    @property
-    def remote(self) -> str | None:
-        """The remote of that repository."""
-        return _if_is(str, self._part("git").get("remote"))
-
-    @property
-    def is_pushed(self) -> bool | None:
-        """Whether the commit was on a remote."""
-        return _if_is(bool, self._part("git").get("pushed"))
-
-    @property
-    def caller_kind(self) -> str | None:
-        """The kind of caller: a file, a notebook or a prompt."""
-        return _if_is(str, self._part("caller").get("kind"))
-
-    @property
-    def cwd(self) -> str | None:
-        """The working directory, relative to the repository if it was inside."""
-        return _if_is(str, self.metadata.get("cwd"))
+    def text(self, *keys: str) -> str | None:
+        """Return a text of the metadata by its keys, such as ``git`` and ``remote``."""
+        found: Any = self.metadata
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return _if_is(str, found)
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -109,14 +90,12 @@ class RecordedRun:
     @property
     def entry(self) -> RecordedEntry | None:
         """The recorded call, if it can be called alone."""
-        found = self._part("entry")
+        found = self.part("entry")
         name, arguments = found.get("name"), found.get("arguments")
         if not isinstance(name, str) or not (found.get("module") or found.get("file")):
             return None
         module, file = _if_is(str, found.get("module")), _if_is(str, found.get("file"))
-        return RecordedEntry(
-            str(found.get("kind") or "function"), module, file, name, arguments if isinstance(arguments, dict) else None
-        )
+        return RecordedEntry(str(found.get("kind") or "function"), module, file, name, _if_is(dict, arguments))
 
     @property
     def repositories(self) -> tuple[RecordedRepository, ...]:
@@ -139,54 +118,49 @@ class RecordedRun:
     @property
     def import_folders(self) -> tuple[str, ...]:
         """Folders of the repository that modules were imported from."""
-        found = self._part("code").get("import_folders")
+        found = self.part("code").get("import_folders")
         return tuple(map(str, found)) if isinstance(found, list) else ()
 
     @property
     def python(self) -> str | None:
         """The version of Python, such as ``3.12.1``."""
-        found = self._part("system_info").get("python_version")
-        return found.split()[0] if isinstance(found, str) and found.strip() else None
+        return next(iter((self.text("system_info", "python_version") or "").split()), None)
 
     @property
     def implementation(self) -> str:
         """The implementation of Python, in lower case."""
-        return str(self._part("system_info").get("python_implementation") or "cpython").lower()
+        return (self.text("system_info", "python_implementation") or "cpython").lower()
 
     @property
     def packages(self) -> Mapping[str, str | None]:
         """The versions of the installed packages."""
-        found = self._part("system_info").get("packages_info")
-        return {str(name): _if_is(str, version) for name, version in found.items()} if isinstance(found, dict) else {}
+        found = _dict(self.part("system_info").get("packages_info"))
+        return {str(name): _if_is(str, version) for name, version in found.items()}
 
     @property
     def sources(self) -> Mapping[str, Mapping[str, Any]]:
         """The sources of packages that are not releases from an index."""
-        found = self._part("system_info").get("packages_direct_url")
-        items = found.items() if isinstance(found, dict) else ()
-        return {str(name): each for name, each in items if isinstance(each, dict)}
+        found = _dict(self.part("system_info").get("packages_direct_url"))
+        return {str(name): each for name, each in found.items() if isinstance(each, dict)}
 
     @property
     def variables(self) -> Mapping[str, str]:
         """The environment variables that set the number of threads, or seeds."""
-        limits = self._part("system_info").get("limits")
-        found = limits.get("environment_variables") if isinstance(limits, dict) else None
-        return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+        limits = _dict(self.part("system_info").get("limits"))
+        found = _dict(limits.get("environment_variables"))
+        return {str(name): str(value) for name, value in found.items()}
 
-    def holds_redacted(self) -> bool:
-        """Say whether the command or the arguments were redacted."""
-        entry = self.entry
-        return any(REDACTED in word for word in self.argv) or (
-            entry is not None and entry.arguments is not None and REDACTED in str(entry.arguments)
-        )
-
-    def _part(self, key: str) -> Mapping[str, Any]:
-        found = self.metadata.get(key)
-        return found if isinstance(found, dict) else {}
+    def part(self, key: str) -> Mapping[str, Any]:
+        """Return a dictionary of the metadata; an empty one if it is damaged."""
+        return _dict(self.metadata.get(key))
 
     def _dicts(self, key: str, inner: str) -> list[dict[str, Any]]:
-        found = self._part(key).get(inner)
+        found = self.part(key).get(inner)
         return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _if_is(kind: type[_T], value: object) -> _T | None:

@@ -72,8 +72,8 @@ def whole_command(record: RecordedRun) -> Call | None:
 
 def _find_command(record: RecordedRun) -> tuple[Call | None, str]:
     command = _parsed(record.argv)
-    if record.caller_kind in _TYPED_IN:
-        return None, f"The code that recorded it is in no file: {_TYPED_IN[record.caller_kind]}."
+    if typed_in := _TYPED_IN.get(record.text("caller", "kind") or ""):
+        return None, f"The code that recorded it is in no file: {typed_in}."
     if not record.argv:
         return None, "The record does not say which command started it."
     if (command.module or "").startswith(_WORKERS) or "--multiprocessing-fork" in record.argv:

@@ -37,7 +37,7 @@ class Places:
 
     def cwd(self, record: RecordedRun) -> Path:
         """Return the new working directory."""
-        recorded = Path(record.cwd or ".")
+        recorded = Path(record.text("cwd") or ".")
         return self.top if recorded.is_absolute() or recorded.parts[:1] == ("~",) else self.top / recorded
 
     def of(self, path: str | Path) -> Path | None:
