@@ -1001,6 +1001,41 @@ def test_results_between(repository: GitRepository) -> None:
     assert (second.dirty, second.ignored) == (False, ("out/",))
 
 
+@ON_POSIX
+@pytest.mark.parametrize("tee_first", [False, True])
+def test_a_folder_that_is_listed_in_another_way_between(repository: GitRepository, tee_first: bool) -> None:
+    """Where a `tee` is seen at one reading only, a folder with runs of others is looked into then; it is the same."""
+    repository.write(f"copied/{RUN}/metadata.json", "{}")
+    repository.write("copied/notes.txt", "1")
+    script = (
+        "import contextlib, pathlib, subprocess\n"
+        "from gaitmap_results.provenance.git import read_git_state, reread_git_state\n"
+        "@contextlib.contextmanager\n"
+        "def tee():\n"
+        "    with subprocess.Popen(['tee', '.git/log'], stdin=-1, stdout=-1) as process:\n"
+        "        process.stdin.write(b'x\\n'), process.stdin.flush(), process.stdout.readline()\n"
+        "        yield\n"
+        "        process.stdin.close()\n"
+        f"with tee() if {tee_first} else contextlib.nullcontext():\n"
+        "    first = read_git_state(pathlib.Path.cwd())\n"
+        f"with contextlib.nullcontext() if {tee_first} else tee():\n"
+        "    last = reread_git_state(first)\n"
+        "print(first.untracked, last.untracked, bool(last.differences), last.differences.created)\n"
+    )
+    # In a session of its own, as each `tee` in the group of a process may be its own.
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=repository.path,
+        env=python_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,
+    )
+    seen = "('copied/notes.txt',) ('copied/',)" if tee_first else "('copied/',) ('copied/notes.txt',)"
+    assert done.stdout == f"{seen} False ()\n"
+
+
 def test_repository_deleted_between(tmp_path: Path) -> None:
     """If the repository is gone, the one around it does not answer in its place."""
     GitRepository(tmp_path / "outer").commit()

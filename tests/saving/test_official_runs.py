@@ -646,7 +646,9 @@ def test_the_log_of_the_process_does_not_count(project: Project, stream: str, lo
 
     def record() -> dict[str, Any]:
         command = [sys.executable, "main.py", str(project.results)]
+        # In a session of its own, or other tests would see the tee in their group of processes.
         how: dict[str, Any] = {"cwd": project.path, "env": python_environment(), "check": True}
+        how["start_new_session"] = True
         if stream == "tee":
             subprocess.run(["/bin/sh", "-c", f'"$@" 2>&1 | tee {log}', "sh", *command], stdout=subprocess.PIPE, **how)
         else:

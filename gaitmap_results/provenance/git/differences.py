@@ -69,14 +69,17 @@ def find_differences(
     uncounted
         Decides which paths to ignore.
     """
+    before = {name: set(paths) for name, paths in first.items()}
     listed: dict[str, set[str]] = {name: set() for name in first}
     new: list[Change] = []
     for change in last:
-        listed[change.field].add(shown(change.path))
-        if change.kind == "untracked" and shown(change.path) not in first[change.field]:
+        path = shown(change.path)
+        listed[change.field].add(path)
+        if change.kind == "untracked" and not _is_among(path, before[change.field]):
             new.append(change)
     created, code = _sorted_out(processes, base_dir, new)
-    changed = {path for name, paths in listed.items() for path in paths.symmetric_difference(first[name])}
+    changed = {path for name, paths in listed.items() for path in paths if not _is_among(path, before[name])}
+    changed.update(path for name, paths in before.items() for path in paths if not _is_among(path, listed[name]))
     changed.difference_update(shown(change.path) for change in new)
     changed.update(map(shown, code))
     start, end = commits
@@ -85,6 +88,14 @@ def find_differences(
         paths = _changed_by_commits(processes, base_dir, start, end, uncounted)
         changed.update(map(shown, paths or ()))
     return Differences(tuple(sorted(changed)), tuple(sorted(map(shown, created))), other_commit=paths is None)
+
+
+def _is_among(path: str, others: set[str]) -> bool:
+    """Say whether a path is listed; a folder may be listed as one path at one time and by its content at another."""
+    folders = (path[: end + 1] for end, letter in enumerate(path) if letter == "/")
+    if path in others or any(folder in others for folder in folders):
+        return True
+    return path.endswith("/") and any(other.startswith(path) for other in others)
 
 
 def _sorted_out(processes: GitProcesses, base_dir: Path, new: list[Change]) -> tuple[set[bytes], set[bytes]]:
