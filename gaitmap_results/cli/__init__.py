@@ -16,28 +16,12 @@ from gaitmap_results.exceptions import GaitmapResultsError, printable
 
 __all__ = ["main"]
 
-# Command -> its module, and its name there if that differs.
-_COMMANDS = {
-    "list": "gaitmap_results.cli.list_runs:list_runs",
-    "show": "gaitmap_results.cli.show",
-    "diff": "gaitmap_results.cli.diff",
-    "reproduce": "gaitmap_results.cli.reproduce:reproduce_command",
-    "run": "gaitmap_results.cli.run",
-    "verify": "gaitmap_results.cli.verify",
-    "export": "gaitmap_results.cli.export",
-    "compare": "gaitmap_results.cli.compare",
-    "report": "gaitmap_results.cli.report",
-    "site": "gaitmap_results.cli.report",
-    "bundle": "gaitmap_results.cli.bundle",
-    "mlflow": "gaitmap_results.cli.mlflow",
-    "withdraw": "gaitmap_results.cli.withdraw",
-    "config": "gaitmap_results.cli.config",
-    "doctor": "gaitmap_results.cli.doctor",
-    "demo": "gaitmap_results.cli.demo",
-    "unfinished": "gaitmap_results.cli.unfinished",
-    "recover": "gaitmap_results.cli.unfinished",
-    "discard": "gaitmap_results.cli.unfinished",
-}
+_COMMANDS = (
+    *("list", "show", "diff", "reproduce", "run", "verify", "export", "compare", "report", "site", "bundle", "mlflow"),
+    *("withdraw", "config", "doctor", "demo", "unfinished", "recover", "discard"),
+)
+# The module of a command, where it has another name.
+_MODULES = {"list": "list_runs", "site": "report", "recover": "unfinished", "discard": "unfinished"}
 
 
 class _Commands(click.Group):
@@ -47,9 +31,9 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        module, _, name = _COMMANDS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), name or cmd_name)
-        return command
+        module = import_module(f"{__name__}.{_MODULES.get(cmd_name, cmd_name)}")
+        commands = (each for each in vars(module).values() if isinstance(each, click.Command))
+        return next(each for each in commands if each.name == cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

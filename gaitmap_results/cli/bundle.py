@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -10,9 +11,9 @@ from gaitmap_results.cli.finding import (
     HOW_TO_NAME_A_RUN,
     existing_results_folder,
     find_run,
-    results_option,
     split_off_results_folder,
 )
+from gaitmap_results.cli.options import results_option
 from gaitmap_results.cli.terminal import progress, say
 from gaitmap_results.showing.text import one_line
 
@@ -31,22 +32,14 @@ __all__ = ["bundle"]
 )
 @click.argument("words", nargs=-1, required=True, metavar="[RUN...|RESULTS] OUT.zip")
 @results_option
-@click.option("--license", "license_", required=True, help="A URL or an SPDX identifier, such as CC-BY-4.0.")
+@click.option("--license", required=True, help="A URL or an SPDX identifier, such as CC-BY-4.0.")
 @click.option(
     "--author", "authors", multiple=True, required=True, help='"NAME <ORCID>; AFFILIATION <URL>"; a name is enough.'
 )
 @click.option("--publisher", help='The organization that publishes the archive: "NAME <URL>".')
 @click.option("--unfinished", is_flag=True, help="Describe the runs that failed, too; their files stay out.")
 @click.option("--allow-private", is_flag=True, help="Continue even if private paths, user names or secrets are found.")
-def bundle(
-    words: tuple[str, ...],
-    results: Path | None,
-    license_: str,
-    authors: tuple[str, ...],
-    publisher: str | None,
-    unfinished: bool,
-    allow_private: bool,
-) -> None:
+def bundle(words: tuple[str, ...], results: Path | None, **options: Any) -> None:
     """Write runs into an archive that describes them."""
     from gaitmap_results.exporting.bundle import write_bundle
 
@@ -57,15 +50,11 @@ def bundle(
         given, results = split_off_results_folder(named, results)
         named = list(given)
     paths = [Path(word) if Path(word).is_dir() else find_run([word], results).path for word in named]
-    with progress("Packing", unit="files") as advance:
+    with progress("Packing") as advance:
         written = write_bundle(
             paths or [existing_results_folder(results)],
             out,
-            license=license_,
-            authors=authors,
-            publisher=publisher,
-            unfinished=unfinished,
-            allow_private=allow_private,
+            **options,
             on_file=lambda _: advance(),
         )
     say(f"Wrote {one_line(written)}", err=True)

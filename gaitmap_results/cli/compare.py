@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gaitmap_results.cli.comparison_options import (
-    challenge_and_folder,
-    comparison_options,
-    labelled_runs,
-    names_a_store,
-    store_options,
-)
-from gaitmap_results.cli.terminal import console, echo_json
+from gaitmap_results.cli.finding import challenge_and_folder, find_run, split_off_results_folder
+from gaitmap_results.cli.options import comparison_options
+from gaitmap_results.cli.terminal import console, echo_json, print_table
+from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.showing.text import printable
+from gaitmap_results.store.entry_names import entry_text
+from gaitmap_results.store.layout import METADATA_FILE
 from gaitmap_results.typed_results.scores import units_in_words
 
-__all__ = ["compare", "print_comparison"]
-
-_MAX_LEFT_OUT = 20
+__all__ = ["compare"]
 
 
 @click.command(
@@ -30,7 +28,6 @@ _MAX_LEFT_OUT = 20
 )
 @click.argument("words", nargs=-1, metavar="CHALLENGE [RESULTS] | RUN RUN... [RESULTS]")
 @comparison_options
-@store_options
 @click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
 def compare(
     words: tuple[str, ...],
@@ -55,25 +52,54 @@ def compare(
 
     if not words and results is None:
         raise click.UsageError("Name a challenge, or two runs.")
-    if names_a_store(words):
+    if _names_a_store(words):
         challenge, folder = challenge_and_folder(words, results)
         comparison = compare_entries(challenge, folder, baseline=baseline, version=version, runs=runs, **options)
     else:
         if version is not None or runs != "latest":
             raise click.UsageError("--version and --runs choose among the runs of a challenge, but you named runs.")
-        paths, fixed = labelled_runs(words, results, baseline)
+        paths, fixed = _labelled_runs(words, results, baseline)
         comparison = compare_runs(paths, baseline=fixed, **options)
     if as_json:
         echo_json(comparison.to_dict())
     else:
-        print_comparison(comparison)
+        _print(comparison)
 
 
-def print_comparison(comparison: Any) -> None:
+def _names_a_store(words: Sequence[str]) -> bool:
+    """Say whether words name a challenge or a results folder, and not runs."""
+    if len(words) == 1 and _is_run(words[0]):
+        raise click.UsageError(f"{words[0]} is one run. Name another one to compare it with, or a challenge.")
+    if len(words) == 2:
+        return Path(words[1]).is_dir() and not _is_run(words[1]) and not _is_run(words[0])
+    return len(words) < 2
+
+
+def _is_run(word: str) -> bool:
+    return (Path(word) / METADATA_FILE).exists()
+
+
+def _labelled_runs(
+    words: Sequence[str], results: Path | None, baseline: str | None
+) -> tuple[dict[str, Path], str | None]:
+    """Return the named runs by the name of their entry, and the name of the baseline among them.
+
+    Runs of one entry are labelled with the name or path of their folder.
+    """
+    words, results = split_off_results_folder(words, results)
+    found = [find_run([word], results) for word in words]
+    if len({each.folder for each in found}) < len(found):
+        raise InvalidOptionError("One run is named twice. Name two or more different runs.")
+    times = Counter(each.entry for each in found)
+    labels = [entry_text(each.entry) + ("" if times[each.entry] == 1 else f" {each.path.name}") for each in found]
+    if len(set(labels)) < len(labels):  # copies in several results folders
+        labels = [each.folder for each in found]
+    by_word = dict(zip(words, labels, strict=True))
+    return dict(zip(labels, (each.path for each in found), strict=True)), by_word.get(baseline or "", baseline)
+
+
+def _print(comparison: Any) -> None:
     """Print a comparison for people: its subject, the verdicts, the runs left out, and the scope of the claims."""
-    from rich import box
-    from rich.table import Table
-
     output = console()
     what = f"{comparison.challenge_name}  {comparison.challenge_version}"
     output.print(printable(what), style="bold", soft_wrap=True)
@@ -81,24 +107,30 @@ def print_comparison(comparison: Any) -> None:
     if comparison.has_debug_runs:
         output.print("Debug runs are compared here, too; they may not be published.")
     output.print()
-    output.print(_means(comparison))
+    means = [
+        (row.entry, row.n, f"{row.mean:.4g}", f"{row.sd:.3g}" if math.isfinite(row.sd) else "", _interval(row))
+        for row in comparison.means.itertuples()
+    ]
+    interval = f"{100 * (1 - comparison.alpha):g} % interval"
+    print_table(output, {"Entry": "left", "n": "right", "Mean": "right", "SD": "right", interval: "right"}, means)
     output.print()
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
-    for heading in ("Entry", "Verdict", "Against", "Difference", "Better, worse, tied", "p (Holm)"):
-        table.add_column(heading, justify="right" if heading in ("Difference", "p (Holm)") else "left")
-    for row in comparison.table.itertuples():
-        interval = f"  [{row.low:.3g}, {row.high:.3g}]" if math.isfinite(row.low) else ""
-        counts = f"{row.better}, {row.worse}, {row.tied}"
-        verdict = f"{row.verdict}; {row.note}" if row.note else row.verdict
-        cells = (row.entry, verdict, row.baseline, f"{row.difference:+.3g}{interval}", counts, f"{row.p_holm:.3g}")
-        table.add_row(*(printable(str(cell)) for cell in cells))
-    output.print(table)
+    verdicts = [
+        (
+            row.entry,
+            f"{row.verdict}; {row.note}" if row.note else row.verdict,
+            row.baseline,
+            f"{row.difference:+.3g}  {_interval(row)}".rstrip(),
+            f"{row.better}, {row.worse}, {row.tied}",
+            f"{row.p_holm:.3g}",
+        )
+        for row in comparison.table.itertuples()
+    ]
+    headings = {"Entry": "left", "Verdict": "left", "Against": "left", "Difference": "right"}
+    print_table(output, {**headings, "Better, worse, tied": "left", "p (Holm)": "right"}, verdicts)
     if comparison.left_out:
         output.print("\nLeft out:")
-        for path, reason in comparison.left_out[:_MAX_LEFT_OUT]:
+        for path, reason in comparison.left_out:
             output.print(printable(f"  {path}: {reason}"), soft_wrap=True)
-        if len(comparison.left_out) > _MAX_LEFT_OUT:
-            output.print(f"  and {len(comparison.left_out) - _MAX_LEFT_OUT} more; --json names all")
     output.print(f"\n{comparison.scope}")
 
 
@@ -108,17 +140,5 @@ def _counted(comparison: Any) -> str:
     return f"{len(comparison.scores.columns)} entries in {units}"
 
 
-def _means(comparison: Any) -> Any:
-    """Return a table of the mean of each entry, the best first."""
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("Entry")
-    for heading in ("n", "Mean", "SD", f"{100 * (1 - comparison.alpha):g} % interval"):
-        table.add_column(heading, justify="right")
-    for row in comparison.means.itertuples():
-        interval = f"[{row.low:.3g}, {row.high:.3g}]" if math.isfinite(row.low) else ""
-        spread = f"{row.sd:.3g}" if math.isfinite(row.sd) else ""
-        table.add_row(printable(str(row.entry)), str(row.n), f"{row.mean:.4g}", spread, printable(interval))
-    return table
+def _interval(row: Any) -> str:
+    return f"[{row.low:.3g}, {row.high:.3g}]" if math.isfinite(row.low) else ""

@@ -8,9 +8,8 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.terminal import console, echo_json, say
+from gaitmap_results.cli.terminal import aligned, echo_json, say
 from gaitmap_results.config import ConfigValue, create_config_template, explain_config, find_config
-from gaitmap_results.showing.text import printable
 
 __all__ = ["config", "config_rows"]
 
@@ -32,17 +31,12 @@ def show(as_json: bool) -> None:
     """
     values = explain_config()
     if as_json:
-        echo_json({each.name: _described(each) for each in values})
+        echo_json({each.name: {key: value for key, value in vars(each).items() if key != "name"} for each in values})
         return
-    output = console()
-    rows = [("Name", "Value", "From"), *(row for each in values for row in config_rows(each))]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for number, row in enumerate(rows):
-        line = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        # Never wrap a path, so that it can be copied.
-        output.print(printable(line), style="" if number else "dim", soft_wrap=True)
+    for line in aligned([("Name", "Value", "From"), *(row for each in values for row in config_rows(each))]):
+        say(line)
     if find_config() is None:
-        output.print("\nThere is no config here; these are the defaults. `gaitmap-results config template` writes one.")
+        say("\nThere is no config here; these are the defaults. `gaitmap-results config template` writes one.")
 
 
 @config.command(epilog=f"Example: gaitmap-results config template {_DEFAULT_FILE}")
@@ -54,11 +48,8 @@ def template(path: Path) -> None:
     """
     target = create_config_template(path)
     say(f"Wrote {target}")
-    say(f"Fill it in, and name it in the environment variable GAITMAP_RESULTS_CONFIG:\n  {_export(target)}")
-
-
-def _export(path: Path) -> str:
-    return f'export GAITMAP_RESULTS_CONFIG="{path}"'
+    say("Fill it in, and name it in the environment variable GAITMAP_RESULTS_CONFIG:")
+    say(f'  export GAITMAP_RESULTS_CONFIG="{target}"')
 
 
 def _source_of(value: ConfigValue) -> str:
@@ -67,18 +58,6 @@ def _source_of(value: ConfigValue) -> str:
         return "default"
     led = f" (named by {value.found_by})" if value.found_by.startswith("GAITMAP_") else ""
     return f"{value.where or value.source}{led}"
-
-
-def _described(value: ConfigValue) -> dict[str, Any]:
-    return {"value": _plain(value.value), "source": value.source, "where": value.where, "found_by": value.found_by}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value if value is None or isinstance(value, (bool, int, float, str)) else str(value)
 
 
 def config_rows(each: ConfigValue) -> Iterator[tuple[str, str, str]]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 import os
-import sys
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gaitmap_results import load_run
 from gaitmap_results.cli import terminal
-from gaitmap_results.cli.finding import results_argument
+from gaitmap_results.cli.options import results_argument
 from gaitmap_results.config import find_cache_folder, find_results_folder
 from gaitmap_results.exceptions import (
     DebugRunWarning,
@@ -29,12 +28,7 @@ from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import METADATA_FILE
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from gaitmap_results.comparing.comparison import EntryComparison
-    from gaitmap_results.demo.comparison import ComparedRun
-    from gaitmap_results.demo.data import Report
     from gaitmap_results.suites.outcome import EntryOutcome
 
 __all__ = ["demo"]
@@ -60,24 +54,27 @@ def demo(results: Path | None, cache: Path | None, workers: int, as_json: bool) 
     ./gaitmap_results_demo. It takes about half a minute.
     """
     _check_extra()
-    folder = _results_folder(results)
-    with _reported() as report, _third_parties_quiet():
-        runs = _record_all(folder, cache, workers, report)
-        report("Writing the comparison", 0, 0)
+    try:
+        folder = find_results_folder(results)
+    except NoResultsFolderError:
+        folder = find_results_folder(_DEFAULT_RESULTS)
+    with _third_parties_quiet():
+        runs = _record_all(folder, cache, workers)
+        _report("Writing the comparison")
         comparison, page = _compare(runs, folder, cache)
     if as_json:
-        click.echo(json.dumps([{**asdict(run), "path": str(run.path)} for run in runs], indent=2))
+        terminal.echo_json(runs)
     else:
         _show(runs, comparison, page)
 
 
-def _compare(runs: list[ComparedRun], results: Path, cache: Path | None) -> tuple[EntryComparison, Path]:
+def _compare(runs: list[dict[str, Any]], results: Path, cache: Path | None) -> tuple[EntryComparison, Path]:
     """Compare the runs by the score of each participant, and write the page about it."""
     from gaitmap_results.comparing.entries import compare_runs
     from gaitmap_results.comparing.page import comparison_page
     from gaitmap_results.comparing.report import write_page
 
-    comparison = compare_runs({run.entry_name: run.path for run in runs}, include_debug=True)
+    comparison = compare_runs({run["entry_name"]: run["path"] for run in runs}, include_debug=True)
     # Inside a repository, the page would count as an uncommitted change.
     in_repository = any((parent / ".git").exists() for parent in (results, *results.parents))
     page = ((cache or find_cache_folder()) if in_repository else results) / _PAGE
@@ -95,62 +92,51 @@ def _check_extra() -> None:
         )
 
 
-def _results_folder(given: Path | None) -> Path:
-    try:
-        return find_results_folder(given)
-    except NoResultsFolderError:
-        return find_results_folder(_DEFAULT_RESULTS)
+def _report(step: str) -> None:
+    terminal.say(step, err=True)
 
 
-def _record_all(results: Path, cache: Path | None, workers: int, report: Report) -> list[ComparedRun]:
+def _record_all(results: Path, cache: Path | None, workers: int) -> list[dict[str, Any]]:
     from gaitmap_results.demo.data import fetch_recordings
 
-    report(f"Results folder: {results}", 0, 0)
-    recordings = fetch_recordings(cache, report=report)
-    report("Loading mobgap and tpcp (this takes longest the first time)", 0, 0)
+    _report(f"Results folder: {results}")
+    recordings = fetch_recordings(cache, report=_report)
+    _report("Loading mobgap and tpcp (this takes longest the first time)")
     from gaitmap_results.demo.challenge import lab_dataset
-    from gaitmap_results.demo.comparison import read_run
     from gaitmap_results.demo.entries import suite
     from gaitmap_results.suites.run_entries import run_entries
 
     entries = suite(lab_dataset(recordings), results)
-    n_done = 0
+    done = itertools.count(1)
 
     def tell(outcome: EntryOutcome) -> None:
-        nonlocal n_done
-        n_done += 1
-        report(f"Ran entry {n_done} of {len(entries)}: {entry_text(outcome.entry_name)}", 0, 0)
+        _report(f"Ran entry {next(done)} of {len(entries)}: {entry_text(outcome.entry_name)}")
 
-    report(f"Running {len(entries)} entries", 0, 0)
+    _report(f"Running {len(entries)} entries")
     # A single worker runs in this process, and need not load mobgap again.
     with ThreadPoolExecutor(1) if workers == 1 else nullcontext() as executor:
         outcomes = run_entries(entries, executor=executor, max_workers=workers, skip=None, on_outcome=tell)
     failed = [f"{entry_text(each.entry_name)}: {each.error}" for each in outcomes if each.path is None]
     if failed:
         raise click.ClickException("These entries have no run:\n" + "\n".join(failed))
-    return [read_run(each.path) for each in outcomes if each.path is not None]
+    return [_read_run(each.path) for each in outcomes if each.path is not None]
 
 
-@contextmanager
-def _reported() -> Iterator[Report]:
-    """Yield a function that reports the current step on the error stream, at a terminal with a progress bar."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TimeElapsedColumn
+def _read_run(path: Path) -> dict[str, Any]:
+    """Return what is told about a run; times are in seconds."""
+    from gaitmap_results.demo.challenge import InitialContactChallenge, scores_by_person
 
-    console = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
-    columns = (SpinnerColumn("line"), TimeElapsedColumn(), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("", total=None)
-        said = ""
-
-        def report(message: str, done: int, total: int) -> None:
-            nonlocal said
-            if message != said:
-                console.print(message)
-            said = message
-            progress.update(task, completed=done, total=total or None)
-
-        yield report
+    run = load_run(InitialContactChallenge, path)
+    scores = scores_by_person(run.results)
+    return {
+        **{name: run.metadata[name] for name in ("entry_name", "runtime", "is_debug_run", "debug_reasons")},
+        "f1_score": scores["f1_score"].to_dict(),
+        "mean_f1_score": float(scores["f1_score"].mean()),
+        "mean_timing_error": float(scores["tp_absolute_timing_error_s"].mean()),
+        # Whether the code that ran is in the repository with the stored commit; None without a repository.
+        "caller_tracked": (run.metadata["git"] or {}).get("caller_tracked"),
+        "path": path,
+    }
 
 
 @contextmanager
@@ -167,26 +153,34 @@ def _third_parties_quiet() -> Iterator[None]:
         yield
 
 
-def _show(runs: list[ComparedRun], comparison: EntryComparison, page: Path) -> None:
+def _show(runs: list[dict[str, Any]], comparison: EntryComparison, page: Path) -> None:
+    from gaitmap_results.comparing.sentences import power, sentences
+
     console = terminal.console()
     if not terminal.at_terminal():
         console.width = int(os.environ.get("COLUMNS") or _PLAIN_WIDTH)
     console.print("\nInitial contacts: F1 score of each participant held out, and their mean\n", style="bold")
-    console.print(_table(runs))
+    numbers = dict.fromkeys((*runs[0]["f1_score"], "Mean", "Timing\nerror", "Runtime"), "right")
+    # Just below 80 columns, the default width of a terminal.
+    terminal.print_table(console, {"Entry": "left", **numbers, "Run": "left"}, map(_cells, runs), gap=1)
     console.print("\nHA: healthy adult, MS: person with multiple sclerosis. Tuning saw only the other participants.")
     for reason, names in _reasons(runs).items():
         console.print(f"Debug ({'all' if len(names) == len(runs) else ', '.join(names)}): {reason}")
-    if any(run.caller_tracked is False for run in runs):
+    if any(run["caller_tracked"] is False for run in runs):
         console.print(
             "The code of the demo is not in the git repository here, so the stored commit says nothing "
             "about it. Start runs of your own in the repository that holds their code."
         )
-    _show_comparison(console, comparison, runs)
-    version_folder = runs[0].path.parents[1]
+    console.print("\nWhich entry is better?", style="bold")
+    if any(run["is_debug_run"] for run in runs):
+        console.print("Debug runs are compared here, too; elsewhere they are left out unless you ask for them.")
+    for sentence in (*sentences(comparison), power(comparison), comparison.scope):
+        console.print(sentence)
+    version_folder = runs[0]["path"].parents[1]
     # Never wrap a path, so that it can be copied.
     console.print(f"\nStored in {version_folder}", soft_wrap=True)
     for run in runs:
-        console.print(f"  {run.path.relative_to(version_folder)}", soft_wrap=True)
+        console.print(f"  {run['path'].relative_to(version_folder)}", soft_wrap=True)
     console.print(f"\nNext: look at the comparison in a browser:\n  {page}", soft_wrap=True)
     console.print(
         f"Then open {METADATA_FILE} in one of the folders above. It says which code, machine and packages made the "
@@ -195,44 +189,20 @@ def _show(runs: list[ComparedRun], comparison: EntryComparison, page: Path) -> N
     console.print(f"  {_DEMO_CODE / 'challenge.py'}\n  {_DEMO_CODE / 'entries.py'}", soft_wrap=True)
 
 
-def _show_comparison(console: Console, comparison: EntryComparison, runs: list[ComparedRun]) -> None:
-    from gaitmap_results.comparing.sentences import power, sentences
-
-    console.print("\nWhich entry is better?", style="bold")
-    if any(run.is_debug_run for run in runs):
-        console.print("Debug runs are compared here, too; elsewhere they are left out unless you ask for them.")
-    for sentence in sentences(comparison):
-        console.print(sentence)
-    console.print(power(comparison))
-    console.print(comparison.scope)
+def _cells(run: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        run["entry_name"],
+        *(f"{score:.3f}" for score in (*run["f1_score"].values(), run["mean_f1_score"])),
+        f"{run['mean_timing_error'] * 1000:.0f} ms",
+        f"{run['runtime']:.1f} s",
+        "debug" if run["is_debug_run"] else "official",
+    )
 
 
-def _table(runs: list[ComparedRun]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    # Just below 80 columns, the default width of a terminal.
-    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("Entry", no_wrap=True)
-    for heading in (*runs[0].f1_score, "Mean", "Timing\nerror", "Runtime"):
-        table.add_column(heading, justify="right", no_wrap=True, style="bold" if heading == "Mean" else "")
-    table.add_column("Run", no_wrap=True)
-    for run in runs:
-        table.add_row(
-            run.entry_name,
-            *(f"{score:.3f}" for score in run.f1_score.values()),
-            f"{run.mean_f1_score:.3f}",
-            f"{run.mean_timing_error * 1000:.0f} ms",
-            f"{run.runtime:.1f} s",
-            "debug" if run.is_debug_run else "official",
-        )
-    return table
-
-
-def _reasons(runs: list[ComparedRun]) -> dict[str, list[str]]:
+def _reasons(runs: list[dict[str, Any]]) -> dict[str, list[str]]:
     """Return every reason why runs are debug runs, with the entries it applies to."""
     entries: dict[str, list[str]] = {}
     for run in runs:
-        for reason in run.debug_reasons:
-            entries.setdefault(f"{reason['code']}: {reason['message']}", []).append(run.entry_name)
+        for reason in run["debug_reasons"]:
+            entries.setdefault(f"{reason['code']}: {reason['message']}", []).append(run["entry_name"])
     return entries

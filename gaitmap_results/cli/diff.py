@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from gaitmap_results.cli.finding import find_run, results_argument
+from gaitmap_results.cli.finding import find_run
+from gaitmap_results.cli.options import results_argument
 from gaitmap_results.cli.terminal import console, echo_json, say, trouble_exits_with
 from gaitmap_results.comparing.run_diff import RunDiff, diff_runs
 from gaitmap_results.exceptions import InvalidOptionError

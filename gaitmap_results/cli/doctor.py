@@ -7,15 +7,14 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, TypeAlias
 
 import click
 
 from gaitmap_results import __version__
 from gaitmap_results.cli.config import config_rows
-from gaitmap_results.cli.finding import results_argument
+from gaitmap_results.cli.options import results_argument
 from gaitmap_results.cli.terminal import console, echo_json, print_labelled
 from gaitmap_results.config import describe_foreign_config, explain_config, find_results_folder
 from gaitmap_results.exceptions import GaitmapResultsError, NoResultsFolderError
@@ -23,19 +22,8 @@ from gaitmap_results.store.layout import UNFINISHED_DIR
 
 __all__ = ["doctor"]
 
-Verdict = Literal["good", "note", "bad"]
-_MARKS: dict[Verdict, tuple[str, str]] = {
-    "good": ("ok", "green"),
-    "note": ("note", "yellow"),
-    "bad": ("bad", "bold red"),
-}
-
-
-@dataclass(frozen=True)
-class _Finding:
-    what: str
-    verdict: Verdict
-    lines: tuple[str, ...] = field(default_factory=tuple)
+_STYLES = {"ok": "green", "note": "yellow", "bad": "bold red"}
+_Found: TypeAlias = tuple[str, list[str]]
 
 
 @click.command(epilog="Example: gaitmap-results doctor")
@@ -47,30 +35,31 @@ def doctor(results: Path | None, as_json: bool) -> None:
     RESULTS is the results folder; without it, the config's is used. It checks the config, the results folder, git and
     the repository of the working directory, and changes nothing. The exit code is 1 if no run could be recorded.
     """
+    version = f"{__version__}, Python {platform.python_version()}, {sys.platform}"
     findings = [
-        _Finding("gaitmap_results", "good", (f"{__version__}, Python {platform.python_version()}, {sys.platform}",)),
+        _checked("gaitmap_results", lambda: ("good", [version])),
         _checked("config", _config),
         _checked("results folder", lambda: _results_folder(results)),
         _checked("git", _git),
         _checked("a run now", lambda: _official(results)),
     ]
     if as_json:
-        echo_json([asdict(each) for each in findings])
+        echo_json(findings)
     else:
         _print(findings)
-    if any(each.verdict == "bad" for each in findings):
+    if any(each["verdict"] == "bad" for each in findings):
         raise click.exceptions.Exit(1)
 
 
-def _checked(what: str, look: Callable[[], tuple[Verdict, list[str]]]) -> _Finding:
+def _checked(what: str, look: Callable[[], _Found]) -> dict[str, Any]:
     try:
         verdict, lines = look()
     except GaitmapResultsError as error:
-        return _Finding(what, "bad", tuple(str(error).splitlines()))
-    return _Finding(what, verdict, tuple(lines))
+        verdict, lines = "bad", str(error).splitlines()
+    return {"what": what, "verdict": verdict, "lines": lines}
 
 
-def _config() -> tuple[Verdict, list[str]]:
+def _config() -> _Found:
     values = explain_config()
     given = [each for each in values if each.source != "default"]
     if not given:
@@ -79,25 +68,23 @@ def _config() -> tuple[Verdict, list[str]]:
     return "good", [*lines, *filter(None, [describe_foreign_config()])]
 
 
-def _results_folder(given: Path | None) -> tuple[Verdict, list[str]]:
+def _results_folder(given: Path | None) -> _Found:
     folder = find_results_folder(given)
-    there = folder
+    # Runs are written to .unfinished first, which another user may have created.
+    there = folder / UNFINISHED_DIR
     while not os.path.lexists(there) and there != there.parent:
         there = there.parent
-    # Runs are written to .unfinished first, which another user may have created.
-    unfinished = folder / UNFINISHED_DIR
-    for tried in (there, unfinished) if os.path.lexists(unfinished) else (there,):
-        try:
-            # Try to write instead of reading permissions: the disk may be full or read-only.
-            with tempfile.NamedTemporaryFile(dir=tried, prefix=".gaitmap_results_") as file:
-                file.write(b"can be written")
-                file.flush()
-        except OSError as error:
-            return "bad", [f"{folder} cannot be written: {error.strerror or error} ({tried})"]
-    return "good", [f"{folder} can be written" if there == folder else f"{folder} can be created"]
+    try:
+        # Try to write instead of reading permissions: the disk may be full or read-only.
+        with tempfile.NamedTemporaryFile(dir=there, prefix=".gaitmap_results_") as file:
+            file.write(b"can be written")
+            file.flush()
+    except OSError as error:
+        return "bad", [f"{folder} cannot be written: {error.strerror or error} ({there})"]
+    return "good", [f"{folder} can be {'written' if folder.exists() else 'created'}"]
 
 
-def _git() -> tuple[Verdict, list[str]]:
+def _git() -> _Found:
     from gaitmap_results.provenance.git import GitUnreadableError, read_git_state
 
     try:
@@ -108,7 +95,7 @@ def _git() -> tuple[Verdict, list[str]]:
     return "good", [f"{state.base_dir}, {commit}{f' on {state.branch}' if state.branch else ''}"]
 
 
-def _official(results: Path | None) -> tuple[Verdict, list[str]]:
+def _official(results: Path | None) -> _Found:
     from gaitmap_results.provenance.collecting import collect_provenance
     from gaitmap_results.recording.recorded_run import block_options
     from gaitmap_results.saving.debug_reasons import reasons_for_debug
@@ -129,14 +116,13 @@ def _official(results: Path | None) -> tuple[Verdict, list[str]]:
     return "note", lines
 
 
-def _print(findings: list[_Finding]) -> None:
-    width = max(len(each.what) for each in findings)
+def _print(findings: list[dict[str, Any]]) -> None:
     said: set[str] = set()
     rows = []
     for each in findings:
-        mark, style = _MARKS[each.verdict]
+        mark = "ok" if each["verdict"] == "good" else each["verdict"]
         # A wrong config makes every other check fail, too.
-        lines = ["see above"] if said.issuperset(each.lines) else each.lines
-        rows.append((f"{mark:<5} {each.what:<{width}}", style, lines))
-        said.update(each.lines)
+        lines = ["see above"] if said.issuperset(each["lines"]) else each["lines"]
+        rows.append((f"{mark:<5} {each['what']}", _STYLES[mark], lines))
+        said.update(each["lines"])
     print_labelled(console(), rows)

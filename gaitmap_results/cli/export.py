@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gaitmap_results._extras import require
-from gaitmap_results.cli.filters import Choose, filter_options
-from gaitmap_results.cli.finding import existing_results_folder, results_argument, scan
+from gaitmap_results.cli.finding import existing_results_folder, scan
+from gaitmap_results.cli.options import Choose, filter_options, results_argument
 from gaitmap_results.cli.terminal import progress, report_skipped, say
 from gaitmap_results.exceptions import CorruptRunError, ResultsFolderError, RunNotFoundError
 from gaitmap_results.exporting.table_files import csv_bytes, formula_columns, json_bytes, parquet_bytes
@@ -21,6 +20,7 @@ from gaitmap_results.reading.scores import score_rows
 from gaitmap_results.reading.table import RunRows, summary_columns, table_columns
 from gaitmap_results.showing.text import counted, one_line
 from gaitmap_results.store.entry_names import entry_text
+from gaitmap_results.store.files import replace_file
 from gaitmap_results.store.layout import METADATA_FILE
 
 __all__ = ["export"]
@@ -78,7 +78,8 @@ def export(
     if scores and (parameters or columns):
         raise click.UsageError("--scores writes scores and what names their run; leave out --parameters and --column.")
     if ending == ".parquet":
-        _check_parquet()
+        for module in ("pandas", "pyarrow"):
+            require(module, "Writing Parquet", "parquet")
     folder = existing_results_folder(results)
     found, store = scan(folder)
     runs = choose(found)
@@ -91,7 +92,10 @@ def export(
         rows, names = _run_rows(runs, folder, columns, parameters=parameters)
         what = counted(len(rows), "run")
     content = {".csv": csv_bytes, ".json": json_bytes, ".parquet": parquet_bytes}[ending](rows, names)
-    _write(target, content)
+    try:
+        replace_file(target, target.with_name(f".{target.name}.{os.getpid()}.new"), content)
+    except OSError as error:
+        raise ResultsFolderError(f"{target} cannot be written: {error.strerror or error}.") from error
     say(f"Wrote {what} to {target}", err=True)
     risky = formula_columns(rows) if ending == ".csv" else []
     if risky:
@@ -106,10 +110,17 @@ def _run_rows(
     runs: Sequence[RunSummary], folder: Path, columns: tuple[str, ...], *, parameters: bool
 ) -> tuple[list[dict[str, Any]], list[str]]:
     maker = RunRows((*_MORE, *columns), parameters=parameters, scores=True)
+    rows = []
     with progress("Reading metadata", len(runs)) as advance:
-        rows = []
         for summary in runs:
-            rows.append(_row(maker, summary, folder))
+            path = _relative(summary, folder)
+            try:
+                row = maker.row(summary, path)
+            except (RunNotFoundError, CorruptRunError, OSError) as error:
+                say(f"Incomplete row: {error}", err=True)
+                row = {**summary_columns(summary, None, None), "path": path}
+            reasons = ", ".join(summary.debug_reasons)
+            rows.append({**row, "entry_name": entry_text(summary.entry), "debug_reasons": reasons})
             advance()
     for each in maker.skipped:
         say(f"Incomplete row: {each.reason}", err=True)
@@ -119,29 +130,3 @@ def _run_rows(
 def _relative(summary: RunSummary, folder: Path) -> str:
     # The file may be given to others, so that it must not contain the place of the folder.
     return os.path.relpath(summary.folder, folder).replace(os.sep, "/")
-
-
-def _check_parquet() -> None:
-    for module in ("pandas", "pyarrow"):
-        require(module, "Writing Parquet", "parquet")
-
-
-def _row(maker: RunRows, summary: RunSummary, folder: Path) -> dict[str, Any]:
-    path = _relative(summary, folder)
-    try:
-        row = maker.row(summary, path)
-    except (RunNotFoundError, CorruptRunError, OSError) as error:
-        say(f"Incomplete row: {error}", err=True)
-        row = {**summary_columns(summary, None, None), "path": path}
-    return {**row, "entry_name": entry_text(summary.entry), "debug_reasons": ", ".join(summary.debug_reasons)}
-
-
-def _write(target: Path, content: bytes) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.new")
-    try:
-        temporary.write_bytes(content)
-        temporary.replace(target)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise ResultsFolderError(f"{target} cannot be written: {error.strerror or error}.") from error

@@ -3,36 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Sequence
+from functools import partial
+from glob import escape
 from pathlib import Path
-from typing import Any, TypeVar
-
-import click
+from typing import NoReturn
 
 from gaitmap_results.cli.terminal import progress
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import (
-    ConfigError,
     CorruptRunError,
     InvalidOptionError,
     NoResultsFolderError,
     RunNotFoundError,
 )
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_summary
-from gaitmap_results.showing.text import as_argument, one_line
+from gaitmap_results.showing.text import as_argument, bulleted
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.layout import METADATA_FILE, UNFINISHED_DIR
 
 __all__ = [
     "HOW_TO_NAME_A_RUN",
-    "RESULTS_PATH",
+    "challenge_and_folder",
     "existing_results_folder",
     "find_run",
     "given_results_folder",
     "named_challenges",
-    "results_argument",
-    "results_option",
     "scan",
     "split_off_results_folder",
 ]
@@ -45,30 +41,7 @@ HOW_TO_NAME_A_RUN = (
 )
 _LATEST = "@latest"
 _MIN_ID = 4
-_MAX_SHOWN = 10
-RESULTS_PATH = click.Path(file_okay=False, path_type=Path)
-
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def results_option(function: Function) -> Function:
-    """Give a command the option ``--results``, passed as ``results``."""
-    help_text = "The results folder; without it, the config's is used."
-    return click.option("--results", type=RESULTS_PATH, help=help_text)(function)
-
-
-def results_argument(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the results folder, by position or ``--results``, passed as ``results``."""
-
-    @wraps(function)
-    def command(*args: Any, results: Path | None, named_results: Path | None, **options: Any) -> Any:
-        if results is not None and named_results is not None:
-            raise click.UsageError(f"The results folder is given twice: {results} and --results {named_results}.")
-        return function(*args, results=results or named_results, **options)
-
-    help_text = "The results folder, as RESULTS."
-    command = click.option("--results", "named_results", type=RESULTS_PATH, help=help_text)(command)
-    return click.argument("results", required=False, type=RESULTS_PATH)(command)
+_listed = partial(bulleted, most=10)
 
 
 def given_results_folder(given: Path | None) -> Path:
@@ -132,15 +105,7 @@ def split_off_results_folder(words: Sequence[str], results: Path | None) -> tupl
 
 
 def _is_results_folder(folder: Path) -> bool:
-    if not folder.is_dir() or os.path.lexists(folder / METADATA_FILE):
-        return False
-    if any(True for _ in StoreScan(str(folder))):
-        return True
-    # An entry or a challenge may have the name of some folder here.
-    try:
-        return not find_results_folder().is_dir()
-    except ConfigError:
-        return True
+    return not os.path.lexists(folder / METADATA_FILE) and any(True for _ in StoreScan(str(folder)))
 
 
 def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
@@ -171,35 +136,25 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     except (NoResultsFolderError, RunNotFoundError) as error:
         raise type(error)(f"{_no_such_path(words)}{error}") from error
     runs, _ = scan(folder)
-    words = _split(words, runs)
-    challenge, word = words if len(words) == 2 else (None, words[0])
-    of_challenge = named_challenges(runs, challenge)
-    if challenge is None and not _is_entry(word, runs) and (found := _by_id(runs, word)):
-        return _only(found, word)
-    if runs and not of_challenge:
-        known = sorted({each.challenge_name for each in runs})
-        raise RunNotFoundError(f"No challenge matches {challenge!r} in {folder}. Challenges there:{_listed(known)}")
-    matching = of_challenge if word == _LATEST else _by_entry(of_challenge, word, folder)
-    if not matching:
-        _refuse_unfinished(word, folder)
-        path = "" if named_challenges(runs, word) else _no_such_path(words)
-        said = f"{path}No run matches {' '.join(words)!r} in {folder}."
-        raise RunNotFoundError(f"{said} {_what_is_there(word, of_challenge, runs)}")
-    return max(matching, key=by_start)
-
-
-def _refuse_unfinished(word: str, folder: Path) -> None:
-    """Raise RunNotFoundError if a word is the beginning of the id of a run that was not published."""
-    start = word.casefold()
-    try:
-        names = [each.name.casefold() for each in (folder / UNFINISHED_DIR).iterdir()]
-    except OSError:
-        return
-    if len(start) >= _MIN_ID and any(name.startswith(start) for name in names):
-        raise RunNotFoundError(
-            f"The run {word} was not published, or not yet. "
-            f"`gaitmap-results unfinished {as_argument(folder)}` says what became of it, and if it can be recovered."
+    text = " ".join(words)
+    challenge, _, entry = text.partition(" ")
+    found = [each for each in runs if entry_text(each.entry) == text.strip("/")]
+    by_id = [] if found else _by_id(runs, text)
+    if len(by_id) > 1:
+        raise InvalidOptionError(
+            f"{text!r} matches {len(by_id)} runs. Name one by its path:{_listed([each.folder for each in by_id])}"
         )
+    found = found or by_id or _by_entry(runs, text) or _by_entry(named_challenges(runs, challenge), entry)
+    place = Path(text).resolve()  # a folder above runs, such as that of an entry
+    found = found or [each for each in runs if each.path.is_relative_to(place)]
+    if not found:
+        _refuse(words, runs, folder)
+    entries = sorted({f"{each.challenge_name} {entry_text(each.entry)}" for each in found})
+    if len(entries) > 1 and _LATEST not in (text, entry):
+        raise InvalidOptionError(
+            f"{text!r} matches {len(entries)} entries in {folder}. Name one, with its challenge:{_listed(entries)}"
+        )
+    return max(found, key=by_start)
 
 
 def _folder_of_run(word: str) -> Path | None:
@@ -212,27 +167,45 @@ def _folder_of_run(word: str) -> Path | None:
     return path if is_path else None
 
 
-def _split(words: Sequence[str], runs: Sequence[RunSummary]) -> Sequence[str]:
-    """Return a challenge and an entry, or only an entry; both may be in one word, and an entry may have spaces."""
+def _run_at(path: Path) -> RunSummary:
+    folder = os.path.abspath(path)
+    try:
+        return read_summary(folder)
+    except RunNotFoundError as error:
+        raise error if os.path.lexists(folder) else RunNotFoundError(f"There is no folder {folder}.") from error
+    except (CorruptRunError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise CorruptRunError(f"The run in {folder} cannot be read: {reason}.", path=path) from error
+
+
+def _by_id(runs: Sequence[RunSummary], word: str) -> list[RunSummary]:
+    """Return the runs with this id or beginning of an id, or in a folder of this name."""
+    start = word.casefold() if len(word) >= _MIN_ID else "\0"
+    return [each for each in runs if each.path.name == word or (each.run_id or "").casefold().startswith(start)]
+
+
+def _by_entry(runs: Sequence[RunSummary], name: str) -> list[RunSummary]:
+    """Return the runs of the entry with this name, else of those whose name contains it; ``@latest`` means all."""
+    if name == _LATEST:
+        return list(runs)
+    name = name.strip("/")
+    exact = [each for each in runs if entry_text(each.entry) == name]
+    return exact or [each for each in runs if name and name.casefold() in entry_text(each.entry).casefold()]
+
+
+def _refuse(words: Sequence[str], runs: Sequence[RunSummary], folder: Path) -> NoReturn:
+    """Say that words match no run, and what is there."""
     text = " ".join(words)
-    is_entry = len(words) == 1 or not named_challenges(runs, words[0])
-    return [text] if is_entry and _by_name(runs, text) else text.split(maxsplit=1) or words
-
-
-def _is_entry(word: str, runs: Sequence[RunSummary]) -> bool:
-    return any(entry_text(each.entry) == word for each in runs)
-
-
-def _what_is_there(word: str, of_challenge: Sequence[RunSummary], runs: Sequence[RunSummary]) -> str:
-    """Return suggestions for a word that matches no run."""
-    inside = [each for each in runs if Path(word).is_dir() and each.path.is_relative_to(Path(word).resolve())]
-    if inside and len(inside) < len(runs):
-        return f"Runs in the folder {word}:{_listed([each.folder for each in inside])}"
-    if named := named_challenges(runs, word):
-        names = sorted({f"{each.challenge_name} {entry_text(each.entry)}" for each in named})
-        return f"It is the name of a challenge; name an entry, too:{_listed(names)}"
-    known = sorted({entry_text(each.entry) for each in of_challenge})
-    return f"Entries there:{_listed(known)}" if known else "There is no run in it."
+    if len(text) >= _MIN_ID and any((folder / UNFINISHED_DIR).glob(f"{escape(text.lower())}*")):
+        raise RunNotFoundError(
+            f"The run {text} was not published, or not yet. "
+            f"`gaitmap-results unfinished {as_argument(folder)}` says what became of it, and if it can be recovered."
+        )
+    of_challenge = named_challenges(runs, text.partition(" ")[0])
+    path = "" if of_challenge else _no_such_path(words)
+    known = sorted({f"{each.challenge_name} {entry_text(each.entry)}" for each in of_challenge or runs})
+    there = f"Entries there:{_listed(known)}" if known else "There is no run in it."
+    raise RunNotFoundError(f"{path}No run matches {text!r} in {folder}. {there}")
 
 
 def _no_such_path(words: Sequence[str]) -> str:
@@ -244,58 +217,30 @@ def _no_such_path(words: Sequence[str]) -> str:
     return f"There is no folder {words[0]}. "
 
 
-def _run_at(path: Path) -> RunSummary:
-    folder = os.path.abspath(path)
-    try:
-        os.lstat(folder)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise RunNotFoundError(f"There is no folder {folder}.") from error
-    except OSError:
-        pass  # reading it will raise the reason
-    try:
-        return read_summary(folder)
-    except CorruptRunError as error:
-        raise CorruptRunError(f"The run in {folder} cannot be read: {error}.", path=path) from error
-    except OSError as error:
-        raise CorruptRunError(f"The run in {folder} cannot be read: {error.strerror or error}.", path=path) from error
+def challenge_and_folder(words: Sequence[str], results: Path | None) -> tuple[str, Path]:
+    """Return the full name of the challenge and the results folder in words like ``CHALLENGE RESULTS``.
 
-
-def _by_id(runs: Sequence[RunSummary], word: str) -> list[RunSummary]:
-    """Return the runs with this id or beginning of an id, or in a folder of this name."""
-    start = word.casefold()
-    return [
-        each
-        for each in runs
-        if each.path.name == word
-        or (len(start) >= _MIN_ID and each.run_id is not None and each.run_id.casefold().startswith(start))
-    ]
-
-
-def _only(found: Sequence[RunSummary], word: str) -> RunSummary:
-    if len(found) > 1:
+    Raises
+    ------
+    RunNotFoundError
+        If there is no such challenge or folder.
+    InvalidOptionError
+        If several challenges have that name.
+    """
+    name: str | None = words[0] if words else None
+    if len(words) == 2:
+        results = Path(words[1])
+    elif len(words) == 1 and results is None and Path(words[0]).is_dir():
+        name, results = None, Path(words[0])
+    folder = existing_results_folder(results)
+    runs, _ = scan(folder)
+    matching = sorted({each.challenge_name for each in named_challenges(runs, name)})
+    if not matching:
+        what = f"No challenge matches {name!r} in {folder}" if name else f"There is no run in {folder}"
+        known = sorted({each.challenge_name for each in runs})
+        raise RunNotFoundError(f"{what}. Challenges there: {', '.join(known) or 'none'}.")
+    if len(matching) > 1:
         raise InvalidOptionError(
-            f"{word!r} matches {len(found)} runs. Name one by its path:{_listed([each.folder for each in found])}"
+            f"There are several challenges in {folder}. Name one, or a part of its name:{_listed(matching)}"
         )
-    return found[0]
-
-
-def _by_name(runs: Sequence[RunSummary], word: str) -> list[RunSummary]:
-    name = word.strip("/")
-    exact = [each for each in runs if entry_text(each.entry) == name]
-    return exact or [each for each in runs if name.casefold() in entry_text(each.entry).casefold()]
-
-
-def _by_entry(runs: Sequence[RunSummary], word: str, folder: Path) -> list[RunSummary]:
-    """Return the runs of the only entry with this name, else of the only one whose name contains it."""
-    matching = _by_name(runs, word)
-    entries = sorted({f"{each.challenge_name} {entry_text(each.entry)}" for each in matching})
-    if len(entries) > 1:
-        raise InvalidOptionError(
-            f"{word!r} matches {len(entries)} entries in {folder}. Name one, with its challenge:{_listed(entries)}"
-        )
-    return matching
-
-
-def _listed(names: Sequence[str]) -> str:
-    shown = "".join(f"\n  {one_line(name)}" for name in names[:_MAX_SHOWN])
-    return shown + (f"\n  and {len(names) - _MAX_SHOWN} more" if len(names) > _MAX_SHOWN else "")
+    return matching[0], folder

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import existing_results_folder, results_argument
+from gaitmap_results.cli.finding import existing_results_folder
+from gaitmap_results.cli.options import results_argument
 from gaitmap_results.cli.terminal import progress, report_skipped, say
 from gaitmap_results.reading.index import SkippedRun
 from gaitmap_results.showing.text import counted
@@ -18,8 +20,8 @@ __all__ = ["mlflow"]
 @results_argument
 @click.option("--tracking-uri", help="The server or database; without it, MLflow's setting, else mlflow.db here.")
 @click.option("--experiment", help="The experiment; without it, each challenge has one with its name.")
-@click.option("--no-files", is_flag=True, help="Send times, parameters, scores and tags only.")
-def mlflow(results: Path | None, tracking_uri: str | None, experiment: str | None, no_files: bool) -> None:
+@click.option("--files/--no-files", default=True, help="Send files, or only times, parameters, scores and tags.")
+def mlflow(results: Path | None, **options: Any) -> None:
     """Send the runs below RESULTS to MLflow.
 
     Without RESULTS, the config's results folder is used. Each run arrives with its times, parameters, scores, tags and
@@ -30,9 +32,7 @@ def mlflow(results: Path | None, tracking_uri: str | None, experiment: str | Non
 
     folder = existing_results_folder(results)
     with progress("Sending") as advance:
-        done = send_to_mlflow(
-            folder, tracking_uri=tracking_uri, experiment=experiment, files=not no_files, on_run=advance
-        )
+        done = send_to_mlflow(folder, on_run=advance, **options)
     report_skipped([SkippedRun(str(path), reason) for path, reason in done.left_out])
     say(f"Sent {counted(len(done.sent), 'run')}; {len(done.already_there)} were there already", err=True)
     if done.left_out:

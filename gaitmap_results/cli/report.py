@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.comparison_options import challenge_and_folder, comparison_options, store_options
-from gaitmap_results.cli.finding import RESULTS_PATH, existing_results_folder, results_option
+from gaitmap_results.cli.finding import challenge_and_folder, existing_results_folder
+from gaitmap_results.cli.options import RESULTS_PATH, comparison_options, results_option
 from gaitmap_results.cli.terminal import say
 
 __all__ = ["report", "site"]
@@ -20,7 +20,6 @@ __all__ = ["report", "site"]
     "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write."
 )
 @comparison_options
-@store_options
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 def report(words: tuple[str, ...], results: Path | None, output: Path, overwrite: bool, **options: Any) -> None:
     """Write a comparison as one HTML page.

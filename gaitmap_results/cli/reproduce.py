@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, find_run, results_option
-from gaitmap_results.cli.terminal import at_terminal, echo_json, say, trouble_exits_with
+from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, find_run
+from gaitmap_results.cli.options import results_option
+from gaitmap_results.cli.terminal import at_terminal, echo_json, ended_in_order, say, trouble_exits_with
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.showing.text import printable
 
 if TYPE_CHECKING:
     from gaitmap_results.reproducing.planning import Plan
-    from gaitmap_results.reproducing.reproduction import Reproduction
 
 __all__ = ["reproduce_command"]
 
-_INTERRUPTED, _TERMINATED = 130, 143
+_INTERRUPTED = 130  # exit code
 
 
 @click.command(
@@ -61,48 +57,38 @@ _INTERRUPTED, _TERMINATED = 130, 143
 @click.option("--keep", is_flag=True, help="Keep the temporary folders.")
 @click.option("--json", "as_json", is_flag=True, help="Print the judgement as JSON.")
 def reproduce_command(
-    run: tuple[str, ...],
-    results: Path | None,
-    check: bool,
-    yes: bool,
-    environment: str,
-    python: str | None,
-    rtol: float,
-    keep: bool,
-    as_json: bool,
+    run: tuple[str, ...], results: Path | None, check: bool, yes: bool, as_json: bool, **options: Any
 ) -> None:
     """Run a recorded run again."""
     from gaitmap_results.reproducing.reproduction import reproduce
 
-    with trouble_exits_with(2), _terminated_in_order():
-        path = find_run(run, results).path
-        if check:
-            sys.exit(_check(path, environment, python, as_json=as_json))
-        if not yes and not (at_terminal() and sys.stdin is not None and sys.stdin.isatty()):
-            raise InvalidOptionError(
-                "The recorded code would run, and there is no terminal to ask. Look at it with --check, "
-                "then pass --yes if you trust it."
+    try:
+        # Also where a signal ends the process, the temporary folders are removed.
+        with trouble_exits_with(2), ended_in_order():
+            path = find_run(run, results).path
+            if check:
+                sys.exit(_check(path, options["environment"], options["python"], as_json=as_json))
+            if not yes and not (at_terminal() and sys.stdin is not None and sys.stdin.isatty()):
+                raise InvalidOptionError(
+                    "The recorded code would run, and there is no terminal to ask. Look at it with --check, "
+                    "then pass --yes if you trust it."
+                )
+            found = reproduce(
+                path,
+                report=lambda step: say(step, err=True),
+                confirm=lambda plan: yes or _agreed(plan),
+                **options,
             )
-        found = reproduce(
-            path,
-            rtol=rtol,
-            environment=environment,
-            python=python,
-            keep=keep,
-            report=lambda step: say(step, err=True),
-            confirm=lambda plan: yes or _agreed(plan),
-        )
+    except KeyboardInterrupt:
+        say("Interrupted", err=True)
+        sys.exit(_INTERRUPTED)
     if as_json:
         echo_json(found.to_dict())
     else:
         for note in found.notes:
-            say(printable(f"note: {note}"))
-        say(printable(str(found)))
-    sys.exit(_exit_code(found))
-
-
-def _exit_code(found: Reproduction) -> int:
-    return 0 if found.is_reproduced else 1 if found.verdict == "differs" else 2
+            say(f"note: {note}")
+        say(found)
+    sys.exit(0 if found.is_reproduced else 1 if found.verdict == "differs" else 2)
 
 
 def _check(path: Path, environment: str, python: str | None, *, as_json: bool) -> int:
@@ -110,45 +96,28 @@ def _check(path: Path, environment: str, python: str | None, *, as_json: bool) -
 
     plan = check_run(path, environment=environment, python=python, report=lambda step: say(step, err=True))
     if as_json:
-        echo_json(_described(plan))
+        echo_json(
+            {
+                "path": plan.record.summary.folder,
+                "can_be_run_again": not plan.problems,
+                "problems": plan.problems,
+                "notes": plan.notes,
+                "steps": list(plan.lines()),
+            }
+        )
     else:
         _print(plan)
         say("It can be run again." if not plan.problems else "It cannot be run again:")
         for problem in plan.problems:
-            say(printable(f"- {problem}"))
+            say(f"- {problem}")
     return 2 if plan.problems else 0
 
 
-def _described(plan: Plan) -> dict[str, Any]:
-    return {
-        "path": plan.record.summary.folder,
-        "can_be_run_again": not plan.problems,
-        "problems": plan.problems,
-        "notes": plan.notes,
-        "steps": list(plan.lines()),
-    }
-
-
 def _print(plan: Plan, *, err: bool = False) -> None:
-    for line in plan.lines():
-        say(printable(line), err=err)
-    for note in plan.notes:
-        say(printable(f"note: {note}"), err=err)
+    for line in (*plan.lines(), *(f"note: {note}" for note in plan.notes)):
+        say(line, err=err)
 
 
 def _agreed(plan: Plan) -> bool:
     _print(plan, err=True)
     return click.confirm("This runs the recorded code. Do you trust it?", err=True)
-
-
-@contextmanager
-def _terminated_in_order() -> Iterator[None]:
-    """Remove temporary folders even if a signal ends the process; its exit code then says nothing of the numbers."""
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(_TERMINATED))
-    try:
-        yield
-    except KeyboardInterrupt:
-        say("Interrupted", err=True)
-        sys.exit(_INTERRUPTED)
-    finally:
-        signal.signal(signal.SIGTERM, before)

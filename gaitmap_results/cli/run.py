@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import sys
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import given_results_folder, results_argument
-from gaitmap_results.cli.suite_progress import run_and_tell
-from gaitmap_results.cli.terminal import echo_json
+from gaitmap_results.cli.finding import given_results_folder
+from gaitmap_results.cli.options import results_argument
+from gaitmap_results.cli.terminal import aligned, console, echo_json, ended_in_order, print_lines, progress, say
 from gaitmap_results.config.current_config import change_results_folder
 from gaitmap_results.exceptions import InvalidOptionError
-from gaitmap_results.showing.text import printable
+from gaitmap_results.reading.index import read_metadata
+from gaitmap_results.reading.scores import read_scores
+from gaitmap_results.showing.text import duration, run_kind
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.suites.dask_executor import executor_at
 from gaitmap_results.suites.discovery import find_entries
+from gaitmap_results.suites.outcome import INTERRUPTED, NOT_STARTED, EntryOutcome
 from gaitmap_results.suites.planning import PlannedEntry, plan_entries
+from gaitmap_results.suites.run_planned import run_planned
 from gaitmap_results.suites.skipping import StoreJudge
 
 __all__ = ["run"]
+
+_INTERRUPTED = 130  # exit code
 
 
 @click.command(
@@ -68,8 +77,7 @@ def run(
     if dry_run:
         _tell_plan(planned, how, as_json=as_json)
         return
-    code = run_and_tell(planned, executor=_executor(executor), max_workers=workers, skip=how, as_json=as_json)
-    sys.exit(code)
+    sys.exit(_run(planned, _executor(executor), workers, how, as_json=as_json))
 
 
 def _refuse_other_folders(planned: list[PlannedEntry], folder: Path) -> None:
@@ -94,10 +102,72 @@ def _tell_plan(planned: list[PlannedEntry], skip: str | None, *, as_json: bool) 
     judge = StoreJudge(skip, planned)
     rows = [(entry.entry_name, judge.judge(entry)) for entry in planned]
     if as_json:
-        plan = [(name, standing.status, standing.path) for name, standing in rows]
-        echo_json([{"entry_name": name, "status": status, "path": path and str(path)} for name, status, path in plan])
+        echo_json([{"entry_name": name, "status": each.status, "path": each.path} for name, each in rows])
         return
-    width = max((len(entry_text(name)) for name, _ in rows), default=0)
-    for name, found in rows:
-        why = f": {found.why}" if found.why else ""
-        click.echo(printable(f"{entry_text(name).ljust(width)}  {found.status}{why}"))
+    told = [(entry_text(name), ": ".join(filter(None, [each.status, each.why]))) for name, each in rows]
+    for line in aligned(told):
+        say(line)
+
+
+def _run(
+    planned: Sequence[PlannedEntry], executor: Executor | None, max_workers: int, skip: str | None, *, as_json: bool
+) -> int:
+    """Run entries, report the outcome of each, and return the exit code of the command."""
+    told: dict[int, EntryOutcome] = {}
+    shown = itertools.count(1)
+    code = 0
+    # One entry at a time may draw progress bars of its own; those of several would fight over the line.
+    has_bar = (executor is not None or max_workers > 1) and sys.stderr is not None and sys.stderr.isatty()
+    if has_bar:
+        os.environ.setdefault("TQDM_DISABLE", "1")
+    with progress("entries", len(planned), is_drawn=has_bar) as advance, ended_in_order():
+
+        def tell(number: int, outcome: EntryOutcome) -> None:
+            told[number] = outcome
+            if outcome.status != NOT_STARTED:
+                advance(None if as_json else f"[{next(shown)}/{len(planned)}] {_line(outcome)}")
+
+        try:
+            run_planned(planned, executor=executor, max_workers=max_workers, skip=skip, on_outcome=tell)
+        except KeyboardInterrupt:
+            code = _INTERRUPTED
+        except SystemExit as error:
+            code = error.code if isinstance(error.code, int) else 1
+        finally:
+            if executor is not None:
+                executor.shutdown(wait=False, cancel_futures=True)
+    outcomes = [told[number] for number in sorted(told)]
+    if as_json:
+        echo_json(list(map(vars, outcomes)))
+    else:
+        rows = [("entry", "status", "score", "kind", "time", "path"), *map(_row, outcomes)]
+        print_lines(console(), ((line, "") for line in aligned(rows)))
+    if code:
+        left = [entry_text(each.entry_name) for each in outcomes if each.status in (INTERRUPTED, NOT_STARTED)]
+        named = f"{len(left)} entries are left: {', '.join(left)}. " if left else ""
+        say(f"Interrupted. {named}Run the same command again to record the rest.", err=True)
+    return code or int(any(outcome.status in ("failed", "lost") for outcome in outcomes))
+
+
+def _line(outcome: EntryOutcome) -> str:
+    name, status, _, kind, took, path = _row(outcome)
+    told = [f"{name}  {status}{f' in {took}' if took else ''}"]
+    if status == "recorded":
+        told.append(f"{kind}, {path}")
+    return ": ".join([*told, *([outcome.error] if outcome.error else [])])
+
+
+def _row(outcome: EntryOutcome) -> tuple[str, ...]:
+    score, kind = ("", "") if outcome.path is None else _score_and_kind(outcome.path)
+    took = "" if outcome.seconds is None else duration(outcome.seconds)
+    return entry_text(outcome.entry_name), outcome.status, score, kind, took, str(outcome.path or "")
+
+
+def _score_and_kind(path: Path) -> tuple[str, str]:
+    """Return the main score and whether the run is official, or why it is not."""
+    scores = read_scores(path)
+    name = scores.main_score if scores is not None else None
+    mean = None if scores is None or name is None else scores.mean(name)
+    metadata = read_metadata(str(path))
+    reasons = ", ".join(str(each.get("code")) for each in metadata.get("debug_reasons") or [])
+    return f"{name} {mean:.4g}" if mean is not None else "", f"debug ({reasons})" if reasons else run_kind(metadata)

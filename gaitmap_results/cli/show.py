@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, find_run, results_option
+from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, find_run
+from gaitmap_results.cli.options import results_option
 from gaitmap_results.cli.terminal import console, echo_json, print_labelled, say
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.attestations import reproduction_verdict, withdrawn_reason
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_custom_metadata, load_run_metadata
 from gaitmap_results.reading.scores import count_participants, read_scores
-from gaitmap_results.showing.facts import files_of, run_facts, run_title
-from gaitmap_results.showing.lines import fact_lines
+from gaitmap_results.showing.facts import fact_lines, files_of, run_facts, run_title
 from gaitmap_results.showing.requirements import requirement_lines
 from gaitmap_results.showing.text import one_line
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.files import is_real_folder
 from gaitmap_results.store.layout import RESULTS_DIR
 from gaitmap_results.store.secrets_in_text import REDACTED
-from gaitmap_results.typed_results.scores import FOLD_UNITS, Scores
+from gaitmap_results.typed_results.scores import FOLD_UNITS
 
 __all__ = ["show"]
 
@@ -48,9 +48,19 @@ def show(run: tuple[str, ...], results: Path | None, as_json: bool, requirements
     summary = find_run(run, results)
     metadata = load_run_metadata(summary.path)
     if requirements:
-        _print_requirements(metadata, summary)
+        lines = list(requirement_lines(metadata))
+        if not lines:
+            raise RunNotFoundError(f"The run in {summary.folder} does not say which packages it used.")
+        say("\n".join(lines))
     elif command:
-        _print_command(metadata, summary)
+        words = [one_line(word) for word in _command(metadata)]
+        if not words:
+            raise RunNotFoundError(f"The run in {summary.folder} does not say which command started it.")
+        if isinstance(metadata.get("cwd"), str):
+            say(f"In the folder {metadata['cwd']} of its repository:", err=True)
+        if any(REDACTED in word for word in words):
+            say(f"{REDACTED} stands for what was removed because it looked secret.", err=True)
+        say(shlex.join(words))
     elif as_json:
         echo_json(_described(summary, metadata))
     else:
@@ -59,33 +69,27 @@ def show(run: tuple[str, ...], results: Path | None, as_json: bool, requirements
 
 def _described(summary: RunSummary, metadata: dict[str, Any]) -> dict[str, Any]:
     results = summary.path / RESULTS_DIR
-    files = files_of(results) if is_real_folder(results) else []
-    scores = _scores(summary.path)
+    scores = _read("scores", read_scores, summary.path)
     return {
         "path": summary.folder,
         "kind": summary.kind,
         "withdrawn": withdrawn_reason(summary),
         "reproduced": reproduction_verdict(summary),
         "metadata": metadata,
-        "custom_metadata": _custom_metadata(summary.path),
-        "scores": None if scores is None else scores.to_json(),
-        "core_results": [{"name": name, "bytes": n_bytes} for name, n_bytes in files],
+        "custom_metadata": _read("custom metadata", load_run_custom_metadata, summary.path),
+        "scores": scores and scores.to_json(),
+        "core_results": [
+            {"name": name, "bytes": n} for name, n in files_of(results if is_real_folder(results) else None)
+        ],
     }
 
 
-def _scores(path: Path) -> Scores | None:
+def _read(what: str, read: Callable[[Path], Any], path: Path) -> Any:
+    """Return a part of a run, or say why it cannot be read."""
     try:
-        return read_scores(path)
+        return read(path)
     except (RunNotFoundError, CorruptRunError, OSError) as error:
-        say(f"The scores cannot be read: {error}", err=True)
-        return None
-
-
-def _custom_metadata(path: Path) -> Any:
-    try:
-        return load_run_custom_metadata(path)
-    except (RunNotFoundError, CorruptRunError, OSError) as error:
-        say(f"The custom metadata cannot be read: {error}", err=True)
+        say(f"The {what} cannot be read: {error}", err=True)
         return None
 
 
@@ -95,8 +99,8 @@ def _print(summary: RunSummary, metadata: dict[str, Any]) -> None:
     output.print(run_title(metadata), soft_wrap=True)
     output.print(one_line(summary.folder), style="dim", soft_wrap=True)
     output.print()
-    custom = _custom_metadata(summary.path)
-    scores = _scores(summary.path)
+    custom = _read("custom metadata", load_run_custom_metadata, summary.path)
+    scores = _read("scores", read_scores, summary.path)
     facts = run_facts(
         metadata,
         custom,
@@ -109,32 +113,10 @@ def _print(summary: RunSummary, metadata: dict[str, Any]) -> None:
     print_labelled(output, ((label, "dim", lines) for label, lines in fact_lines(facts)))
 
 
-def _print_requirements(metadata: dict[str, Any], summary: RunSummary) -> None:
-    lines = list(requirement_lines(metadata))
-    if not lines:
-        raise RunNotFoundError(f"The run in {summary.folder} does not say which packages it used.")
-    for line in lines:
-        say(line)
-
-
-def _print_command(metadata: dict[str, Any], summary: RunSummary) -> None:
-    words = list(_command(metadata))
-    if not words:
-        raise RunNotFoundError(f"The run in {summary.folder} does not say which command started it.")
-    if isinstance(metadata.get("cwd"), str):
-        say(f"In the folder {metadata['cwd']} of its repository:", err=True)
-    if any(REDACTED in word for word in words):
-        say(f"{REDACTED} stands for what was removed because it looked secret.", err=True)
-    say(shlex.join(words))
-
-
-def _command(metadata: dict[str, Any]) -> Iterator[str]:
+def _command(metadata: dict[str, Any]) -> list[str]:
     original, command = metadata.get("orig_argv"), metadata.get("command")
     if isinstance(original, list) and original:
         # The recorded interpreter's path is useless on another machine; only its options matter.
-        yield "python"
-        yield from (one_line(word) for word in original[1:])
-    elif isinstance(command, list) and command and isinstance(command[0], str):
-        if command[0].endswith(".py"):
-            yield "python"
-        yield from (one_line(word) for word in command)
+        return ["python", *original[1:]]
+    words = command if isinstance(command, list) else []
+    return ["python", *words] if words and str(words[0]).endswith(".py") else words

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
+import signal
 import sys
-import textwrap
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from textwrap import wrap
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,12 +25,15 @@ if TYPE_CHECKING:
     from gaitmap_results.reading.index import SkippedRun
 
 __all__ = [
+    "aligned",
     "at_terminal",
     "console",
     "echo_json",
     "echo_json_rows",
+    "ended_in_order",
     "print_labelled",
     "print_lines",
+    "print_table",
     "progress",
     "report_skipped",
     "say",
@@ -40,6 +45,9 @@ _MAX_SKIPPED = 20
 _PLAIN_WIDTH = 10_000
 _MAX_WIDTH = 100
 _GAP = 2
+_BETWEEN_WORDS: Any = {"subsequent_indent": "  ", "break_long_words": False, "break_on_hyphens": False}
+# Sent by a batch system at its time limit, and by a closed terminal.
+_ENDING_SIGNALS = ("SIGTERM", "SIGHUP")
 
 
 def at_terminal() -> bool:
@@ -48,14 +56,11 @@ def at_terminal() -> bool:
 
 
 def _has_colours() -> bool:
-    """Say whether to use colours: as NO_COLOR or FORCE_COLOR say, else only at a terminal.
-
-    https://no-color.org and https://force-color.org.
-    """
+    """Say whether to use colours: as https://no-color.org and https://force-color.org say, else only at a terminal."""
     if os.environ.get("NO_COLOR"):
         return False
-    if os.environ.get("FORCE_COLOR"):
-        return os.environ["FORCE_COLOR"] not in ("0", "false")
+    if forced := os.environ.get("FORCE_COLOR"):
+        return forced not in ("0", "false")
     return at_terminal() and os.environ.get("TERM") not in ("dumb", "unknown")
 
 
@@ -91,25 +96,13 @@ def trouble_exits_with(code: int) -> Iterator[None]:
     try:
         yield
     except (GaitmapResultsError, OSError) as error:
-        raise _Trouble(str(error), code) from error
-
-
-class _Trouble(click.ClickException):
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.exit_code = code  # type: ignore[misc]  # click reads it from the instance
+        trouble = click.ClickException(str(error))
+        trouble.exit_code = code  # type: ignore[misc]  # click reads it from the instance
+        raise trouble from error
 
 
 def print_labelled(output: Console, rows: Iterable[tuple[str, str, Iterable[str]]]) -> None:
-    """Print lines beside their labels; long ones wrap only between words, so that a path can be copied.
-
-    Parameters
-    ----------
-    output
-        The console to print to.
-    rows
-        A label, its style, and its lines; rows without lines are not shown.
-    """
+    """Print lines beside a label with its style; long ones wrap only between words, so that a path can be copied."""
     from rich.text import Text
 
     shown = [(label, style, lines) for label, style, each in rows if (lines := list(each))]
@@ -117,22 +110,25 @@ def print_labelled(output: Console, rows: Iterable[tuple[str, str, Iterable[str]
     width = min(output.width, _MAX_WIDTH) - indent if at_terminal() else _PLAIN_WIDTH
     for label, style, lines in shown:
         start = (label.ljust(indent), style)
-        for line in itertools.chain.from_iterable(_wrapped(printable(line), width) for line in lines):
-            output.print(Text.assemble(start, line), soft_wrap=True)
-            start = (" " * indent, "")
+        for line in lines:
+            for part in wrap(printable(line), max(width, 20), **_BETWEEN_WORDS):
+                output.print(Text.assemble(start, part), soft_wrap=True)
+                start = (" " * indent, "")
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    own_indent = " " * (len(text) - len(text.lstrip()))
-    more = own_indent + ("  " if text.lstrip().startswith("- ") else "")
-    return textwrap.wrap(
-        text.strip(),
-        max(width, 20),
-        initial_indent=own_indent,
-        subsequent_indent=more,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def print_table(
+    output: Console, headings: Mapping[str, Any], rows: Iterable[Sequence[object]], *, gap: int = _GAP
+) -> None:
+    """Print a table that wraps its cells to the width of a terminal; each heading has its alignment."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, gap, 0, 0))
+    for heading, justify in headings.items():
+        table.add_column(heading, justify=justify)
+    for row in rows:
+        table.add_row(*(printable(str(cell)) for cell in row))
+    output.print(table)
 
 
 def print_lines(output: Console, lines: Iterable[tuple[str, str]]) -> None:
@@ -155,35 +151,53 @@ def echo_json_rows(rows: Iterable[Any]) -> None:
     click.echo("[\n" + ",\n".join(lines) + "\n]" if lines else "[]")
 
 
-@contextmanager
-def progress(description: str, total: float | None = None, *, unit: str = "runs") -> Iterator[Callable[..., None]]:
-    """Yield a function that advances a progress bar on the error stream, shown only at a terminal.
+def aligned(rows: Iterable[Sequence[str]]) -> list[str]:
+    """Return rows of a table as lines, with every cell complete."""
+    cells = [tuple(map(one_line, row)) for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return [(" " * _GAP).join(map(str.ljust, row, widths)).rstrip() for row in cells]
 
-    Parameters
-    ----------
-    description
-        The label of the bar.
-    total
-        The total number, if known.
-    unit
-        What is counted.
-    """
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield lambda *_: None
+
+@contextmanager
+def progress(description: str, total: float | None = None, *, is_drawn: bool = True) -> Iterator[Callable[..., None]]:
+    """Yield a function that advances a bar at a terminal, and prints its argument; both on the error stream."""
+    if not is_drawn or sys.stderr is None or not sys.stderr.isatty():
+        yield lambda line=None: None if line is None else say(line, err=True)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    output = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    counter = TextColumn(f"{{task.completed:.0f}} {unit}")
-    columns = (TextColumn("{task.description}"), BarColumn(), counter, TimeElapsedColumn())
+    output = Console(stderr=True, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=output, transient=True) as bar:
         task = bar.add_task(description, total=total)
 
-        def advance(by: float = 1) -> None:
-            bar.advance(task, by)
+        def advance(line: str | None = None) -> None:
+            if line is not None:
+                output.print(printable(line))
+            bar.advance(task)
 
         yield advance
+
+
+@contextmanager
+def ended_in_order() -> Iterator[None]:
+    """Turn signals that end the program into SystemExit, so that no process and no temporary folder is left behind."""
+
+    def end(number: int, _: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in _ENDING_SIGNALS:
+            number = getattr(signal, name, None)  # Windows lacks some of them
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def report_skipped(skipped: Sequence[SkippedRun]) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import given_results_folder, results_argument
+from gaitmap_results.cli.finding import given_results_folder
+from gaitmap_results.cli.options import results_argument
 from gaitmap_results.cli.terminal import echo_json, say
-from gaitmap_results.showing.text import as_argument, printable
+from gaitmap_results.showing.text import as_argument
 from gaitmap_results.store.entry_names import entry_json, entry_text
 from gaitmap_results.store.layout import UNFINISHED_DIR
 from gaitmap_results.unfinished.listing import UnfinishedRun, find_unfinished_run, list_unfinished
@@ -49,15 +50,7 @@ def unfinished(results: Path | None, as_json: bool) -> None:
 @click.option("--challenge-version", help="The version of the challenge, if the run does not know it.")
 @click.option("--even-if-running", is_flag=True, help="Publish it even if its process is still alive.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was published as JSON.")
-def recover(
-    run_id: str,
-    results: Path | None,
-    entry_name: tuple[str, ...],
-    challenge_name: str | None,
-    challenge_version: str | None,
-    even_if_running: bool,
-    as_json: bool,
-) -> None:
+def recover(run_id: str, results: Path | None, entry_name: tuple[str, ...], as_json: bool, **options: Any) -> None:
     """Publish an unfinished run with complete core results.
 
     It becomes a debug run: nobody saw its end. What is not known about it is stored as unknown.
@@ -68,14 +61,8 @@ def recover(
     folder = _results_folder_of(run_id, results)
     found = find_unfinished_run(folder, run_id)
     run = found.run
-    path = recover_run(
-        run.run_id,
-        folder,
-        entry_name=entry_name[0] if len(entry_name) == 1 else entry_name or None,
-        challenge_name=challenge_name,
-        challenge_version=challenge_version,
-        even_if_running=even_if_running,
-    )
+    entry = entry_name[0] if len(entry_name) == 1 else entry_name or None
+    path = recover_run(run.run_id, folder, entry_name=entry, **options)
     if as_json:
         echo_json([{**_described(run), "path": str(path)}])
         return
@@ -117,50 +104,34 @@ def _results_folder_of(word: str, results: Path | None) -> Path:
 
 
 def _described(run: UnfinishedRun) -> dict[str, Any]:
-    return {
-        "run_id": run.run_id,
-        "status": run.status,
-        "certainty": run.certainty,
-        "evidence": run.evidence,
-        "entry_name": None if run.entry_name is None else entry_json(run.entry_name),
-        "challenge_name": run.challenge_name,
-        "challenge_version": run.challenge_version,
-        "started": None if run.started is None else run.started.isoformat(),
-        "core_results": run.core_results,
-        "error": run.error,
-        "path": str(run.path),
-        "rescued_to": None if run.rescued_to is None else str(run.rescued_to),
-        "challenge_file": None if run.challenge_file is None else str(run.challenge_file),
-    }
+    entry = None if run.entry_name is None else entry_json(run.entry_name)
+    return {**vars(run), "entry_name": entry, "started": None if run.started is None else run.started.isoformat()}
 
 
 def _paragraph(run: UnfinishedRun) -> str:
     """Describe a run in lines, since paths and errors do not fit into a table."""
-    entry = None if run.entry_name is None else entry_text(run.entry_name)
-    started = "unknown" if run.started is None else run.started.astimezone().isoformat(sep=" ", timespec="seconds")
-    sure = "" if run.certainty == run.status == "unknown" else f" ({run.certainty})"
     facts = {
-        "entry": entry or "unknown",
+        "entry": "unknown" if run.entry_name is None else entry_text(run.entry_name),
         "challenge": " ".join(filter(None, [run.challenge_name, run.challenge_version])),
-        "started": started,
+        "started": "unknown" if run.started is None else run.started.astimezone().isoformat(" ", "seconds"),
         "core results": run.core_results,
         "evidence": run.evidence,
-        "error": "" if run.error is None else run.error.strip().splitlines()[0] if run.error.strip() else "",
-        "folder": str(run.path),
-        "rescued to": "" if run.rescued_to is None else str(run.rescued_to),
-        "challenge kept in": "" if run.challenge_file is None else str(run.challenge_file),
+        "error": (run.error or "").strip().partition("\n")[0],
+        "folder": run.path,
+        "rescued to": run.rescued_to,
+        "challenge kept in": run.challenge_file,
     }
+    sure = "" if run.certainty == run.status == "unknown" else f" ({run.certainty})"
     lines = [f"{run.run_id}  {run.status}{sure}"]
-    return printable("\n".join([*lines, *(f"  {name + ':':<13} {text}" for name, text in facts.items() if text)]))
+    return "\n".join([*lines, *(f"  {name + ':':<13} {text}" for name, text in facts.items() if text)])
 
 
 def _say_what_next(runs: Sequence[UnfinishedRun], folder: Path) -> None:
     complete = [run for run in runs if run.core_results == "complete" and run.status != "running"]
-    click.echo()
+    results = f"--results {as_argument(folder)}"
+    say("")
     if complete:
         which = "It" if len(runs) == 1 else f"{len(complete)} of them"
-        first = "" if len(complete) == 1 else ", the first"
-        say(f"{which} can be published as a debug run{first} with")
-        say(f"  gaitmap-results recover {complete[0].run_id} --results {as_argument(folder)}")
-    say("Nothing is deleted unless you ask for it, with")
-    say(f"  gaitmap-results discard RUN_ID --results {as_argument(folder)}")
+        say(f"{which} can be published as a debug run{'' if len(complete) == 1 else ', the first'} with")
+        say(f"  gaitmap-results recover {complete[0].run_id} {results}")
+    say(f"Nothing is deleted unless you ask for it, with\n  gaitmap-results discard RUN_ID {results}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
-from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, existing_results_folder, find_run, results_option, scan
+from gaitmap_results.cli.finding import HOW_TO_NAME_A_RUN, existing_results_folder, find_run, scan
+from gaitmap_results.cli.options import results_option
 from gaitmap_results.cli.terminal import console, echo_json, progress, trouble_exits_with
 from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError
 from gaitmap_results.reading.verifying import RunVerification, verify_run
@@ -21,18 +21,7 @@ __all__ = ["verify"]
 
 _NOT_CHECKED = 2  # exit code: the files could not be checked
 _MAX_PATHS = 20
-
-
-@dataclass(frozen=True)
-class _Checked:
-    path: Path
-    status: str
-    verification: RunVerification | None = None
-    reason: str = ""
-
-    @property
-    def is_damaged(self) -> bool:
-        return self.status in ("changed", "unreadable")
+_DAMAGED = ("changed", "unreadable")
 
 
 @click.command(
@@ -57,10 +46,10 @@ def verify(run_or_results: tuple[str, ...], results: Path | None, as_json: bool)
             checked.append(_check(folder))
             advance()
     if as_json:
-        echo_json([_described(each) for each in checked])
+        echo_json(checked)
     else:
         _print(checked)
-    if any(each.is_damaged for each in checked):
+    if any(each["status"] in _DAMAGED for each in checked):
         raise click.exceptions.Exit(1)
 
 
@@ -78,52 +67,42 @@ def _folders(words: Sequence[str], results: Path | None) -> list[Path]:
     return folders
 
 
-def _check(folder: Path) -> _Checked:
+def _check(folder: Path) -> dict[str, Any]:
+    """Return what is printed as JSON about a run."""
+    error = None
     try:
-        verification = verify_run(folder)
-    except (CorruptRunError, RunNotFoundError) as error:
-        return _Checked(folder, "unreadable", reason=str(error))
-    return _Checked(folder, verification.status, verification)
-
-
-def _described(each: _Checked) -> dict[str, Any]:
-    found = each.verification
+        found = verify_run(folder)
+    except (CorruptRunError, RunNotFoundError) as raised:
+        found, error = RunVerification(folder, has_manifest=False), str(raised)
     return {
-        "path": str(each.path),
-        "status": each.status,
-        "missing": list(found.missing) if found else [],
-        "changed": list(found.changed) if found else [],
-        "extra": list(found.extra) if found else [],
-        "skipped": [{"path": path, "reason": reason} for path, reason in found.skipped] if found else [],
-        "error": each.reason or None,
+        **vars(found),
+        "status": found.status if error is None else "unreadable",
+        "skipped": [{"path": path, "reason": reason} for path, reason in found.skipped],
+        "error": error,
     }
 
 
-def _print(checked: Sequence[_Checked]) -> None:
+def _print(checked: Sequence[dict[str, Any]]) -> None:
     output = console()
     for each in checked:
-        if each.is_damaged or (each.verification is not None and each.verification.skipped):
-            output.print(one_line(each.path), style="bold", soft_wrap=True)
+        if each["status"] in _DAMAGED or each["skipped"]:
+            output.print(one_line(each["path"]), style="bold", soft_wrap=True)
             for line in _lines(each):
                 output.print(f"  {one_line(line)}", soft_wrap=True)
-    counts = Counter(each.status for each in checked)
-    shown = [f"{counts[status]} {status}" for status in ("intact", "changed", "unreadable") if counts[status]]
+    counts = Counter(each["status"] for each in checked)
+    shown = [f"{counts[status]} {status}" for status in ("intact", *_DAMAGED) if counts[status]]
     if counts["no manifest"]:
         shown.append(f"{counts['no manifest']} without a manifest")
-    style = "bold red" if any(each.is_damaged for each in checked) else "green" if counts["intact"] else ""
+    style = "bold red" if any(map(counts.get, _DAMAGED)) else "green" if counts["intact"] else ""
     output.print(f"{counted(len(checked), 'run')}: {', '.join(shown)}", style=style)
 
 
-def _lines(each: _Checked) -> Iterator[str]:
-    found = each.verification
-    if found is None:
-        yield each.reason
-        return
+def _lines(checked: dict[str, Any]) -> Iterator[str]:
+    if checked["error"] is not None:
+        yield checked["error"]
     for what in ("missing", "changed", "extra"):
-        paths = getattr(found, what)
-        for path in paths[:_MAX_PATHS]:
-            yield f"{what + ':':<9}{path}"
-        if len(paths) > _MAX_PATHS:
-            yield f"{what + ':':<9}{len(paths) - _MAX_PATHS} more"
-    for path, reason in found.skipped:
-        yield f"skipped: {path}, {reason}"
+        paths = checked[what]
+        more = [f"{len(paths) - _MAX_PATHS} more"] if len(paths) > _MAX_PATHS else []
+        yield from (f"{what + ':':<9}{path}" for path in [*paths[:_MAX_PATHS], *more])
+    for each in checked["skipped"]:
+        yield f"skipped: {each['path']}, {each['reason']}"

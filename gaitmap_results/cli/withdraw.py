@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from gaitmap_results.cli.finding import find_run, results_option
+from gaitmap_results.cli.finding import find_run
+from gaitmap_results.cli.options import results_option
+from gaitmap_results.cli.terminal import say
 from gaitmap_results.comparing.withdrawing import withdraw_run
-from gaitmap_results.showing.text import printable
 
 __all__ = ["withdraw"]
 
@@ -25,4 +26,4 @@ def withdraw(run: tuple[str, ...], reason: str, results: Path | None) -> None:
     """
     summary = find_run(run, results)
     file = withdraw_run(summary.path, reason)
-    click.echo(printable(f"Withdrew {summary.folder}\nThe reason is in {file}"))
+    say(f"Withdrew {summary.folder}\nThe reason is in {file}")

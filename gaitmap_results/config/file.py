@@ -36,14 +36,10 @@ def read_config_file(path: Path, kind: type[LocalConfig], found_by: str) -> Foun
     path = path.absolute()
     try:
         raw = path.read_bytes()
-    except FileNotFoundError as error:
-        raise ConfigError(
-            f"There is no config file {path}. Correct the path, or create the file with create_config_template."
-        ) from error
     except OSError as error:
         raise ConfigError(
-            f"The config file {path} cannot be read: {error.strerror or error}. "
-            "It must be a file that you have permission to read."
+            f"There is no config file {path} that can be read: {error.strerror or error}. Correct the path, or create "
+            "the file with create_config_template."
         ) from error
     content = _parsed(raw, path)
     ours = _our_table(content)
@@ -138,22 +134,14 @@ def _checked(keys: Any, path: Path, kind: type[LocalConfig], source: str, found_
     values = {}
     for key, value in keys.items():
         if key not in _KEYS and key not in more:
-            raise ConfigError(_unknown_key(key, path))
+            raise ConfigError(
+                f"{path} has the key {key!r}, which is not known. Correct or remove it; the known keys are "
+                f"{', '.join(_KEYS)}."
+            )
         if value is not None:
             where = f"{key!r} in {path}"
             values[key] = value if key in more else check_value(key, value, where=where, base=path.parent)
     return FoundConfig.of(kind, values, source, str(path), found_by)
-
-
-def _unknown_key(key: str, path: Path) -> str:
-    import difflib  # only for mistakes
-
-    # Without a cutoff there is always a nearest one.
-    nearest = difflib.get_close_matches(key.lower(), _KEYS, n=1, cutoff=0)[0]
-    return (
-        f"{path} has the key {key!r}, which is not known. The nearest known key is {nearest!r}. "
-        f"Correct or remove it; the known keys are {', '.join(_KEYS)}."
-    )
 
 
 def create_config_template(path: str | Path, _config_type: type[LocalConfig] = LocalConfig) -> Path:
@@ -191,11 +179,9 @@ def create_config_template(path: str | Path, _config_type: type[LocalConfig] = L
     try:
         with target.open("x", encoding="utf-8") as file:
             file.write(json.dumps(content, indent=4) + "\n")
-    except FileExistsError as error:
-        raise ConfigError(f"{target} exists already and is left as it is. Choose another name or delete it.") from error
     except OSError as error:
         raise ConfigError(
             f"The config template {target} cannot be written: {error.strerror or error}. "
-            "Create its folder, or choose one that you may write to."
+            "An existing file is left as it is; choose another name, or a folder that you may write to."
         ) from error
     return target

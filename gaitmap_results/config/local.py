@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.config.values import FOLDERS, check_value
+from gaitmap_results.config.values import check_value
 
 __all__ = ["ConfigValue", "FoundConfig", "LocalConfig"]
 
@@ -72,7 +72,7 @@ class LocalConfig:
     def __post_init__(self) -> None:
         for item in fields(LocalConfig):
             value = getattr(self, item.name)
-            if value is not None or item.name not in FOLDERS:
+            if value is not None or item.default is not None:
                 checked = check_value(item.name, value, where=f"{item.name!r} given to LocalConfig")
                 object.__setattr__(self, item.name, checked)
 
@@ -81,10 +81,7 @@ class LocalConfig:
 
         If ``datasets`` is a mapping, a config file with this content gives the same config.
         """
-        # The order of gaitmap_challenges, so that its records and ours can be compared side by side.
-        first = ("tmp_dir", "cache_dir", "results_dir", "n_jobs", "datasets")
-        names = (*first, *(each.name for each in fields(self) if each.name not in first))
-        return {name: _as_json(getattr(self, name)) for name in names}
+        return {item.name: _as_json(getattr(self, item.name)) for item in fields(self)}
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def _variable(match: re.Match[str], text: str, where: str) -> str:
 
 def _check_datasets(value: object, where: str, base: Path | None) -> Any:
     """Return a new dictionary of absolute paths, or an object such as the ``DatasetsConfig`` of gaitmap_datasets."""
-    if value is None or (dataclasses.is_dataclass(value) and not isinstance(value, type)):
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return value
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise ConfigError(
@@ -129,9 +129,7 @@ def _check_number_of_jobs(value: object, where: str) -> int:
     )
 
 
-def _check_seconds(value: object, where: str) -> float | None:
-    if value is None:
-        return None
+def _check_seconds(value: object, where: str) -> float:
     if not isinstance(value, bool) and isinstance(value, (int, float)) and 0 < value < math.inf:
         return value
     raise ConfigError(f"{where} is {_shown(value)}, but must be a number of seconds above 0, such as 1. Correct it.")

@@ -10,23 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import subprocess
 import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from gaitmap_results.config import find_cache_folder
 from gaitmap_results.exceptions import GaitmapResultsError
 
-__all__ = ["ARCHIVE", "RECORDINGS", "RecordingsError", "Report", "fetch_recordings"]
-
-#: Called with the current step, the bytes so far and the total bytes; both are 0 if unknown.
-Report = Callable[[str, int, int], None]
+__all__ = ["ARCHIVE", "RECORDINGS", "RecordingsError", "fetch_recordings"]
 
 ARCHIVE: Final = "mobgap-1.2.0.tar.gz"
 _ARCHIVE_SHA256: Final = "26f3ec1173f74ad873d13dabe0fd75dde8554720595ebc39159ee18dbea31351"
@@ -48,15 +43,24 @@ RECORDINGS: Final = {
 
 _PIP_DOWNLOAD: Final = ("-m", "pip", "download", "--no-deps", "--no-binary", "mobgap")
 # With --no-input, pip raises an error instead of waiting for a password.
-_PIP_QUIETLY: Final = ("--no-input", "--disable-pip-version-check", "--no-color", "--retries", "2")
-_PIP_PROGRESS: Final = re.compile(r"Progress (\d+) of (\d+)")
+_PIP_QUIETLY: Final = (
+    "--no-input",
+    "--disable-pip-version-check",
+    "--no-color",
+    "--progress-bar",
+    "off",
+    "--retries",
+    "2",
+)
+
+_MAX_SAID: Final = 12  # lines
 
 
 class RecordingsError(GaitmapResultsError, OSError):
     """The recordings of the demo are not in the cache and could not be fetched."""
 
 
-def fetch_recordings(cache: str | Path | None = None, *, report: Report = lambda *_: None) -> Path:
+def fetch_recordings(cache: str | Path | None = None, *, report: Callable[[str], object] = str) -> Path:
     """Return the folder with the recordings; download them only if the cache lacks them or they are damaged.
 
     Parameters
@@ -79,13 +83,13 @@ def fetch_recordings(cache: str | Path | None = None, *, report: Report = lambda
     if not damaged:
         return folder
     if folder.exists():
-        report(f"{folder}: {damaged[0]} is damaged or missing (checksum). All recordings are fetched again.", 0, 0)
+        report(f"{folder}: {damaged[0]} is damaged or missing (checksum). All recordings are fetched again.")
     try:
         cache.mkdir(parents=True, exist_ok=True)
         # Inside the cache, so that the finished folder moves to its place by one rename.
         with tempfile.TemporaryDirectory(dir=cache, prefix=".fetching-") as workspace:
             archive = cache / ARCHIVE if (cache / ARCHIVE).is_file() else _download(Path(workspace), cache, report)
-            report("Unpacking the recordings", 0, 0)
+            report("Unpacking the recordings")
             unpacked = _unpack(archive, Path(workspace) / "unpacked")
             _put_in_place(unpacked, folder, aside=Path(workspace) / "damaged")
     except RecordingsError:
@@ -109,51 +113,32 @@ def _sha256(path: Path) -> str | None:
         return None
 
 
-def _download(workspace: Path, cache: Path, report: Report) -> Path:
+def _download(workspace: Path, cache: Path, report: Callable[[str], object]) -> Path:
     # With a checksum in the requirements file, pip refuses a wrong archive before it runs any code in it.
     requirements = workspace / "requirements.txt"
     requirements.write_text(f"mobgap==1.2.0 --hash=sha256:{_ARCHIVE_SHA256}\n", encoding="utf-8")
-    command = [sys.executable, *_PIP_DOWNLOAD, *_PIP_QUIETLY, "--progress-bar", "raw" if _pip_counts() else "off"]
-    command += ["--dest", str(workspace), "--requirement", str(requirements)]
-    what = f"Downloading {ARCHIVE} with pip"
-    report(what, 0, 0)
-    output = []
-    with subprocess.Popen(
-        command,
+    report(f"Downloading {ARCHIVE} with pip")
+    pip = subprocess.run(
+        [sys.executable, *_PIP_DOWNLOAD, *_PIP_QUIETLY, "--dest", str(workspace), "--requirement", str(requirements)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
         env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-    ) as pip:
-        for line in pip.stdout or ():
-            progress = _PIP_PROGRESS.match(line)
-            if progress:
-                report(what, int(progress[1]), int(progress[2]))
-            else:
-                output.append(line.strip())
+        check=False,
+    )
     if pip.returncode != 0 or not (workspace / ARCHIVE).is_file():
-        raise RecordingsError(_why_not(output, cache))
+        raise RecordingsError(_why_not(pip.stdout, cache))
     return workspace / ARCHIVE
 
 
-def _pip_counts() -> bool:
-    """Say whether this pip can print its progress as numbers; new environments often have an older pip."""
-    return tuple(int(part) for part in re.findall(r"\d+", version("pip"))[:2]) >= (24, 1)
-
-
-def _why_not(output: list[str], cache: Path) -> str:
-    indexes = (line.partition(": ")[2] for line in output if line.startswith("Looking in indexes: "))
-    where = next(indexes, "the default package index of pip")
-    errors = [line for line in output if line.startswith("ERROR")]
-    reasons = [line for line in output if "connection" in line.lower() or "timed out" in line.lower()][-1:]
-    said = "\n".join(f"  {line}" for line in (reasons + errors) or output[-5:])
+def _why_not(output: str, cache: Path) -> str:
+    said = "\n".join(f"  {line.strip()}" for line in output.splitlines()[-_MAX_SAID:])
     return (
         f"The recordings could not be downloaded.\n"
         f"Attempted: {ARCHIVE}, the source archive of mobgap (10 MB, once), for the cache {cache}\n"
-        f"Where: {where} (`pip config list` shows what pip is set up with)\n"
-        f"pip said:\n{said}\n"
+        f"pip said (`pip config list` shows which index it asks):\n{said}\n"
         f"Retry: run the same command again when the package index can be reached. Where there is no network, put the "
         f"archive into the cache folder yourself;\non another machine this command gets it: "
         f"python {' '.join(_PIP_DOWNLOAD)} mobgap==1.2.0"

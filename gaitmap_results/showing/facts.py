@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,21 +19,22 @@ from gaitmap_results.showing.text import (
     size,
     without_addresses,
 )
-from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.store.files import list_files
 from gaitmap_results.store.layout import MANIFEST_FILE
 
-__all__ = ["Fact", "entry_text", "files_of", "parameter_text", "run_facts", "run_title"]
+__all__ = ["Fact", "fact_lines", "files_of", "parameter_text", "run_facts", "run_title"]
 
 # In this order; a gait researcher asks for these first.
 _PACKAGES: Final = (
     *("gaitmap", "gaitmap-algos", "gaitmap-mad", "gaitmap-challenges", "gaitmap-datasets", "gaitmap-results", "mobgap"),
     *("tpcp", "numpy", "pandas", "scipy", "scikit-learn", "optuna", "torch", "tensorflow"),
 )
-_MAX_PACKAGES: Final = 10
 _MAX_SCORES: Final = 8
 _MAX_NESTED: Final = 6
 _MAX_REPR_LINES: Final = 12
+_MAX_TEXT: Final = 1000  # characters
+# At a terminal; other facts are shown completely.
+_MAX_LINES: Final = {"Files": 8, "Not known": 6, "About": 12, "Scores": 12}
 # How tpcp writes the number of data points in a repr.
 _POINTS: Final = re.compile(r"\[(\d+) groups/rows\]")
 
@@ -106,8 +107,12 @@ def run_facts(
         Fact("Files", tuple(_files(files)), is_detail=True),
         Fact("Not known", tuple(_unknown(record)), is_detail=True),
     ]
-    cleaned = (Fact(each.label, tuple(map(without_addresses, each.lines)), each.is_detail) for each in facts)
-    return [fact for fact in cleaned if fact.lines]
+    return [Fact(each.label, tuple(map(_cleaned, each.lines)), each.is_detail) for each in facts if each.lines]
+
+
+def _cleaned(line: str) -> str:
+    line = without_addresses(line)
+    return line if len(line) <= _MAX_TEXT else f"{line[:_MAX_TEXT]} …"
 
 
 def run_title(metadata: Any) -> str:
@@ -179,15 +184,11 @@ def _other_code(record: dict[str, Any]) -> Iterator[str]:
     """Say where code outside the commit came from, and which code nobody else can fetch."""
     code = _part(record, "code")
     for each in _dicts(code, "repositories"):
-        where = next((each[key] for key in ("path", "base_dir", "root", "name") if each.get(key)), "another repository")
-        pushed = ", not on any remote" if each.get("pushed") is False else ""
         remote = f" of {each['remote']}" if each.get("remote") else ""
-        yield f"{where}: commit {each.get('commit')}{remote}{pushed}"
-    for each in _dicts(code, "unidentified"):
-        what = next((each[key] for key in ("file", "path", "module") if each.get(key)), "unknown file")
-        yield f"unidentified: {what}" + (f", {each['reason']}" if each.get("reason") else "")
-    for each in _dicts(code, "vouched"):
-        yield f"vouched for: {each.get('path') or each.get('file')}"
+        pushed = ", not on any remote" if each.get("pushed") is False else ""
+        yield f"{each.get('base_dir')}: commit {each.get('commit')}{remote}{pushed}"
+    yield from (f"unidentified: {each.get('file')}, {each.get('reason')}" for each in _dicts(code, "unidentified"))
+    yield from (f"vouched for: {each.get('path')}" for each in _dicts(code, "vouched"))
     for name, source in sorted(_part(_part(record, "system_info"), "packages_direct_url").items()):
         if isinstance(source, dict) and source.get("dirty") is True:
             yield f"{name} is installed as an editable package with uncommitted changes"
@@ -212,21 +213,15 @@ def _data(record: dict[str, Any], n_participants: int | None) -> Iterator[str]:
         return
     written = _POINTS.search(str(record.get("repr_dataset")))
     known = (data.get("n_datapoints"), dataset.get("n_data_points"), int(written[1]) if written else None)
-    points = next((each for each in known if _is_count(each)), None)
-    counts = [
-        *([] if points is None else [counted(points, "data point")]),
-        *([] if n_participants is None else [counted(n_participants, "participant")]),
-    ]
+    points = next((each for each in known if isinstance(each, int)), None)
     described = f": {', '.join(map(str, columns))}" if columns else ""
-    yield ", ".join([f"{name or 'unknown data set'}{described}", *counts])
+    counts = [(points, "data point"), (n_participants, "participant")]
+    counted_ones = (counted(count, what) for count, what in counts if count is not None)
+    yield ", ".join([f"{name or 'unknown data set'}{described}", *counted_ones])
     files = _part(data, "files")
     n_bytes = number(files.get("bytes"))
-    if _is_count(files.get("count")):
+    if isinstance(files.get("count"), int):
         yield counted(files["count"], "file") + ("" if n_bytes is None else f", {size(n_bytes)}")
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _parameters(record: dict[str, Any], what: str) -> Iterator[str]:
@@ -261,11 +256,8 @@ def parameter_text(value: Any, depth: int = 0) -> str:
             return f"{value['class']}({inner})"
         if set(value) == {"class", "attributes"} and not value["attributes"]:
             return str(value["class"])
-        if set(value) == {"class", "repr"}:
-            return str(value["repr"])
-        for key in ("class", "function", "type"):
-            if set(value) == {key}:
-                return str(value[key])
+        if set(value) in ({"class", "repr"}, {"class"}, {"function"}, {"type"}):
+            return str(list(value.values())[-1])
     if isinstance(value, list) and depth < _MAX_NESTED:
         return f"[{', '.join(parameter_text(each, depth + 1) for each in value)}]"
     return repr(value)
@@ -274,7 +266,7 @@ def parameter_text(value: Any, depth: int = 0) -> str:
 def _machine(record: dict[str, Any]) -> Iterator[str]:
     system = _part(record, "system_info")
     cpu, memory, os_info = (_part(system, key) for key in ("cpu", "memory", "os"))
-    total = next((found for key, value in memory.items() if "total" in key and (found := number(value))), None)
+    total = number(memory.get("total"))
     parts = [
         cpu.get("brand_raw"),
         f"{cpu['count']} processors" if cpu.get("count") else None,
@@ -293,8 +285,7 @@ def _packages(record: dict[str, Any]) -> Iterator[str]:
     if not packages:
         return
     installed = {str(name).lower().replace("_", "-"): f"{name} {version}" for name, version in packages.items()}
-    own = str(record.get("challenge_name")).partition(".")[0].lower().replace("_", "-")
-    shown = [installed[name] for name in dict.fromkeys([own, *_PACKAGES]) if name in installed][:_MAX_PACKAGES]
+    shown = [installed[name] for name in _PACKAGES if name in installed]
     rest = len(installed) - len(shown)
     yield ", ".join(shown) + (f"{' and ' if shown else ''}{rest} more" if rest else "")
 
@@ -314,6 +305,15 @@ def _files(files: Sequence[tuple[str, int]]) -> Iterator[str]:
 def _unknown(record: dict[str, Any]) -> Iterator[str]:
     for error in _dicts(record, "collection_errors"):
         yield f"{error.get('what')}: {error.get('error')}"
+
+
+def fact_lines(facts: Iterable[Fact]) -> Iterator[tuple[str, list[str]]]:
+    """Yield the label and the lines of each fact for a terminal; cut long lists and say how many lines are missing."""
+    for fact in facts:
+        most = _MAX_LINES.get(fact.label, len(fact.lines))
+        rest = len(fact.lines) - most
+        more = [f"… {rest} more; --json prints all"] if rest > 0 else []
+        yield fact.label, [*map(one_line, fact.lines[:most]), *more]
 
 
 def files_of(path: Path | None) -> list[tuple[str, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,35 +12,13 @@ from gaitmap_results.store.entry_names import entry_text
 
 __all__ = ["ShownRecorder", "run_html"]
 
-_MAX_TEXT: Final = 600  # characters
-_MAX_LINES: Final = 12
-_MAX_DETAILS: Final = 60
+_MAX_LINES: Final = 60
 # Half-transparent greys and the text's own colour fit light and dark pages; badges have their own background.
 _BOX: Final = (
     "border:1px solid rgba(128,128,128,.45);border-radius:6px;padding:.6em .9em;margin:.3em 0;max-width:60em;"
     "font-size:13px;line-height:1.5;overflow-wrap:anywhere"
 )
-_HEAD: Final = (
-    "text-align:left;vertical-align:top;padding:.1em 1em .1em 0;font:inherit;font-weight:600;white-space:nowrap;"
-    "opacity:.75"
-)
-_CELL: Final = "text-align:left;vertical-align:top;padding:.1em 0;font:inherit"
-_PLAIN: Final = "background:none;border:none"
 _GREEN, _AMBER, _RED, _GREY = "#1a7f37", "#8a5a00", "#b3261e", "#57606a"
-
-_STATES: Final[Mapping[str, tuple[str, str, str]]] = {
-    "new": ("not started", _GREY, "Use it with <code>with</code>."),
-    "running": ("running", _GREY, "The block is open."),
-    "empty": ("nothing of its own", _GREY, "Only blocks inside of this one stored a run."),
-    "failed": ("failed", _RED, "The block raised an error before a challenge had finished; nothing was published."),
-    "interrupted": ("interrupted", _RED, "The block was interrupted before a challenge had finished."),
-    "terminated": ("terminated", _RED, "A signal ended the block before a challenge had finished."),
-    "save_failed": (
-        "not saved",
-        _RED,
-        "The results could not be stored as they should; the error says where they are.",
-    ),
-}
 
 
 class ShownRecorder:
@@ -57,14 +35,19 @@ class ShownRecorder:
 
     def _repr_html_(self) -> str:
         if self.metadata_ is None or not self.paths_:
-            word, colour, sentence = _STATES.get(self.status_, (self.status_, _GREY, ""))
-            return _box([_title(entry_text(self._entry_name), word, colour), f"<div>{sentence}</div>"])
+            return _state(entry_text(self._entry_name), self.status_)
         shown = run_html(self.metadata_, self.custom_metadata, self.paths_[-1], scores=self._score_lines())
         if self.status_ == "save_failed":
-            word, colour, sentence = _STATES["save_failed"]
-            shown += _box([_title("Another challenge of this block", word, colour), f"<div>{sentence}</div>"])
+            shown += _state("Another challenge of this block", self.status_)
         others = tuple(str(path) for path in self.paths_[:-1])
         return shown + (_box([_details(Fact("Other runs of this block", others))]) if others else "")
+
+
+def _state(text: str, status: str) -> str:
+    if status in ("new", "running", "empty"):
+        return _box([_title(text, status, _GREY)])
+    sentence = "No run was published. The error says why, and where the results are, if there are any."
+    return _box([_title(text, status.replace("_", " "), _RED), f"<div>{sentence}</div>"])
 
 
 def run_html(
@@ -96,14 +79,8 @@ def run_html(
     facts = run_facts(record, custom_metadata, files=files_of(path), withdrawn=withdrawn, scores=scores)
     known = [fact for fact in facts if not fact.is_detail and fact.lines != (kind,)]
     rows = [Fact("Challenge", (run_title(record),)), Fact("Stored in", (str(path),) if path else ()), *known]
-    table = "".join(
-        f'<tr style="{_PLAIN}"><th style="{_HEAD}">{_text(fact.label)}</th>'
-        f'<td style="{_CELL}">{_lines(fact.lines, _MAX_LINES)}</td></tr>'
-        for fact in rows
-        if any(fact.lines)
-    )
-    table = f'<table style="{_PLAIN};font:inherit;margin:.3em 0;border-collapse:collapse">{table}</table>'
-    return _box([title, table, *(_details(fact) for fact in facts if fact.is_detail)])
+    shown = (f"<div><b>{_text(fact.label)}</b>{_lines(fact.lines)}</div>" for fact in rows if any(fact.lines))
+    return _box([title, *shown, *(_details(fact) for fact in facts if fact.is_detail)])
 
 
 def _title(text: str, word: str, colour: str) -> str:
@@ -114,20 +91,19 @@ def _title(text: str, word: str, colour: str) -> str:
 def _details(fact: Fact) -> str:
     number = f" ({len(fact.lines)})" if len(fact.lines) > 1 else ""
     summary = f'<summary style="cursor:pointer">{_text(fact.label)}{number}</summary>'
-    return f"<details>{summary}{_lines(fact.lines, _MAX_DETAILS)}</details>"
+    return f"<details>{summary}{_lines(fact.lines)}</details>"
 
 
-def _lines(lines: Iterable[str], most: int) -> str:
-    shown = list(lines)
-    more = [f"and {len(shown) - most} more"] if len(shown) > most else []
-    return "".join(f'<div style="white-space:pre-wrap">{_text(each)}</div>' for each in shown[:most] + more)
+def _lines(lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - _MAX_LINES} more"] if len(lines) > _MAX_LINES else []
+    shown = [*lines[:_MAX_LINES], *more]
+    return "".join(f'<div style="white-space:pre-wrap">{_text(each)}</div>' for each in shown)
 
 
 def _text(value: object) -> str:
     from html import escape  # slow to import, and only notebooks need it
 
-    text = printable(str(value))
-    return escape(text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]} …")
+    return escape(printable(str(value)))
 
 
 def _box(parts: Iterable[str]) -> str:

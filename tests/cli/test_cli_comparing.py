@@ -126,15 +126,6 @@ def test_withdrawing(results):
     assert in_process("withdraw", run, "--reason", "again").code == 1
 
 
-def test_control_characters_stay_out_of_the_terminal(results):
-    """Names and reasons that anybody may have written reach the terminal without their control characters."""
-    write_scored_run(results, "draft", [None] * 7, score="error", more={"rows": [
-        {"unit": ["\x1b[31mP1"], "fold": None, "scores": {"error": None}}]})  # fmt: skip
-    done = in_process("compare", "gait_lab", results)
-    assert done.code == 0
-    assert "\x1b" not in done.out
-
-
 # Scores where runs are listed
 
 

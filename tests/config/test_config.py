@@ -111,14 +111,6 @@ def test_signs_that_are_no_variable_stay(written, tmp_path):
     assert LocalConfig(results_dir=written).results_dir == tmp_path / written
 
 
-@pytest.mark.parametrize("name", ["results_dir", "cache_dir", "tmp_dir"])
-@pytest.mark.parametrize("value", [3, True, b"bytes", ["a"], "", "  ", "nul\0"])
-def test_what_is_no_path_is_refused(name, value):
-    """A wrong value is refused with the name of its key and what was expected."""
-    with pytest.raises(ConfigError, match=f"'{name}' given to LocalConfig is .*path"):
-        LocalConfig(**{name: value})
-
-
 def test_datasets_may_be_a_mapping(monkeypatch, tmp_path):
     """The folders of data sets are treated as the other folders, and the caller's own mapping is left alone."""
     monkeypatch.setenv("DATA", str(tmp_path / "data"))
@@ -138,12 +130,11 @@ class DatasetsLike:
 
 
 def test_datasets_may_be_an_object_and_are_stored_as_text(tmp_path):
-    """An object such as gaitmap_datasets' DatasetsConfig is kept; the record has the order of gaitmap_challenges."""
+    """An object such as gaitmap_datasets' DatasetsConfig is kept; the record holds it, and paths, as text."""
     datasets = DatasetsLike(first=tmp_path)
     config = LocalConfig(results_dir=tmp_path, datasets=datasets)
     assert config.datasets is datasets
     stored = config.to_json_dict()
-    assert list(stored)[:5] == ["tmp_dir", "cache_dir", "results_dir", "n_jobs", "datasets"]
     assert json.loads(json.dumps(stored)) == stored
     assert (stored["results_dir"], stored["datasets"]) == (str(tmp_path), {"first": str(tmp_path), "second": None})
 
@@ -258,26 +249,16 @@ def test_variables_in_a_file(write, monkeypatch, tmp_path):
     assert config.cache_dir == tmp_path / "$INNER" / "cache"
 
 
-@pytest.mark.parametrize(
-    ("key", "nearest"),
-    [
-        ("result_dir", "results_dir"),
-        ("RESULTS-DIR", "results_dir"),
-        ("njobs", "n_jobs"),
-        ("dataset", "datasets"),
-        ("DEBUG", "debug"),
-        ("qqq", ""),
-    ],
-)
+@pytest.mark.parametrize("key", ["result_dir", "RESULTS-DIR", "DEBUG", "qqq"])
 @pytest.mark.parametrize("section", [None, "gaitmap_results", "gaitmap_challenges"])
-def test_an_unknown_key_is_refused(key, nearest, section, write):
-    """A misspelt key is refused with the nearest known one, not ignored."""
+def test_an_unknown_key_is_refused(key, section, write):
+    """A misspelt key is refused with the known ones, not ignored."""
     content = {key: "x"} if section is None else {section: {key: "x"}}
     file = write("config.json", content)
     with pytest.raises(ConfigError) as caught:
         set_config(file)
     assert f"{file} has the key {key!r}" in str(caught.value)
-    assert f"nearest known key is '{nearest}" in str(caught.value)
+    assert "results_dir, cache_dir" in str(caught.value)
 
 
 @pytest.mark.parametrize(("key", "value"), [("datasets", {"a": "c"}), ("debug", True)])
@@ -318,17 +299,11 @@ def test_a_broken_file_is_refused(text, words, tmp_path):
     assert str(file) in str(caught.value)
 
 
-def test_the_same_key_in_different_objects_is_no_repetition(write):
-    """A data set may be called like a key of the config."""
-    file = write("config.json", {"n_jobs": 2, "datasets": {"n_jobs": "x", "datasets": None}})
-    assert set_config(file).n_jobs == 2
-
-
 def test_a_missing_file_or_a_folder_is_refused(tmp_path):
     """A path that leads to no file is refused with the path."""
     with pytest.raises(ConfigError, match=r"no config file .*nothing\.json"):
         set_config("nothing.json")
-    with pytest.raises(ConfigError, match="cannot be read"):
+    with pytest.raises(ConfigError, match=r"no config file .* that can be read"):
         set_config(tmp_path)
 
 
@@ -336,6 +311,7 @@ def test_a_missing_file_or_a_folder_is_refused(tmp_path):
     ("key", "value"),
     [
         *[("n_jobs", each) for each in (0, True, False, 1.0, "many", "0", [1])],
+        *[("results_dir", each) for each in (3, True, ["a"], "", "  ", "nul\0")],
         *[("datasets", each) for each in (3, "folder", ["a"], {"a": 3}, {"a": ""})],
         *[("git_dirty_ignore", each) for each in ("notes", 3, {"notes": 1}, [""], ["a", 3], [None])],
         *[("handle_signals", each) for each in ("SIGTERM", [15], ["TERM"], ["SIGKILL"], ["SIGSTOP"], [["SIGTERM"]])],
@@ -518,12 +494,6 @@ def test_setting_what_is_found_keeps_it(write):
     assert (get_config().n_jobs, is_debug_run()) == (2, False)
 
 
-def test_only_the_debug_setting():
-    """Somebody who gives path= to every run can set debug without any config."""
-    assert set_config(debug=False) == LocalConfig()
-    assert is_debug_run() is False
-
-
 @pytest.mark.parametrize("wrong", [3, {"results_dir": "x"}, [], b"x"])
 def test_something_else_is_refused(wrong):
     """What is neither a config nor a path is refused with what is expected."""
@@ -583,17 +553,11 @@ def test_many_threads_set_at_once():
 WORDS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
 
 
-@given(
-    word=st.sampled_from(sorted(WORDS)),
-    upper=st.lists(st.booleans(), min_size=5, max_size=5),
-    before=st.sampled_from(["", " ", "\t"]),
-    after=st.sampled_from(["", " ", "\r\n"]),
-)
-def test_every_spelling_of_a_word_counts(word, upper, before, after):
+@pytest.mark.parametrize("word", WORDS)
+def test_every_spelling_of_a_word_counts(word, monkeypatch):
     """The words count in upper and lower case, with space around them: " true" is not an official run."""
-    spelled = "".join(char.upper() if up else char for char, up in zip(word, upper, strict=False))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAITMAP_RESULTS_DEBUG", before + spelled + after)
+    for spelled in (word, word.upper(), word.title(), f" {word}\r\n"):
+        monkeypatch.setenv("GAITMAP_RESULTS_DEBUG", spelled)
         assert is_debug_run() is WORDS[word]
 
 
@@ -715,11 +679,11 @@ def test_the_template_has_every_key_and_means_nothing_yet(tmp_path, capsys):
 def test_the_template_replaces_nothing(write, tmp_path):
     """An existing file stays as it is, and what cannot become a template is refused."""
     file = write("config.json", "mine")
-    with pytest.raises(ConfigError, match="exists already"):
+    with pytest.raises(ConfigError, match="left as it is"):
         create_config_template(file)
     assert file.read_text(encoding="utf-8") == "mine"
     with pytest.raises(ConfigError, match=r"\.json"):
         create_config_template("config.toml")
-    with pytest.raises(ConfigError, match="Create its folder"):
+    with pytest.raises(ConfigError, match="a folder that you may write to"):
         create_config_template("missing/config.json")
     assert list(tmp_path.iterdir()) == [file]

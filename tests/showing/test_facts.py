@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gaitmap_results.showing.facts import parameter_text, run_facts, run_title
+from gaitmap_results.showing.facts import fact_lines, parameter_text, run_facts, run_title
 from gaitmap_results.showing.html import run_html
-from gaitmap_results.showing.lines import fact_lines
 
 RECORD = {
     "entry_name": "shin",
@@ -127,9 +126,3 @@ def test_any_record_is_told_as_far_as_it_goes(changes):
 def test_an_object_without_attributes_is_its_class():
     """Nobody reads an empty dictionary."""
     assert parameter_text({"class": "gait.Challenge", "attributes": {}}) == "gait.Challenge"
-
-
-@given(json_values)
-def test_any_parameter_has_a_text(value):
-    """The value of a parameter is shown on one line, whatever it is."""
-    assert isinstance(parameter_text(value), str)
