@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from gaitmap_results import config
-from gaitmap_results.provenance.audit_input import CodeQuestion
-from gaitmap_results.provenance.collecting_code import collect_code
 from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.store.secrets_in_text import redact_command
 
 if TYPE_CHECKING:
     from gaitmap_results.provenance.git import GitState, GitUnreadableError, PendingStatus
-    from gaitmap_results.provenance.loaded_code import LoadedCode
+    from gaitmap_results.provenance.loaded_code import CodeQuestion, LoadedCode
     from gaitmap_results.provenance.packages import InstalledPackages
     from gaitmap_results.provenance.resources import ResourceMeter
     from gaitmap_results.store.heartbeat import Heart
@@ -28,21 +26,13 @@ if TYPE_CHECKING:
 __all__ = [
     "GitAnswer",
     "GitEnd",
-    "GitOptions",
-    "GitProblem",
     "PendingEndStatus",
     "Provenance",
+    "collect_code",
     "collect_provenance",
     "read_git",
     "start_meter",
 ]
-
-
-class GitProblem(NamedTuple):
-    """Why git gave no answer: a stable code for programs, and a message with the next step for people."""
-
-    code: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,7 @@ class GitAnswer:
     """What git said at one moment, or why it gave no answer."""
 
     state: GitState | None
-    problem: GitProblem | None = None
+    problem: GitUnreadableError | None = None
 
 
 @dataclass(frozen=True)
@@ -79,14 +69,6 @@ class GitEnd:
         return () if self.state is None or self.state.differences is None else self.state.differences.created
 
 
-class GitOptions(NamedTuple):
-    """The options of :func:`gaitmap_results.provenance.git.read_git_state` for this run."""
-
-    ignore: Sequence[str]
-    results_folder: Path
-    caller_file: Path | None
-
-
 @dataclass(frozen=True)
 class Provenance:
     """What was known when a run started.
@@ -100,7 +82,7 @@ class Provenance:
     git
         What git said; ``None`` if it was not asked.
     git_options
-        The options for judging git's answer; ``None`` if it was not asked.
+        The options of :func:`gaitmap_results.provenance.git.read_git_state`.
     system_info, config, command, orig_argv
         The values of these keys of metadata.json.
     cwd
@@ -116,7 +98,7 @@ class Provenance:
     moment: datetime
     caller: Caller | None
     git: GitAnswer | None
-    git_options: GitOptions | None
+    git_options: dict[str, Any]
     system_info: dict[str, Any]
     config: dict[str, Any] | None
     command: list[str] | None
@@ -156,16 +138,23 @@ def collect_provenance(
     """
     moment = datetime.now(timezone.utc)
     collector = Collector()
-    options = collector.collect("git", _git_options, git_dirty_ignore, results_folder, caller) if use_git else None
+    options = {
+        "ignore": git_dirty_ignore,
+        "results_folder": results_folder,
+        "caller_file": None if caller is None else caller.file,
+    }
     with contextlib.ExitStack() as until_read:
         # git runs in processes of its own, so everything else is collected meanwhile.
-        under_way = collector.collect("git", _start_git, until_read, facts=not will_be_reread) if options else None
+        under_way = collector.collect("git", _start_git, until_read, facts=not will_be_reread) if use_git else None
         system_info, packages = _system_info(collector)
         found_config = collector.collect("config", _config)
         command = collector.collect("command", redact_command, sys.argv)
         answer = collector.collect("git", _finish_git, under_way, options) if under_way else None
     if use_git and answer is None:
-        answer = GitAnswer(None, GitProblem("git.unavailable", "The state of the repository could not be read."))
+        from gaitmap_results.provenance.git import GitUnreadableError
+
+        text = "The state of the repository could not be read."
+        answer = GitAnswer(None, GitUnreadableError("git.unavailable", text))
     editables: dict[str, Path] = {}
     if packages is not None:
         from gaitmap_results.provenance.package_sources import direct_urls, editable_folders
@@ -174,9 +163,11 @@ def collect_provenance(
         system_info["packages_direct_url"] = direct_urls(collector, packages, answer.state if answer else None)
     state = answer.state if answer else None
     question = None
-    if options is not None:
+    if use_git:
+        from gaitmap_results.provenance.loaded_code import CodeQuestion
+
         base_dir, commit = (None, None) if state is None else (state.base_dir, state.commit)
-        question = CodeQuestion(base_dir, commit, options.ignore, caller, entry, editables)
+        question = CodeQuestion(base_dir, commit, git_dirty_ignore, caller, entry, editables)
     return Provenance(
         moment=moment,
         caller=caller,
@@ -197,33 +188,28 @@ def collect_provenance(
 def read_git(*, git_dirty_ignore: Sequence[str], results_folder: Path) -> GitAnswer:
     """Return the state of the repository that the current working directory is in."""
     with contextlib.ExitStack() as until_read:
-        return _finish_git(_start_git(until_read), _git_options(git_dirty_ignore, results_folder, None))
+        options = {"ignore": git_dirty_ignore, "results_folder": results_folder}
+        return _finish_git(_start_git(until_read), options)
 
 
 def _start_git(until_read: contextlib.ExitStack, *, facts: bool = True) -> PendingStatus | GitAnswer:
     from gaitmap_results.provenance.git import GitUnreadableError, PendingStatus
 
     try:
-        pending = PendingStatus(Path.cwd(), facts=facts)
+        return until_read.enter_context(PendingStatus(Path.cwd(), facts=facts))
     except GitUnreadableError as error:
-        return _unreadable(error)
-    until_read.enter_context(pending)
-    return pending
+        return GitAnswer(None, error)
 
 
-def _finish_git(under_way: PendingStatus | GitAnswer, options: GitOptions) -> GitAnswer:
+def _finish_git(under_way: PendingStatus | GitAnswer, options: dict[str, Any]) -> GitAnswer:
     from gaitmap_results.provenance.git import GitUnreadableError
 
     if isinstance(under_way, GitAnswer):
         return under_way
     try:
-        return GitAnswer(under_way.finish(**options._asdict()))
+        return GitAnswer(under_way.finish(**options))
     except GitUnreadableError as error:
-        return _unreadable(error)
-
-
-def _unreadable(error: GitUnreadableError) -> GitAnswer:
-    return GitAnswer(None, GitProblem(error.code, error.message))
+        return GitAnswer(None, error)
 
 
 class PendingEndStatus(contextlib.AbstractContextManager["PendingEndStatus"]):
@@ -262,12 +248,55 @@ class PendingEndStatus(contextlib.AbstractContextManager["PendingEndStatus"]):
         return GitEnd(None, changed=None) if end is None else GitEnd(end, changed=bool(end.differences))
 
     def _read(self, under_way: PendingStatus) -> GitState:
-        return under_way.finish(**self._options._asdict() if self._options else {})
+        return under_way.finish(**self._options)
 
 
-def _git_options(git_dirty_ignore: Sequence[str], results_folder: Path, caller: Caller | None) -> GitOptions:
-    file = None if caller is None else caller.file
-    return GitOptions(git_dirty_ignore, results_folder, file)
+def collect_code(
+    question: CodeQuestion | None,
+    versions: Mapping[str, str | None] | None,
+    collector: Collector,
+    *,
+    will_be_reread: bool = False,
+) -> LoadedCode | None:
+    """Return where to fetch the code that is loaded now.
+
+    Parameters
+    ----------
+    question
+        The input of the audit; None for no audit.
+    versions
+        The listed packages, which may differ from the imported ones.
+    collector
+        Keeps what could not be determined.
+    will_be_reread
+        Whether the code is collected again at the end of the run.
+    """
+    from gaitmap_results.provenance.package_versions import versions_in_use
+
+    for name, used, version in collector.collect("packages", versions_in_use, versions or {}) or ():
+        text = f"This process uses {name} {used}, but version {version} is listed as installed."
+        collector.note_once("packages", f"{text} The copy that was imported first counts for the results.")
+    if question is None:
+        return None
+    code = collector.collect("code", _audit, question, will_be_reread) or _unknown(collector)
+    for note in code.notes:
+        collector.note_once("code", note)
+    return code
+
+
+def _audit(question: CodeQuestion, will_be_reread: bool) -> LoadedCode:
+    from gaitmap_results.provenance.loaded_code import audit_loaded_code
+
+    return audit_loaded_code(question, will_be_reread=will_be_reread)
+
+
+def _unknown(collector: Collector) -> LoadedCode:
+    """Return the result of an audit that failed: unknown code counts as unidentified."""
+    from gaitmap_results.provenance.code_problems import Unidentified
+    from gaitmap_results.provenance.loaded_code import LoadedCode
+
+    reason = f"where it can be fetched could not be determined: {collector.errors[-1]['error']}"
+    return LoadedCode(unidentified=(Unidentified("all code", reason, "Please report this as a bug."),))
 
 
 def _config() -> dict[str, Any] | None:

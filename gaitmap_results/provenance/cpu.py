@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import platform
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,18 +23,9 @@ _ARCHITECTURES = (
     (r"armv8\w*|aarch64|arm64", "ARM_8"),
     (r"armv7\w*|armv6\w*", "ARM_7"),
     (r"ppc64(le)?|powerpc64(le)?", "PPC_64"),
-    (r"ppc|ppc32|powerpc", "PPC_32"),
-    (r"s390x", "S390X"),
     (r"riscv64", "RISCV_64"),
-    (r"loongarch64", "LOONG_64"),
 )
-_CACHE_NAMES = {
-    ("1", "Data"): "l1_data_cache_size",
-    ("1", "Instruction"): "l1_instruction_cache_size",
-    ("2", "Unified"): "l2_cache_size",
-    ("3", "Unified"): "l3_cache_size",
-}
-_CACHE_UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+_NUMBERS = ("family", "model", "stepping")
 
 
 def cpu_info() -> dict[str, Any]:
@@ -83,23 +75,20 @@ def normalised_architecture(machine: str) -> str | None:
 @lru_cache(maxsize=1)
 def _of_this_system() -> dict[str, Any]:
     # Cached: the processor of a running program does not change.
-    readers = {"linux": _of_linux, "darwin": _of_macos, "win32": _of_windows}
-    return readers.get(sys.platform, _of_other_systems)()
-
-
-def _of_other_systems() -> dict[str, Any]:
+    system = platform.system()
+    if system == "Linux":
+        return _of_linux()
+    if system == "Darwin":
+        return _of_macos()
+    if system == "Windows":
+        return _of_windows()
     return {"brand_raw": platform.processor() or None}
 
 
 def _of_linux() -> dict[str, Any]:
-    lines: list[str] = []
     with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as file:
         # One block is enough: the file has one per processor, and a cluster node has hundreds.
-        for line in file:
-            if not line.strip() and lines:
-                break
-            lines.append(line)
-    info = from_cpuinfo("".join(lines))
+        info = from_cpuinfo("".join(itertools.takewhile(str.strip, file)))
     if info["brand_raw"] is None:
         with contextlib.suppress(OSError):  # the only place where small ARM computers give their name
             info["brand_raw"] = Path("/proc/device-tree/model").read_text(errors="replace").strip("\0 \n") or None
@@ -108,33 +97,23 @@ def _of_linux() -> dict[str, Any]:
 
 def from_cpuinfo(content: str) -> dict[str, Any]:
     """Read one block of ``/proc/cpuinfo``."""
-    values = {}
-    for line in content.splitlines():
-        key, _, value = line.partition(":")
-        values[key.strip().lower()] = value.strip()
+    pairs = (line.partition(":") for line in content.splitlines())
+    values = {key.strip().lower(): value.strip() for key, _, value in pairs}
     brand = values.get("model name") or values.get("cpu model") or values.get("cpu") or values.get("hardware")
     if not brand and "cpu part" in values:
         # ARM servers give no name, but these two numbers identify the core.
         brand = f"ARM implementer {values.get('cpu implementer', '?')} part {values['cpu part']}"
-    return {
-        "brand_raw": brand or None,
-        "vendor_id_raw": values.get("vendor_id") or values.get("cpu implementer") or None,
-        "family": _integer(values.get("cpu family")),
-        "model": _integer(values.get("model")),
-        "stepping": _integer(values.get("stepping")),
-    }
+    vendor = values.get("vendor_id") or values.get("cpu implementer")
+    return _described(brand, vendor, values, ("cpu family", "model", "stepping"))
 
 
 def _linux_caches(folder: Path) -> dict[str, int]:
     sizes = {}
-    for index in sorted(folder.glob("index*")):
-        try:
+    for index in folder.glob("index*"):
+        with contextlib.suppress(OSError, ValueError):
             level, kind, size = ((index / name).read_text().strip() for name in ("level", "type", "size"))
-        except OSError:
-            continue
-        found = re.fullmatch(r"(\d+)([KMG]?)", size)
-        if found and (level, kind) in _CACHE_NAMES:
-            sizes[_CACHE_NAMES[level, kind]] = int(found[1]) * _CACHE_UNITS[found[2]]
+            kind = "" if kind == "Unified" else f"{kind.lower()}_"
+            sizes[f"l{level}_{kind}cache_size"] = int(size.removesuffix("K")) * 1024
     return sizes
 
 
@@ -147,37 +126,30 @@ def _of_macos() -> dict[str, Any]:
 
 def from_sysctl(content: str) -> dict[str, Any]:
     """Read the ``name: value`` lines that macOS's ``sysctl`` writes."""
-    values = dict(line.split(": ", 1) for line in content.splitlines() if ": " in line)
-    return {
-        "brand_raw": values.get("machdep.cpu.brand_string"),
-        "vendor_id_raw": values.get("machdep.cpu.vendor"),
-        "family": _integer(values.get("machdep.cpu.family")),
-        "model": _integer(values.get("machdep.cpu.model")),
-        "stepping": _integer(values.get("machdep.cpu.stepping")),
-        "l2_cache_size": _integer(values.get("hw.l2cachesize")),
-        "l3_cache_size": _integer(values.get("hw.l3cachesize")),
-    }
+    values = dict(line.removeprefix("machdep.cpu.").split(": ", 1) for line in content.splitlines() if ": " in line)
+    caches = {f"l{level}_cache_size": _integer(values.get(f"hw.l{level}cachesize")) for level in (2, 3)}
+    return _described(values.get("brand_string"), values.get("vendor"), values, _NUMBERS) | caches
 
 
 def _of_windows() -> dict[str, Any]:
-    values: Mapping[str, str] = {}
+    brand = ""
     if sys.platform == "win32":  # repeated for the type checker
         import winreg
 
         with winreg.OpenKey(winreg.HKEY_LOCAL_MACHINE, r"HARDWARE\DESCRIPTION\System\CentralProcessor\0") as key:
-            values = {name: str(winreg.QueryValueEx(key, name)[0]) for name in ("ProcessorNameString", "Identifier")}
-    return {"brand_raw": values["ProcessorNameString"].strip() or None} | from_identifier(platform.processor())
+            brand = str(winreg.QueryValueEx(key, "ProcessorNameString")[0])
+    return from_identifier(brand.strip(), platform.processor())
 
 
-def from_identifier(identifier: str) -> dict[str, Any]:
+def from_identifier(brand: str, identifier: str) -> dict[str, Any]:
     """Read Windows' description of a processor, such as ``Intel64 Family 6 Model 142 Stepping 10, GenuineIntel``."""
     numbers = dict(re.findall(r"(Family|Model|Stepping) (\d+)", identifier))
-    return {
-        "vendor_id_raw": identifier.partition(", ")[2] or None,
-        "family": _integer(numbers.get("Family")),
-        "model": _integer(numbers.get("Model")),
-        "stepping": _integer(numbers.get("Stepping")),
-    }
+    return _described(brand, identifier.partition(", ")[2], numbers, ("Family", "Model", "Stepping"))
+
+
+def _described(brand: str | None, vendor: str | None, values: Mapping[str, str], keys: Iterable[str]) -> dict[str, Any]:
+    numbers = {name: _integer(values.get(key)) for name, key in zip(_NUMBERS, keys, strict=True)}
+    return {"brand_raw": brand or None, "vendor_id_raw": vendor or None, **numbers}
 
 
 def _integer(value: str | None) -> int | None:

@@ -34,6 +34,12 @@ _TOOLS = frozenset(
     }
 )
 _VERSION_FILES = frozenset({"_version.py", "version.py"})
+# The parts of a file that only assigns literals, and types to names; nothing is called, defined or looked up.
+_OF_LITERALS = (
+    *(ast.Module, ast.Assign, ast.AnnAssign, ast.Expr, ast.If, ast.alias),
+    *(ast.Constant, ast.Tuple, ast.List, ast.Dict, ast.Name, ast.expr_context),
+    *(ast.Subscript, ast.BinOp, ast.BitOr, ast.UnaryOp, ast.USub),
+)
 
 
 @dataclass(frozen=True)
@@ -248,48 +254,12 @@ def is_generated_version_file(file: Path) -> bool:
     if file.name not in _VERSION_FILES:
         return False
     try:
-        body = ast.parse(file.read_bytes()).body
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
     except (OSError, ValueError, SyntaxError):
         return False
-    names: set[str] = set()
-    return all(_only_names_literals(statement, names) for statement in body) and "__version__" in names
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    return "__version__" in names and all(isinstance(node, _OF_LITERALS) or _is_typing(node) for node in nodes)
 
 
-def _only_names_literals(statement: ast.stmt, names: set[str]) -> bool:
-    if isinstance(statement, ast.Expr):
-        return isinstance(statement.value, ast.Constant)
-    targets: list[ast.expr]
-    value: ast.expr | None
-    if isinstance(statement, ast.AnnAssign):
-        targets, value = [statement.target], statement.value
-    elif isinstance(statement, ast.Assign):
-        targets, value = statement.targets, statement.value
-    elif isinstance(statement, ast.If):
-        return isinstance(statement.test, ast.Name) and statement.test.id == "TYPE_CHECKING" and _only_types(statement)
-    else:
-        return _is_typing(statement)
-    if not all(isinstance(target, ast.Name) for target in targets):
-        return False
-    names.update(target.id for target in targets if isinstance(target, ast.Name))
-    return value is None or _is_literal(value, names)
-
-
-def _only_types(statement: ast.If) -> bool:
-    return not any(
-        isinstance(each, ast.Call) or (isinstance(each, (ast.Import, ast.ImportFrom)) and not _is_typing(each))
-        for each in ast.walk(statement)
-    )
-
-
-def _is_typing(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.ImportFrom) and statement.module in ("__future__", "typing")
-
-
-def _is_literal(value: ast.expr, names: set[str]) -> bool:
-    if isinstance(value, ast.Name):
-        return value.id in names or value.id in ("object", "str", "int")
-    try:
-        ast.literal_eval(value)
-    except ValueError:
-        return False
-    return True
+def _is_typing(node: ast.AST) -> bool:
+    return isinstance(node, ast.ImportFrom) and node.module in ("__future__", "typing")

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
-from gaitmap_results.provenance.audit_input import CodeQuestion
 from gaitmap_results.provenance.code_problems import (
     VOUCH,
     FileState,
@@ -30,9 +29,11 @@ from gaitmap_results.provenance.code_repositories import (
 from gaitmap_results.provenance.file_origin import Origin, file_origin
 from gaitmap_results.provenance.git.ignoring import IgnoreList
 from gaitmap_results.provenance.stale_imports import changed_after_import, reinstalled_after_import
+from gaitmap_results.user_code.caller import Caller
+from gaitmap_results.user_code.entry import Entry
 from gaitmap_results.user_code.imported_sources import imported_files
 
-__all__ = ["LoadedCode", "audit_loaded_code"]
+__all__ = ["CodeQuestion", "LoadedCode", "audit_loaded_code"]
 
 _TYPED_IN = {
     "notebook": "code typed into a notebook",
@@ -40,6 +41,29 @@ _TYPED_IN = {
     "command": "code given with -c",
     "stdin": "code from the standard input",
 }
+
+
+class CodeQuestion(NamedTuple):
+    """The input of an audit of the loaded code.
+
+    Attributes
+    ----------
+    base_dir, commit
+        The repository of the working directory and the commit that is stored; None if there is none.
+    ignore
+        The validated entries of ``git_dirty_ignore``.
+    caller, entry
+        The code that asked for the record, and the decorated function, if there is one.
+    editables
+        The folders of editable installs, by package name.
+    """
+
+    base_dir: Path | None
+    commit: str | None
+    ignore: Sequence[str]
+    caller: Caller | None
+    entry: Entry | None
+    editables: Mapping[str, Path]
 
 
 @dataclass(frozen=True)

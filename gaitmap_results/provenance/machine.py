@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from gaitmap_results.provenance.cpu import cpu_info
-from gaitmap_results.provenance.resource_limits import process_limits
+from gaitmap_results.provenance.resource_limits import limits_info
 from gaitmap_results.store.safe_text import safe_text
 
 __all__ = [
@@ -170,21 +170,6 @@ def memory_info() -> dict[str, int | None]:
         except (psutil.Error, OSError, RuntimeError):
             swap = None
     return {"total": memory.total, "available": memory.available, "swap_total": swap}
-
-
-def limits_info() -> dict[str, Any]:
-    """Describe the processors, the memory and the threads that this process may use.
-
-    Returns
-    -------
-    info
-        ``cpu_affinity``, ``cgroup``, ``ulimits`` and ``environment_variables``, as described at
-        :func:`gaitmap_results.provenance.resource_limits.process_limits`.
-    """
-    info = process_limits()
-    if info["cpu_affinity"] is None and hasattr(psutil.Process, "cpu_affinity"):
-        info["cpu_affinity"] = len(psutil.Process().cpu_affinity() or ()) or None
-    return info
 
 
 def slurm_info() -> dict[str, Any] | None:

@@ -90,15 +90,12 @@ def same_version(one: str, other: str) -> bool:
     return _canonical(one) == _canonical(other)
 
 
-def _canonical(version: str) -> tuple[object, ...]:
+def _canonical(version: str) -> tuple[list[str], list[str]]:
     public = version.strip().lower().partition("+")[0].removeprefix("v")
-    release = re.match(r"(?:\d+!)?\d+(?:\.\d+)*", public)
-    if release is None:
-        return (public,)
-    numbers = [int(number) for number in re.findall(r"\d+", release[0].rpartition("!")[2])]
-    while len(numbers) > 1 and numbers[-1] == 0:
-        numbers.pop()
-    epoch = release[0].partition("!")[0] if "!" in release[0] else "0"
-    parts = re.findall(r"[a-z]+|\d+", public[release.end() :])
-    rest = [_PRE.get(part, part.lstrip("0") or "0") for part in parts]
-    return (int(epoch), *numbers, *rest)
+    release, rest = re.findall(r"([\d.!]*)(.*)", public)[0]
+    release = re.sub(r"(\.0+)+$", "", release.removeprefix("0!").rstrip("."))
+    return _parts(release), _parts(rest)
+
+
+def _parts(text: str) -> list[str]:
+    return [_PRE.get(part, part.lstrip("0") or "0") for part in re.findall(r"[a-z]+|\d+|!", text)]

@@ -70,23 +70,18 @@ class ProcessIdentity:
         Nothing can be said about an identity without a host or with a ``pid`` of 0.
         """
 
-        def text(key: str) -> str | None:
+        def known(key: str, *kinds: type) -> Any:
             value = data.get(key)
-            return value if isinstance(value, str) else None
+            return value if isinstance(value, kinds) and not isinstance(value, bool) else None
 
-        def number(key: str) -> int | float | None:
-            value = data.get(key)
-            return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
-
-        pid, start_ticks = number("pid"), number("start_ticks")
         return cls(
-            host=text("host") or "",
-            boot_id=text("boot_id"),
-            pid=pid if isinstance(pid, int) and pid > 0 else 0,
-            start_ticks=start_ticks if isinstance(start_ticks, int) else None,
-            create_time=number("create_time"),
-            pid_namespace=text("pid_namespace"),
-            slurm_job_id=text("slurm_job_id"),
+            host=known("host", str) or "",
+            boot_id=known("boot_id", str),
+            pid=max(0, known("pid", int) or 0),
+            start_ticks=known("start_ticks", int),
+            create_time=known("create_time", int, float),
+            pid_namespace=known("pid_namespace", str),
+            slurm_job_id=known("slurm_job_id", str),
         )
 
 

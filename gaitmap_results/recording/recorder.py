@@ -21,10 +21,10 @@ from gaitmap_results.exceptions import AmbiguousChallengeError, NoChallengeError
 from gaitmap_results.provenance.collecting import (
     PendingEndStatus,
     Provenance,
+    collect_code,
     collect_provenance,
     start_meter,
 )
-from gaitmap_results.provenance.collecting_code import collect_code
 from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.recording.assigned_run_id import claim_block_id
 from gaitmap_results.recording.block_runs import BlockRuns

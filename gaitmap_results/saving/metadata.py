@@ -328,7 +328,8 @@ def _git_details(answer: GitAnswer | None, end: GitEnd | None) -> dict[str, Any]
         return None
     state = answer.state
     if state is None:
-        problem = None if answer.problem is None else {**answer.problem._asdict(), "detail": {}}
+        why = answer.problem
+        problem = None if why is None else {"code": why.code, "message": why.message, "detail": {}}
         return {"problem": problem, "changed_during_run": None if end is None else end.changed}
     last = None if end is None else end.state
     facts = state.facts if last is None else last.facts

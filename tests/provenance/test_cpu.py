@@ -71,7 +71,7 @@ def test_an_empty_description_is_unknown():
     """Nothing is made up where the system says nothing."""
     assert set(from_cpuinfo("").values()) == {None}
     assert set(from_sysctl("").values()) == {None}
-    assert set(from_identifier("").values()) == {None}
+    assert set(from_identifier("", "").values()) == {None}
 
 
 def test_what_macos_says_is_understood():
@@ -89,7 +89,8 @@ def test_what_macos_says_is_understood():
 
 def test_what_windows_says_is_understood():
     """Windows' line of text gives the same keys."""
-    assert from_identifier("Intel64 Family 6 Model 142 Stepping 10, GenuineIntel") == {
+    assert from_identifier("Intel(R) Core(TM) i7", "Intel64 Family 6 Model 142 Stepping 10, GenuineIntel") == {
+        "brand_raw": "Intel(R) Core(TM) i7",
         "vendor_id_raw": "GenuineIntel",
         "family": 6,
         "model": 142,

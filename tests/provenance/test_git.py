@@ -30,7 +30,6 @@ from gaitmap_results.provenance.git import (
     check_git_dirty_ignore,
 )
 from gaitmap_results.provenance.git import read_git_state as read_checked
-from gaitmap_results.provenance.git import reread_git_state as reread_checked
 from gaitmap_results.provenance.git.commit import CommitFacts
 from gaitmap_results.provenance.git.differences import Differences
 from gaitmap_results.provenance.git.remote import without_secrets
@@ -68,7 +67,8 @@ def read_git_state(folder: Path, *, ignore: Sequence[str | Path] = (), **options
 
 def reread_git_state(state: GitState, *, ignore: Sequence[str | Path] = (), **options: Any) -> GitState:
     """Read the state again, with an ignore list as a user writes it."""
-    return reread_checked(state, ignore=check_git_dirty_ignore(ignore), **options)
+    with PendingStatus(state.base_dir, first=state) as pending:
+        return pending.finish(ignore=check_git_dirty_ignore(ignore), **options)
 
 
 def changes(state: GitState) -> dict[str, tuple[str, ...]]:
@@ -89,7 +89,7 @@ def test_clean(repository: GitRepository) -> None:
     """A work tree that equals its commit is clean, and commit and branch are those that git names."""
     state = read_git_state(repository.path)
     assert state.commit == repository.git("rev-parse", "HEAD")
-    assert (state.branch, state.detached, state.dirty, changes(state)) == ("main", False, False, {})
+    assert (state.branch, state.dirty, changes(state)) == ("main", False, {})
     assert state.base_dir == Path(os.path.realpath(repository.path))
     assert (state.shallow, facts(state).remote, state.hidden, state.caller_tracked) == (False, None, (), None)
 
@@ -173,13 +173,7 @@ def test_no_commit(tmp_path: Path) -> None:
     """A repository without any commit has no commit to name and is dirty, even with nothing in it."""
     repository = GitRepository(tmp_path / "new")
     state = read_git_state(repository.path)
-    assert (state.commit, state.branch, state.detached, facts(state).describe, state.dirty) == (
-        None,
-        "main",
-        False,
-        None,
-        True,
-    )
+    assert (state.commit, state.branch, facts(state).describe, state.dirty) == (None, "main", None, True)
     repository.write("code.py", "")
     repository.git("add", "code.py")
     assert changes(read_git_state(repository.path)) == {"staged": ("code.py",)}
@@ -189,7 +183,7 @@ def test_detached(repository: GitRepository) -> None:
     """A work tree at a commit instead of a branch has no branch."""
     repository.git("checkout", "-q", "--detach")
     state = read_git_state(repository.path)
-    assert (state.branch, state.detached, state.dirty) == (None, True, False)
+    assert (state.branch, state.dirty) == (None, False)
     assert state.commit == repository.git("rev-parse", "HEAD")
 
 

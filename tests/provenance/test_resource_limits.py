@@ -14,13 +14,12 @@ import pytest
 from gaitmap_results.provenance.resource_limits import (
     THREAD_VARIABLES,
     cgroup_limits,
-    process_limits,
+    limits_info,
     slurm_job_peak_memory,
 )
 
 PRINT_LIMITS = (
-    "import json; from gaitmap_results.provenance.resource_limits import process_limits; "
-    "print(json.dumps(process_limits()))"
+    "import json; from gaitmap_results.provenance.resource_limits import limits_info; print(json.dumps(limits_info()))"
 )
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux has it")
 on_unix = pytest.mark.skipif(sys.platform == "win32", reason="Windows does not have it")
@@ -37,15 +36,6 @@ def limits_of_a_process(before="", **environment):
     return json.loads(answer.stdout)
 
 
-def describe_process(folder, cgroup, mountinfo):
-    """Write the two files of a process that say which control group it is in."""
-    proc = folder / "process"
-    proc.mkdir()
-    (proc / "cgroup").write_text(cgroup)
-    (proc / "mountinfo").write_text(mountinfo)
-    return proc
-
-
 def write(folder, **values):
     """Write the files of a control group; ``cpu__max`` stands for ``cpu.max``."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +48,7 @@ def test_affinity_is_what_the_process_may_use():
     """A process that is bound to one processor says one, however many the machine has."""
     limits = limits_of_a_process("import os; os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])")
     assert limits["cpu_affinity"] == 1
-    assert process_limits()["cpu_affinity"] == len(os.sched_getaffinity(0))
+    assert limits_info()["cpu_affinity"] == len(os.sched_getaffinity(0))
 
 
 @on_unix
@@ -94,39 +84,34 @@ def test_a_variable_that_is_no_text_can_be_stored():
 
 def test_the_smallest_limit_on_the_way_up_counts(tmp_path):
     """In version 2, a limit of an outer group holds for the inner ones, and 'max' is none."""
-    proc = describe_process(tmp_path, "0::/slice/job/step\n", f"1 2 0:3 / {tmp_path}/tree rw - cgroup2 cgroup2 rw\n")
-    write(tmp_path / "tree/slice/job/step", cpu__max="max 100000", memory__max="8000000000")
-    write(tmp_path / "tree/slice/job", cpu__max="150000 100000", memory__max="4000000000")
-    write(tmp_path / "tree/slice", cpu__max="400000 100000", memory__max="max")
-    assert cgroup_limits(proc) == {"version": 2, "cpu_quota": 1.5, "memory_limit": 4_000_000_000}
+    own = tmp_path / "own"
+    own.write_text("0::/slice/job/step\n")
+    write(tmp_path, cgroup__controllers="cpu memory")
+    write(tmp_path / "slice/job/step", cpu__max="max 100000", memory__max="8000000000")
+    write(tmp_path / "slice/job", cpu__max="150000 100000", memory__max="4000000000")
+    write(tmp_path / "slice", cpu__max="400000 100000", memory__max="max")
+    assert cgroup_limits(own, tmp_path) == {"version": 2, "cpu_quota": 1.5, "memory_limit": 4_000_000_000}
 
 
-def test_a_container_that_sees_the_machines_paths(tmp_path):
-    """In version 1, the mounted group is often the container's own, and a blank in its path is an octal number."""
-    tree = tmp_path / "a b"
-    mounts = "".join(
-        f"1 2 0:3 /docker/abc {tmp_path}/a\\040b/{name} rw shared:1 - cgroup cgroup rw,{name}\n"
-        for name in ("cpu,cpuacct", "memory")
-    )
-    proc = describe_process(tmp_path, "5:cpu,cpuacct:/docker/abc\n4:memory:/docker/abc\n0::/\n", mounts)
-    write(tree / "cpu,cpuacct", cpu__cfs_quota_us=50000, cpu__cfs_period_us=100000)
-    write(tree / "memory", memory__limit_in_bytes=2**30)
-    assert cgroup_limits(proc) == {"version": 1, "cpu_quota": 0.5, "memory_limit": 2**30}
-
-
-def test_no_limit_is_none(tmp_path):
-    """The numbers that stand for 'no limit' in version 1 are not stored as limits."""
-    mounts = "".join(f"1 2 0:3 / {tmp_path}/{name} rw - cgroup cgroup rw,{name}\n" for name in ("cpu", "memory"))
-    proc = describe_process(tmp_path, "5:cpu:/\n4:memory:/\n", mounts)
-    write(tmp_path / "cpu", cpu__cfs_quota_us=-1, cpu__cfs_period_us=100000)
+@pytest.mark.parametrize("path", ["/docker/abc", "/../../docker/abc"])
+def test_a_container_that_sees_the_machines_paths(tmp_path, path):
+    """In version 1, the mounted group is often the container's own, while the path is still the machine's."""
+    own = tmp_path / "own"
+    own.write_text(f"5:cpu,cpuacct:{path}\n4:memory:{path}\n0::/\n")
+    write(tmp_path / "cpu,cpuacct", cpu__cfs_quota_us=50000, cpu__cfs_period_us=100000)
+    write(tmp_path / "memory", memory__limit_in_bytes=2**30)
+    assert cgroup_limits(own, tmp_path) == {"version": 1, "cpu_quota": 0.5, "memory_limit": 2**30}
+    # The numbers that stand for "no limit".
+    write(tmp_path / "cpu,cpuacct", cpu__cfs_quota_us=-1)
     write(tmp_path / "memory", memory__limit_in_bytes=9223372036854771712)
-    assert cgroup_limits(proc) == {"version": 1, "cpu_quota": None, "memory_limit": None}
+    assert cgroup_limits(own, tmp_path) == {"version": 1, "cpu_quota": None, "memory_limit": None}
 
 
 def test_without_control_groups_there_are_no_limits_of_them(tmp_path):
     """A system without control groups says None, not 'no limit'."""
-    assert cgroup_limits(tmp_path / "missing") is None
-    assert cgroup_limits(describe_process(tmp_path, "", "1 2 0:3 / / rw - ext4 /dev/sda rw\n")) is None
+    assert cgroup_limits(tmp_path / "missing", tmp_path) is None
+    (tmp_path / "own").write_text("0::/\n")
+    assert cgroup_limits(tmp_path / "own", tmp_path) is None
 
 
 @on_linux
@@ -158,11 +143,12 @@ def test_a_real_control_group():
 @pytest.mark.parametrize("file", ["memory.peak", "memory.max_usage_in_bytes"])
 def test_the_peak_of_a_slurm_job_is_that_of_the_whole_job(tmp_path, file):
     """The number is read from the job's group, not from that of one of its steps or of another job."""
-    version, controllers = ("cgroup2", "rw") if file == "memory.peak" else ("cgroup", "rw,memory")
-    line = "0::" if version == "cgroup2" else "4:memory:"
-    mount = f"1 2 0:3 / {tmp_path}/tree rw - {version} x {controllers}\n"
-    proc = describe_process(tmp_path, f"{line}/slurm/job_12/step_0/user/task_0\n", mount)
-    write(tmp_path / "tree/slurm/job_12/step_0", **{file.replace(".", "__", 1): 5})
-    write(tmp_path / "tree/slurm/job_12", **{file.replace(".", "__", 1): 123456})
-    assert slurm_job_peak_memory("12", proc) == 123456
-    assert slurm_job_peak_memory("13", proc) is None
+    version_1 = file != "memory.peak"
+    write(
+        tmp_path, own=f"{'4:memory:' if version_1 else '0::'}/slurm/job_12/step_0/user/task_0", cgroup__controllers=""
+    )
+    job = tmp_path / ("memory" if version_1 else "") / "slurm/job_12"
+    write(job / "step_0", **{file.replace(".", "__", 1): 5})
+    write(job, **{file.replace(".", "__", 1): 123456})
+    assert slurm_job_peak_memory("12", tmp_path / "own", tmp_path) == 123456
+    assert slurm_job_peak_memory("13", tmp_path / "own", tmp_path) is None

@@ -8,19 +8,13 @@ __all__ = ["compile_pattern", "is_pattern", "matches_everything"]
 
 # Typical names in a study; a pattern that matches all of them would ignore everything.
 _USUAL_PATHS = ("algorithm.py", "README.md", "Makefile", "src/package/module.py", "data/table_1.csv", "notebook.ipynb")
-_PART = re.compile(
-    r"(?P<all>/\*\*/)|(?P<end>/\*\*\Z)|(?P<star>\*+)|(?P<one>\?)|\\(?P<escaped>.)|(?P<plain>.)", re.DOTALL
+_TOKEN = re.compile(
+    r"(?P<all>/\*\*/)|(?P<end>/\*\*\Z)|(?P<star>\*+)|(?P<one>\?)"
+    r"|\[(?P<negated>[!^]?)(?P<members>\]?(?:\[:\w+:\]|\\.|[^\]\\])*)\]|\\?(?P<plain>.)",
+    re.DOTALL,
 )
-_CLASS = re.compile(r"\[(?P<negated>[!^]?)(?P<members>\]?(?:\[:\w+:\]|\\.|[^\]\\])*)\]", re.DOTALL)
-_NAMED_CLASSES = {
-    "[:alnum:]": "a-zA-Z0-9",
-    "[:alpha:]": "a-zA-Z",
-    "[:digit:]": "0-9",
-    "[:lower:]": "a-z",
-    "[:upper:]": "A-Z",
-    "[:space:]": r"\s",
-    "[:xdigit:]": "0-9a-fA-F",
-}
+_CLASSES = {"alnum": "0-9A-Za-z", "alpha": "A-Za-z", "digit": "0-9", "lower": "a-z", "upper": "A-Z", "xdigit": "0-9A-Fa-f"}
+_MEANINGS = {"all": "/(?:.*/)?", "end": "/.*", "star": "[^/]*", "one": "[^/]"}
 
 
 def is_pattern(entry: str) -> bool:
@@ -47,44 +41,17 @@ def compile_pattern(pattern: str) -> re.Pattern[str]:
     if body.startswith("**/"):
         start, body = "(?:.*/)?", body[3:]
     inside = "/.*" if pattern.endswith("/") else "(?:/.*)?"
-    return re.compile(f"{start}{_translated(body)}{inside}\\Z", re.DOTALL)
+    return re.compile(f"{start}{_TOKEN.sub(_translated, body)}{inside}\\Z", re.DOTALL)
 
 
-def _translated(body: str) -> str:
-    parts = []
-    at = 0
-    while at < len(body):
-        found = _CLASS.match(body, at)
-        if found:
-            parts.append(_class(found["negated"] != "", found["members"]))
-        else:
-            found = _PART.match(body, at) or re.compile(r"\\").match(body, at)
-            parts.append(_part(found.groupdict() if found else {}))
-        at = found.end() if found else at + 1
-    return "".join(parts)
-
-
-def _part(found: dict[str, str | None]) -> str:
-    if found.get("all"):
-        return "/(?:.*/)?"
-    if found.get("end"):
-        return "/.*"
-    if found.get("star"):
-        return "[^/]*"
-    if found.get("one"):
-        return "[^/]"
-    return re.escape(found.get("escaped") or found.get("plain") or "\\")
-
-
-def _class(negated: bool, members: str) -> str:
-    for name, characters in _NAMED_CLASSES.items():
-        members = members.replace(name, characters)
-    members = members.replace("[", r"\[")
-    if members.startswith("]"):
-        members = rf"\{members}"
-    if members.startswith("^"):
-        members = rf"\{members}"
-    return f"(?!/)[{'^' if negated else ''}{members}]"
+def _translated(token: re.Match[str]) -> str:
+    if token["plain"] is not None:
+        return re.escape(token["plain"])
+    if token["members"] is None:
+        return _MEANINGS[str(token.lastgroup)]
+    members = re.sub(r"\[:(\w+):\]", lambda name: _CLASSES.get(name[1], name[0]), token["members"]).replace("[", r"\[")
+    members = f"\\{members}" if members.startswith(("]", "^")) else members
+    return f"(?!/)[{'^' if token['negated'] else ''}{members}]"
 
 
 def matches_everything(pattern: str) -> bool:

@@ -19,33 +19,10 @@ from gaitmap_results.provenance.git.repository_files import FilesState
 
 __all__ = ["GitProcesses", "GitUnreadableError"]
 
-# `git rev-parse --local-env-vars` lists these variables: a git hook sets them, and they point to *its* repository.
-# GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT are left out: they are settings like those in a file, and git itself
-# hands them on to submodules.
-# The last six are not on that list: two start or read something else, four change the meaning of a path.
-_REDIRECTING_VARIABLES = frozenset(
-    {
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-        "GIT_CONFIG",
-        "GIT_OBJECT_DIRECTORY",
-        "GIT_DIR",
-        "GIT_WORK_TREE",
-        "GIT_IMPLICIT_WORK_TREE",
-        "GIT_GRAFT_FILE",
-        "GIT_INDEX_FILE",
-        "GIT_NO_REPLACE_OBJECTS",
-        "GIT_REPLACE_REF_BASE",
-        "GIT_PREFIX",
-        "GIT_INTERNAL_SUPER_PREFIX",
-        "GIT_SHALLOW_FILE",
-        "GIT_COMMON_DIR",
-        "GIT_ATTR_SOURCE",
-        "GIT_EXTERNAL_DIFF",
-        "GIT_LITERAL_PATHSPECS",
-        "GIT_GLOB_PATHSPECS",
-        "GIT_NOGLOB_PATHSPECS",
-        "GIT_ICASE_PATHSPECS",
-    }
+# A git hook sets variables that point to *its* repository, and others change what is read or the meaning of a path.
+# These stay: settings like those in a file, where git looks for a repository, and what it is made of.
+_KEPT_VARIABLES = re.compile(
+    r"(?!GIT_)|GIT_(?:CONFIG_|CEILING_DIR|DISCOVERY_|ATTR_NOSYSTEM|EXEC_PATH|LFS_|TEST_)", re.IGNORECASE
 )
 _OWN_VARIABLES = {
     "GIT_OPTIONAL_LOCKS": "0",  # reading must not rewrite the index
@@ -121,7 +98,8 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
 
     def __init__(self, timeout: float, *, ceiling: Path | None = None) -> None:
         self._ceiling = ceiling
-        self._environment = _environment()
+        kept = {name: value for name, value in os.environ.items() if _KEPT_VARIABLES.match(name)}
+        self._environment = kept | _OWN_VARIABLES
         self._timeout = timeout
         self._deadline: float | None = None
         self._asked: list[_Asked] = []
@@ -169,12 +147,14 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
     def _run(
         self, folder: Path, arguments: tuple[str, ...], ceiling: Path | None, stdin: IO[bytes] | None
     ) -> subprocess.Popen[bytes]:
+        limit = ceiling or self._ceiling
+        environment = {} if limit is None else {"GIT_CEILING_DIRECTORIES": str(limit)}
         try:
             program = _program(os.environ.get(_PROGRAM_VARIABLE) or "git", os.environ.get("PATH", os.defpath))
             return subprocess.Popen(
                 [program, *_OWN_SETTINGS, *arguments],
                 cwd=folder,
-                env=self._environment | _no_repository_above(ceiling or self._ceiling),
+                env=self._environment | environment,
                 stdin=stdin or subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -233,15 +213,6 @@ def _program(named: str, path: str) -> str:
         if (found := shutil.which(os.path.join(folder, file))) is not None:
             return found
     raise FileNotFoundError(named)
-
-
-def _environment() -> dict[str, str]:
-    environment = {name: value for name, value in os.environ.items() if name.upper() not in _REDIRECTING_VARIABLES}
-    return environment | _OWN_VARIABLES
-
-
-def _no_repository_above(ceiling: Path | None) -> dict[str, str]:
-    return {} if ceiling is None else {"GIT_CEILING_DIRECTORIES": str(ceiling)}
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

@@ -18,7 +18,7 @@ from gaitmap_results.provenance.git.repository_files import RepositoryFiles
 from gaitmap_results.provenance.git.uncounted_paths import Uncounted
 from gaitmap_results.provenance.git.worktree import PendingWorkTree, WorkTree
 
-__all__ = ["GitState", "PendingStatus", "read_git_state", "reread_git_state"]
+__all__ = ["GitState", "PendingStatus", "read_git_state"]
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class GitState:
     ----------
     base_dir
         The top folder of the working tree, with symbolic links resolved.
-    commit, branch, detached
+    commit, branch
         ``commit`` is None before the first commit, ``branch`` is None when no branch is checked out.
     facts
         The description of the commit and its remote; None if git was not asked yet.
@@ -58,7 +58,6 @@ class GitState:
     base_dir: Path
     commit: str | None
     branch: str | None
-    detached: bool
     facts: CommitFacts | None
     shallow: bool
     dirty: bool
@@ -106,23 +105,6 @@ def read_git_state(
         If ``ignore`` has an absolute entry that is the working tree or contains it.
     """
     with PendingStatus(folder, timeout=timeout) as pending:
-        return pending.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
-
-
-def reread_git_state(
-    state: GitState,
-    *,
-    ignore: Sequence[str] = (),
-    results_folder: Path | None = None,
-    caller_file: Path | None = None,
-    timeout: float = 30.0,
-) -> GitState:
-    """Read again what can have changed since ``state`` was read, and the facts about its commit.
-
-    Parameters and errors are those of :func:`read_git_state`.
-    ``shallow`` and ``caller_tracked`` are taken from ``state``.
-    """
-    with PendingStatus(state.base_dir, first=state, timeout=timeout) as pending:
         return pending.finish(ignore=ignore, results_folder=results_folder, caller_file=caller_file)
 
 
@@ -178,9 +160,10 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
         tree = self._work_tree.answer(base_dir)
         changes = list(judged(self._processes, base_dir, tree.changes, uncounted))
         counted = [change for change, counts in changes if counts]
-        listed: dict[str, set[str]] = {name: set() for name in COUNTED_KINDS}
-        for change in counted:
-            listed[change.field].add(shown(change.path))
+        listed = {
+            name: tuple(sorted({shown(change.path) for change in counted if change.field == name}))
+            for name in COUNTED_KINDS
+        }
         commit = None if tree.head.commit is None else shown(tree.head.commit)
         branch = None if tree.head.branch is None else shown(tree.head.branch)
         of_facts = branch if first is None else first.branch
@@ -188,12 +171,11 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
             base_dir=base_dir,
             commit=commit,
             branch=branch,
-            detached=branch is None,
             facts=None if self._facts is None else self._facts.answer(tree.head, of_facts),
             shallow=shallow,
             # Without a commit, nothing can be reproduced.
             dirty=commit is None or bool(counted),
-            **{name: tuple(sorted(paths)) for name, paths in listed.items()},
+            **listed,
             ignored=tuple(sorted({shown(change.path) for change, counts in changes if not counts})),
             unmatched_ignores=uncounted.ignored.unmatched(change.path for change, _ in changes),
             caller_tracked=_is_tracked(caller_file, tree, base_dir) if first is None else first.caller_tracked,

@@ -90,13 +90,11 @@ class Uncounted:
 
     def may_lie_in(self, folder: bytes) -> bool:
         """Return whether a changed folder that counts may contain paths to ignore."""
-        inside = (*self.own, *self.ignored.places.values(), *(() if self.results is None else (self.results,)))
-        return (
-            bool(self.ignored.patterns or self.logs or self.slurm)
-            or any(place.startswith(folder) for place in inside)
-            or (self.results is not None and (self.results == b"" or is_in(folder, self.results)))
-            or bool(self._copied_to)
-        )
+        if self.ignored.patterns or self.logs or self.slurm or self._copied_to:
+            return True
+        if self.results is not None and (folder.startswith(self.results) or self.results.startswith(folder)):
+            return True
+        return any(place.startswith(folder) for place in (*self.own, *self.ignored.places.values()))
 
     @cached_property
     def _copied_to(self) -> tuple[os.stat_result, ...]:
@@ -139,24 +137,15 @@ def _is_own_folder(base_dir: Path, parts: list[str], number: int) -> bool:
 
 def _holds_own_only(base_dir: Path, parts: list[str]) -> bool:
     """Return whether all files of a folder belong to runs, stopping at the first that does not."""
-    found = False
-    for entry in _entries(base_dir.joinpath(*parts)):
-        inner = [*parts, entry.name]
-        if _is_own_folder(base_dir, inner, len(inner) - 1):
-            found = True
-        elif not entry.is_dir(follow_symlinks=False) or not _holds_own_only(base_dir, inner):
-            return False
-        else:
-            found = True
-    return found
-
-
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
     try:
-        with os.scandir(folder) as entries:
-            return list(entries)
+        entries = list(os.scandir(base_dir.joinpath(*parts)))
     except OSError:
-        return []
+        return False
+    return bool(entries) and all(
+        _is_own_folder(base_dir, [*parts, entry.name], len(parts))
+        or (entry.is_dir(follow_symlinks=False) and _holds_own_only(base_dir, [*parts, entry.name]))
+        for entry in entries
+    )
 
 
 def _logs() -> Iterator[os.stat_result]:

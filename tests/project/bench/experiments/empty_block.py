@@ -11,7 +11,7 @@ from answering import STORE, answer
 from floor import ask_git, floor_of
 
 from gaitmap_results import BaseChallenge, recorded_run
-from gaitmap_results.provenance.git import read_git_state, reread_git_state
+from gaitmap_results.provenance.git import PendingStatus, read_git_state
 
 
 class EmptyChallenge(BaseChallenge):
@@ -62,7 +62,8 @@ def git_of_block():
     """Read from git what a block reads when it is entered and left."""
     options = {"results_folder": STORE, "caller_file": Path(__file__)}
     state = read_git_state(Path.cwd(), **options)
-    again = reread_git_state(state, **options)
+    with PendingStatus(state.base_dir, first=state) as pending:
+        again = pending.finish(**options)
     assert not again.differences
 
 
