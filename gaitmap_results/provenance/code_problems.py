@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
-from gaitmap_results.provenance.code_repositories import FileInRepository
 from gaitmap_results.provenance.file_origin import Origin, is_generated_version_file
+from gaitmap_results.provenance.git.tracking import FileInRepository
 
 __all__ = ["VOUCH", "FileState", "Unidentified", "original_of_copy", "why_unidentified"]
 

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from gaitmap_results.provenance.git.tracking import TrackedFiles, track_files
+from gaitmap_results.provenance.file_origin import import_places
+from gaitmap_results.provenance.git.tracking import FileInRepository, track_files
 from gaitmap_results.user_code.caller import Caller
 
-__all__ = ["CodeRepository", "FileInRepository", "Repositories", "import_folders", "roles"]
-
-
-class FileInRepository(NamedTuple):
-    """What a repository says about a file; ``state`` is one of the states of ``track_files``."""
-
-    file: str
-    state: str
-    base_dir: Path
-    commit: str | None
-    remote: str | None
-    problem: str | None = None
+__all__ = ["CodeRepository", "Repositories", "import_folders", "roles"]
 
 
 @dataclass(frozen=True)
@@ -58,11 +47,7 @@ class CodeRepository:
         return {
             "role": self.role,
             "path": path(self.base_dir),
-            "commit": self.commit,
-            "remote": self.remote,
-            "package": self.package,
-            "folder": self.folder,
-            "place": self.place,
+            **{name: getattr(self, name) for name in ("commit", "remote", "package", "folder", "place")},
         }
 
 
@@ -102,19 +87,11 @@ class Repositories:
         if not asked:
             return known
         commits = {base_dir: commit} if base_dir is not None and commit is not None else {}
-        for repository in track_files(asked, commits=commits):
-            for found in _each(repository):
-                known[found.file] = found
-                if found.state != "unknown":
-                    self._known[found.file] = (files[found.file], found, version(found.base_dir))
+        for found in track_files(asked, commits=commits):
+            known[found.file] = found
+            if found.state != "unknown":
+                self._known[found.file] = (files[found.file], found, version(found.base_dir))
         return known
-
-
-def _each(repository: TrackedFiles) -> Iterator[FileInRepository]:
-    for file, state in repository.states.items():
-        yield FileInRepository(
-            str(file), state, repository.base_dir, repository.commit, repository.remote, repository.problem
-        )
 
 
 def _head(base_dir: Path) -> object:
@@ -162,14 +139,13 @@ def roles(
     found: dict[CodeRepository, None] = {}
     # Hundreds of files may come from a few folders.
     known: dict[tuple[object, ...], CodeRepository] = {}
-    places = _ImportPlaces()
     for file, source in used.items():
         if source.base_dir == base_dir:
             continue
         is_caller = caller is not None and caller.file is not None and str(caller.file) == file
         key = (os.path.dirname(file), source.base_dir, source.commit, copied.get(file), is_caller)
         if key not in known:
-            role = _role(file, source, copied.get(file), is_caller, editables, base_dir, places)
+            role = _role(file, source, copied.get(file), is_caller, editables, base_dir)
             known[key] = CodeRepository(role[0], source.base_dir, source.commit, source.remote, *role[1:])
         found[known[key]] = None
     return list(found)
@@ -182,7 +158,6 @@ def _role(
     is_caller: bool,
     editables: Mapping[str, Path],
     base_dir: Path | None,
-    places: _ImportPlaces,
 ) -> tuple[str, str | None, str | None, int | None]:
     if copied is not None:
         package, project = copied
@@ -195,37 +170,22 @@ def _role(
     for name, folder in editables.items():
         if real.startswith(os.path.join(os.path.realpath(folder), "")):
             return "editable", name, _inside(str(folder), source.base_dir), None
-    place, entry = places.of(file)
+    place, entry = _import_place(file)
     return "path", None, None if entry is None else _inside(entry, source.base_dir), place
 
 
 def import_folders(files: Iterable[str], base_dir: Path | None) -> list[str]:
     """Return the folders of ``sys.path`` in a repository or its submodules that files were imported from, in order."""
-    places = _ImportPlaces()
-    used = {places.of(file) for file in files}
+    used = set(map(_import_place, files))
     found = sorted((place, entry) for place, entry in used if place is not None and entry is not None)
     folders = [] if base_dir is None else [_inside(entry, base_dir) for _, entry in found]
     return list(dict.fromkeys(folder for folder in folders if folder is not None))
 
 
-class _ImportPlaces:
-    """The folders on ``sys.path``, to look up through which of them a file was imported."""
-
-    def __init__(self) -> None:
-        entries: list[object] = list(sys.path)  # Python ignores entries that are not text
-        # A script started as ../study/run.py puts a folder with ".." on the path.
-        self._entries = [
-            (place, os.path.abspath(entry)) for place, entry in enumerate(entries) if isinstance(entry, str)
-        ]
-        self._known: dict[str, tuple[int | None, str | None]] = {}
-
-    def of(self, file: str) -> tuple[int | None, str | None]:
-        """Return the position and the path of the innermost folder that holds a file."""
-        folder = os.path.dirname(os.path.abspath(file))
-        if folder not in self._known:
-            around = [each for each in self._entries if os.path.join(folder, "").startswith(os.path.join(each[1], ""))]
-            self._known[folder] = max(around, key=lambda each: len(each[1]), default=(None, None))
-        return self._known[folder]
+def _import_place(file: str) -> tuple[int | None, str | None]:
+    """Return the position and the path of the innermost folder on ``sys.path`` that holds a file."""
+    places = ((number, folder) for folder, number in import_places().items() if file.startswith(folder))
+    return next(places, (None, None))
 
 
 def _inside(folder: str, base_dir: Path) -> str | None:

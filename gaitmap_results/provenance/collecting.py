@@ -311,10 +311,9 @@ def _system_info(collector: Collector) -> tuple[dict[str, Any], InstalledPackage
     packages = collector.collect("packages", installed_packages)
     for problem in packages.problems if packages else ():
         collector.note("packages", problem)
-    python = collector.collect("python", _system.python_info) or {}
     info = {
-        "python_version": python.get("python_version"),
-        "python_implementation": python.get("python_implementation"),
+        "python_version": sys.version,
+        "python_implementation": sys.implementation.name,
         "packages_info": packages.versions if packages else None,
         "packages_direct_url": None,
         "packages_shadowed": packages.shadowed if packages else None,

@@ -16,7 +16,7 @@ from gaitmap_results.provenance.installed_files import InstalledPackage, conda_h
 from gaitmap_results.provenance.local_wheels import hash_of_wheel
 from gaitmap_results.provenance.packages import folder_of_url
 
-__all__ = ["Origin", "file_origin", "is_generated_version_file"]
+__all__ = ["Origin", "file_origin", "import_places", "is_generated_version_file"]
 
 _INSTALLED = ("site-packages", "dist-packages")
 # What environments and installers put beside the packages.
@@ -86,7 +86,7 @@ def file_origin(file: str, module: str, changed: float) -> Origin:
     in_library = _in_library(file)
     if in_library and not any(f"{os.sep}{name}{os.sep}" in in_library for name in _INSTALLED):
         return _of_library(in_library[1:])
-    for place in _places():
+    for place in import_places():
         if file.startswith(place):
             found = _installed(file, place, changed)
             if found is not None:
@@ -127,16 +127,19 @@ def _of_library(inside: str) -> Origin:
     return Origin("bad", reason="it is not part of Python's library, but lies in its folder", fix="Move it.")
 
 
-def _places() -> tuple[str, ...]:
-    """Return the folders on ``sys.path``, nested folders first."""
-    entries: list[object] = list(sys.path)  # Python ignores entries that are not text
-    return _places_of(tuple(entry for entry in entries if isinstance(entry, str)))
+def import_places() -> dict[str, int]:
+    """Return each folder on ``sys.path``, with a trailing separator, and its position there; nested folders first."""
+    entries: list[object] = list(sys.path)
+    return _places_of(tuple(entry if isinstance(entry, str) else None for entry in entries))
 
 
 @functools.lru_cache(maxsize=4)
-def _places_of(path: tuple[str, ...]) -> tuple[str, ...]:
-    absolute = (os.path.join(os.path.abspath(entry), "") for entry in path)
-    return tuple(sorted(dict.fromkeys(absolute), key=len, reverse=True))
+def _places_of(path: tuple[str | None, ...]) -> dict[str, int]:
+    places: dict[str, int] = {}
+    for number, entry in enumerate(path):
+        if entry is not None:  # Python ignores entries that are not text
+            places.setdefault(os.path.join(os.path.abspath(entry), ""), number)
+    return dict(sorted(places.items(), key=lambda each: -len(each[0])))
 
 
 def _installed(file: str, place: str, changed: float) -> Origin | None:
@@ -238,7 +241,7 @@ def _folders_of_commands() -> frozenset[str]:
 def _command(file: str) -> Origin:
     """Judge a command of the environment."""
     name = Path(file).name.removesuffix(".exe").removesuffix("-script.py")
-    for place in _places():
+    for place in import_places():
         site = site_folder(place.rstrip(os.sep))
         package = site.owner_of_script(name) if site is not None else None
         if package is not None:

@@ -10,7 +10,6 @@ import math
 import os
 import re
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,8 +18,7 @@ from gaitmap_results.provenance.packages import normalised
 
 __all__ = ["InstalledPackage", "SiteFolder", "conda_has", "is_out_of_reach", "site_folder"]
 
-_PATH = re.compile(rb'^"([^"\n]+)"|^([^,\n]+)', re.MULTILINE)
-_SIMPLE_PATH = re.compile(rb"^[^,\n]+", re.MULTILINE)
+_PATH = re.compile(rb'^"?([^",\n]+)', re.MULTILINE)
 _INFO = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)?.*\.(?:dist|egg)-info", re.IGNORECASE)
 # Installers other than the user's pip: their packages can be installed again by name and version.
 _SYSTEM_INSTALLERS = frozenset({"conda", "rpm", "debian", "dpkg", "apt", "apk", "pacman", "portage", "nix", "guix"})
@@ -52,11 +50,7 @@ class InstalledPackage:
     @cached_property
     def files(self) -> frozenset[str]:
         """The installed files, relative to the site folder."""
-        if b'"' in self.record:
-            rows: Iterable[bytes] = (quoted or plain for quoted, plain in _PATH.findall(self.record))
-        else:
-            rows = _SIMPLE_PATH.findall(self.record)
-        return frozenset(b"\n".join(rows).decode("utf-8", "replace").split("\n"))
+        return frozenset(b"\n".join(_PATH.findall(self.record)).decode("utf-8", "replace").split("\n"))
 
     @cached_property
     def top_level(self) -> frozenset[str]:

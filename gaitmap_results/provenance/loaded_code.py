@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -21,13 +21,13 @@ from gaitmap_results.provenance.code_problems import (
 )
 from gaitmap_results.provenance.code_repositories import (
     CodeRepository,
-    FileInRepository,
     Repositories,
     import_folders,
     roles,
 )
 from gaitmap_results.provenance.file_origin import Origin, file_origin
 from gaitmap_results.provenance.git.ignoring import IgnoreList
+from gaitmap_results.provenance.git.tracking import FileInRepository
 from gaitmap_results.provenance.stale_imports import changed_after_import, reinstalled_after_import
 from gaitmap_results.user_code.caller import Caller
 from gaitmap_results.user_code.entry import Entry
@@ -100,9 +100,7 @@ class LoadedCode:
         """Return what is stored; ``path`` converts each path to its stored form."""
         return {
             "repositories": [repository.to_json(path) for repository in self.repositories],
-            "unidentified": [
-                {"file": path(each.file), "reason": each.reason, "fix": each.fix} for each in self.unidentified
-            ],
+            "unidentified": [each._asdict() | {"file": path(each.file)} for each in self.unidentified],
             "vouched": [{"path": path(file), "sha256": sha256} for file, sha256 in self.vouched],
             "tooling": [{"path": path(file)} for file in self.tooling],
             "import_folders": list(self.import_folders),
@@ -227,7 +225,9 @@ class _Audit:
     def ask_repositories(self) -> None:
         """Ask the repositories about the files that must be in one."""
         question = self._question
-        wanted = {path: key for file, (origin, key) in self._open.items() for path in _in_a_repository(file, origin)}
+        wanted: dict[str, tuple[int, int]] = {}
+        for file, (origin, key) in self._open.items():
+            wanted.update(dict.fromkeys(map(str, origin.counterparts) if origin.kind == "folder" else (file,), key))
         found = _repositories.ask(wanted, question.base_dir, question.commit)
         used: dict[str, FileInRepository] = {}
         for file, (origin, _) in self._open.items():
@@ -275,6 +275,12 @@ class _Audit:
         # Without a repository around the working directory no run is official, even if the user vouches.
         ignored = None if base_dir is None or not self._bad else IgnoreList.of(self._question.ignore, base_dir)
         vouched = [file for file in self._bad if ignored is not None and ignored.vouches_for(Path(file))]
+        notes: tuple[str, ...] = ()
+        if self._unknown:
+            others = f" and {len(self._unknown) - 1} more" if len(self._unknown) > 1 else ""
+            notes = (
+                f"Whether {self._unknown[0]}{others} is as it was imported is not known: changed since Python began.",
+            )
         return LoadedCode(
             self._repositories,
             tuple(problem for file, problem in self._bad.items() if file not in vouched),
@@ -282,19 +288,8 @@ class _Audit:
             tuple(self._tooling),
             self._import_folders,
             self._provided,
-            tuple(_unknown(self._unknown)),
+            notes,
         )
-
-
-def _unknown(files: list[str]) -> Iterator[str]:
-    """Name the files that may differ from what was imported, in one sentence."""
-    if files:
-        others = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        yield f"Whether {files[0]}{others} is as it was imported is not known: changed since Python began."
-
-
-def _in_a_repository(file: str, origin: Origin) -> Iterable[str]:
-    return map(str, origin.counterparts) if origin.kind == "folder" else (file,)
 
 
 def _sha256(file: str) -> str | None:

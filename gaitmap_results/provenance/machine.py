@@ -22,7 +22,6 @@ __all__ = [
     "memory_info",
     "os_info",
     "python_build",
-    "python_info",
     "slurm_info",
 ]
 
@@ -47,23 +46,6 @@ _SLURM_NUMBERS = {
     "memory_per_node_mib": ("SLURM_MEM_PER_NODE",),
     "memory_per_cpu_mib": ("SLURM_MEM_PER_CPU",),
 }
-
-
-def python_info() -> dict[str, str]:
-    """Describe the Python interpreter.
-
-    Returns
-    -------
-    info
-        ``python_version`` and ``python_implementation``.
-
-    Examples
-    --------
-    >>> from gaitmap_results.provenance.machine import python_info
-    >>> list(python_info())
-    ['python_version', 'python_implementation']
-    """
-    return {"python_version": sys.version, "python_implementation": sys.implementation.name}
 
 
 def python_build() -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from git_repository import GitRepository, git_environment
 
-from gaitmap_results.provenance.git.tracking import TrackedFiles, track_files
+from gaitmap_results.provenance.git.tracking import FileInRepository, track_files
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs the file names and links of POSIX")
 
@@ -32,9 +32,14 @@ def repository(tmp_path: Path) -> GitRepository:
     return repository
 
 
-def only(*files: Path, **options: object) -> TrackedFiles:
-    """Return the answer of the one repository that the files lie in."""
-    (answer,) = track_files(files, **options)  # type: ignore[arg-type]
+def states(*files: Path, **options: object) -> dict[Path, str]:
+    """Return the state of each file that is in a repository."""
+    return {Path(each.file): each.state for each in track_files(files, **options)}  # type: ignore[arg-type]
+
+
+def only(file: Path) -> FileInRepository:
+    """Return the answer for one file."""
+    (answer,) = track_files([file])
     return answer
 
 
@@ -45,17 +50,18 @@ def test_each_state(repository: GitRepository) -> None:
     repository.write("new.py", "")
     repository.write("settings.py", "")
     names = ["code.py", "package/inner.py", "new.py", "settings.py"]
-    answer = only(*(repository.path / name for name in names))
-    assert list(answer.states.values()) == ["unchanged", "modified", "untracked", "ignored"]
+    found = states(*(repository.path / name for name in names))
+    assert list(found.values()) == ["unchanged", "modified", "untracked", "ignored"]
+    answer = only(repository.path / "code.py")
     assert (answer.base_dir, answer.commit) == (repository.path, repository.git("rev-parse", "HEAD"))
-    assert (answer.branch, answer.remote, answer.problem) == ("main", "https://example.org/repo", None)
+    assert (answer.remote, answer.problem) == ("https://example.org/repo", None)
 
 
 def test_a_staged_file_is_not_in_the_commit(repository: GitRepository) -> None:
     """What is only in the index is untracked or modified: nobody can fetch it."""
     files = [repository.write("new.py", ""), repository.write("code.py", "print(2)\n")]
     repository.git("add", "--all")
-    assert list(only(*files).states.values()) == ["untracked", "modified"]
+    assert list(states(*files).values()) == ["untracked", "modified"]
 
 
 @pytest.mark.parametrize("mark", ["--assume-unchanged", "--skip-worktree"])
@@ -63,14 +69,14 @@ def test_a_mark_hides_nothing(repository: GitRepository, mark: str) -> None:
     """A changed file that git was told not to look at is modified."""
     repository.git("update-index", mark, "code.py")
     file = repository.write("code.py", "print(2)\n")
-    assert only(file).states == {file: "modified"}
+    assert states(file) == {file: "modified"}
 
 
 def test_a_file_that_is_gone_is_modified(repository: GitRepository) -> None:
     """A file that was loaded and then removed is not what the commit holds, and does not stop the others' answers."""
     gone, other = repository.path / "code.py", repository.path / "package/inner.py"
     gone.unlink()
-    assert only(gone, other).states == {gone: "modified", other: "unchanged"}
+    assert states(gone, other) == {gone: "modified", other: "unchanged"}
 
 
 def test_several_repositories_at_once(repository: GitRepository, tmp_path: Path) -> None:
@@ -83,14 +89,12 @@ def test_several_repositories_at_once(repository: GitRepository, tmp_path: Path)
     inner = repository.path / "sub/lib.py"
     loose = tmp_path / "loose.py"
     loose.write_text("")
-    answers = track_files([repository.path / "code.py", inner, library.path / "lib.py", loose])
-    assert {answer.base_dir: answer.states for answer in answers} == {
-        repository.path: {repository.path / "code.py": "unchanged"},
-        repository.path / "sub": {inner: "unchanged"},
-        library.path: {library.path / "lib.py": "unchanged"},
-    }
+    files = [repository.path / "code.py", inner, library.path / "lib.py"]
+    answers = track_files([*files, loose])
+    assert [(Path(answer.file), answer.state) for answer in answers] == [(file, "unchanged") for file in files]
+    assert [answer.base_dir for answer in answers] == [repository.path, repository.path / "sub", library.path]
     assert [answer.commit for answer in answers[1:]] == [commit, commit]
-    assert track_files([loose]) == track_files([]) == ()
+    assert track_files([loose]) == track_files([]) == []
 
 
 def test_another_commit_to_compare_with(repository: GitRepository) -> None:
@@ -98,8 +102,8 @@ def test_another_commit_to_compare_with(repository: GitRepository) -> None:
     start = repository.git("rev-parse", "HEAD")
     file, other = repository.write("code.py", "print(2)\n"), repository.path / "package/inner.py"
     repository.commit()
-    answer = only(file, other, commits={repository.path: start})
-    assert (answer.commit, answer.states) == (start, {file: "modified", other: "unchanged"})
+    answers = track_files([file, other], commits={repository.path: start})
+    assert [(answer.commit, answer.state) for answer in answers] == [(start, "modified"), (start, "unchanged")]
 
 
 def test_a_replaced_commit_is_not_looked_at(repository: GitRepository) -> None:
@@ -108,7 +112,7 @@ def test_a_replaced_commit_is_not_looked_at(repository: GitRepository) -> None:
     file = repository.write("code.py", "print(2)\n")
     repository.git("replace", old, repository.commit())
     repository.git("reset", "--quiet", "--soft", old)
-    assert only(file).states == {file: "modified"}
+    assert states(file) == {file: "modified"}
 
 
 @ON_POSIX
@@ -119,7 +123,7 @@ def test_a_link_is_followed(repository: GitRepository, tmp_path: Path) -> None:
     loose.symlink_to(tmp_path / "shared.py")
     known.symlink_to("code.py")
     repository.commit()
-    assert only(loose, known).states == {known: "unchanged"}
+    assert states(loose, known) == {known: "unchanged"}
 
 
 @ON_POSIX
@@ -129,9 +133,9 @@ def test_odd_names(repository: GitRepository) -> None:
     files = [repository.path / os.fsdecode(name) for name in names]
     for number, file in enumerate(files):
         file.write_text(str(number))
-    assert set(only(*files).states.values()) == {"untracked"}
+    assert set(states(*files).values()) == {"untracked"}
     repository.commit()
-    assert only(*files).states == dict.fromkeys(files, "unchanged")
+    assert states(*files) == dict.fromkeys(files, "unchanged")
 
 
 def test_line_ends_are_compared_as_git_does(repository: GitRepository) -> None:
@@ -140,7 +144,7 @@ def test_line_ends_are_compared_as_git_does(repository: GitRepository) -> None:
     file = repository.path / "crlf.py"
     file.write_bytes(b"1\r\n2\r\n")
     repository.commit()
-    assert only(file).states == {file: "unchanged"}
+    assert states(file) == {file: "unchanged"}
 
 
 def test_no_commit(tmp_path: Path) -> None:
@@ -148,7 +152,7 @@ def test_no_commit(tmp_path: Path) -> None:
     repository = GitRepository(tmp_path / "new")
     file = repository.write("code.py", "")
     answer = only(file)
-    assert (answer.commit, answer.branch, answer.states, answer.problem) == (None, "main", {file: "untracked"}, None)
+    assert (answer.commit, answer.state, answer.problem) == (None, "untracked", None)
 
 
 def test_a_repository_that_cannot_be_read(repository: GitRepository) -> None:
@@ -156,5 +160,5 @@ def test_a_repository_that_cannot_be_read(repository: GitRepository) -> None:
     file = repository.path / "code.py"
     (repository.path / ".git/index").write_bytes(b"damaged")
     answer = only(file)
-    assert answer.states == {file: "unknown"}
+    assert answer.state == "unknown"
     assert answer.problem

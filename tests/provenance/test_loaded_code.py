@@ -20,10 +20,10 @@ from processes import run_python
 
 from gaitmap_results.provenance import installed_files
 from gaitmap_results.provenance.code_problems import original_of_copy, why_unidentified
-from gaitmap_results.provenance.code_repositories import FileInRepository
 from gaitmap_results.provenance.collecting import collect_code
 from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.provenance.file_origin import Origin, file_origin
+from gaitmap_results.provenance.git.tracking import FileInRepository
 from gaitmap_results.provenance.loaded_code import CodeQuestion, audit_loaded_code
 
 CHALLENGE = """

@@ -16,14 +16,6 @@ import pytest
 from gaitmap_results.provenance import machine as _system
 
 
-def test_python_is_described_as_in_old_records():
-    """The two keys and their values are those of gaitmap_challenges."""
-    assert _system.python_info() == {
-        "python_version": sys.version,
-        "python_implementation": sys.implementation.name,
-    }
-
-
 def test_the_operating_system_is_this_one():
     """What Python says about the system is stored."""
     info = _system.os_info()
@@ -34,7 +26,7 @@ def test_the_operating_system_is_this_one():
 
 def test_neither_computer_nor_user_is_named():
     """No collector of the machine's facts stores the names of the computer and the user."""
-    collectors = (_system.os_info, _system.cpu_info, _system.memory_info, _system.limits_info, _system.python_info)
+    collectors = (_system.os_info, _system.cpu_info, _system.memory_info, _system.limits_info)
     strings = re.findall(r'"([^"]*)"', json.dumps([collect() for collect in collectors]))
     assert strings
     assert platform.node() not in strings

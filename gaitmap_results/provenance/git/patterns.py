@@ -13,7 +13,15 @@ _TOKEN = re.compile(
     r"|\[(?P<negated>[!^]?)(?P<members>\]?(?:\[:\w+:\]|\\.|[^\]\\])*)\]|\\?(?P<plain>.)",
     re.DOTALL,
 )
-_CLASSES = {"alnum": "0-9A-Za-z", "alpha": "A-Za-z", "digit": "0-9", "lower": "a-z", "upper": "A-Z", "xdigit": "0-9A-Fa-f"}
+_CLASSES = {
+    "alnum": "0-9A-Za-z",
+    "alpha": "A-Za-z",
+    "digit": "0-9",
+    "xdigit": "0-9A-Fa-f",
+    "lower": "a-z",
+    "upper": "A-Z",
+    "space": r"\s",
+}
 _MEANINGS = {"all": "/(?:.*/)?", "end": "/.*", "star": "[^/]*", "one": "[^/]"}
 
 

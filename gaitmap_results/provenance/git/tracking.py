@@ -5,57 +5,51 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
-from gaitmap_results.provenance.git.changes import parse_status
+from gaitmap_results.provenance.git.changes import parse_status, shown
 from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
 from gaitmap_results.provenance.git.remote import remote_settings, remote_url, start_settings
 
-__all__ = ["FileState", "TrackedFiles", "track_files"]
-
-FileState = Literal["unchanged", "modified", "untracked", "ignored", "unknown"]
+__all__ = ["FileInRepository", "track_files"]
 
 
-@dataclass(frozen=True)
-class TrackedFiles:
-    """What one repository says about files in its working tree.
+class FileInRepository(NamedTuple):
+    """What a repository says about a file in its working tree.
 
     Attributes
     ----------
+    file
+        The file, as it was given.
+    state
+        ``unchanged``: the commit holds the file with this content.
+        ``modified``: the commit holds it with another content.
+        ``untracked``: it is not in the commit.
+        ``ignored``: it is not in the commit, and a ``.gitignore`` or another list of git names it.
+        ``unknown``: git could not say; see ``problem``.
     base_dir
         The top folder of the working tree, with symbolic links resolved.
     commit
-        The commit that the files were compared with; ``None`` if there is none yet, or git could not say.
-    branch
-        The branch that is checked out, if any.
+        The commit that the file was compared with; ``None`` if there is none yet, or git could not say.
     remote
         The URL of the remote, without user, password, query and fragment.
-    states
-        The state of each file:
-
-        - ``unchanged``: the commit holds the file with this content.
-        - ``modified``: the commit holds it with another content.
-        - ``untracked``: it is not in the commit.
-        - ``ignored``: it is not in the commit, and a ``.gitignore`` or another list of git names it.
-        - ``unknown``: git could not say; see ``problem``.
     problem
         Why git could not say.
     """
 
+    file: str
+    state: str
     base_dir: Path
     commit: str | None
-    branch: str | None
     remote: str | None
-    states: Mapping[Path, FileState]
     problem: str | None = None
 
 
 def track_files(
     files: Iterable[Path], *, commits: Mapping[Path, str] | None = None, timeout: float = 30.0
-) -> tuple[TrackedFiles, ...]:
+) -> list[FileInRepository]:
     """Return what the repositories say about files, without the files that are in no repository.
 
     File contents are compared with the commit, so index flags (``assume-unchanged``) and staged changes do not matter.
@@ -65,7 +59,7 @@ def track_files(
     Parameters
     ----------
     files
-        The files, as absolute paths; ``states`` has them as given.
+        The files, as absolute paths.
     commits
         The commit to compare with, by working tree (links resolved); by default the one that is checked out.
     timeout
@@ -84,13 +78,13 @@ def track_files(
             inside = os.fsencode(os.path.relpath(real, top).replace(os.sep, "/"))
             by_top.setdefault(top, []).append((file, inside))
     if not by_top:
-        return ()
+        return []
     with GitProcesses(timeout) as processes:
         asked = [
             _Asked(processes, top, inside, None if commits is None else commits.get(top))
             for top, inside in by_top.items()
         ]
-        return tuple(each.answer() for each in asked)
+        return [found for each in asked for found in each.answer()]
 
 
 def _work_tree_around(file: Path) -> Path | None:
@@ -124,31 +118,32 @@ class _Asked:
             # If .git is not a repository, git must not answer for one around it.
             return self._processes.start(self._top, *arguments, ceiling=self._top.parent, stdin=stdin)
 
-    def answer(self) -> TrackedFiles:
-        """Wait for git and return its answer."""
+    def answer(self) -> Iterator[FileInRepository]:
+        """Wait for git and yield its answer for each file."""
         try:
             head, _ = parse_status(*self._processes.answer(self._head))
             commit = self._commit or (None if head.commit is None else head.commit.decode())
-            states = self._states(commit)
+            states = list(self._states(commit))
         except GitUnreadableError as error:
-            unknown: dict[Path, FileState] = dict.fromkeys((file for file, _ in self._inside), "unknown")
-            return TrackedFiles(self._top, self._commit, None, None, unknown, error.message)
-        branch = None if head.branch is None else head.branch.decode("utf-8", "backslashreplace")
+            for file, _ in self._inside:
+                yield FileInRepository(str(file), "unknown", self._top, self._commit, None, error.message)
+            return
+        branch = None if head.branch is None else shown(head.branch)
         remote = remote_url(remote_settings(self._processes.answer_or_none(self._settings)), branch)
-        return TrackedFiles(self._top, commit, branch, remote, states)
+        for (file, _), state in zip(self._inside, states, strict=True):
+            yield FileInRepository(str(file), state, self._top, commit, remote)
 
-    def _states(self, commit: str | None) -> dict[Path, FileState]:
+    def _states(self, commit: str | None) -> Iterator[str]:
         tree = b"" if commit is None else self._processes.answer(self._tree)[0]
         committed = {path: held for held, path in re.findall(rb"(?:\A|(?<=\0))[0-7]+ blob ([0-9a-f]+)\t([^\0]+)", tree)}
         here = dict(zip(self._there, self._processes.answer(self._hashes)[0].split(), strict=True))
         missing = [path for _, path in self._inside if path not in committed]
         ignored = self._ignored(missing) if missing else set()
-        return {
-            file: ("ignored" if path in ignored else "untracked")
-            if path not in committed
-            else ("unchanged" if here.get(path) == committed[path] else "modified")
-            for file, path in self._inside
-        }
+        for _, path in self._inside:
+            if path in committed:
+                yield "unchanged" if here.get(path) == committed[path] else "modified"
+            else:
+                yield "ignored" if path in ignored else "untracked"
 
     def _ignored(self, paths: list[bytes]) -> set[bytes]:
         asked = self._start("check-ignore", "-z", "--stdin", paths=[path + b"\0" for path in paths])

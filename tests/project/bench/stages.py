@@ -19,10 +19,7 @@ STAGES = {
     "git at the start": [f"gaitmap_results.provenance.collecting:{name}" for name in ("_start_git", "_finish_git")],
     "installed packages": ["gaitmap_results.provenance.packages:installed_packages"],
     "machine, limits and process": [
-        *(
-            f"gaitmap_results.provenance.machine:{name}_info"
-            for name in ("python", "cpu", "os", "memory", "limits", "slurm")
-        ),
+        *(f"gaitmap_results.provenance.machine:{name}_info" for name in ("cpu", "os", "memory", "limits", "slurm")),
         "gaitmap_results.provenance.process_identity:current_process",
     ],
     "folder of the unfinished run": ["gaitmap_results.store.staging:Staging.__init__"],
