@@ -115,6 +115,15 @@ def double(value: int) -> int:
     return 2 * value
 
 
+def made_with(value: Any) -> Any:
+    """Return a function that holds a value, as factories of scoring functions do."""
+
+    def scoring(error: float) -> bool:
+        return error < value
+
+    return scoring
+
+
 LONG = np.arange(5000.0)
 CHANGED = LONG.copy()
 CHANGED[2500] = -1
@@ -181,6 +190,13 @@ PAIRS: dict[str, tuple[Any, Any]] = {
     "builtin methods": ("abc".count, "abd".count),
     "lambdas on one line": (lambda x: x + 1, lambda x: x - 1),
     "lambdas by argument": (lambda x, y: (x, y), lambda y, x: (x, y)),
+    "closures": (made_with(1), made_with(2)),
+    "defaults": (lambda error, limit=LONG: error, lambda error, limit=CHANGED: error),
+    "keywords": (lambda error, *, limit=LONG: error, lambda error, *, limit=CHANGED: error),
+    "random generators": (np.random.default_rng(1), np.random.default_rng(2)),
+    "old random generators": (np.random.RandomState(1), np.random.RandomState(2)),
+    "close numbers in a frame": (pd.DataFrame({"a": [1 / 3]}), pd.DataFrame({"a": [1 / 3 + 1e-16]})),
+    "long texts": ("a" * 5000, "a" * 5001),
     "functions from text": (eval("lambda x: x + 1"), eval("lambda x: x - 1")),
     "items at the end of many": ([(n, n) for n in range(9000)], [(n, n) for n in range(8999)] + [(8999, 0)]),
     "attributes of a list": (Listed([1], "m"), Listed([1], "s")),
@@ -328,8 +344,9 @@ def test_a_value_that_cannot_be_read_costs_no_other():
     assert one[1] == 5
 
 
-def test_tensors():
-    """A tensor that belongs to a graph is described by its values."""
+@pytest.mark.parametrize("has_graph", [True, False])
+def test_what_only_offers_itself_as_an_array(has_graph):
+    """An array of any library that NumPy can read is described by its values, also one that belongs to a graph."""
 
     class Tensor:
         shape, dtype = (5000,), "float64"
@@ -337,15 +354,15 @@ def test_tensors():
         def __init__(self, values: Any) -> None:
             self._values = values
 
-        def detach(self) -> Any:
-            return SimpleNamespace(cpu=lambda: SimpleNamespace(__array__=lambda: self._values))
-
-        def cpu(self) -> Any:
-            raise AssertionError
-
         def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
-            raise RuntimeError("it requires a gradient")
+            if has_graph:
+                raise RuntimeError("it requires a gradient")
+            return self._values
 
+    if has_graph:
+        Tensor.cpu = None
+        Tensor.detach = lambda self: SimpleNamespace(cpu=lambda: SimpleNamespace(__array__=lambda: self._values))
+    assert described(Tensor(LONG))["shape"] == [5000]
     assert described(Tensor(LONG)) == described(Tensor(LONG.copy())) != described(Tensor(CHANGED))
 
 
@@ -368,23 +385,6 @@ def test_what_pytorch_holds():
     ):
         one, again, other = make(1), make(1), make(2)  # all alive, so that their addresses differ
         assert described(one) == described(again) != described(other)
-
-
-def test_what_only_offers_itself_as_an_array():
-    """An array of any library that NumPy can read is described by shape, type and content."""
-
-    class Tensor:
-        shape, dtype = (5000,), "float64"
-
-        def __init__(self, values: Any) -> None:
-            self._values = values
-
-        def __repr__(self) -> str:
-            return "Tensor(...)"
-
-    Tensor.__array__ = lambda self, dtype=None, copy=None: self._values
-    assert described(Tensor(LONG))["shape"] == [5000]
-    assert described(Tensor(LONG)) == described(Tensor(LONG.copy())) != described(Tensor(CHANGED))
 
 
 def test_what_has_every_attribute():
@@ -418,7 +418,6 @@ def test_an_object_array_that_contains_itself():
     assert described(circle)["shape"] == [1]
 
 
-keys = st.text(max_size=3) | st.integers() | st.booleans() | st.none() | st.floats()
 values = st.recursive(
     st.none()
     | st.booleans()

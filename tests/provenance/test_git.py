@@ -148,13 +148,6 @@ def test_untracked(repository: GitRepository) -> None:
     assert changes(state) == {"untracked": ("c.py", "new/")}
 
 
-def test_file_became_a_folder(repository: GitRepository) -> None:
-    """A tracked file that became a folder is dirty."""
-    (repository.path / "code.py").unlink()
-    repository.write("code.py/inner.py", "")
-    assert changes(read_git_state(repository.path)) == {"unstaged": ("code.py",)}
-
-
 def test_conflict(repository: GitRepository) -> None:
     """A merge that stopped at a conflict is dirty and lists the conflicted path."""
     repository.git("checkout", "-q", "-b", "other")
@@ -179,23 +172,17 @@ def test_no_commit(tmp_path: Path) -> None:
     assert changes(read_git_state(repository.path)) == {"staged": ("code.py",)}
 
 
-def test_detached(repository: GitRepository) -> None:
-    """A work tree at a commit instead of a branch has no branch."""
-    repository.git("checkout", "-q", "--detach")
-    state = read_git_state(repository.path)
-    assert (state.branch, state.dirty) == (None, False)
-    assert state.commit == repository.git("rev-parse", "HEAD")
-
-
 def test_linked_worktree(repository: GitRepository, tmp_path: Path) -> None:
-    """A linked work tree is read for itself: its folder, its branch, its changes."""
+    """A linked work tree is read for itself: folder, branch, changes; without a branch there is none to name."""
     repository.git("worktree", "add", "-q", "-b", "side", tmp_path / "linked")
     linked = GitRepository(tmp_path / "linked", init=False)
     linked.write("code.py", "print(2)\n")
     state = read_git_state(linked.path)
     assert (state.base_dir, state.branch) == (Path(os.path.realpath(linked.path)), "side")
     assert changes(state) == {"unstaged": ("code.py",)}
-    assert not read_git_state(repository.path).dirty
+    repository.git("checkout", "-q", "--detach")
+    state = read_git_state(repository.path)
+    assert (state.branch, state.commit, state.dirty) == (None, repository.git("rev-parse", "HEAD"), False)
 
 
 def test_folder_below_the_top(repository: GitRepository) -> None:
@@ -277,27 +264,6 @@ def with_submodule(repository: GitRepository, tmp_path: Path) -> tuple[GitReposi
     return repository, GitRepository(repository.path / "sub", init=False)
 
 
-@pytest.mark.parametrize("hide", [False, True])
-@pytest.mark.parametrize("change", ["modified", "staged", "untracked", "new commit"])
-def test_submodule(with_submodule: tuple[GitRepository, GitRepository], change: str, hide: bool) -> None:
-    """Every change in a submodule is dirty, also when .gitmodules or a setting tells git to ignore it."""
-    repository, submodule = with_submodule
-    if hide:
-        repository.git("config", "--file", ".gitmodules", "submodule.sub.ignore", "all")
-        repository.git("config", "diff.ignoreSubmodules", "all")
-        repository.commit()
-    assert not read_git_state(repository.path).dirty
-    submodule.write("new.py" if change == "untracked" else "lib.py", "2\n")
-    if change == "staged":
-        submodule.git("add", "--all")
-    elif change == "new commit":
-        submodule.commit()
-    state = read_git_state(repository.path)
-    assert state.dirty
-    place = {"untracked": "sub/new.py", "new commit": "sub"}.get(change, "sub/lib.py")
-    assert changes(state) == {"submodules": (place,)}
-
-
 def test_staged_submodule(with_submodule: tuple[GitRepository, GitRepository]) -> None:
     """Another commit of a submodule that is staged shows among the staged paths and the submodules."""
     repository, submodule = with_submodule
@@ -365,17 +331,6 @@ def test_odd_place(tmp_path: Path, name: str) -> None:
 
 
 # The ignore list and the results folder
-
-
-def test_ignored_list_matches(repository: GitRepository) -> None:
-    """Changes of listed files and folders do not count but are named; others count, also with a similar name."""
-    repository.write("data/old.csv", "changed")
-    repository.write("data/new.csv", "")
-    repository.write("data2/new.csv", "")
-    state = read_git_state(repository.path, ignore=["data"])
-    assert (state.dirty, state.ignored, state.unmatched_ignores) == (True, ("data/new.csv", "data/old.csv"), ())
-    assert changes(state) == {"untracked": ("data2/",)}
-    assert not read_git_state(repository.path, ignore=["data", "data2/new.csv"]).dirty
 
 
 @pytest.mark.parametrize("entry", ["data", "data/", "./data", "data//", "absolute", "absolute string", "Path"])
@@ -449,14 +404,6 @@ def test_rename_between_ignored_and_code(repository: GitRepository, direction: s
     counted = new if direction == "out of" else old
     assert state.dirty
     assert changes(state) == {"staged": (counted,)}
-
-
-def test_submodule_in_the_ignore_list(with_submodule: tuple[GitRepository, GitRepository]) -> None:
-    """A submodule can be ignored like a folder."""
-    repository, submodule = with_submodule
-    submodule.write("lib.py", "2\n")
-    state = read_git_state(repository.path, ignore=["sub"])
-    assert (state.dirty, state.ignored) == (False, ("sub/lib.py",))
 
 
 def test_no_commit_cannot_be_ignored(tmp_path: Path) -> None:
@@ -910,23 +857,24 @@ def test_error_pickles() -> None:
 # The environment
 
 
-@pytest.mark.parametrize("with_more", [False, True])
-def test_git_dir_in_the_environment(
-    repository: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, with_more: bool
-) -> None:
+def test_git_dir_in_the_environment(repository: GitRepository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables that a git hook leaves behind do not redirect the reading to another repository."""
     other = GitRepository(tmp_path / "other")
     other.commit("elsewhere")
     caller = repository.path / "code.py"
     expected = read_git_state(repository.path, caller_file=caller)
-    monkeypatch.setenv("GIT_DIR", str(other.path / ".git"))
-    if with_more:
-        monkeypatch.setenv("GIT_WORK_TREE", str(other.path))
-        monkeypatch.setenv("GIT_INDEX_FILE", str(tmp_path / "no-index"))
-        monkeypatch.setenv("GIT_COMMON_DIR", str(other.path / ".git"))
-        monkeypatch.setenv("GIT_OBJECT_DIRECTORY", str(tmp_path))
-        monkeypatch.setenv("GIT_PREFIX", "sub/")
-        monkeypatch.setenv("GIT_ICASE_PATHSPECS", "1")
+    changes = {
+        "GIT_DIR": other.path / ".git",
+        "GIT_WORK_TREE": other.path,
+        "GIT_COMMON_DIR": other.path / ".git",
+        "GIT_INDEX_FILE": tmp_path / "no-index",
+        "GIT_OBJECT_DIRECTORY": tmp_path,
+        "GIT_CONFIG": tmp_path / "none",
+        "GIT_PREFIX": "sub/",
+        "GIT_ICASE_PATHSPECS": "1",
+    }
+    for name, value in changes.items():
+        monkeypatch.setenv(name, str(value))
     before = dict(os.environ)
     assert read_git_state(repository.path, caller_file=caller) == expected
     assert replace(reread_git_state(expected), differences=None) == expected

@@ -245,27 +245,6 @@ print(json.dumps([first, meter.finish(), os.getpid() not in pids, len(set(pids))
     assert first["n_processes_seen"] >= 1 + n_workers
 
 
-def test_a_pool_that_was_closed():
-    """Workers of multiprocessing that ended with their pool are in the CPU time."""
-    script = """
-import json, multiprocessing, time
-from gaitmap_results.provenance.resources import ResourceMeter
-def burn(seconds):
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        pass
-meter = ResourceMeter.start()
-with multiprocessing.get_context("fork").Pool(2) as pool:
-    pool.map(burn, [0.2] * 4)
-    pool.close()
-    pool.join()
-print(json.dumps(meter.finish()))
-"""
-    result = run_script(script)
-    assert result["cpu_time_s"]["value"] >= 0.75
-    assert result["peak_memory_bytes"]["complete"] is False
-
-
 @on_linux
 def test_peak_memory_is_that_of_the_processes():
     """The peak stays after memory was given back, and that of a worker adds to that of this process."""
