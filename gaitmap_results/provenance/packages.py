@@ -68,8 +68,8 @@ class _Found(NamedTuple):
     is_whole: bool = True
 
 
-# A folder's path, identity and modification time.
-_State: TypeAlias = tuple[str, object, int]
+# A folder's path, its real path, and its modification time.
+_State: TypeAlias = tuple[str, str, int]
 
 
 @lru_cache(maxsize=4096)
@@ -136,7 +136,7 @@ def _sorted(values: dict[str, Any]) -> dict[str, Any]:
 
 def _states(path: Sequence[object], problems: list[str]) -> Iterator[_State]:
     """Yield the state of each place on the path once; Python ignores entries that are not text."""
-    seen: set[object] = set()
+    seen: set[str] = set()
     for entry in (one or os.curdir for one in path if isinstance(one, str)):
         try:
             status = os.stat(entry)
@@ -145,8 +145,7 @@ def _states(path: Sequence[object], problems: list[str]) -> Iterator[_State]:
         except (OSError, ValueError) as error:
             problems.append(f"A folder that packages are imported from cannot be read: {_reason(error)}.")
             continue
-        # Some file systems do not number their files.
-        place = (status.st_dev, status.st_ino) if status.st_ino else os.path.normcase(os.path.realpath(entry))
+        place = os.path.normcase(os.path.realpath(entry))
         if place not in seen:
             seen.add(place)
             yield entry, place, status.st_mtime_ns

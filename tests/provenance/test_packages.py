@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import os
-import subprocess
 import sys
 import zipfile
 
@@ -132,9 +131,10 @@ def test_a_folder_without_metadata_is_reported(tmp_path):
     """A broken package is listed without a version and named, and everything else is listed all the same."""
     add(tmp_path, "good", "1.0")
     (tmp_path / "my_broken-thing-2.0.dist-info").mkdir()
+    (tmp_path / "odd-1.0.dist-info" / "METADATA").mkdir(parents=True)
     packages = packages_of(tmp_path)
-    assert packages.versions == {"good": "1.0", "my_broken-thing": None}
-    assert len(packages.problems) == 1
+    assert packages.versions == {"good": "1.0", "my_broken-thing": None, "odd": None}
+    assert len(packages.problems) == 2
     assert "my_broken-thing-2.0.dist-info" in packages.problems[0]
     assert str(tmp_path) not in packages.problems[0]
 
@@ -254,14 +254,6 @@ def test_folders_without_permission_are_reported(tmp_path):
     assert len(packages.problems) == 1
 
 
-def test_metadata_that_is_a_folder_is_reported(tmp_path):
-    """A folder in the place of the metadata costs only its package."""
-    (tmp_path / "odd-1.0.dist-info" / "METADATA").mkdir(parents=True)
-    packages = packages_of(tmp_path)
-    assert packages.versions == {"odd": None}
-    assert len(packages.problems) == 1
-
-
 @pytest.mark.parametrize(
     ("stated", "expected"),
     [
@@ -332,36 +324,3 @@ def test_a_project_that_comes_before_its_own_installation(tmp_path, layout):
     packages = packages_of(project / layout, tmp_path / "site")
     assert packages.versions == {"gait": "1.0"}
     assert packages.direct_urls == {"gait": {"url": project.as_uri(), "editable": True}}
-
-
-def test_a_real_editable_installation(tmp_path):
-    """What pip itself writes for an editable installation is understood."""
-    project, target = tmp_path / "project", tmp_path / "environment"
-    (project / "gait_lab").mkdir(parents=True)
-    (project / "gait_lab" / "__init__.py").touch()
-    backend = (
-        "import zipfile, os\n"
-        "def build_editable(folder, config_settings=None, metadata_directory=None):\n"
-        "    name = 'gait_lab-1.0-py3-none-any.whl'\n"
-        "    with zipfile.ZipFile(os.path.join(folder, name), 'w') as wheel:\n"
-        "        info = 'gait_lab-1.0.dist-info/'\n"
-        "        wheel.writestr(info + 'METADATA', 'Metadata-Version: 2.1\\nName: Gait-Lab\\nVersion: 1.0\\n')\n"
-        "        wheel.writestr(info + 'WHEEL', 'Wheel-Version: 1.0\\nGenerator: x\\n'\n"
-        "            'Root-Is-Purelib: true\\nTag: py3-none-any\\n')\n"
-        "        wheel.writestr('gait_lab.pth', os.getcwd() + '\\n')\n"
-        "        wheel.writestr(info + 'RECORD', '')\n"
-        "    return name\n"
-    )
-    (project / "backend.py").write_text(backend)
-    (project / "pyproject.toml").write_text(
-        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
-    )
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-build-isolation", "--no-index", "--no-deps"]
-    command = [*pip, "--target", str(target), "--editable", str(project)]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    if "No module named pip" in answer.stderr:
-        pytest.skip("pip is not installed here")
-    assert answer.returncode == 0, answer.stderr
-    packages = packages_of(target)
-    assert packages.versions == {"Gait-Lab": "1.0"}
-    assert packages.direct_urls == {"Gait-Lab": {"url": project.as_uri(), "editable": True}}

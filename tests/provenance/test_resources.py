@@ -152,18 +152,6 @@ def test_what_a_vanished_child_did_before_the_start_is_taken_off():
     assert result["peak_memory_bytes"]["complete"] is False
 
 
-@alone
-def test_grandchildren_are_counted():
-    """A worker that was started by a process in between belongs to the run."""
-    meter = ResourceMeter.start()
-    one = Worker(START_WORKER)
-    needed = one.work(0.3)
-    result = meter.finish()
-    one.stop()
-    assert result["cpu_time_s"]["value"] >= needed - TICKS_S
-    assert result["n_processes_seen"] == 3
-
-
 @on_linux
 @alone
 def test_a_worker_whose_parent_died_is_said_to_be_missing():

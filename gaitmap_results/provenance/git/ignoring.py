@@ -144,20 +144,12 @@ class IgnoreList:
     def unmatched(self, changed: Iterable[bytes]) -> tuple[str, ...]:
         """Return the entries that match neither a file nor a change, except patterns."""
         changed = tuple(changed)
-        return tuple(
-            [
-                entry
-                for entry, place in self.places.items()
-                if entry not in self.patterns
-                and not _is_there(self.base_dir, place)
-                and not any(is_in(path, place) for path in changed)
-            ]
-            + [
-                entry
-                for entry, place in self.outside.items()
-                if entry not in self.patterns and not os.path.lexists(place)
-            ]
-        )
+        there = {
+            entry: _is_there(self.base_dir, place) or any(is_in(path, place) for path in changed)
+            for entry, place in self.places.items()
+        }
+        there |= {entry: os.path.lexists(place) for entry, place in self.outside.items()}
+        return tuple(entry for entry, is_there in there.items() if not is_there and entry not in self.patterns)
 
 
 def is_in(path: bytes, place: bytes) -> bool:

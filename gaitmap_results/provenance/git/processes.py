@@ -261,7 +261,8 @@ def _failed(folder: Path, code: int, messages: bytes) -> GitUnreadableError:
     if re.search(r"not a git repository(: |$)|gitfile|error reading .*\.git", text):
         return GitUnreadableError(
             "git.unavailable",
-            f"The repository of {folder} cannot be read. git says: {text!r}. {_broken_link(folder)}",
+            f"The repository of {folder} cannot be read. git says: {text!r}. Bring back what its .git leads to (a "
+            "container needs that folder, too; a submodule the outer repository), or clone the repository anew.",
         )
     if "not a git repository" in text:
         return GitUnreadableError(
@@ -274,15 +275,6 @@ def _failed(folder: Path, code: int, messages: bytes) -> GitUnreadableError:
         "git.unavailable",
         f"git failed in {folder} with exit code {code}: {tail or 'no message'}. "
         "Run `git status` there (git 2.18 or newer is needed).",
-    )
-
-
-def _broken_link(folder: Path) -> str:
-    """Return advice for a .git file of a working tree or a submodule that points nowhere."""
-    link = next((place / ".git" for place in (folder, *folder.parents) if os.path.lexists(place / ".git")), ".git")
-    return (
-        f"{link} leads to a repository that is not there. Bring it back (a container needs the folder that it leads "
-        "to, too; a submodule that of the outer repository), or clone the repository anew."
     )
 
 

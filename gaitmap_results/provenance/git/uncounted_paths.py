@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from gaitmap_results.provenance.git.ignoring import IgnoreList, is_in, path_in_repository
+from gaitmap_results.provenance.git.ignoring import IgnoreList, path_in_repository
 from gaitmap_results.store.layout import (
     ATTESTATIONS_DIR,
     MANIFEST_FILE,
@@ -25,7 +25,6 @@ from gaitmap_results.store.rescue import is_rescue_folder
 __all__ = ["Uncounted"]
 
 _OWN_FOLDERS = (UNFINISHED_DIR, ATTESTATIONS_DIR)
-_RUN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Slurm's default name for the log of a job.
 _SLURM_LOG = re.compile(rb"(?:.*/)?slurm-[^/]*\.(?:out|err)", re.DOTALL)
 # The challenge, its version and an entry of one part.
@@ -45,8 +44,8 @@ class Uncounted:
         The meaning of ``git_dirty_ignore``.
     results
         The path of the results folder in the working tree (b"" for the top folder), or None if it is outside.
-    own
-        Folders that this package makes in the results folder, and the link to that folder.
+    link
+        The path of a link in the working tree to the results folder, if it is one.
     logs
         The status of the files that the process prints to.
     slurm
@@ -55,26 +54,23 @@ class Uncounted:
 
     ignored: IgnoreList
     results: bytes | None
-    own: frozenset[bytes]
+    link: bytes | None
     logs: tuple[os.stat_result, ...]
     slurm: bool
 
     @classmethod
     def of(cls, entries: Iterable[str], results_folder: Path | None, base_dir: Path) -> Uncounted:
         """Return the paths to ignore, given the entries of ``git_dirty_ignore`` and the results folder."""
-        results, own = None, set()
+        results = link = None
         if results_folder is not None:
-            if os.path.realpath(results_folder) == str(base_dir):
-                results = b""
-            else:
-                results = path_in_repository(results_folder, base_dir)
-            own = {path_in_repository(results_folder / name, base_dir) for name in _OWN_FOLDERS}
+            is_top = os.path.realpath(results_folder) == str(base_dir)
+            results = b"" if is_top else path_in_repository(results_folder, base_dir)
             if results_folder.is_symlink():  # onto a larger disk
-                own.add(path_in_repository(results_folder, base_dir, follow=False))
+                link = path_in_repository(results_folder, base_dir, follow=False)
         return cls(
             ignored=IgnoreList.of(entries, base_dir),
             results=results,
-            own=frozenset(place for place in own if place is not None),
+            link=link,
             logs=tuple(_logs()),
             slurm="SLURM_JOB_ID" in os.environ,
         )
@@ -82,10 +78,7 @@ class Uncounted:
     def covers(self, path: bytes, *, untracked: bool) -> bool:
         """Return whether to ignore a changed path; a folder ends with ``/``."""
         return (
-            self.ignored.covers(path)
-            or any(is_in(path, place) for place in self.own)
-            or self._is_own(path)
-            or (untracked and self._is_log(path))
+            self.ignored.covers(path) or path == self.link or self._is_own(path) or (untracked and self._is_log(path))
         )
 
     def may_lie_in(self, folder: bytes) -> bool:
@@ -94,7 +87,7 @@ class Uncounted:
             return True
         if self.results is not None and (folder.startswith(self.results) or self.results.startswith(folder)):
             return True
-        return any(place.startswith(folder) for place in (*self.own, *self.ignored.places.values()))
+        return any(place.startswith(folder) for place in (self.link or b"", *self.ignored.places.values()))
 
     @cached_property
     def _copied_to(self) -> tuple[os.stat_result, ...]:
@@ -121,9 +114,9 @@ class Uncounted:
 
 
 def _is_own_folder(base_dir: Path, parts: list[str], number: int) -> bool:
-    """Return whether a part of a path is the folder of a run, finished or not."""
+    """Return whether a part of a path is the folder of a run, or of those that are not finished, or of attestations."""
     name = parts[number]
-    if number > 0 and parts[number - 1] in _OWN_FOLDERS and _RUN_ID.fullmatch(name):
+    if name in _OWN_FOLDERS:
         return True
     place = base_dir.joinpath(*parts[: number + 1])
     if is_rescue_folder(place):
