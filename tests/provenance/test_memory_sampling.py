@@ -213,20 +213,6 @@ def test_the_thread_ends_if_the_block_cannot_be_entered(tmp_path, monkeypatch):
     wait_for(lambda: samplers() == [])
 
 
-def test_the_decorator_takes_the_option(tmp_path):
-    """A decorated function is looked at in the same way, in each call."""
-
-    @record_run(path=tmp_path, use_git=False, sample_resources_s=0.01)
-    def entry():
-        TwoFiles().run(42)
-        return len(samplers())
-
-    assert [entry(), entry()] == [1, 1]
-    assert samplers() == []
-    for path in runs_of(tmp_path):
-        assert load_run_metadata(path)["resources"]["peak_memory_bytes"]["sampled"]["interval_s"] == 0.01
-
-
 @forking
 def test_a_child_that_is_forked_in_the_block_has_no_thread_and_ends(tmp_path):
     """A fork at any moment of a look leaves a child that can leave the block, record a run of its own, and end."""

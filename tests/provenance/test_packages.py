@@ -240,20 +240,6 @@ def test_a_folder_that_cannot_be_read_is_reported(tmp_path):
     assert str(tmp_path) not in "".join(packages.problems)
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="everything may be read by root")
-def test_folders_without_permission_are_reported(tmp_path):
-    """Packages that belong to others cost only themselves."""
-    hidden = add(tmp_path, "hidden", "1.0")
-    add(tmp_path, "package", "1.0")
-    hidden.chmod(0)
-    try:
-        packages = packages_of(tmp_path)
-    finally:
-        hidden.chmod(0o700)
-    assert packages.versions == {"hidden": None, "package": "1.0"}
-    assert len(packages.problems) == 1
-
-
 @pytest.mark.parametrize(
     ("stated", "expected"),
     [

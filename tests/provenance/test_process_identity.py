@@ -106,12 +106,6 @@ def test_an_unknown_start_is_no_proof_of_life(child):
     assert process_is_gone(identity) is True
 
 
-@on_linux
-def test_a_boot_that_was_not_stored_is_not_compared(child):
-    """An identity without a boot id is judged by number and start."""
-    assert process_is_gone(replace(child.identity, boot_id=None)) is False
-
-
 def test_without_proc_the_time_of_the_start_counts(child, monkeypatch):
     """Where there is no /proc, the time of the start tells processes apart, give or take two seconds."""
     monkeypatch.setattr(_process, "start_ticks", lambda pid: None)
