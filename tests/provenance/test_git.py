@@ -934,7 +934,7 @@ def test_a_folder_that_is_listed_in_another_way_between(repository: GitRepositor
     repository.write("copied/notes.txt", "1")
     script = (
         "import contextlib, pathlib, subprocess\n"
-        "from gaitmap_results.provenance.git import read_git_state, reread_git_state\n"
+        "from gaitmap_results.provenance.git import PendingStatus, read_git_state\n"
         "@contextlib.contextmanager\n"
         "def tee():\n"
         "    with subprocess.Popen(['tee', '.git/log'], stdin=-1, stdout=-1) as process:\n"
@@ -944,7 +944,8 @@ def test_a_folder_that_is_listed_in_another_way_between(repository: GitRepositor
         f"with tee() if {tee_first} else contextlib.nullcontext():\n"
         "    first = read_git_state(pathlib.Path.cwd())\n"
         f"with contextlib.nullcontext() if {tee_first} else tee():\n"
-        "    last = reread_git_state(first)\n"
+        "    with PendingStatus(first.base_dir, first=first) as pending:\n"
+        "        last = pending.finish()\n"
         "print(first.untracked, last.untracked, bool(last.differences), last.differences.created)\n"
     )
     # In a session of its own, as each `tee` in the group of a process may be its own.
