@@ -14,7 +14,7 @@ from gaitmap_results.cli.finding import existing_results_folder, scan
 from gaitmap_results.cli.options import Choose, filter_options, results_argument
 from gaitmap_results.cli.terminal import progress, report_skipped, say
 from gaitmap_results.exceptions import CorruptRunError, ResultsFolderError, RunNotFoundError
-from gaitmap_results.exporting.table_files import csv_bytes, formula_columns, json_bytes, parquet_bytes
+from gaitmap_results.exporting.table_formats import csv_bytes, formula_columns, json_bytes, parquet_bytes
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.scores import score_rows
 from gaitmap_results.reading.table import RunRows, summary_columns, table_columns

@@ -5,26 +5,26 @@ Run it with ``tox -e bench``, or with ``tox -e bench -- quick`` to see in a minu
 
 from __future__ import annotations
 
-import block
-import comparing
-import effect
-import environments
-import large_repository
-import large_results
-import many_entries
-import memory
-import others
-import reading
-import stages
-import start
-import upstream
+import measure_block
+import measure_comparing
+import measure_effect
+import measure_environments
+import measure_large_repository
+import measure_large_results
+import measure_many_entries
+import measure_memory
+import measure_others
+import measure_reading
+import measure_stages
+import measure_start
+import measure_upstream
 from running import run
 
 TOPICS = (
-    *(block, upstream, others),
-    *(start, large_repository, environments, large_results, memory, effect),
-    *(reading, many_entries, comparing, stages),
+    *(measure_block, measure_upstream, measure_others),
+    *(measure_start, measure_large_repository, measure_environments, measure_large_results),
+    *(measure_memory, measure_effect, measure_reading, measure_many_entries, measure_comparing, measure_stages),
 )
 
 if __name__ == "__main__":
-    run({topic.__name__: topic.measure for topic in TOPICS}, __doc__)
+    run({topic.__name__.removeprefix("measure_"): topic.measure for topic in TOPICS}, __doc__)

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 
 from answering import STORE, answer
-from stages import INSIDE, STAGES
+from measure_stages import INSIDE, STAGES
 
 from gaitmap_results import BaseChallenge, recorded_run
 
