@@ -112,7 +112,7 @@ def test_the_latest_official_run_of_an_entry_counts(tmp_path):
         (NEW[:-2], {}, "it has no scores for P6, P7, which other runs have"),
         (NEW, {"more": {"rows": TWICE}}, "several rows of its scores have the same unit: P1"),
         (NEW, {"score": "another"}, "it has no score error"),
-        (NEW, {"more": {"rows": "none"}}, "holds no scores that can be read"),
+        (NEW, {"more": {"rows": "none"}}, "scores.json cannot be read: it does not have the form"),
     ],
 )
 def test_a_run_that_does_not_fit_is_left_out_with_its_reason(tmp_path, values, changes, reason):
