@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import NamedTuple
 
 from gaitmap_results.provenance.installed_files import InstalledPackage, site_folder
 from gaitmap_results.provenance.packages import normalised
@@ -24,20 +23,20 @@ def versions_in_use(listed: Mapping[str, str | None]) -> tuple[tuple[str, str, s
     Modules in the place of the listed version are skipped, because some packages number their modules differently.
     They are checked if that version was installed after Python started: another one may have been imported before.
     """
-    return _differences(_Question(listed, len(sys.modules)))
+    return _differences(_Listed(listed), tuple(_stated_versions()))
 
 
-class _Question(NamedTuple):
-    """The listed packages and the number of modules: as long as these are the same, so is the answer."""
+class _Listed:
+    """The listed packages; equal only if they are the same object, as long as nothing is installed."""
 
-    listed: Mapping[str, str | None]
-    n_modules: int
+    def __init__(self, versions: Mapping[str, str | None]) -> None:
+        self.versions = versions
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Question) and other.listed is self.listed and other.n_modules == self.n_modules
+        return isinstance(other, _Listed) and other.versions is self.versions
 
     def __hash__(self) -> int:
-        return hash((id(self.listed), self.n_modules))
+        return id(self.versions)
 
 
 def _stated_versions() -> Iterator[tuple[str, str, str]]:
@@ -51,10 +50,10 @@ def _stated_versions() -> Iterator[tuple[str, str, str]]:
 
 # The end of a run asks the same as its start, as long as nothing is installed or imported.
 @lru_cache(maxsize=1)
-def _differences(question: _Question) -> tuple[tuple[str, str, str], ...]:
-    by_name = {normalised(name): (name, version) for name, version in question.listed.items() if version}
+def _differences(listed: _Listed, stated: tuple[tuple[str, str, str], ...]) -> tuple[tuple[str, str, str], ...]:
+    by_name = {normalised(name): (name, version) for name, version in listed.versions.items() if version}
     found = []
-    for module_name, used, file in _stated_versions():
+    for module_name, used, file in stated:
         owner = _owner(file)
         name, version = by_name.get(normalised(module_name if owner is None else owner.name), (None, None))
         if name is None or version is None or (owner is not None and owner.version == version and not _is_new(owner)):

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
 from gaitmap_results.provenance.local_wheels import hash_of_wheel
+from gaitmap_results.store.files import is_settled
 from gaitmap_results.store.privacy import redact_url
 from gaitmap_results.store.safe_text import safe_text
 
@@ -25,8 +25,6 @@ __all__ = ["InstalledPackages", "folder_of_url", "installed_packages", "normalis
 # The usual first lines of METADATA. importlib.metadata parses the whole file, which takes 30 times as long.
 _USUAL_HEADER = re.compile(rb"Metadata-Version: [\d.]+\r?\nName: ([!-~]+)\r?\nVersion: ([!-~]+)\r?\n")
 _HEADER_BYTES = 1024
-# Within this time, a folder may change twice without a new modification time.
-_COARSEST_CLOCK_NS = 3_000_000_000
 _FOLDER_NAME = re.compile(r"([^-]+(?:-(?!\d)[^-]+)*)(?:-(\d[^-]*).*)?\.(?:dist|egg)-info", re.IGNORECASE)
 _SEPARATORS = re.compile(r"[-_.]+")
 # Non-blocking: a named pipe in place of a file would never return.
@@ -103,7 +101,7 @@ def installed_packages(path: Sequence[str] | None = None) -> InstalledPackages:
     if known is not None and not problems:
         return known
     packages = _list_packages(states, problems)
-    if all(map(_is_settled, states)):
+    if all(is_settled(modified_ns) for _, _, modified_ns in states):
         _listed.clear()
         _listed[states] = packages
     return packages
@@ -151,11 +149,6 @@ def _states(path: Sequence[object], problems: list[str]) -> Iterator[_State]:
             yield entry, place, status.st_mtime_ns
 
 
-def _is_settled(state: _State) -> bool:
-    """Return whether another change of a folder would give it another time."""
-    return time.time_ns() - state[2] > _COARSEST_CLOCK_NS
-
-
 # The packages that were listed last.
 _listed: dict[tuple[_State, ...], InstalledPackages] = {}
 # What a folder lists: the name of each metadata folder, and the package if its metadata have the usual form.
@@ -171,7 +164,7 @@ def _distributions_in(entry: str, state: _State, problems: list[str]) -> Iterato
     listed = _known.get(state)
     if listed is None:
         listed = [(name, _usual(entry, name)) for name in sorted(os.listdir(entry)) if _is_metadata(name)]
-        if _is_settled(state):
+        if is_settled(state[2]):
             _known[state] = listed
     for name, usual in listed:
         if usual is not None:

@@ -26,6 +26,7 @@ __all__ = [
     "is_own_folder",
     "is_real_file",
     "is_real_folder",
+    "is_settled",
     "list_files",
     "make_folder",
     "move_file",
@@ -34,6 +35,7 @@ __all__ = [
     "remove_folder",
     "replace_file",
     "retry_on_windows",
+    "sync_file",
     "sync_folder",
     "sync_tree",
     "walk",
@@ -48,6 +50,8 @@ _TO_READ: Final = os.O_RDONLY | sum(
 _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 # On Windows a virus scanner may briefly hold a fresh file; pauses in seconds.
 _WINDOWS_RETRIES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+# Within this time, a file may change twice without a new modification time.
+_COARSEST_CLOCK_NS: Final = 3_000_000_000
 
 
 def read_regular_file(
@@ -148,6 +152,11 @@ def is_own_folder(path: Path) -> bool:
     except OSError:
         return False
     return stat.S_ISDIR(facts.st_mode) and (not hasattr(os, "getuid") or facts.st_uid == os.getuid())
+
+
+def is_settled(modified_ns: int) -> bool:
+    """Return whether another change of a file that was modified at this time would give it another time."""
+    return time.time_ns() - modified_ns > _COARSEST_CLOCK_NS
 
 
 def remove_file(path: Path) -> None:

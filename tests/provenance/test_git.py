@@ -682,6 +682,17 @@ def test_the_facts_are_those_of_the_first_commit(repository: GitRepository) -> N
     assert facts(reread_git_state(first)).describe == "v1"
 
 
+def test_a_commit_that_was_left_is_not_pushed(repository: GitRepository, tmp_path: Path) -> None:
+    """At the end of a run it counts whether the commit of its start is pushed, not that of a branch reset meanwhile."""
+    repository.git("init", "--quiet", "--bare", tmp_path / "remote")
+    repository.git("remote", "add", "lab", tmp_path / "remote")
+    repository.git("push", "--quiet", "--set-upstream", "lab", "main")
+    repository.git("commit", "--quiet", "--allow-empty", "--message", "never pushed")
+    first = read_git_state(repository.path)
+    repository.git("reset", "--quiet", "--hard", "lab/main")
+    assert facts(reread_git_state(first)).pushed is False
+
+
 # What cannot be read
 
 

@@ -6,10 +6,12 @@ import importlib.metadata
 import json
 import os
 import sys
+import types
 import zipfile
 
 import pytest
 
+from gaitmap_results.provenance.package_versions import versions_in_use
 from gaitmap_results.provenance.packages import installed_packages
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux allows any byte in a file name")
@@ -310,3 +312,15 @@ def test_a_project_that_comes_before_its_own_installation(tmp_path, layout):
     packages = packages_of(project / layout, tmp_path / "site")
     assert packages.versions == {"gait": "1.0"}
     assert packages.direct_urls == {"gait": {"url": project.as_uri(), "editable": True}}
+
+
+def test_what_is_imported_may_differ_from_what_is_listed(tmp_path, monkeypatch):
+    """A module that states another version than the listed one is named, until it is loaded again in its place."""
+    module = types.ModuleType("shin")
+    module.__version__, module.__file__ = "1.0", str(tmp_path / "shin.py")
+    monkeypatch.setitem(sys.modules, "shin", module)
+    listed = {"Shin": "2.0", "other": "1.0"}
+    assert versions_in_use(listed) == versions_in_use(listed) == (("Shin", "1.0", "2.0"),)
+    module.__version__ = "v2.0.0+local"
+    assert versions_in_use(listed) == ()
+    assert versions_in_use({"Shin": "3.0"}) == (("Shin", "v2.0.0+local", "3.0"),)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-__all__ = ["FilesState", "RepositoryFiles"]
+from gaitmap_results.store.files import is_settled
 
-# Within this time, a file may change twice without a new modification time.
-_COARSEST_CLOCK_NS = 3_000_000_000
+__all__ = ["FilesState", "RepositoryFiles", "work_tree_around"]
+
 _SETTINGS = ("config", "config.worktree", "shallow")
 _TAGS = ("packed-refs", "reftable")
 
@@ -41,12 +40,17 @@ class RepositoryFiles:
     @classmethod
     def around(cls, folder: Path) -> RepositoryFiles:
         """Return the files of the repository around a folder; nothing of a linked working tree or a submodule."""
-        top = next((each for each in (folder, *folder.parents) if os.path.lexists(each / ".git")), None)
+        top = work_tree_around(folder)
         if top is None or not os.path.isdir(git_dir := os.path.join(top, ".git")):
             return cls()
         settings = [os.path.join(git_dir, name) for name in _SETTINGS]
         tags = [*(os.path.join(git_dir, name) for name in _TAGS), *_folders(os.path.join(git_dir, "refs", "tags"))]
         return cls(_state([os.path.join(git_dir, "index")]), _state(settings), _state([*settings, *tags]))
+
+
+def work_tree_around(folder: Path) -> Path | None:
+    """Return the folder itself or the nearest one around it that has a ``.git``, which may not be a repository."""
+    return next((each for each in (folder, *folder.parents) if os.path.lexists(each / ".git")), None)
 
 
 def _folders(folder: str) -> Iterator[str]:
@@ -63,7 +67,7 @@ def _state(files: list[str]) -> FilesState | None:
         except OSError:
             state.append((file, None))
             continue
-        if time.time_ns() - found.st_mtime_ns < _COARSEST_CLOCK_NS:
+        if not is_settled(found.st_mtime_ns):
             return None
         state.append((file, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)))
     return tuple(state)

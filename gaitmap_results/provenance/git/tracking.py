@@ -12,6 +12,7 @@ from typing import NamedTuple
 from gaitmap_results.provenance.git.changes import parse_status, shown
 from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
 from gaitmap_results.provenance.git.remote import remote_settings, remote_url, start_settings
+from gaitmap_results.provenance.git.repository_files import work_tree_around
 
 __all__ = ["FileInRepository", "track_files"]
 
@@ -73,7 +74,7 @@ def track_files(
     by_top: dict[Path, list[tuple[Path, bytes]]] = {}
     for file in dict.fromkeys(files):
         real = Path(os.path.realpath(file))
-        top = _work_tree_around(real)
+        top = work_tree_around(real.parent)
         if top is not None:
             inside = os.fsencode(os.path.relpath(real, top).replace(os.sep, "/"))
             by_top.setdefault(top, []).append((file, inside))
@@ -85,11 +86,6 @@ def track_files(
             for top, inside in by_top.items()
         ]
         return [found for each in asked for found in each.answer()]
-
-
-def _work_tree_around(file: Path) -> Path | None:
-    """Return the folder around a file that has a ``.git``, which may not be a repository."""
-    return next((folder for folder in file.parents if os.path.lexists(folder / ".git")), None)
 
 
 class _Asked:
