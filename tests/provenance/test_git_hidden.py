@@ -13,6 +13,7 @@ from git_repository import GitRepository, git_environment
 
 from gaitmap_results.provenance.git import GitState, GitUnreadableError, PendingStatus, read_git_state
 from gaitmap_results.provenance.git.processes import GitProcesses
+from gaitmap_results.provenance.git.repository_files import RepositoryFiles
 
 FIELDS = ("staged", "unstaged", "untracked", "conflicted", "submodules", "hidden")
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs links and modes of POSIX")
@@ -116,14 +117,26 @@ def test_git_is_asked_again_only_for_what_may_have_changed(repository: GitReposi
     last = reread_git_state(read_git_state(repository.path))
     assert set(started) == {"status", "describe", "rev-list"}  # at the start, HEAD may move
     assert started.count("describe") == 1
-    assert last.facts is not None
-    repository.git("tag", "v1")
-    repository.git("remote", "set-url", "origin", "https://example.org/new.git")
     repository.git("update-index", "--assume-unchanged", "code.py")
-    again = reread_git_state(last)
-    assert again.facts is not None
-    assert (again.facts.describe, again.facts.remote) == ("v1", "https://example.org/new.git")
-    assert changes(again) == {"hidden": ("code.py",)}
+    assert changes(reread_git_state(last)) == {"hidden": ("code.py",)}
+    repository.git("remote", "set-url", "origin", "https://example.org/new.git")
+    again = reread_git_state(last).facts
+    assert again is not None
+    assert again.remote == "https://example.org/new.git"
+
+
+def test_tags_in_one_file_or_in_tables(repository: GitRepository) -> None:
+    """Where tags are not files of their own, what holds them tells that they changed."""
+    repository.git("tag", "v1")
+    repository.git("pack-refs", "--all")
+    (repository.path / ".git" / "reftable").mkdir()
+    age(repository)
+    states = {RepositoryFiles.around(repository.path).tags}
+    for name in ("packed-refs", "reftable"):
+        os.utime(repository.path / ".git" / name, (1_000_000_001, 1_000_000_001))
+        states.add(RepositoryFiles.around(repository.path).tags)
+    assert None not in states
+    assert len(states) == 3
 
 
 @pytest.mark.parametrize("way", ["packed tags", "moved tag", "nested tag", "tag gone"])
