@@ -21,6 +21,8 @@ from gaitmap_results.typed_results.scores import units_in_words
 
 __all__ = ["compare"]
 
+_MAX_LEFT_OUT = 20
+
 
 @click.command(
     epilog="Example: gaitmap-results compare StrideLength results --baseline as_published    "
@@ -129,8 +131,10 @@ def _print(comparison: Any) -> None:
     print_table(output, {**headings, "Better, worse, tied": "left", "p (Holm)": "right"}, verdicts)
     if comparison.left_out:
         output.print("\nLeft out:")
-        for path, reason in comparison.left_out:
+        for path, reason in comparison.left_out[:_MAX_LEFT_OUT]:
             output.print(printable(f"  {path}: {reason}"), soft_wrap=True)
+        if len(comparison.left_out) > _MAX_LEFT_OUT:
+            output.print(f"  and {len(comparison.left_out) - _MAX_LEFT_OUT} more; --json names all")
     output.print(f"\n{comparison.scope}")
 
 

@@ -69,18 +69,19 @@ def _config() -> _Found:
 
 
 def _results_folder(given: Path | None) -> _Found:
-    folder = find_results_folder(given)
-    # Runs are written to .unfinished first, which another user may have created.
-    there = folder / UNFINISHED_DIR
+    folder = there = find_results_folder(given)
     while not os.path.lexists(there) and there != there.parent:
         there = there.parent
-    try:
-        # Try to write instead of reading permissions: the disk may be full or read-only.
-        with tempfile.NamedTemporaryFile(dir=there, prefix=".gaitmap_results_") as file:
-            file.write(b"can be written")
-            file.flush()
-    except OSError as error:
-        return "bad", [f"{folder} cannot be written: {error.strerror or error} ({there})"]
+    # Runs are written to .unfinished first, which another user may have created.
+    unfinished = folder / UNFINISHED_DIR
+    for tried in (there, unfinished) if os.path.lexists(unfinished) else (there,):
+        try:
+            # Try to write instead of reading permissions: the disk may be full or read-only.
+            with tempfile.NamedTemporaryFile(dir=tried, prefix=".gaitmap_results_") as file:
+                file.write(b"can be written")
+                file.flush()
+        except OSError as error:
+            return "bad", [f"{folder} cannot be written: {error.strerror or error} ({tried})"]
     return "good", [f"{folder} can be {'written' if folder.exists() else 'created'}"]
 
 

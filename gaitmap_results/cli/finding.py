@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from functools import partial
-from glob import escape
 from pathlib import Path
 from typing import NoReturn
 
 from gaitmap_results.cli.terminal import progress
 from gaitmap_results.config import find_results_folder
 from gaitmap_results.exceptions import (
+    ConfigError,
     CorruptRunError,
     InvalidOptionError,
     NoResultsFolderError,
@@ -99,13 +99,21 @@ def named_challenges(runs: Sequence[RunSummary], name: str | None) -> list[RunSu
 
 def split_off_results_folder(words: Sequence[str], results: Path | None) -> tuple[Sequence[str], Path | None]:
     """Return the words that name runs, and the results folder, which may be the last of several words."""
-    if results is None and len(words) > 1 and _is_results_folder(Path(words[-1]).expanduser()):
+    if results is None and len(words) > 1 and _is_results_folder(_path(words[-1])):
         return words[:-1], Path(words[-1])
     return words, results
 
 
 def _is_results_folder(folder: Path) -> bool:
-    return not os.path.lexists(folder / METADATA_FILE) and any(True for _ in StoreScan(str(folder)))
+    if not folder.is_dir() or os.path.lexists(folder / METADATA_FILE):
+        return False
+    if any(True for _ in StoreScan(str(folder))):
+        return True
+    # An entry or a challenge may have the name of some folder here.
+    try:
+        return not find_results_folder().is_dir()
+    except ConfigError:
+        return True
 
 
 def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
@@ -129,14 +137,16 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     words, results = split_off_results_folder(words, results)
     if not words:
         raise InvalidOptionError("Name one run: its path, its id, an entry, a challenge and an entry, or @latest.")
-    if len(words) == 1 and (folder_of_run := _folder_of_run(words[0])) is not None:
-        return _run_at(folder_of_run)
+    path = _folder_of_run(words[0]) if len(words) == 1 else None
+    if path is not None and (os.path.lexists(path / METADATA_FILE) or not path.is_dir()):
+        return _run_at(path)
     try:
         folder = existing_results_folder(results)
     except (NoResultsFolderError, RunNotFoundError) as error:
         raise type(error)(f"{_no_such_path(words)}{error}") from error
     runs, _ = scan(folder)
-    text = " ".join(words)
+    given = " ".join(words)
+    text = given if any(entry_text(each.entry) == given for each in runs) else " ".join(given.split())
     challenge, _, entry = text.partition(" ")
     found = [each for each in runs if entry_text(each.entry) == text.strip("/")]
     by_id = [] if found else _by_id(runs, text)
@@ -145,7 +155,8 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
             f"{text!r} matches {len(by_id)} runs. Name one by its path:{_listed([each.folder for each in by_id])}"
         )
     found = found or by_id or _by_entry(runs, text) or _by_entry(named_challenges(runs, challenge), entry)
-    place = Path(text).resolve()  # a folder above runs, such as that of an entry
+    place = _path(text).resolve()  # a folder above runs, such as that of an entry
+    found = found or [each for each in runs if each.path.parent == place]
     found = found or [each for each in runs if each.path.is_relative_to(place)]
     if not found:
         _refuse(words, runs, folder)
@@ -157,9 +168,13 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     return max(found, key=by_start)
 
 
+def _path(word: str) -> Path:
+    return Path(os.path.expanduser(word))  # noqa: PTH111  # Path.expanduser raises for a user that does not exist
+
+
 def _folder_of_run(word: str) -> Path | None:
     """Return the folder that a word names, if it is a run folder, its metadata.json, or can only be a path."""
-    path = Path(word).expanduser()
+    path = _path(word)
     if path.name == METADATA_FILE and os.path.lexists(path):
         return path.parent
     # Names of entries never begin with a dot.
@@ -196,7 +211,11 @@ def _by_entry(runs: Sequence[RunSummary], name: str) -> list[RunSummary]:
 def _refuse(words: Sequence[str], runs: Sequence[RunSummary], folder: Path) -> NoReturn:
     """Say that words match no run, and what is there."""
     text = " ".join(words)
-    if len(text) >= _MIN_ID and any((folder / UNFINISHED_DIR).glob(f"{escape(text.lower())}*")):
+    try:
+        unfinished = [each.name for each in (folder / UNFINISHED_DIR).iterdir()]
+    except OSError:
+        unfinished = []
+    if len(text) >= _MIN_ID and any(name.startswith(text.lower()) for name in unfinished):
         raise RunNotFoundError(
             f"The run {text} was not published, or not yet. "
             f"`gaitmap-results unfinished {as_argument(folder)}` says what became of it, and if it can be recovered."

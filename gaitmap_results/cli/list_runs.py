@@ -24,10 +24,12 @@ __all__ = ["list_runs"]
 
 _ID_LENGTH = 8
 _COMMIT_LENGTH = 7
-# The most important ones first: a terminal cuts lines at its right edge.
-_COLUMNS = ("entry_name", "run_start_datetime", "kind", "run_id", "runtime", "debug_reasons", "git_commit_hash")
-_HEADINGS = (*(HEADINGS[name] for name in _COLUMNS), "Score")
-_GAP = "  "
+_COLUMNS = ("entry_name", "run_start_datetime", "runtime", "kind", "debug_reasons", "git_commit_hash", "run_id")
+_HEADINGS = tuple(HEADINGS[name] for name in _COLUMNS)
+_RUNTIME, _REASONS, _COMMIT = (_COLUMNS.index(name) for name in ("runtime", "debug_reasons", "git_commit_hash"))
+_GAP = 2
+_MIN_ENTRY = 20
+_MIN_REASONS = 9
 
 
 @click.command(
@@ -50,8 +52,10 @@ def list_runs(results: Path | None, choose: Choose, score: str | None, as_json: 
     found, store = scan(folder)
     runs = choose(found)
     report_skipped(store.skipped)
-    withdrawn = list(map(withdrawals(), runs))
-    reproduced = list(map(verdicts(), runs))
+    withdrawn_reason = withdrawals()
+    withdrawn = [withdrawn_reason(summary) for summary in runs]
+    verdict = verdicts()
+    reproduced = [verdict(summary) for summary in runs]
     if as_json:
         echo_json_rows(map(_described, runs, withdrawn, reproduced))
         return
@@ -62,8 +66,9 @@ def list_runs(results: Path | None, choose: Choose, score: str | None, as_json: 
         of = f"None of the {counted(len(found), 'run')} in {folder} matches the options" if found else ""
         say(of or f"There is no run in {folder}", err=True)
     else:
-        _show(runs, folder, list(map(_kind, runs, withdrawn, reproduced)), means)
-    if unfinished := _count_unfinished(folder):
+        _show(runs, folder, list(map(_said, runs, withdrawn, reproduced)), means)
+    unfinished = _count_unfinished(folder)
+    if unfinished:
         say(f"{counted(unfinished, 'unfinished run')}; see gaitmap-results unfinished {as_argument(folder)}")
 
 
@@ -97,7 +102,7 @@ def _count_unfinished(folder: Path) -> int:
     return len({name.partition(".")[0] for name in names if not name.startswith(".")})
 
 
-def _kind(summary: RunSummary, withdrawn: str | None, reproduced: str | None) -> str:
+def _said(summary: RunSummary, withdrawn: str | None, reproduced: str | None) -> str:
     """Return whether a run is official, and whether it was later withdrawn or reproduced."""
     verdict = "" if reproduced is None else ", differs" if reproduced == "differs" else ", reproduced"
     return one_line(f"{summary.kind}{verdict}{'' if withdrawn is None else ', withdrawn'}")
@@ -105,39 +110,46 @@ def _kind(summary: RunSummary, withdrawn: str | None, reproduced: str | None) ->
 
 def _show(runs: Sequence[RunSummary], folder: Path, kinds: Sequence[str], means: Sequence[str]) -> None:
     output = console()
-    rows = list(map(_row, runs, _starts(runs), kinds, means))
-    widths = [max(map(len, column)) for column in zip(_HEADINGS, *rows, strict=True)]
-    if not any(means):
-        del widths[-1]
+    rows = list(map(_row, runs, _starts(runs), kinds))
+    headings = _HEADINGS
+    if any(means):
+        rows = [(*row, mean) for row, mean in zip(rows, means, strict=True)]
+        headings = (*_HEADINGS, "Score")
+    columns = list(zip(headings, *rows, strict=True))
+    full = [max(map(len, column)) for column in columns]
+    widths = full
     if at_terminal():
-        widths[0] = min(widths[0], output.width // 4)  # longer names get lines of their own
-    print_lines(output, _lines(runs, rows, widths, output.width))
+        full = [width if any(column[1:]) else 0 for width, column in zip(full, columns, strict=True)]
+        widths = _fitted(full, output.width)
+    print_lines(output, _lines(runs, rows, headings, widths))
     if at_terminal():
         entries = len({(summary.challenge_name, summary.entry) for summary in runs})
         total = f"{counted(len(runs), 'run')} of {counted(entries, 'entry', 'entries')} in {folder}"
+        if hidden := [each for each, width, wanted in zip(headings, widths, full, strict=True) if wanted and not width]:
+            output.print(f"\nA wider terminal also shows {', '.join(hidden)}", style="dim", soft_wrap=True)
         output.print(f"\n{one_line(total)}", style="dim", soft_wrap=True)
 
 
 def _lines(
-    runs: Sequence[RunSummary], rows: Sequence[tuple[str, ...]], widths: Sequence[int], width: int
+    runs: Sequence[RunSummary], rows: Sequence[tuple[str, ...]], headings: Sequence[str], widths: Sequence[int]
 ) -> Iterator[tuple[str, str]]:
     """Yield each line of the table, and its style."""
-    previous = None
+    previous: tuple[object, ...] = ()
+    # At a terminal, an entry is named only once; elsewhere each line must be complete by itself.
+    names_once = at_terminal()
     for summary, row in zip(runs, rows, strict=True):
-        challenge = one_line(f"{summary.challenge_name}  {summary.challenge_version}")
-        if challenge != previous:
-            yield f"\n{challenge}" if previous else challenge, "bold"
-            yield _line(_HEADINGS, widths, width), "dim"
-            previous = challenge
-        if len(row[0]) > widths[0]:
-            yield row[0], ""
-            row = ("", *row[1:])
-        yield _line(row, widths, width), "dim" if summary.is_debug_run else ""
-
-
-def _line(cells: Sequence[str], widths: Sequence[int], width: int) -> str:
-    line = _GAP.join(map(str.ljust, cells, widths)).rstrip()
-    return line if len(line) <= width else f"{line[: width - 1]}…"
+        challenge = summary.challenge_name, summary.challenge_version
+        if challenge != previous[:2]:
+            yield ("\n" if previous else "") + one_line("  ".join(challenge)), "bold"
+            yield _line(headings, widths), "dim"
+        entry, *others = row
+        if names_once and (*challenge, entry) == previous:
+            entry = ""
+        elif names_once and len(entry) > widths[0]:
+            yield entry, ""
+            entry = ""
+        yield _line((entry, *others), widths), "dim" if summary.is_debug_run else ""
+        previous = (*challenge, row[0])
 
 
 def _starts(runs: Sequence[RunSummary]) -> list[str]:
@@ -151,18 +163,57 @@ def _starts(runs: Sequence[RunSummary]) -> list[str]:
     return exact if len(shown) < len(runs) else minutes
 
 
-def _row(summary: RunSummary, start: str, kind: str, mean: str) -> tuple[str, ...]:
+def _fitted(widths: list[int], width: int) -> list[int]:
+    """Return the widths of the columns at a terminal.
+
+    Entries first get their own lines, then reasons are cut, then columns are left out (width 0).
+    A column without content has the width 0 already.
+    """
+    too_wide = sum(each + _GAP for each in widths if each) - _GAP - width
+    fitted = list(widths)
+    for column, least in ((0, _MIN_ENTRY), (_REASONS, _MIN_REASONS)):
+        fitted[column] = max(min(fitted[column], least), fitted[column] - max(too_wide, 0))
+        too_wide -= widths[column] - fitted[column]
+    for column in (_COMMIT, _RUNTIME, len(_COLUMNS), _REASONS):
+        if too_wide > 0 and column < len(fitted) and fitted[column]:
+            too_wide -= fitted[column] + _GAP
+            fitted[column] = 0
+    return fitted
+
+
+def _row(summary: RunSummary, start: str, kind: str) -> tuple[str, ...]:
     commit = (summary.git_commit_hash or "")[:_COMMIT_LENGTH]
-    first, *others = summary.debug_reasons or ("",)
-    # Outside a terminal, a script may search for the whole id.
-    run_id = summary.run_id and (summary.run_id[:_ID_LENGTH] if at_terminal() else summary.run_id)
     return (
         one_line(entry_text(summary.entry)),
         start,
-        kind,
-        one_line(run_id or summary.path.name),
         duration(summary.runtime),
-        one_line(f"{first} +{len(others)}" if others else first),
+        kind,
+        one_line("".join(_reasons(summary))),
         one_line(f"{commit}*" if summary.git_dirty else commit),
-        mean,
+        one_line(_shown_id(summary.run_id) if summary.run_id else summary.path.name),
     )
+
+
+def _shown_id(run_id: str) -> str:
+    # Outside a terminal, a script may search for the whole id.
+    return run_id[:_ID_LENGTH] if at_terminal() else run_id
+
+
+def _reasons(summary: RunSummary) -> Iterator[str]:
+    first, *others = summary.debug_reasons or ("",)
+    yield first
+    if others:
+        yield f" +{len(others)}"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    padded = [
+        _cut(cell, width).rjust(width) if column == _RUNTIME else _cut(cell, width).ljust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        if width
+    ]
+    return (" " * _GAP).join(padded).rstrip()
+
+
+def _cut(cell: str, width: int) -> str:
+    return cell if len(cell) <= width else f"{cell[: width - 1]}…"

@@ -18,7 +18,7 @@ from gaitmap_results.cli.terminal import aligned, console, echo_json, ended_in_o
 from gaitmap_results.config.current_config import change_results_folder
 from gaitmap_results.exceptions import InvalidOptionError
 from gaitmap_results.reading.index import read_metadata
-from gaitmap_results.reading.scores import read_scores
+from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.showing.text import duration, run_kind
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.suites.dask_executor import executor_at
@@ -150,10 +150,10 @@ def _run(
 
 
 def _line(outcome: EntryOutcome) -> str:
-    name, status, _, kind, took, path = _row(outcome)
-    told = [f"{name}  {status}{f' in {took}' if took else ''}"]
-    if status == "recorded":
-        told.append(f"{kind}, {path}")
+    took = "" if outcome.seconds is None else f" in {duration(outcome.seconds)}"
+    told = [f"{entry_text(outcome.entry_name)}  {outcome.status}{took}"]
+    if outcome.status == "recorded" and outcome.path is not None:
+        told.append(f"{_score_and_kind(outcome.path)[1]}, {outcome.path}")
     return ": ".join([*told, *([outcome.error] if outcome.error else [])])
 
 
@@ -165,7 +165,7 @@ def _row(outcome: EntryOutcome) -> tuple[str, ...]:
 
 def _score_and_kind(path: Path) -> tuple[str, str]:
     """Return the main score and whether the run is official, or why it is not."""
-    scores = read_scores(path)
+    scores = known_scores(str(path))  # a damaged one is no reason to tell nothing of the others
     name = scores.main_score if scores is not None else None
     mean = None if scores is None or name is None else scores.mean(name)
     metadata = read_metadata(str(path))

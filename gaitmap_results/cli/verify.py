@@ -75,8 +75,11 @@ def _check(folder: Path) -> dict[str, Any]:
     except (CorruptRunError, RunNotFoundError) as raised:
         found, error = RunVerification(folder, has_manifest=False), str(raised)
     return {
-        **vars(found),
+        "path": str(folder),
         "status": found.status if error is None else "unreadable",
+        "missing": found.missing,
+        "changed": found.changed,
+        "extra": found.extra,
         "skipped": [{"path": path, "reason": reason} for path, reason in found.skipped],
         "error": error,
     }

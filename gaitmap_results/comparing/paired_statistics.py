@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Hashable, Sequence
+from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Final
 
@@ -193,7 +194,7 @@ def check_test(
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+    return isinstance(value, (Real, Decimal)) and not isinstance(value, bool)
 
 
 def _checked_values(scores: pd.DataFrame) -> Any:

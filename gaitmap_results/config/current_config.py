@@ -285,7 +285,7 @@ def _choose(
             "Give it a LocalConfig or the path of a config file."
         )
     if (found := find_with_sources(kind)) is not None:
-        return found
+        return found.as_kind(kind)
     if default_file is not None and Path(default_file).exists():
         return read_config_file(Path(default_file), kind, "set_config")
     # With debug=... alone no config file is needed: runs may be stored by giving their path.

@@ -85,7 +85,7 @@ def _parsed(raw: bytes, path: Path) -> Any:
             "pip install 'gaitmap_results[toml]', or name a JSON file in GAITMAP_RESULTS_CONFIG."
         ) from error
     except (ValueError, RecursionError) as error:
-        hint = r" In JSON a backslash is written twice (C:\\data), or as / instead." if "escape" in str(error) else ""
+        hint = r" A backslash is written twice (C:\\data), or as / instead." if "escape" in str(error) else ""
         raise ConfigError(
             f"The config file {path} is not valid {'TOML' if is_toml else 'JSON'}: {error}. Correct this place; the "
             f"mistake may also be just before it. The file must be UTF-8 text.{hint}"
@@ -127,7 +127,7 @@ def _flat(content: Any, path: Path) -> Any:
 def _checked(keys: Any, path: Path, kind: type[LocalConfig], source: str, found_by: str) -> FoundConfig:
     if not isinstance(keys, dict):
         raise ConfigError(
-            f"The config in {path} is {keys!r}, but must hold keys such as results_dir: "
+            f"The config in {path} is a {type(keys).__name__}, but must hold keys such as results_dir: "
             '{"gaitmap_results": {"results_dir": "…"}}. See create_config_template.'
         )
     more = {item.name for item in fields(kind)}.difference(_KEYS)

@@ -136,13 +136,24 @@ class FoundConfig:
             object.__setattr__(config, name, values[name])
         return cls(config, where, {name: ConfigValue(name, values[name], source, where, found_by) for name in values})
 
+    def as_kind(self, kind: type[LocalConfig]) -> FoundConfig:
+        """Return the config as one of this class, whose defaults apply where nothing was given."""
+        if type(self.config) is kind:
+            return self
+        config = kind()
+        for name in self.given.keys() - {"debug"}:
+            object.__setattr__(config, name, getattr(self.config, name))
+        return dataclasses.replace(self, config=config)
+
     def with_debug(self, value: ConfigValue) -> FoundConfig:
         """Return a copy in which something else says whether runs are debug runs."""
         return dataclasses.replace(self, given={**self.given, "debug": value})
 
     def explained(self, name: str) -> ConfigValue:
         """Return one value, with its source."""
-        return self.given.get(name) or ConfigValue(name, getattr(self.config, name, None))
+        # A class of another package may have a field of the name `debug`, which asks for nothing here.
+        default = None if name == "debug" else getattr(self.config, name)
+        return self.given.get(name) or ConfigValue(name, default)
 
 
 def _as_json(value: Any) -> Any:

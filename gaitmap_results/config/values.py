@@ -77,10 +77,9 @@ def check_folder(value: object, *, where: str, base: Path | None = None) -> Path
             f"{where} is {_shown(written)}, but that home directory is not known. "
             "Write the path in full; a folder whose own name starts with ~ is written as ./~name."
         )
-    if os.path.isabs(text):  # noqa: PTH117
-        return Path(text)
+    path = Path(text)
     try:
-        return ((base or Path.cwd()) / text).absolute()
+        return path if path.is_absolute() else ((base or Path.cwd()) / path).absolute()
     except OSError as error:
         raise ConfigError(
             f"{where} is the relative path {text!r}, but the working directory it starts from no longer exists. "
@@ -89,7 +88,7 @@ def check_folder(value: object, *, where: str, base: Path | None = None) -> Path
 
 
 def _variable(match: re.Match[str], text: str, where: str) -> str:
-    name = next(filter(None, match.groups()), "")
+    name = next(filter(None, match.groups()), match[0])
     # An empty variable would turn `$SCRATCH/results` into `/results`, which is as wrong as a missing one.
     if not (found := os.environ.get(name)):
         raise ConfigError(

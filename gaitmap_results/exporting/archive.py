@@ -8,9 +8,9 @@ import os
 import re
 import stat
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, ResultsFolderError
 from gaitmap_results.exporting.runs_to_export import FileToExport
@@ -105,16 +105,18 @@ def _entry(name: str, size: int) -> zipfile.ZipInfo:
 
 def _copy(archive: zipfile.ZipFile, file: FileToExport) -> None:
     digest = hashlib.sha256()
-    with archive.open(_entry(file.name, file.size), "w") as copy, _open(file.path) as source:
-        while chunk := source.read(_CHUNK_BYTES):
+    with archive.open(_entry(file.name, file.size), "w") as copy:
+        for chunk in _chunks(file.path):
             digest.update(chunk)
             copy.write(chunk)
     if digest.hexdigest() != file.sha256:
         raise CorruptRunError(f"{file.path} changed while it was read. Try again when nobody writes to it.")
 
 
-def _open(path: Path) -> BinaryIO:
+def _chunks(path: Path) -> Iterator[bytes]:
     try:
-        return path.open("rb")
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                yield chunk
     except OSError as error:
         raise CorruptRunError(f"{path} cannot be read: {error.strerror or error}.", path=path.parent) from error

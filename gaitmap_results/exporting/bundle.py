@@ -102,7 +102,7 @@ def write_bundle(
     """
     target = Path(output).expanduser().absolute()
     _check_target(target)
-    people, organizations = author_entities(authors if isinstance(authors, (list, tuple)) else [authors])
+    people, organizations = author_entities([authors] if isinstance(authors, str) else authors or ())
     published_by = None if publisher is None else organization(publisher, "publisher")
     about = About(license_entity(license), people, organizations, published_by)
     paths = [Path(each) for each in ([runs] if isinstance(runs, (str, Path)) else runs)]

@@ -128,9 +128,7 @@ def _action(run: RunToExport, agents: list[Entity], add: Any) -> Entity:
     command = metadata.get("command")
     said += [f"Command: {' '.join(map(str, command))}."] if isinstance(command, list) and command else []
     return {
-        **_create_action(
-            attested_id(summary), f"{entry} in {summary.challenge_name} {summary.challenge_version}", agents
-        ),
+        **_create_action(attested_id(summary), f"{entry} in {challenge}", agents),
         "description": " ".join(said),
         "startTime": _seconds(aware_datetime(metadata.get("run_start_datetime"))),
         "endTime": _seconds(aware_datetime(metadata.get("run_end_datetime"))),

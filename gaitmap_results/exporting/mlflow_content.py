@@ -33,8 +33,8 @@ _PARAMETERS: Final = ("challenge", "pipeline", "dataset")
 # MLflow would cut longer ones silently.
 _MAX_PARAMETER: Final = 6000
 _MAX_TAG: Final = 8000
-#: MLflow refuses longer names.
-MAX_NAME: Final = 250
+# MLflow refuses longer names.
+_MAX_NAME: Final = 250
 
 # Characters that MLflow refuses; on Windows, file names cannot contain colons.
 _REFUSED: Final = re.compile(r"[^\w/.\- ]" if os.name == "nt" else r"[^\w/.\- :]")
@@ -106,7 +106,7 @@ def _named(what: str, values: Iterable[tuple[str, Any]], long_names: dict[str, s
         if taken in named:
             raise ValueError(f"two {what} would both be called {taken!r} in MLflow: {originals[taken]!r} and {name!r}")
         named[taken], originals[taken] = value, name
-        if len(name) > MAX_NAME:
+        if len(name) > _MAX_NAME:
             long_names[f"{_OWN}name.{taken[-16:]}"] = name
     return named
 
@@ -186,7 +186,7 @@ def mlflow_name(name: str) -> str:
         changed = changed.replace("/", "_x002F_")
     if _is_another_path(changed):
         changed = f"_x002E_{changed[1:]}" if changed else _EMPTY
-    if len(changed) > MAX_NAME:
+    if len(changed) > _MAX_NAME:
         return f"{changed[:_KEPT]}...{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:_HASH]}"
     return changed
 

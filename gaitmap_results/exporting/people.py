@@ -120,7 +120,7 @@ def quoted(text: str) -> str:
 
 
 def people_of(custom_metadata: Any, known: Mapping[str, Entity]) -> tuple[list[Entity], list[str]]:
-    """Return the people in custom metadata that have an address, and the others as text.
+    """Return the people named in custom metadata, and as text what is no name.
 
     Parameters
     ----------

@@ -35,6 +35,8 @@ _UPWARDS: Final = r"(?:\.\.[\\/]){2,}[\w.-][^\s'\",;()\[\]{}]*"
 # Accounts that are not a person's name.
 _NOBODY: Final = frozenset({"root", "user", "runner", "admin", "nobody", "jovyan", "app", "ubuntu", "vscode"})
 _MAX_SHOWN: Final = 80
+#: What is no secret in a web address, where it is the name of a public account.
+_NAME_IN_PATH: Final = "your user name in a path"
 _WEB: Final = re.compile(r"(?:https?|git|ssh)://[^\s'\"]*\Z")
 _MAX_ADDRESS: Final = 300
 _MIN_TOKEN: Final = 12
@@ -167,9 +169,9 @@ def _private_paths(text: str, private: _Private) -> Iterator[tuple[int, str]]:
     if "/" not in text and "\\" not in text:
         return
     for match in private.paths.finditer(text):
-        start = match.start()
-        if _WEB.search(text[max(0, start - _MAX_ADDRESS) : start]) is None:
-            yield start, f"{private.kinds[(match.lastindex or 1) - 1]}, {match[0][:_MAX_SHOWN]}"
+        start, kind = match.start(), private.kinds[(match.lastindex or 1) - 1]
+        if kind != _NAME_IN_PATH or _WEB.search(text[max(0, start - _MAX_ADDRESS) : start]) is None:
+            yield start, f"{kind}, {match[0][:_MAX_SHOWN]}"
 
 
 def _own(*, is_legacy: bool = False) -> _Private:
@@ -183,7 +185,7 @@ def _own(*, is_legacy: bool = False) -> _Private:
     kinds = {
         "the path of your home folder": folder if os.path.isabs(home) and home != os.path.dirname(home) else "",
         "the path of a home folder": _HOME,
-        "your user name in a path": name if people else "",
+        _NAME_IN_PATH: name if people else "",
         "a path that leads out of the project": _UPWARDS if is_legacy else "",
     }
     kinds = {kind: pattern for kind, pattern in kinds.items() if pattern}

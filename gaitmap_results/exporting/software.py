@@ -50,8 +50,8 @@ def instrument_of(metadata: Mapping[str, Any], implementation: object) -> tuple[
         "description": description,
         "softwareRequirements": [each if isinstance(each, str) else {"@id": each["@id"]} for each in requirements],
     }
-    digest = hashlib.sha256(json.dumps(entity, sort_keys=True).encode()).hexdigest()[:_ID_CHARACTERS]
-    entity["@id"] = f"{entity['url'] or ''}#code-{digest}"
+    identifier = hashlib.sha256(json.dumps(entity, sort_keys=True).encode()).hexdigest()[:_ID_CHARACTERS]
+    entity["@id"] = f"{entity['url'] or ''}#code-{identifier}"
     return entity, [each for each in requirements if not isinstance(each, str)]
 
 

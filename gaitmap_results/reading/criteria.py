@@ -155,6 +155,7 @@ def _parsed_date(text: str) -> date:
         duration = timedelta(days=days) if days else timedelta(**{f"{ago['unit']}s": 1})
         return datetime.now().astimezone() - number * duration
     with contextlib.suppress(ValueError):
-        return date.fromisoformat(text)
+        # Python 3.10 cannot parse a date without hyphens.
+        return date.fromisoformat(re.sub(r"\A(\d{4})(\d{2})(\d{2})\Z", r"\1-\2-\3", text))
     # Python 3.10 cannot parse Z as UTC.
     return datetime.fromisoformat(re.sub(r"(?<=\d)[zZ]$", "+00:00", text))

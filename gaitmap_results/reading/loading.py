@@ -12,6 +12,7 @@ from gaitmap_results.reading.index import repaired
 from gaitmap_results.reading.run_files import links_out, read_run_json
 from gaitmap_results.reading.scores import known_scores
 from gaitmap_results.showing.html import run_html
+from gaitmap_results.showing.text import bulleted
 from gaitmap_results.store.layout import CUSTOM_METADATA_FILE, METADATA_FILE, RESULTS_DIR
 
 __all__ = ["LoadedRun", "ResultReturn", "load_run", "load_run_custom_metadata", "load_run_metadata"]
@@ -194,10 +195,9 @@ def _check_links(folder: Path) -> None:
     """Refuse core results that are links to outside the run folder, since a stranger's link may lead anywhere."""
     links = links_out(folder, RESULTS_DIR)
     if links:
-        shown = "".join(f"\n  {name}: {reason}" for name, reason in links[:_MAX_SHOWN])
-        more = f"\n  and {len(links) - _MAX_SHOWN} more" if len(links) > _MAX_SHOWN else ""
+        shown = bulleted([f"{name}: {reason}" for name, reason in links], _MAX_SHOWN)
         raise CorruptRunError(
             f"The core results in {folder} are not all in that folder, and links out of it are not followed:"
-            f"{shown}{more}\nIf you trust them, put the files in the place of the links.",
+            f"{shown}\nIf you trust them, put the files in the place of the links.",
             path=folder,
         )

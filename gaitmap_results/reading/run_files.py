@@ -121,6 +121,8 @@ def links_out(folder: Path, within: str) -> list[tuple[str, str]]:
     inner = folder / within
     links = [(within, inner)] if inner.is_symlink() else []
     if not links and inner.is_dir():
-        links = [(f"{within}/{name}", path) for name, path, _ in walk(inner) if path.is_symlink()]
+        links = [
+            (f"{within}/{name}", path) for name, path, kind in walk(inner) if kind == "other" and path.is_symlink()
+        ]
     reasons = ((name, why_not_followed(str(path), str(folder))) for name, path in links)
     return [(name, reason) for name, reason in reasons if reason is not None]

@@ -18,7 +18,7 @@ from gaitmap_results.exceptions import (
 from gaitmap_results.reading import index
 from gaitmap_results.reading.criteria import Predicate, make_criteria
 from gaitmap_results.reading.index import RunSummary, SkippedRun, StoreScan, by_start
-from gaitmap_results.showing.text import one_line
+from gaitmap_results.showing.text import bulleted
 from gaitmap_results.store.layout import is_run_folder_name
 from gaitmap_results.user_code.user_warnings import warn_user
 
@@ -240,10 +240,9 @@ def warn_about_skipped(skipped: Sequence[SkippedRun]) -> None:
     """Warn once about all folders that were skipped."""
     if not skipped:
         return
-    shown = "".join(f"\n  {one_line(each.folder)}: {each.reason}" for each in skipped[:_MAX_SHOWN])
-    more = f"\n  and {len(skipped) - _MAX_SHOWN} more" if len(skipped) > _MAX_SHOWN else ""
+    shown = bulleted([f"{each.folder}: {each.reason}" for each in skipped], _MAX_SHOWN)
     what = "1 folder is" if len(skipped) == 1 else f"{len(skipped)} folders are"
-    warn_user(f"{what} left out, since no run can be read there:{shown}{more}", SkippedRunWarning)
+    warn_user(f"{what} left out, since no run can be read there:{shown}", SkippedRunWarning)
 
 
 def _read_all(paths: Iterable[Path], skipped: list[SkippedRun]) -> Iterator[tuple[Path, RunSummary]]:

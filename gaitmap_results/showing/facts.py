@@ -185,8 +185,7 @@ def _other_code(record: dict[str, Any]) -> Iterator[str]:
     code = _part(record, "code")
     for each in _dicts(code, "repositories"):
         remote = f" of {each['remote']}" if each.get("remote") else ""
-        pushed = ", not on any remote" if each.get("pushed") is False else ""
-        yield f"{each.get('base_dir')}: commit {each.get('commit')}{remote}{pushed}"
+        yield f"{each.get('path')}: commit {each.get('commit')}{remote}"
     yield from (f"unidentified: {each.get('file')}, {each.get('reason')}" for each in _dicts(code, "unidentified"))
     yield from (f"vouched for: {each.get('path')}" for each in _dicts(code, "vouched"))
     for name, source in sorted(_part(_part(record, "system_info"), "packages_direct_url").items()):
@@ -285,7 +284,8 @@ def _packages(record: dict[str, Any]) -> Iterator[str]:
     if not packages:
         return
     installed = {str(name).lower().replace("_", "-"): f"{name} {version}" for name, version in packages.items()}
-    shown = [installed[name] for name in _PACKAGES if name in installed]
+    own = str(record.get("challenge_name")).partition(".")[0].lower().replace("_", "-")
+    shown = [installed[name] for name in dict.fromkeys([own, *_PACKAGES]) if name in installed]
     rest = len(installed) - len(shown)
     yield ", ".join(shown) + (f"{' and ' if shown else ''}{rest} more" if rest else "")
 

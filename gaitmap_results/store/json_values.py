@@ -136,7 +136,9 @@ def _copied(value: Any) -> Any:
         items = {key: _copied(each) for key, each in value.items()}
         if type(value) is dict or not isinstance(value, dict):
             return items
-        return copy.copy(value) | items  # a subclass, such as defaultdict
+        filled = copy.copy(value)  # a subclass, such as defaultdict
+        dict.update(filled, items)  # Counter's own adds up
+        return filled
     if type(value) in (list, tuple):
         return type(value)(map(_copied, value))
     try:

@@ -162,7 +162,7 @@ def check_entry_name(entry_name: object) -> tuple[str, ...]:
         raise _refused("entry name", REDACTED, "it holds a token or a key")
     if not parts or sum(len(str(part)) for part in parts) > _MAX_ENTRY_CHARACTERS:
         reason = f"it has more than {_MAX_ENTRY_CHARACTERS} characters in all" if parts else "it has no part"
-        raise _refused("entry name", entry_name, reason)
+        raise _refused("entry name", f"{str(entry_name)[:50]}…" if parts else entry_name, reason)
     what = "entry name" if len(parts) == 1 else "part of the entry name"
     for part in parts:
         check_folder_name(part, what=what)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,7 +20,6 @@ from gaitmap_results.store.umask import open_to_owner
 __all__ = ["is_rescue_folder", "rescue", "rescue_folders"]
 
 _PREFIX: Final = "gaitmap_results_rescue_"
-_VAR_TMP: Final = "" if os.name == "nt" else "/var/tmp"  # noqa: S108 - only through mkdtemp
 # Errors of a place that cannot take the results; any other error comes from the results themselves.
 _CANNOT_TAKE_IT: Final = frozenset(
     getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "ENAMETOOLONG")
@@ -98,17 +98,32 @@ def _make(place: Path) -> Path:
 
 
 def _places() -> list[Path]:
-    found: list[Any] = [os.environ.get("SLURM_SUBMIT_DIR")]
-    for find in (Path.cwd, _state_folder, lambda: _VAR_TMP, tempfile.gettempdir):
+    found: dict[Path, None] = {}
+    for find in (_submission, Path.cwd, _state_folder, _var_tmp, lambda: Path(tempfile.gettempdir())):
         with suppress(OSError, RuntimeError):  # the working directory was deleted, or the home folder is unknown
-            found.append(find())
-    return [Path(place) for place in dict.fromkeys(os.path.realpath(place) for place in found if place)]
+            place = find()
+            if place is not None:
+                found[Path(os.path.realpath(place))] = None
+    return list(found)
 
 
-def _state_folder() -> str:
-    # https://specifications.freedesktop.org/basedir-spec/latest/
-    parent = os.environ.get("LOCALAPPDATA") or os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return os.path.join(parent, "gaitmap_results")
+def _submission() -> Path | None:
+    folder = os.environ.get("SLURM_SUBMIT_DIR")
+    return Path(folder) if folder else None
+
+
+def _state_folder() -> Path:
+    if os.name == "nt":
+        parent = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        parent = Path.home() / "Library" / "Application Support"
+    else:  # https://specifications.freedesktop.org/basedir-spec/latest/
+        parent = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    return parent / "gaitmap_results"
+
+
+def _var_tmp() -> Path | None:
+    return None if os.name == "nt" else Path("/var/tmp")  # noqa: S108 - only through mkdtemp
 
 
 def _ordered(places: list[Path], away_from: Path | None) -> list[Path]:

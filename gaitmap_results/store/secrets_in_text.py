@@ -91,7 +91,7 @@ _USER_IN_URL: Final = re.compile(
     r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]+:/{1,2})(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
 )
 # Values that stand for no secret.
-_NOTHING: Final = re.compile(r"(?:None|null|True|False|''|\"\")(?![\w.'\"])", re.IGNORECASE)
+_NOTHING: Final = re.compile(r"(?:None|null|True|False|''|\"\")(?=[\s,;)\]}]|\Z)", re.IGNORECASE)
 # Shorter values of secret-looking variables ("1", "yes", "auto") are settings, which are in many texts by chance.
 _MIN_SECRET_LENGTH: Final = 8
 

@@ -51,11 +51,10 @@ def run_planned(
             tell(number, _skipped(planned[number], standing))
         return standing.needs_to_run
 
-    waiting = [number for number in range(len(planned)) if needs_to_run(number)]
     fresh = FreshProcesses(max_workers) if executor is None else None
     running = _Running(fresh or executor, run_task_once if fresh is None else run_task, tell)
     try:
-        for number in waiting:
+        for number in [number for number in range(len(planned)) if needs_to_run(number)]:
             if fresh is not None:
                 running.wait_until_fewer_than(max_workers)
                 judge.look_again()

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
-from gaitmap_results._extras import require_pandas
 from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.store.safe_text import safe_text
 from gaitmap_results.store.score_directions import DIRECTIONS, direction_problems
@@ -122,13 +121,31 @@ def _from_returned(given: Any, note: Note) -> Scores:
         return _table((), [()], [(name, [value]) for name, value in given.items()], note)
     if len(by_unit) < len(given):
         raise TypeError("get_scores() returned numbers beside {unit: number}; give all scores for the same units.")
-    if all(map(_is_series, by_unit.values())):
-        # A table keeps the names of the levels.
-        return _from_table(require_pandas("A table of scores").DataFrame(by_unit), note)
-    columns = {name: dict(values.items()) for name, values in by_unit.items()}
+    columns = {name: dict(_numbered(values.items())) for name, values in by_unit.items()}
     units = list(dict.fromkeys(chain.from_iterable(columns.values())))
     cells = [(name, [values.get(unit) for unit in units]) for name, values in columns.items()]
-    return _table(("unit",), [(_joined(unit),) for unit in units], cells, note)
+    levels = _common_levels(by_unit.values())
+    parts = [tuple(map(_joined, unit)) if len(levels) > 1 else (_joined(unit),) for unit, _ in units]
+    return _table(levels, parts, cells, note)
+
+
+def _numbered(values: Iterable[tuple[Any, Any]]) -> Iterator[tuple[tuple[Any, int], Any]]:
+    """Yield values by their unit and its number among equal ones, since a Series may repeat a unit."""
+    seen: Counter[Any] = Counter()
+    for unit, value in values:
+        yield (unit, seen[unit]), value
+        seen[unit] += 1
+
+
+def _common_levels(columns: Iterable[Any]) -> tuple[str, ...]:
+    """Return the names of the index levels, if all scores are Series with the same ones."""
+    found = {tuple(each.index.names) if _is_series(each) else (None,) for each in columns}
+    names = found.pop() if len(found) == 1 else (None,)
+    return _level_names(names)
+
+
+def _level_names(names: Sequence[Any]) -> tuple[str, ...]:
+    return _distinct([str(name) if name is not None else "unit" for name in names])
 
 
 def _is_series(value: Any) -> bool:
@@ -140,12 +157,15 @@ def _joined(unit: Any) -> Any:
 
 
 def _from_table(table: Any, note: Note) -> Scores:
-    names = [str(name) if name is not None else "unit" for name in table.index.names]
-    levels = tuple(f"{name}_{number}" if name in names[:number] else name for number, name in enumerate(names))
-    labels = [map(_joined, table.index.get_level_values(number).tolist()) for number in range(len(names))]
-    units = list(zip(*labels, strict=True))
+    names = _level_names(table.index.names)
+    levels = [map(_joined, table.index.get_level_values(number).tolist()) for number in range(len(names))]
+    units = list(zip(*levels, strict=True))
     cells = [(name, table.iloc[:, number].tolist()) for number, name in enumerate(table.columns)]
-    return _table(levels, units, cells, note)
+    return _table(names, units, cells, note)
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f"{name}_{number}" if name in names[:number] else name for number, name in enumerate(names))
 
 
 def _table(

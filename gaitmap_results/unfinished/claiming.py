@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
@@ -32,10 +31,10 @@ _CLAIM: Final = re.compile(r".*\.claimed-(?P<pid>\d+)-(?P<clock>[tc])(?P<start>\
 def holder_of(place: Place) -> str | None:
     """Return the process that is recovering or discarding a run; ``None`` if none is, or it has ended."""
     match = _CLAIM.fullmatch(place.folder.name)
-    gone = True if match is None else _is_gone(match)
-    if match is None or gone is True:
+    if match is None or _is_gone(match) is True:
         return None
-    return f"process {match['pid']} {'that cannot be seen from here' if gone is None else 'on this computer'}"
+    where = "on this computer" if _is_gone(match) is False else "that cannot be seen from here"
+    return f"process {match['pid']} {where}"
 
 
 def refuse_claimed(place: Place, *, by_force: bool = False) -> None:
@@ -51,8 +50,9 @@ def refuse_claimed(place: Place, *, by_force: bool = False) -> None:
     RunNotFoundError
         If another process holds it.
     """
+    holder = holder_of(place)
     match = _CLAIM.fullmatch(place.folder.name)
-    if match is None or (holder := holder_of(place)) is None:
+    if holder is None or match is None:
         return
     if by_force and (_is_gone(match) is None or int(match["pid"]) == os.getpid()):
         return
@@ -64,7 +64,7 @@ def refuse_claimed(place: Place, *, by_force: bool = False) -> None:
 
 @contextmanager
 def claimed(place: Place) -> Iterator[Place]:
-    """Hold a run by renaming its folder, or by moving its journal into one; release it if the body raises.
+    """Hold a run by renaming its folder, or its journal if there is no folder; release it if the body raises.
 
     Raises
     ------
@@ -73,43 +73,52 @@ def claimed(place: Place) -> Iterator[Place]:
     OSError
         If it cannot be renamed.
     """
-    folder = place.folder.with_name(f"{place.run_id}{_suffix()}")
-    held = Place(place.run_id, folder, (folder / JOURNAL_FILE, Journal.aside_path(folder)))
-    _take(place, folder)
+    held = _claim(place)
     try:
         yield held
     except BaseException:
-        try:
-            files.retry_on_windows(os.rename, folder, folder.with_name(place.run_id))
-        except FileNotFoundError:  # it was published or deleted
-            pass
-        except OSError as error:  # it will be found there once this process has ended
-            _logger.warning("The unfinished run %s could not be given back: %s", folder, error)
+        _give_back(held)
         raise
 
 
-def _take(place: Place, folder: Path) -> None:
-    # A journal that was set aside belongs into the folder.
+def _claim(place: Place) -> Place:
+    folder = place.folder.with_name(f"{place.run_id}{_suffix()}")
+    held = Place(place.run_id, folder, (folder / JOURNAL_FILE, Journal.aside_path(folder)))
     journals = [path for path in place.journals if path.parent != place.folder and path.exists()]
     try:
         if files.is_real_folder(place.folder):
             files.retry_on_windows(os.rename, place.folder, folder)
-        elif journals:
-            files.make_folder(folder)
+            _take_along(journals, folder / JOURNAL_FILE)
         else:
-            raise FileNotFoundError(place.folder)
-        for path in journals:
-            if not (folder / JOURNAL_FILE).exists():
-                files.move_file(path, folder / JOURNAL_FILE)
+            for path in journals or place.journals[:1]:
+                files.move_file(path, Journal.aside_path(folder))
     except FileNotFoundError as error:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
         raise RunNotFoundError(
             f"The unfinished run {place.run_id} is gone: another process has claimed it just now, to recover or "
             "discard it, or has published it."
         ) from error
     for former in {place.folder, folder.with_name(place.run_id)}:  # a kill may have cut off a journal
         files.remove_file(Journal.temporary_path(former))
+    return held
+
+
+def _take_along(journals: list[Path], target: Path) -> None:
+    """Restore a journal that was set aside; it belongs to the folder that we hold."""
+    for path in journals:
+        if not target.exists():
+            files.move_file(path, target)
+
+
+def _give_back(held: Place) -> None:
+    folder = held.folder.with_name(held.run_id)
+    try:
+        if held.folder.is_dir():
+            files.retry_on_windows(os.rename, held.folder, folder)
+        aside = Journal.aside_path(held.folder)
+        if aside.exists():
+            files.move_file(aside, Journal.aside_path(folder))
+    except OSError as error:  # it will be found there once this process has ended
+        _logger.warning("The unfinished run %s could not be given back: %s", held.folder, error)
 
 
 def _suffix() -> str:

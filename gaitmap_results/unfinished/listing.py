@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -38,6 +39,7 @@ __all__ = [
     "unfinished_runs",
 ]
 
+_START_S: Final = 0.02
 #: Names the run that started last, as in every other command.
 LATEST: Final = "@latest"
 
@@ -221,7 +223,7 @@ def _named(places: list[Place], word: str) -> list[Place]:
     folder = Path(word)
     is_path = folder.parent.name == UNFINISHED_DIR
     start = folder.name.partition(".")[0] if is_path else word.lower()
-    by_id = [place for place in places if place.run_id.startswith(start)]
+    by_id = [place for place in places if start and place.run_id.startswith(start)]
     if is_path or by_id:
         return by_id
     journals = [(place, place.read_journal()[0]) for place in places]
@@ -230,14 +232,14 @@ def _named(places: list[Place], word: str) -> list[Place]:
         return [max(known)[-1]] if known else []
     named = [(place, entry_text(each.entry_name), each) for place, each in journals if each.entry_name]
     exact = [place for place, entry, _ in named if entry == word]
+    part = word.casefold()
+    found = exact or [place for place, entry, _ in named if part in entry.casefold()]
     # The first word of several may be a part of the challenge's name.
-    whole = word.casefold()
-    challenge, _, part = whole.partition(" ") if " " in whole else ("", "", whole)
-    return exact or [
+    challenge, _, part = part.partition(" ")
+    return found or [
         place
         for place, entry, journal in named
-        if whole in entry.casefold()
-        or (challenge in (journal.challenge_name or "").casefold() and part in entry.casefold())
+        if part and challenge in (journal.challenge_name or "").casefold() and part in entry.casefold()
     ]
 
 
@@ -245,6 +247,10 @@ def read_place(results_folder: Path, place: Place, slurm: Slurm | None = None) -
     """Read the run in a place; return ``None`` if it was just published, deleted or claimed."""
     folder = place.folder
     journal, problem, file = place.read_journal()
+    if file is None and folder.is_dir():
+        # A starting run writes its journal a moment after it has made its folder.
+        time.sleep(_START_S)
+        journal, problem, file = place.read_journal()
     is_aside, has_folder = file is not None and file.parent != folder, folder.is_dir()
     if not has_folder and not is_aside:
         return None

@@ -6,11 +6,12 @@ import json
 import re
 import shutil
 import statistics
+from datetime import timedelta
 
 import pandas as pd
 import pytest
 from command import at_terminal, in_process
-from run_folders import CHALLENGE, write_run
+from run_folders import CHALLENGE, START, write_run
 from scored_runs import write_scored_run, write_store
 
 from gaitmap_results import LoadedRun, compare_entries, compare_runs, generate_overview_table, get_all_result_paths
@@ -124,6 +125,25 @@ def test_withdrawing(results):
     found = json.loads(in_process("compare", "gait_lab", results, "--json").out)
     assert found["left_out"] == [{"path": str(run), "reason": "it was withdrawn: wrong calibration"}]
     assert in_process("withdraw", run, "--reason", "again").code == 1
+
+
+def test_control_characters_stay_out_of_the_terminal(results):
+    """Names and reasons that anybody may have written reach the terminal without their control characters."""
+    write_scored_run(results, "draft", [None] * 7, score="error", more={"rows": [
+        {"unit": ["\x1b[31mP1"], "fold": None, "scores": {"error": None}}]})  # fmt: skip
+    done = in_process("compare", "gait_lab", results)
+    assert done.code == 0
+    assert "\x1b" not in done.out
+
+
+def test_many_runs_that_are_left_out(results):
+    """The first 20 are named, then how many more there are, and where: the JSON names each."""
+    for number in range(23):
+        write_scored_run(results, "draft", NEW, is_debug_run=True, start=START + timedelta(hours=number))
+    done = in_process("compare", "gait_lab", results)
+    assert done.out.count("it is a debug run") == 20
+    assert "  and 3 more; --json names all" in done.lines
+    assert len(json.loads(in_process("compare", "gait_lab", results, "--json").out)["left_out"]) == 23
 
 
 # Scores where runs are listed

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from command import in_process
+from command import at_terminal, in_process
 from git_repository import GitRepository
 from run_folders import as_ordinary_user
 
@@ -163,16 +163,18 @@ def test_doctor_without_any_results_folder():
     assert "would be a debug run:" in shown
 
 
-def test_doctor_with_a_closed_results_folder(tmp_path):
-    """A results folder that cannot be written is found by trying."""
-    closed = tmp_path / "closed"
-    closed.mkdir()
-    closed.chmod(0o555)
+@pytest.mark.parametrize("closed", [".", "results", "results/.unfinished"])
+def test_doctor_with_a_closed_results_folder(closed, tmp_path):
+    """A folder that cannot be written is found by trying: the results folder, the one above it, or .unfinished."""
+    (tmp_path / closed).mkdir(parents=True, exist_ok=True)
+    if closed == "results":
+        (tmp_path / "results" / ".unfinished").mkdir()
+    (tmp_path / closed).chmod(0o555)
     program = "import sys; sys.argv = ['x', 'doctor', sys.argv[1]]; from gaitmap_results.cli import main; main()"
-    command = as_ordinary_user([sys.executable, "-c", program, str(closed / "results")])
+    command = as_ordinary_user([sys.executable, "-c", program, str(tmp_path / "results")])
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert "cannot be written: Permission denied" in done.stdout
+    assert f"cannot be written: Permission denied ({tmp_path / closed})" in done.stdout
 
 
 def test_doctor_where_runs_cannot_be_built(tmp_path):
@@ -181,3 +183,14 @@ def test_doctor_where_runs_cannot_be_built(tmp_path):
     done = in_process("doctor", tmp_path)
     assert done.code == 1
     assert f"cannot be written: Not a directory ({tmp_path / '.unfinished'})" in done.out
+
+
+def test_doctor_at_a_terminal(tmp_path):
+    """At a terminal every line fits, and nothing is left behind in the folder that was tried."""
+    results = tmp_path / "results"
+    results.mkdir()
+    done = at_terminal("doctor", results)
+    assert done.code == 0
+    assert all(len(line) <= 100 for line in done.lines if "/" not in line)
+    assert done.lines[0].startswith("ok    gaitmap_results")
+    assert list(results.iterdir()) == []

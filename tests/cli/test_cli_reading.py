@@ -108,19 +108,19 @@ def test_list_in_a_pipe(results):
         "gait_lab.Other  1.0.0",
     ]
     (official, debug) = (line.split() for line in lines[2:5] if line.startswith("shin"))
-    assert (official[3], official[5:]) == ("official", ["12.5", "s", "59a7855"])
-    assert (debug[3], debug[5:]) == ("debug", ["2h", "05m", "59a7855*"])
+    assert official[3:7] == ["12.5", "s", "official", "59a7855"]
+    assert debug[3:7] == ["2h", "05m", "debug", "59a7855*"]
     assert sum(line.startswith("shin ") for line in lines) == 3
-    assert f"  {START:%Y%m%d_%H%M%S}  " in lines[-1]
+    assert lines[-1].endswith(f"{START:%Y%m%d_%H%M%S}")
     assert "Score" not in done.out
 
 
 def test_list_at_a_terminal(results):
-    """At a terminal a line says how many runs there are, and nothing is wider than it."""
+    """At a terminal an entry is named once, a line says how many runs there are, and nothing is wider than it."""
     done = at_terminal("list", results)
     assert done.code == 0
     assert "\x1b[" in done.out
-    assert sum(line.startswith("shin ") for line in done.lines) == 3
+    assert sum(line.startswith("shin ") for line in done.lines) == 2
     assert done.lines[-1] == f"5 runs of 4 entries in {results}"
     assert all(len(line) <= 100 for line in done.lines[:-1])
 
@@ -164,6 +164,14 @@ def test_list_as_json(options, expected, results):
     for each in listed:
         assert Path(each["path"], "metadata.json").is_file()
         assert set(each) >= {"run_id", "challenge_name", "entry_name", "is_debug_run", "run_start_datetime_utc"}
+
+
+def test_latest_is_the_one_that_started_last(results):
+    """Of the two runs of an entry the later one is kept."""
+    listed = json.loads(
+        in_process("list", results, "--json", "--latest", "--challenge", CHALLENGE, "--entry", "shin").out
+    )
+    assert [each["is_debug_run"] for each in listed] == [True]
 
 
 def test_what_is_left_out_is_said(results):
@@ -273,6 +281,17 @@ def test_a_repr_is_shown_where_no_parameters_are_stored(results):
     assert "68 more lines" in out
 
 
+@pytest.mark.parametrize(
+    "damage", ["system_info", "git", "caller", "dataset_columns", "debug_reasons", "repr_pipeline"]
+)
+def test_show_of_odd_records(damage, results):
+    """A record in which something is of an unexpected kind, or unknown, is shown as far as it goes."""
+    for value in (None, 3, "text", ["a"], {"unstaged": 1, "cpu": 1, "packages_info": 1, "memory": [], "b": 1}):
+        run = write_run(results, "odd", is_debug_run=True, git_dirty=True, **{damage: value})
+        done = in_process("show", run)
+        assert done.code == 0, done.err
+
+
 def test_show_as_json(saved):
     """The JSON holds the whole record, the author's metadata and the files."""
     shown = json.loads(in_process("show", saved, "--json").out)
@@ -309,13 +328,15 @@ def test_verify_names_what_changed(saved):
 
 
 def test_verify_a_store_with_damage(saved, results):
-    """A store with legacy runs, a damaged record and a damaged manifest: each is counted, the exit code is 1."""
+    """A store with legacy runs, a damaged record and a damaged manifest: each is told in the same form and counted."""
     (saved / "metadata.json").write_text("{")
     other = save_run(ExampleChallenge().run(1), "b", custom_metadata={}, path=saved.parents[2], use_git=False)
     with (other / "MANIFEST.sha256").open("a") as manifest:
         manifest.write("nonsense\n")
     write_run(saved.parents[2], "legacy", schema_version=...)
     found = {each["path"]: each for each in json.loads(in_process("verify", saved.parents[2], "--json").out)}
+    keys = {"path", "status", "missing", "changed", "extra", "skipped", "error"}
+    assert [set(each) for each in found.values()] == [keys] * 3
     assert found[str(saved)]["changed"] == ["metadata.json"]
     assert found[str(other)]["status"] == "unreadable"
     assert "nonsense" not in found[str(other)]["error"]
@@ -325,11 +346,20 @@ def test_verify_a_store_with_damage(saved, results):
     assert done.out.splitlines()[-1] == "3 runs: 1 changed, 1 unreadable, 1 without a manifest"
 
 
+def test_verify_legacy_runs(tmp_path):
+    """A store of runs without manifests does not fail."""
+    for entry in "ab":
+        write_run(tmp_path / "results", entry, schema_version=...)
+    done = in_process("verify", tmp_path / "results")
+    assert (done.code, done.out) == (0, "2 runs: 2 without a manifest\n")
+
+
 def test_nothing_to_verify(tmp_path):
     """Where nothing can be checked the exit code is 2, so that a script does not take it for a verdict."""
     (tmp_path / "empty").mkdir()
     assert in_process("verify", tmp_path / "empty").code == 2
-    assert in_process("verify", tmp_path / "nowhere").code == 2
+    done = in_process("verify", tmp_path / "nowhere")
+    assert (done.code, "There is no folder" in done.err) == (2, True)
 
 
 # export

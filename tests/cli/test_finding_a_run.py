@@ -125,6 +125,50 @@ def test_folders_that_name_a_run(results, tmp_path):
     assert f"Entries there:\n  {CHALLENGE} gaitmap/ionescu" in in_process("show", "Challenge", "results").err
 
 
+def test_folders_by_absolute_path_and_from_home(results, tmp_path, monkeypatch):
+    """The folder of an entry may be given as an absolute path, or with ~ for the home folder."""
+    (path,) = results.glob("*/*/gaitmap/ionescu/*")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    for folder in (path.parent, path.parent.parent, path):
+        assert found(str(folder)) == found(f"~/{folder.relative_to(tmp_path).as_posix()}") == "bbbb0000"
+    done = in_process("show", "~no-such-user/shin", "--results", "results")
+    assert (done.code, "There is no folder" in done.err) == (1, True)
+
+
+def test_the_entry_right_in_a_folder_is_preferred(results):
+    """Where entries are nested, the folder of the outer one names its own runs, and not those of inner ones."""
+    outer = write_run(results, "gaitmap", run_id="99990000-0000")
+    assert found(str(outer.parent)) == found(str(outer.parent.relative_to(results.parent))) == "99990000"
+
+
+def test_blanks_between_words(results):
+    """Several blanks separate words as one does, and an entry with several in its name is found by them."""
+    assert found("Other  shared") == found("Other ", " shared") == found(" Other   shared ") == "eeee0000"
+    write_run(results, "two  blanks", run_id="99990000-0000")
+    assert found("two  blanks") == "99990000"
+
+
+@pytest.mark.parametrize("word", ["a[a-z]*1", "*", "/x*", "../**", "/aaaa", "ffff0[", "?fff0000"])
+def test_words_are_no_patterns(word, results):
+    """Characters that patterns of file names have, and absolute paths, mean themselves: no run, and no traceback."""
+    (results / ".unfinished" / "ffff0000-0000-0000").mkdir(parents=True)
+    for words in ([word], [word, "x"], ["Challenge", word]):
+        done = in_process("show", *words, "results")
+        assert done.code == 1
+        assert done.err.startswith("Error: ")
+        assert "was not published" not in done.err
+
+
+def test_an_empty_results_folder_may_follow_the_run(results, tmp_path):
+    """A results folder without runs is taken as the last word where no config names another one, and is named."""
+    (tmp_path / "new").mkdir()
+    done = in_process("show", "shin", "new")
+    assert done.code == 1
+    assert f"No run matches 'shin' in {tmp_path / 'new'}. There is no run in it." in done.err
+    assert "No results folder is given" not in done.err
+
+
 COMMANDS = [
     ("list", "--json"),
     ("verify", "--json"),

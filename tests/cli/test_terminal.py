@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from datetime import timedelta
@@ -11,6 +12,7 @@ from command import at_terminal, in_process, piped
 from run_folders import START, write_run
 
 from gaitmap_results import recorded_run
+from gaitmap_results.cli.terminal import print_labelled
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -53,13 +55,25 @@ def test_a_terminal_without_colours_keeps_its_layout(results):
     assert shown[0] == shown[1]
 
 
-def test_a_terminal_cuts_the_end_of_a_line(results):
-    """The first reason for debug stands in the list, with how many more there are; a narrow terminal cuts it."""
+def test_reasons_have_a_column(results):
+    """The first reason for debug stands in the list, with how many more there are; a terminal may cut it."""
     assert "git.changed_during_run +1" in in_process("list", results).out
+    narrow = at_terminal("list", results, columns=90)
+    assert all(len(line) <= 90 for line in narrow.lines[:-1] if "aaaa" not in line)
+    assert "git.change" in narrow.out
+
+
+def test_a_narrow_terminal_leaves_columns_out(results):
+    """What does not fit into the width of a usual terminal is left out, the least important first, and named."""
     narrow = at_terminal("list", results, columns=80)
-    assert all(len(line) <= 80 for line in narrow.lines[:-1] if "aaaa" not in line)
-    assert re.search(r"debug +\S{8} .* git\.c.*…", "\n".join(narrow.lines))
-    assert "59a7855" in at_terminal("list", results, columns=160).out
+    wide = [line for line in narrow.lines[:-1] if len(line) > 80 and "aaaa" not in line]
+    assert wide == []
+    assert "59a7855" not in narrow.out
+    assert "A wider terminal also shows Commit" in narrow.out
+    official = at_terminal("list", results, "--official", columns=160).out
+    assert "A wider terminal" not in official + in_process("list", results).out
+    assert "Reasons" in narrow.out
+    assert "Reasons" not in official  # a column without content
 
 
 def test_ids_are_complete_in_a_pipe(results):
@@ -112,3 +126,12 @@ def test_no_control_character_reaches_the_terminal(command, tmp_path):
     for arguments in tried[command]:
         done = in_process(command, *arguments)
         assert not set(done.out + done.err) & set("\x1b\x07\x9b\u202e\r"), (arguments, done)
+
+
+def test_the_style_of_a_label_ends_with_it():
+    """Only the label is dim or coloured, not the line beside it."""
+    from rich.console import Console
+
+    output = Console(force_terminal=True, color_system="standard", no_color=False, width=80, file=io.StringIO())
+    print_labelled(output, [("When", "red", ["today"])])
+    assert output.file.getvalue() == "\x1b[31mWhen  \x1b[0mtoday\n"

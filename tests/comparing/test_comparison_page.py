@@ -143,6 +143,13 @@ def test_few_participants_are_drawn_and_not_tested(tmp_path):
     assert page.count("<title>P") == 6
 
 
+def test_the_same_runs_give_the_same_page(tmp_path):
+    """Two pages about the same runs are equal, byte for byte."""
+    write_store(tmp_path / "results", {"old": OLD, "new": NEW})
+    first = page_of(tmp_path / "results", tmp_path / "a.html", smallest_effect=0.5)
+    assert first == page_of(tmp_path / "results", tmp_path / "b.html", smallest_effect=0.5)
+
+
 def test_names_full_of_markup_are_text(tmp_path):
     """Names and reasons that look like HTML, formulas or commands of a terminal are shown as text."""
     units = ["<b>1</b>", "$x^$", "a&b", '"q"', "\u202eabc", "\x1b[31m", "7"]

@@ -32,7 +32,7 @@ def compare(tmp_path):
 def test_the_largest_difference_is_relative_to_its_column(compare):
     """A small value is held against the largest one of its column, and the worst column comes first."""
     files = {"a.json": {"f1": [0.001, 10.0], "error": 2.0}}
-    assert compare(files, files).verdict() == "bitwise"
+    assert compare({**files, "b.bin": "text"}, {**files, "b.bin": "text"}).verdict() == "bitwise"
     worst, column = compare(files, {"a.json": {"f1": [0.002, 10.0], "error": 3.0}}).columns
     assert worst.column == "error"
     assert (column.column, column.row, column.n_values, column.n_different) == ("f1/*", "0", 2, 1)

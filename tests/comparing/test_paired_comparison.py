@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -285,6 +286,19 @@ def test_folds_are_compared_by_the_corrected_t():
     assert row.verdict == "better"
     few = compare_scores(scores.iloc[:5], direction="maximize").iloc[0]
     assert few.verdict == "not tested: 5 folds are too few, since folds share most of their training data"
+
+
+def test_decimal_numbers_are_numbers():
+    """Scores, alpha and the smallest effect may be decimal numbers, as a database or a CSV reader gives them."""
+    given = pd.DataFrame({"old": [0.25, 1, 2, 3, 4, 5, 6], "new": [1.25, 2.5, 3, 4.5, 5, 6.5, 7]})
+    options = {"direction": "maximize", "alpha": 0.125, "smallest_effect": 0.5}
+    expected = compare_scores(given, **options)
+    options = {name: Decimal(value) if isinstance(value, float) else value for name, value in options.items()}
+    decimals = pd.DataFrame({name: list(map(Decimal, given[name])) for name in given})
+    pd.testing.assert_frame_equal(compare_scores(decimals, **options), expected)
+    decimals.loc[6, "new"] = Decimal("NaN")
+    with pytest.raises(InvalidOptionError, match="The entry 'new' has no score for the unit 6"):
+        compare_scores(decimals, **options)
 
 
 # What is wrong

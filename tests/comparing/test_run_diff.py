@@ -8,6 +8,7 @@ import re
 import pytest
 from challenges import ExampleChallenge
 from command import in_process
+from git_repository import GitRepository
 from processes import run_python
 from run_folders import PUBLISHED, needs_published, write_run
 
@@ -160,6 +161,22 @@ def test_an_empty_value_is_seen(pair):
 def test_an_absurd_runtime_is_no_runtime(pair):
     """A number beyond the range of floats, in a record from a stranger, does not end the comparison."""
     assert diff_runs(*pair({"runtime": 10**400}, {"runtime": 2.0})).runtime is None
+
+
+@pytest.mark.filterwarnings("ignore::gaitmap_results.GaitmapResultsWarning")
+def test_an_edit_that_was_committed_is_told(tmp_path, monkeypatch):
+    """Of two runs at different commits the commits are told."""
+    repository = GitRepository(tmp_path / "study")
+    monkeypatch.chdir(repository.path)
+    runs = []
+    for text in ("x = 1\n", "x = 2\n"):
+        repository.write("algorithm.py", text)
+        repository.commit()
+        with recorded_run("entry", path=tmp_path / "r") as r:
+            ExampleChallenge().run(1)
+        runs.append(r.path_)
+    found = diff_runs(*runs)
+    assert [each["name"] for each in found.sections["code"]] == ["commit"]
 
 
 def test_the_differences_are_json(pair):

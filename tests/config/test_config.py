@@ -73,6 +73,7 @@ def test_text_becomes_an_absolute_path(tmp_path):
     assert config.results_dir == tmp_path / "results"
     assert config.cache_dir == tmp_path / "cache"
     assert config.tmp_dir is None
+    assert LocalConfig(results_dir="/data").results_dir.is_absolute()  # on Windows with the drive that it starts from
 
 
 @pytest.mark.parametrize("written", ["$DATA/results", "${DATA}/results", "%DATA%/results", Path("$DATA/results")])
@@ -103,6 +104,13 @@ def test_an_unset_variable_is_refused_by_name(written, value, monkeypatch):
         monkeypatch.setenv("NOPE_DIR", value)
     with pytest.raises(ConfigError, match=r"'cache_dir' given to LocalConfig .*variable NOPE_DIR is not set"):
         LocalConfig(cache_dir=written)
+
+
+@pytest.mark.parametrize("written", ["${}/x", "x/${"])
+def test_a_variable_without_a_name_is_refused_and_shown(written):
+    """Half a variable must not become part of a folder's name, and the error shows which part is meant."""
+    with pytest.raises(ConfigError, match=r"variable \$\{\}? is not set"):
+        LocalConfig(results_dir=written)
 
 
 @pytest.mark.parametrize("written", ["c$", "price_5$/x", "100%", "a%b", "$5"])
@@ -274,17 +282,18 @@ def test_a_key_in_two_places_is_refused(key, value, write):
     ("text", "words"),
     [
         ('{\n"results_dir": "r",\n}', "not valid JSON.*line [23]"),
-        ('{\n"results_dir": "C:\\data"}', "line 2.*written twice"),
+        ('{\n"results_dir": "C:\\data"}', r"line 2.*text\. A backslash is written twice"),
         ('{"n_jobs": 1,\n "tmp_dir": "a:{\\"",\n "n_\\u006aobs": 2}', "gives 'n_jobs' a second time"),
         ('{"datasets": {"a": "x"},\n "cache_dir": "a", "datasets": {}}', "gives 'datasets' a second time"),
         ("", "not valid JSON.*line 1"),
-        ("[1]", "must hold keys"),
+        ('["hunter2"]', "is a list, but must hold keys"),
         ('{"gaitmap_results": 3}', "must hold keys"),
         ("[" * 200_000, "not valid JSON"),
         ('{"n_jobs": ' + "1" * 5000 + "}", "not valid JSON"),
         (b'{"results_dir": "f\xfcr"}', "must be UTF-8"),
         ('{"results_dir": "r"}'.encode("utf-16"), "must be UTF-8"),
         ("toml: a = \n", r"not valid TOML.*line \d"),
+        ('toml: results_dir = "C:\\data"', r"not valid TOML.*line 1.*text\. A backslash is written twice"),
         ("toml: n_jobs = 1\nn_jobs = 2\n", r"not valid TOML.*line \d"),
     ],
     ids=lambda each: str(each)[:20],
@@ -297,6 +306,7 @@ def test_a_broken_file_is_refused(text, words, tmp_path):
     with pytest.raises(ConfigError, match=f"(?s){words}") as caught:
         set_config(file)
     assert str(file) in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_missing_file_or_a_folder_is_refused(tmp_path):

@@ -14,12 +14,14 @@ from processes import run_python
 
 from gaitmap_results import LocalConfig, config, create_config_template, get_config, is_debug_run, set_config
 from gaitmap_results.config import (
+    config_for_workers,
     describe_foreign_config,
     explain_config,
     find_config,
     find_results_folder,
     reset_config,
 )
+from gaitmap_results.config.current_config import adopt_config
 from gaitmap_results.exceptions import ConfigError, NoResultsFolderError
 
 OURS = ("GAITMAP_RESULTS_CONFIG", "GAITMAP_RESULTS_DEBUG")
@@ -199,5 +201,30 @@ def test_what_gaitmap_bench_passes(tmp_path):
     assert config.config() == BenchConfig(n_jobs=2, n_rounds=5, datasets={})
 
     reset_config()
+    write_theirs(tmp_path, n_jobs=4)
+    set_config(tmp_path / "old.json")
+    adopt_config(dataclasses.replace(config_for_workers()[0], is_set=False))  # as a worker holds it
+    assert set_config(_config_type=BenchConfig) == BenchConfig(n_jobs=4, datasets={})
+
+    reset_config()
     with pytest.raises(ConfigError, match="There is no config"):
         set_config(_config_type=BenchConfig, _default_config_file=tmp_path / "missing.json")
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfigWithDebug(LocalConfig):
+    """A config of another package that has a value of this name."""
+
+    debug: bool = False
+
+
+def test_a_value_named_debug_of_another_package_asks_for_nothing(tmp_path):
+    """Neither its default nor what is given makes a run official; the key of a file does, as in any config."""
+    (tmp_path / "dev.json").write_text('{"n_jobs": 2}')
+    for chosen in (ConfigWithDebug(), ConfigWithDebug(debug=True), tmp_path / "dev.json"):
+        set_config(chosen, _config_type=ConfigWithDebug)
+        assert is_debug_run() is None
+        reset_config()
+    (tmp_path / "dev.json").write_text('{"debug": false}')
+    set_config(tmp_path / "dev.json", _config_type=ConfigWithDebug)
+    assert is_debug_run() is False

@@ -320,6 +320,17 @@ def test_demo_in_a_clean_repository_is_official(first_run, tmp_path):
     assert (home / "caches" / "gaitmap_results" / "demo_report.html").is_file()
 
 
+def test_demo_without_network_explains_itself(tmp_path, no_registry):
+    """A first run that cannot reach the registry ends with exit code 1 and the explanation, without a traceback."""
+    process = run_demo(tmp_path, "--cache", tmp_path / "cache")
+    assert process.returncode == 1
+    assert process.stdout == ""
+    assert "Error: The recordings could not be downloaded." in process.stderr
+    assert NOWHERE in process.stderr
+    assert "Traceback" not in process.stderr
+    assert not list(tmp_path.glob("gaitmap_results_demo/*"))
+
+
 def test_the_page_about_evaluations_of_mobgap_is_carried_out(cache, tmp_path):
     """Every line of the how-to runs on real recordings, and the tables that are loaded are those of mobgap."""
     record, load, raw, finished = Page.read(TOP / "docs" / "how_to" / "mobgap.md").fragments("python")

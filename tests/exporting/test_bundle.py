@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import zipfile
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from command import in_process
@@ -223,7 +224,7 @@ def results(tmp_path):
         ({"license": "see README"}, "SPDX"),
         ({"license": None}, "SPDX"),
         ({"authors": []}, "No author"),
-        ({"authors": None}, "cannot be understood"),
+        ({"authors": None}, "No author is given"),
         ({"authors": [5]}, "cannot be understood"),
         ({"authors": " "}, "cannot be understood"),
         ({"authors": "Ada <0000-0002-1825-0098>"}, "contains a typo"),
@@ -305,6 +306,21 @@ def test_a_run_that_changes_meanwhile_is_refused(results, tmp_path):
     run = next(results.glob("*/*/shin/*"))
     with pytest.raises(CorruptRunError, match="changed while"):
         bundle(results, tmp_path / "x.zip", on_file=lambda _: (run / "scores.json").write_text("{}"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["results"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
+def test_a_file_that_cannot_be_read_to_its_end_is_named(results, tmp_path):
+    """An error of the disk while a file is copied is a CorruptRunError that names the file: nothing is left behind."""
+    scores = next(results.glob("*/*/shin/*/scores.json"))
+
+    def break_disk(_):
+        scores.unlink(missing_ok=True)
+        scores.symlink_to("/proc/self/mem")
+
+    with pytest.raises(CorruptRunError, match=r"scores\.json cannot be read: Input/output error") as caught:
+        bundle(results, tmp_path / "x.zip", on_file=break_disk)
+    assert caught.value.path == scores.parent
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results"]
 
 

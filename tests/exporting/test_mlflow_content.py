@@ -16,7 +16,7 @@ from run_folders import PUBLISHED, needs_published
 
 from gaitmap_results import send_to_mlflow, withdraw_run
 from gaitmap_results.exceptions import MissingExtraError
-from gaitmap_results.exporting.mlflow_content import MAX_NAME, artifact_name, mlflow_name, mlflow_run, original_name
+from gaitmap_results.exporting.mlflow_content import artifact_name, mlflow_name, mlflow_run, original_name
 from gaitmap_results.exporting.runs_to_export import find_runs
 
 
@@ -50,7 +50,7 @@ def test_a_name_that_is_too_long_is_cut():
     """A longer name than MLflow takes keeps its beginning; two of them stay different, and a tag has the whole name."""
     names = [f"{'a' * 300}{end}" for end in "xy"]
     assert len({mlflow_name(name) for name in names}) == 2
-    assert all(len(mlflow_name(name)) <= MAX_NAME for name in names)
+    assert all(len(mlflow_name(name)) <= 250 for name in names)
 
 
 def test_all_that_was_recorded_is_told(tmp_path):

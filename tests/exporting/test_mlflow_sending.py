@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from command import in_process
 from exported_runs import COMMIT, add_manifest, write_whole_run
-from run_folders import CHALLENGE
+from run_folders import CHALLENGE, PUBLISHED, needs_published
 
 from gaitmap_results import send_to_mlflow, withdraw_run
 from gaitmap_results.exceptions import InvalidOptionError, TrackingServerError
@@ -169,6 +169,17 @@ def test_a_store_that_mlflow_refuses(results, tmp_path):
     """What MLflow says about a store that it no longer takes is passed on as one error."""
     with pytest.raises(TrackingServerError, match="sqlite"):
         send_to_mlflow(results, tracking_uri=str(tmp_path / "mlruns"))
+
+
+@needs_published
+def test_published_runs_arrive(database):
+    """Runs without an id go along with what they have, and are there once after a second import."""
+    uri, client = database
+    assert len(send_to_mlflow(PUBLISHED, tracking_uri=uri, experiment="published", files=False).sent) == 17
+    assert len(send_to_mlflow(PUBLISHED, tracking_uri=uri, experiment="published", files=False).already_there) == 17
+    (one, *_) = client.search_runs([client.get_experiment_by_name("published").experiment_id])
+    assert one.data.params["dataset"]
+    assert one.data.metrics["runtime_s"] > 0
 
 
 @pytest.fixture

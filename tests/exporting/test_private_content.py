@@ -98,6 +98,20 @@ def test_places_in_other_files(tmp_path):
     }
 
 
+def test_a_private_path_beside_a_web_address(tmp_path):
+    """A home folder is private wherever it stands; the part of an address that only looks like one is not."""
+    run = write_whole_run(tmp_path / "results")
+    table = run / "results" / "sources.csv"
+    public = "https://example.org/home/berta/a.csv,1\nhttps://example.org/x/Users/ana,2\nhttps://git.org/mmuster/a,3\n"
+    table.write_text(public)
+    write_bundle(add_manifest(run), tmp_path / "public.zip", **HOW)
+    private = ("/home/berta/a.csv", "/Users/ana/a.csv", "/srv/people/mm/a.csv")
+    table.write_text(public + "".join(f"https://example.org,{path}\n" for path in private))
+    found = findings_of(run, tmp_path)
+    assert [place for _, place, _ in found] == ["line 4", "line 5", "line 6"]
+    assert [what.partition(", ")[2][:10] for *_, what in found] == [path[:10] for path in private]
+
+
 def test_large_files_are_read_in_pieces(tmp_path, monkeypatch):
     """Lines are counted over the borders of what is read at once, and a path across a border is found."""
     monkeypatch.setattr("gaitmap_results.exporting.private_content._CHUNK_BYTES", 50)

@@ -57,6 +57,11 @@ def test_a_loaded_run_is_a_named_tuple(run: Path) -> None:
     assert loaded._fields == ("metadata", "results", "custom_metadata")
 
 
+def test_class_or_instance_and_text_or_path_will_do(run: Path) -> None:
+    """The challenge may be a class or an instance, the path a string or a Path."""
+    assert load_run(ExampleChallenge(), str(run)) == load_run(ExampleChallenge, run)
+
+
 def test_what_the_recorder_knows_is_what_is_loaded(tmp_path: Path) -> None:
     """metadata_ of a recorder is the record that is on the disk."""
     with recorded_run("entry", path=tmp_path) as r:
@@ -72,6 +77,28 @@ def test_dictionaries_are_the_callers_own(run: Path) -> None:
     assert load_run_custom_metadata(run) == {"note": "ü"}
     (run / "custom_metadata.json").write_text('{"note": "edited"}')
     assert load_run_custom_metadata(run) == {"note": "edited"}
+
+
+def test_a_relative_path_is_of_the_working_directory_now(
+    tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a change of the working directory, a relative path means another folder."""
+    monkeypatch.chdir(run.parent)
+    assert load_run_metadata(run.name)["entry_name"] == ["a", "b"]
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RunNotFoundError):
+        load_run_metadata(run.name)
+
+
+def test_a_run_of_an_older_version_is_loaded(tmp_path: Path) -> None:
+    """load_core_results is asked to read whichever version wrote the files."""
+
+    class Challenge(ExampleChallenge):
+        pass
+
+    older = save_run(Challenge().run(1), "entry", custom_metadata={}, path=tmp_path, use_git=False)
+    Challenge.VERSION = "2.0.0"
+    assert load_run(Challenge, older).metadata["challenge_version"] == "1.0.0"
 
 
 # What cannot be loaded
@@ -161,6 +188,24 @@ def test_the_published_runs_are_read_with_right_times() -> None:
         unchanged = set(stored) - {"run_start_datetime_utc", "end_start_datetime_utc"}
         assert {key: metadata[key] for key in unchanged} == {key: stored[key] for key in unchanged}
         assert isinstance(load_run_custom_metadata(file.parent), dict)
+
+
+@needs_published
+def test_a_published_run_is_loaded_with_its_challenge() -> None:
+    """load_run reads a run of gaitmap_challenges with a class of that name, results and all."""
+
+    class Challenge(BaseChallenge):
+        VERSION = "1.0.0"
+
+        @classmethod
+        def load_core_results(cls, folder_path: Path) -> Any:
+            return json.loads((folder_path / "cv_metadata.json").read_text(encoding="utf-8"))
+
+    Challenge.__module__ = "gaitmap_challenges.full_pipeline.kluge_2017"
+    for file in PUBLISHED.glob("*kluge_2017*/*/*/*/*/*/metadata.json"):
+        loaded = load_run(Challenge, file.parent)
+        assert loaded.results
+        assert loaded.metadata["challenge_name"] == "gaitmap_challenges.full_pipeline.kluge_2017.Challenge"
 
 
 def test_a_record_of_ours_is_not_repaired(run: Path) -> None:

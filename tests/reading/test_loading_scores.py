@@ -79,6 +79,14 @@ def test_damaged_scores_are_told(tmp_path, content):
     assert known_scores(run) is None
 
 
+def test_the_mean_of_absurd_scores_is_known(tmp_path):
+    """The sum may be larger than any float; the mean is none the less."""
+    rows = [{"unit": [unit], "fold": None, "scores": {"f1": 1.7e308}} for unit in ("P1", "P2")]
+    scores = read_scores(write_scores(write_run(tmp_path), scores_json(rows=rows)))
+    assert scores is not None
+    assert scores.means() == {"f1": pytest.approx(1.7e308)}
+
+
 def test_a_number_that_is_not_finite_is_unknown(tmp_path):
     """What some programs write for infinity is no score, and never a mean."""
     text = json.dumps(scores_json()).replace("0.5", "Infinity")
@@ -91,6 +99,16 @@ def test_a_unit_without_a_label_leaves_the_others_as_they_are(tmp_path):
     """Beside a label that is missing, whole numbers stay whole."""
     rows = [{"unit": [unit], "fold": None, "scores": {"f1": 1}} for unit in (1, None)]
     assert load_scores(write_scores(write_run(tmp_path), scores_json(rows=rows))).index.tolist() == [1, None]
+
+
+def test_a_link_to_scores_is_not_followed(tmp_path):
+    """Scores are read from an ordinary file in the run folder only."""
+    run = write_run(tmp_path)
+    outside = tmp_path / "outside.json"
+    outside.write_text(json.dumps(scores_json()))
+    (run / "scores.json").symlink_to(outside)
+    with pytest.raises(CorruptRunError, match="link that leads out"):
+        load_scores(run)
 
 
 def test_the_main_score_is_the_first_with_a_direction(tmp_path):

@@ -20,8 +20,8 @@ from gaitmap_results import (
     save_run,
     verify_run,
 )
-from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError, SkippedRunWarning
-from gaitmap_results.reading.run_files import MAX_BYTES
+from gaitmap_results.exceptions import CorruptRunError, RunNotFoundError, SkippedRunWarning, printable
+from gaitmap_results.reading.run_files import MAX_BYTES, links_out
 
 resource = pytest.importorskip("resource", reason="needs memory and devices as POSIX has them")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs links, pipes and devices as POSIX has them")
@@ -75,6 +75,30 @@ def test_core_results_outside_of_the_run_are_not_loaded(where, tmp_path):
     (saved / where).symlink_to(outside)
     with pytest.raises(CorruptRunError, match=f"(?s)links out of it are not followed.*{where}"):
         load_run(ExampleChallenge, saved)
+
+
+def test_many_links_out_of_the_run_are_a_short_list(tmp_path):
+    """Each link is named on one line, whatever its name, and the first ten of many are."""
+    saved = save_run(ExampleChallenge().run(1), "e", custom_metadata={}, path=tmp_path / "r", use_git=False)
+    for number in range(13):
+        (saved / "results" / f"{number:02}\nlink").symlink_to(tmp_path)
+    with pytest.raises(CorruptRunError) as raised:
+        load_run(ExampleChallenge, saved)
+    lines = str(raised.value).splitlines()
+    assert len(lines) == 13
+    assert lines[1] == r"  results/00\nlink: it is a link that leads out of the run folder"
+    assert lines[11:] == ["  and 3 more", "If you trust them, put the files in the place of the links."]
+
+
+def test_only_links_cost_a_question(tmp_path, monkeypatch):
+    """The listing of a folder tells what is a link, so that of a hundred thousand files none is asked for again."""
+    saved = save_run(ExampleChallenge().run(1), "e", custom_metadata={}, path=tmp_path, use_git=False)
+    asked = []
+    is_symlink = Path.is_symlink
+    monkeypatch.setattr(Path, "is_symlink", lambda path: asked.append(path.name) or is_symlink(path))
+    (saved / "results" / "link").symlink_to("result.json")
+    assert links_out(saved, "results") == []
+    assert asked == ["results", "link"]
 
 
 def test_a_link_inside_of_the_run_is_followed(tmp_path):
@@ -157,3 +181,9 @@ def test_errors_and_warnings_escape_control_characters(tmp_path):
     for text in (str(caught[0].message), str(raised.value)):
         assert not set(EVIL) & set("\x1b\x07\x9b\u202e\r") & set(text)
         assert r"bad\x1b]0;title\x07\x1b[2J\x9b2J\u202egnp.\r" in text
+
+
+def test_ordinary_text_is_printable():
+    """Letters of any script, lines and tabs stay as they are."""
+    text = "größe 歩行 שלום 👩‍🔬\n\tnext"
+    assert printable(text) == text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -127,6 +128,15 @@ def test_many_corrupt_folders_cost_one_warning(tmp_path):
     assert len(str(caught[0].message).splitlines()) < 15
 
 
+def test_the_name_of_a_folder_breaks_no_line(tmp_path):
+    """Each folder that is left out has one line in the warning, also if its name has several."""
+    gone = tmp_path / "two\nlines" / "20260329_123005"
+    with pytest.warns(SkippedRunWarning) as caught:
+        assert filter_results({("shin",): [gone]}) == {}
+    _, line = str(caught[0].message).splitlines()
+    assert line.startswith(rf"  {tmp_path}{os.sep}two\nlines{os.sep}20260329_123005: There is no run in")
+
+
 def test_a_metadata_file_of_the_challenge_is_no_run(tmp_path):
     """A challenge may write a metadata.json of its own into its core results."""
     run = write_run(tmp_path)
@@ -220,6 +230,16 @@ def test_closed_folders_and_files_are_skipped(tmp_path):
 
 
 # Where it looks.
+
+
+def test_the_results_folder_may_be_text_and_relative(tmp_path, monkeypatch):
+    """A relative results folder gives absolute paths, which mean the same run after a change of the folder."""
+    run = write_run(tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    results = get_all_result_paths(CHALLENGE, "results")
+    monkeypatch.chdir("/")
+    assert results == {("shin",): [run]}
+    assert filter_results(results, "1.0.0") == results
 
 
 def test_a_folder_above_the_results_folder_will_do(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import subprocess
 import sys
 
@@ -50,6 +51,20 @@ def test_progress_counts_every_byte(run):
     assert sorted(sizes) == sorted(file.stat().st_size for file in files)
 
 
+def test_odd_names(tmp_path):
+    """Line breaks, backslashes, spaces and letters of other scripts in names are compared like any other."""
+
+    class OddNames(ExampleChallenge):
+        def save_core_results(self, folder_path):
+            for name in ("a b", "ü", "größe.txt", "*x", *(() if os.name == "nt" else ("a\\b", "a\nb", "\\", "\r"))):
+                (folder_path / name).write_text(name)
+
+    run = save_run(OddNames().run(1), "test", custom_metadata={}, path=tmp_path, use_git=False)
+    assert verify_run(run).status == "intact"
+    (run / "results" / "ü").unlink()
+    assert verify_run(run).missing == ("results/ü",)
+
+
 def test_nothing_outside_is_read(run, tmp_path):
     """A link is named as skipped; a file that was replaced by a link to an equal one is not what was saved."""
     outside = tmp_path / "outside"
@@ -66,6 +81,16 @@ def test_nothing_outside_is_read(run, tmp_path):
     assert verification.status == "intact"
     original.unlink()
     original.symlink_to(outside / "result.json")
+    assert verify_run(run).missing == ("results/result.json",)
+
+
+def test_a_folder_replaced_by_a_link(run, tmp_path):
+    """Files below a folder that is now a link are missing, wherever the link leads."""
+    (run / "results").rename(tmp_path / "moved")
+    try:
+        (run / "results").symlink_to(tmp_path / "moved")
+    except OSError:
+        pytest.skip("this system makes no links")
     assert verify_run(run).missing == ("results/result.json",)
 
 
@@ -109,6 +134,14 @@ def test_no_run_there(name, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(RunNotFoundError, match=r"There is no (run in|folder)"):
         verify_run(tmp_path / name)
+
+
+def test_damaged_record_without_manifest(tmp_path):
+    """Where neither record nor manifest can be read, nothing can be said, and that is an error."""
+    run = write_run(tmp_path)
+    (run / "metadata.json").write_text("{")
+    with pytest.raises(CorruptRunError, match="cannot be read: "):
+        verify_run(run)
 
 
 def test_a_closed_file_is_not_called_intact(run):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import types
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,25 @@ def test_a_mapping_is_copied_and_can_be_filled(tmp_path: Path, make: Callable[[A
     assert "score" not in given
     assert "more" not in given["b"]
     assert given["b"]["c"] == [1, {"d": 2}]
+
+
+class Zeros(dict[str, int]):
+    """A dictionary that has a value for every key."""
+
+    def __missing__(self, key: str) -> int:
+        return 0
+
+
+@pytest.mark.parametrize("make", [Counter, Zeros])
+def test_a_dictionary_with_an_answer_for_missing_keys_keeps_it(tmp_path: Path, make: Callable[[Any], Any]) -> None:
+    """A counter that is given can be counted with in the block, and starts from what was given."""
+    given = make({"a": 2})
+    with recorded_run("e", path=tmp_path, use_git=False, custom_metadata={"steps": given}) as r:
+        ExampleChallenge().run(1)
+        r.custom_metadata["steps"]["a"] += 1
+        r.custom_metadata["steps"]["b"] += 1
+    assert stored(r.path_) == {"steps": {"a": 3, "b": 1}}
+    assert given == {"a": 2}
 
 
 MISSING = {"f1": {"p7": math.nan, "p8": 0.5}, "all": [1.0, -math.inf], "array": np.array([[np.nan, 1.0]])}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gaitmap_results.provenance.code_repositories import CodeRepository
 from gaitmap_results.showing.facts import fact_lines, parameter_text, run_facts, run_title
 from gaitmap_results.showing.html import run_html
 
@@ -21,7 +24,7 @@ RECORD = {
     "git": {"branch": "main", "pushed": False, "created_during_run": ["figure.png"], "changed_during_run": False},
     "code": {
         "repositories": [
-            {"base_dir": "../lab", "commit": "0b5c", "remote": "https://x.org/lab", "roles": [{"role": "path"}]}
+            {"path": "../lab", "commit": "0b5c", "remote": "https://x.org/lab", "roles": [{"role": "path"}]}
         ],
         "unidentified": [{"file": "settings.py", "reason": "ignored by git", "fix": "commit it"}],
         "vouched": [{"path": "local.py", "sha256": "ab"}],
@@ -76,6 +79,29 @@ def test_all_that_matters_is_told(line):
     assert line in told()
 
 
+def test_other_code_is_told_as_it_is_recorded():
+    """Each other repository is named by its folder, with commit and remote, in the form that a record has."""
+    lab = CodeRepository("path", Path("lab"), "0b5c", "https://x.org/lab", folder="src", place=2)
+    offline = CodeRepository("editable", Path("tools"), "77aa", None, package="tools")
+    stored = [each.to_json(lambda path: f"../{path}") for each in (lab, offline)]
+    text = told({**RECORD, "code": {"repositories": stored}})
+    assert "Other code: ../lab: commit 0b5c of https://x.org/lab\nOther code: ../tools: commit 77aa\n" in text
+
+
+def test_the_package_of_the_challenge_is_told_first():
+    """The version of the challenge's own package matters most, also if nobody here knows the package."""
+    packages = {"numpy": "2.0", "gait_lab": "1.2", "click": "8"}
+    record = {**RECORD, "challenge_name": "gait_lab.Steps", "system_info": {"packages_info": packages}}
+    assert "Packages: gait_lab 1.2, numpy 2.0 and 1 more" in told(record)
+
+
+def test_odd_values_hide_nothing():
+    """A value of another type than expected is left out, and the rest is told."""
+    text = told({**RECORD, "repaired": 5, "system_info": {"python_version": " "}})
+    assert "took 1m 35s" in text
+    assert "Python" not in text
+
+
 def test_a_withdrawn_run_is_told_first():
     """That a run was withdrawn stands above everything else, in a terminal and in a notebook."""
     first = run_facts(RECORD, withdrawn="wrong sensor")[0]
@@ -126,3 +152,9 @@ def test_any_record_is_told_as_far_as_it_goes(changes):
 def test_an_object_without_attributes_is_its_class():
     """Nobody reads an empty dictionary."""
     assert parameter_text({"class": "gait.Challenge", "attributes": {}}) == "gait.Challenge"
+
+
+@given(json_values)
+def test_any_parameter_has_a_text(value):
+    """The value of a parameter is shown on one line, whatever it is."""
+    assert isinstance(parameter_text(value), str)

@@ -102,6 +102,15 @@ def test_everything_is_escaped(tmp_path):
     assert evil in text_of(html)
 
 
+@pytest.mark.parametrize(
+    "metadata",
+    [{}, None, [], {"git": 1, "caller": [], "debug_reasons": {}, "parameters": 3, "runtime": "x", "repr_pipeline": 5}],
+)
+def test_any_record_can_be_shown(metadata):
+    """A record of another version, or one that is damaged, is shown as far as it can be read."""
+    assert "debug" in text_of(LoadedRun(metadata, None, None)._repr_html_())
+
+
 def test_long_texts_are_cut():
     """A pipeline of a million characters does not fill the page."""
     html = run_html({"repr_pipeline": "x" * 10**6}, {str(number): number for number in range(10**4)}, None)

@@ -76,6 +76,15 @@ def test_a_bad_part_of_an_entry_name_is_refused(name: Any) -> None:
             check_version(name)
 
 
+@pytest.mark.parametrize("name", ["x" * 100_000, ("a",) * 50_000], ids=["one part", "many parts"])
+def test_a_much_too_long_entry_name_is_cut_in_the_message(name: Any) -> None:
+    """A text that was given in the place of the name can be recognised, and does not fill the terminal."""
+    with pytest.raises(InvalidNameError, match="more than 500 characters in all") as raised:
+        check_entry_name(name)
+    assert str(name)[:50] in str(raised.value)
+    assert len(str(raised.value)) < 500
+
+
 @pytest.mark.parametrize("name", ["../x", "", None, 1], ids=ascii)
 def test_a_bad_version_is_refused_before_the_run(results: Path, name: Any) -> None:
     """A VERSION that is no name of a folder is refused on entering, where the challenge is known."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from git_repository import GitRepository
+from processes import run_python
+from stores import check_complete
 
 from gaitmap_results.store import rescue as module
 from gaitmap_results.store.journal import JournalContent, read_journal
@@ -26,8 +31,8 @@ def places(tmp_path, monkeypatch) -> dict[str, Path]:
         found[name].mkdir()
     monkeypatch.setenv("SLURM_SUBMIT_DIR", str(found["submission"]))
     monkeypatch.chdir(found["working"])
-    monkeypatch.setattr(module, "_state_folder", lambda: str(found["state"]))
-    monkeypatch.setattr(module, "_VAR_TMP", str(found["var_tmp"]))
+    monkeypatch.setattr(module, "_state_folder", lambda: found["state"])
+    monkeypatch.setattr(module, "_var_tmp", lambda: found["var_tmp"])
     monkeypatch.setattr(tempfile, "tempdir", str(found["temporary"]))
     return found
 
@@ -133,10 +138,55 @@ def test_rescue_folders_are_found_again(places):
     assert all(map(is_rescue_folder, made))
 
 
-def test_the_state_folder(monkeypatch, tmp_path):
-    """The variable of the desktop's specification, else the usual place in the home folder."""
-    monkeypatch.delenv("LOCALAPPDATA", raising=False)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert module._state_folder() == str(tmp_path / "gaitmap_results")
-    monkeypatch.delenv("XDG_STATE_HOME")
-    assert module._state_folder() == str(Path.home() / ".local" / "state" / "gaitmap_results")
+@pytest.mark.parametrize(
+    ("platform", "variable", "usual"),
+    [
+        ("linux", "XDG_STATE_HOME", ".local/state"),
+        ("darwin", None, "Library/Application Support"),
+        ("win32", "LOCALAPPDATA", "AppData/Local"),
+    ],
+)
+def test_the_state_folder(platform, variable, usual, monkeypatch, tmp_path):
+    """The place that each system has for such files in the home folder, or that its own variable names."""
+    environment = {"XDG_STATE_HOME": str(tmp_path), "LOCALAPPDATA": str(tmp_path)}
+    monkeypatch.setattr(module.sys, "platform", platform)
+    monkeypatch.setattr(
+        module, "os", SimpleNamespace(name="nt" if platform == "win32" else "posix", environ=environment)
+    )
+    assert module._state_folder() == (Path.home() / usual if variable is None else tmp_path) / "gaitmap_results"
+    environment.clear()
+    assert module._state_folder() == Path.home() / usual / "gaitmap_results"
+
+
+LEFT_FOLDER = """
+import os, shutil, sys
+from pathlib import Path
+from gaitmap_results import recorded_run
+from gaitmap_results.exceptions import ResultsFolderError
+from stores import TwoFiles
+
+store = Path(sys.argv[1])
+try:
+    with recorded_run("entry", path=store, use_git=False):
+        shutil.rmtree(store)
+        store.write_text("in the way")
+        os.rmdir(os.getcwd())
+        TwoFiles().run(42)
+except ResultsFolderError as error:
+    print(error.path)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows does not remove a working directory in use")
+@pytest.mark.parametrize("variable", ["XDG_STATE_HOME", "SLURM_SUBMIT_DIR"])
+def test_a_relative_place_below_a_folder_that_is_gone_is_passed_over(variable, tmp_path):
+    """Where the working directory was deleted, a variable that starts from it costs no result."""
+    (tmp_path / "working").mkdir()
+    places = {"XDG_STATE_HOME": str(tmp_path / "state"), "TMPDIR": str(tmp_path)}
+    done = run_python(
+        "-c", LEFT_FOLDER, tmp_path / "store", cwd=tmp_path / "working", env={**places, variable: "below"}
+    )
+    path = Path(done.stdout.strip())
+    check_complete(path)
+    assert "gaitmap_results_rescue_" in str(path)
+    shutil.rmtree(path.parents[3])

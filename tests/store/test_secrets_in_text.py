@@ -72,9 +72,10 @@ def test_names_of_parameters(name):
 
 
 @pytest.mark.parametrize("value", ["None", "null", "True", "False", "''", '""'])
-def test_values_that_say_that_there_is_none(value):
+@pytest.mark.parametrize("text", ["f(password={}, host='gaitdb')", "f(token={})", "{{'token': {}}}", "password={}\n"])
+def test_values_that_say_that_there_is_none(text, value):
     """A record may say that there was no password."""
-    assert without_secrets(f"f(password={value}, host='gaitdb')") == f"f(password={value}, host='gaitdb')"
+    assert without_secrets(text.format(value)) == text.format(value)
 
 
 TEXTS = [
@@ -129,6 +130,9 @@ TEXTS = [
     "https://gaitdb/y?key=hunter2",
     "db_pass=hunter2 host=gaitdb",
     "Endpoint=gaitdb;AccountKey=hunter2==",
+    "prog --token none-hunter2 --host gaitdb",
+    "prog --password True-hunter2! --host gaitdb",
+    "f(token=null@hunter2, host=gaitdb)",
 ]
 
 

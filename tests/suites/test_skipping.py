@@ -168,6 +168,24 @@ def test_runs_without_a_function_count_by_name_and_challenge(study):
     assert "several entries here have its name" in StoreJudge("recorded", twice).judge(twice[0]).why
 
 
+def test_ctrl_c_while_the_store_is_looked_at_names_what_was_not_run(study):
+    """Each entry has an outcome and is named, though nothing has been started yet."""
+    run([study.first])
+    told = []
+
+    def interrupt(outcome):
+        told.append(outcome.status)
+        if outcome.status == "skipped":
+            raise KeyboardInterrupt
+
+    entries = [study.first, Entry("second", study.Steps(), 2, path="results")]
+    with pytest.raises(KeyboardInterrupt) as raised:
+        run(entries, on_outcome=interrupt)
+    assert told == ["skipped", "not started"]
+    if sys.version_info >= (3, 11):
+        assert raised.value.__notes__ == ["Not run to their end: second. The same call runs them."]
+
+
 def test_another_version_of_the_challenge_was_not_recorded(study, monkeypatch):
     """Even where any commit is good enough, a run of another version of the challenge is not."""
     assert statuses([study.first], skip="recorded") == ["recorded"]

@@ -115,6 +115,42 @@ def test_series_keep_the_names_of_their_levels(tmp_path):
     assert stored(record(tmp_path, {"error": named, "f1": {"P1": 1}}))["units"] == ["unit"]
 
 
+TRIALS = pd.MultiIndex.from_tuples([("P1", 1), ("P1", 2)], names=["participant", "trial"])
+OTHER_TRIALS = pd.MultiIndex.from_tuples([("P2", 1), ("P1", 2)], names=["participant", "trial"])
+
+
+@pytest.mark.parametrize(
+    ("error_units", "f1_units", "units", "rows"),
+    [
+        (["P2", 3], [3, "P2"], ["unit"], [("P2", 1, 2), (3, 2, 1)]),
+        (["P2", 3], [4, "P2"], ["unit"], [("P2", 1, 2), (3, 2, None), (4, None, 1)]),
+        (["P2", "P1"], ["P3", "P1"], ["unit"], [("P2", 1, None), ("P1", 2, 2), ("P3", None, 1)]),
+        ([1, 2], [1.5, 2], ["unit"], [(1, 1, None), (2, 2, 2), (1.5, None, 1)]),
+        (TRIALS, OTHER_TRIALS, TRIALS.names, [("P1", 1, 1, None), ("P1", 2, 2, 2), ("P2", 1, None, 1)]),
+        (TRIALS, ["P1", "P2"], ["unit"], [("P1/1", 1, None), ("P1/2", 2, None), ("P1", None, 1), ("P2", None, 2)]),
+    ],
+    ids=["mixed labels", "mixed and unequal", "unequal", "integers and floats", "unequal levels", "other levels"],
+)
+def test_series_of_other_units(tmp_path, error_units, f1_units, units, rows):
+    """Series may have labels of mixed kinds, other units, or other levels: each number stays with its unit as given."""
+    content = stored(record(tmp_path, {"error": pd.Series([1, 2], error_units), "f1": pd.Series([1, 2], f1_units)}))
+    assert content["units"] == list(units)
+    found = [(*row["unit"], row["scores"]["error"], row["scores"]["f1"]) for row in content["rows"]]
+    assert [list(map(repr, row[: len(units)])) for row in found] == [list(map(repr, row[: len(units)])) for row in rows]
+    assert found == rows
+
+
+@pytest.mark.parametrize("f1_units", [["P1", "P1"], ["P1", "P2"]])
+def test_no_number_of_a_repeated_unit_is_lost(tmp_path, f1_units):
+    """A Series with a unit twice has a row for each, and the repetition is told."""
+    scores = {"error": pd.Series([1.0, 2.0], ["P1", "P1"]), "f1": pd.Series([0.5, 0.25], f1_units)}
+    with pytest.warns(IncompleteProvenanceWarning, match=r"Several rows of scores have the same unit \(P1\)"):
+        content = stored(record(tmp_path, scores))
+    for name in scores:
+        given = [row["scores"][name] for row in content["rows"] if row["scores"][name] is not None]
+        assert given == scores[name].tolist()
+
+
 def test_numbers_of_each_fold_without_get_scores(tmp_path):
     """The numbers of a cross-validation are scores of its folds, under their names without what stands before."""
     results = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from faults import run_in_child
+from faults import count_points, killed_at, run_in_child
 from stores import TwoFiles, check_complete, leftovers_of, record, runs_of, unfinished_of
 
 from gaitmap_results import discard_run, recorded_run, recover_run, unfinished_runs
@@ -96,17 +97,43 @@ def test_a_claim_ends_with_its_process(store):
 def test_a_run_that_is_claimed_between_the_look_and_the_rename(store, monkeypatch):
     """Who finds the run gone at the rename is told so; nothing is published twice."""
     (run,) = unfinished_of(store)
-    take = claiming._take
+    claim = claiming._claim
 
-    def slowly(*arguments):
-        monkeypatch.setattr(claiming, "_take", take)
+    def slowly(place):
+        monkeypatch.setattr(claiming, "_claim", claim)
         check_complete(recover_run(run.run_id, store))
-        take(*arguments)
+        return claim(place)
 
-    monkeypatch.setattr(claiming, "_take", slowly)
+    monkeypatch.setattr(claiming, "_claim", slowly)
     with pytest.raises(RunNotFoundError, match="another process has claimed it just now"):
         recover_run(run.run_id, store)
     assert len(runs_of(store)) == 1
+
+
+@pytest.mark.parametrize("function", [recover_run, discard_run])
+def test_a_kill_while_a_left_journal_is_deleted_makes_no_lost_run(function, store):
+    """Of a published run only the journal is left: wherever its deletion is killed, no lost run is listed."""
+    path = recover_run(unfinished_of(store)[0].run_id, store)
+    run_id = check_complete(path)["run_id"]
+    left = {"run_id": run_id, "status": "publishing", "core_results": "complete", "entry_name": "entry"}
+    left |= {"challenge_name": "stores.TwoFiles", "challenge_version": "1.0.0"}
+    aside = store / ".unfinished" / f"{run_id}.journal.json"
+    aside.write_text(json.dumps(left))
+    n_points = count_points(store, lambda: function(run_id, store))
+    assert leftovers_of(store) == []
+    for number in range(1, n_points + 1):
+
+        def die(_, number=number):
+            with killed_at(store, number):
+                function(run_id, store)
+
+        aside.write_text(json.dumps(left))
+        run_in_child(die)
+        assert unfinished_of(store) == []
+        if leftovers_of(store):
+            assert recover_run(run_id, store) == path
+        assert leftovers_of(store) == []
+        check_complete(path)
 
 
 def test_threads_that_recover_at_the_same_time(store):

@@ -210,6 +210,18 @@ def test_the_run_that_is_under_way_is_listed_as_running(tmp_path):
     assert unfinished_runs(tmp_path) == []
 
 
+def test_a_starting_run_is_not_told_to_be_broken(tmp_path, monkeypatch):
+    """Its folder is there a moment before its journal, and nobody needs to know."""
+    with recorded_run("entry", path=tmp_path, use_git=False):
+        (file,) = tmp_path.glob(".unfinished/*/journal.json")
+        file.rename(tmp_path / "later")
+        monkeypatch.setattr("time.sleep", lambda _: (tmp_path / "later").rename(file))
+        (run,) = unfinished_runs(tmp_path)
+        monkeypatch.undo()
+        TwoFiles().run(42)
+    assert (run.status, run.certainty, run.entry_name) == ("running", "certain", "entry")
+
+
 def test_folders_without_unfinished_runs(tmp_path, monkeypatch):
     """A store without any, or an empty folder, has an empty list; no folder at all is an error that says so."""
     record(tmp_path / "store")

@@ -116,6 +116,25 @@ def test_a_run_is_named_as_in_other_commands(tmp_path):
         recover_run("@latest", tmp_path)
 
 
+@pytest.mark.parametrize("name", [".DS_Store", ".nfs000012", ".journal.json"])
+def test_a_hidden_file_names_no_run(name, tmp_path):
+    """A completed path of a file that a system keeps in `.unfinished` deletes nothing."""
+    run_id = killed(tmp_path)
+    (tmp_path / ".unfinished" / ".DS_Store").touch()
+    for function in (recover_run, discard_run):
+        with pytest.raises(RunNotFoundError, match="no unfinished run"):
+            function(f"{tmp_path}/.unfinished/{name}", tmp_path)
+    assert [run.run_id for run in unfinished_of(tmp_path)] == [run_id]
+
+
+def test_the_whole_of_several_words_comes_before_challenge_and_entry(tmp_path):
+    """Words that stand in the name of one entry name that one, though another fits as challenge and entry."""
+    first, second = killed(tmp_path), killed(tmp_path)
+    change_journal(tmp_path, first, entry_name="tuned two steps")
+    change_journal(tmp_path, second, entry_name="steps")
+    assert find_unfinished_run(tmp_path, "two steps").run.run_id == first
+
+
 def test_a_recovery_that_is_repeated_has_one_reason(tmp_path):
     """What a first try wrote before it failed is not told twice."""
     run_id = killed(tmp_path)

@@ -1,9 +1,9 @@
-"""What `run` shows at a terminal: bars that do not fight over a line, and a table that cuts no path."""
+"""What the command `run` tells: bars that do not fight over a line, and a table that cuts no path."""
 
 from __future__ import annotations
 
 import pytest
-from command import at_terminal
+from command import at_terminal, piped
 
 STUDY = """
 from tqdm import tqdm
@@ -31,3 +31,23 @@ def test_one_bar_at_a_time(options, of_entries, of_suite, tmp_path, monkeypatch)
     assert ("CV Folds" in done.out, "━" in done.out) == (of_entries, of_suite)
     assert done.lines[-1].split()[:2] == ["a", "recorded"]
     assert done.lines[-1].endswith(str(next(tmp_path.glob("*/*/*/*/*/metadata.json")).parent))
+
+
+def test_damaged_scores_of_a_skipped_run(tmp_path, monkeypatch):
+    """Scores of a run of another day that cannot be read leave out its score in the table, and end nothing."""
+    pytest.importorskip("tqdm")
+    monkeypatch.chdir(tmp_path)
+    study = STUDY.replace("use_git=False", "use_git=False, debug_run=False")
+    (tmp_path / "study_of_scores.py").write_text(study)
+    command = ("run", "study_of_scores.py", "--skip", "recorded")
+    first = piped(*command)
+    assert first.code == 0, first.err
+    (run,) = (path.parent for path in tmp_path.glob("*/*/*/*/*/metadata.json"))
+    assert first.err.splitlines()[-1].endswith(f", {run}")
+    (run / "scores.json").write_text("{")
+    again = piped(*command)
+    assert (again.code, "Error" in again.err) == (0, False), again.err
+    assert again.lines[-1].split()[:2] == ["a", "skipped"]
+    assert again.lines[-1].endswith(str(run))
+    (line,) = (line for line in again.err.splitlines() if line.startswith("[1/1]"))
+    assert str(run) not in line
