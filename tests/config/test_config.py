@@ -255,6 +255,9 @@ def test_variables_in_a_file(write, monkeypatch, tmp_path):
     config = set_config("$OUTER/config.json")
     assert config.results_dir == tmp_path / "$INNER" / "r"
     assert config.cache_dir == tmp_path / "$INNER" / "cache"
+    reset_config()
+    write("$OUTER/config.json", {"n_jobs": 3})  # a file of exactly the name that is given comes first
+    assert set_config("$OUTER/config.json").n_jobs == 3
 
 
 @pytest.mark.parametrize("key", ["result_dir", "RESULTS-DIR", "DEBUG", "qqq"])
@@ -504,6 +507,12 @@ def test_setting_what_is_found_keeps_it(write):
     assert (get_config().n_jobs, is_debug_run()) == (2, False)
 
 
+def test_only_the_debug_setting():
+    """Somebody who gives path= to every run can set debug without any config."""
+    assert set_config(debug=False) == LocalConfig()
+    assert is_debug_run() is False
+
+
 @pytest.mark.parametrize("wrong", [3, {"results_dir": "x"}, [], b"x"])
 def test_something_else_is_refused(wrong):
     """What is neither a config nor a path is refused with what is expected."""
@@ -582,6 +591,13 @@ def test_any_other_word_is_refused(word, monkeypatch, write):
     monkeypatch.setenv("GAITMAP_RESULTS_DEBUG", word)
     with pytest.raises(ConfigError, match="GAITMAP_RESULTS_DEBUG" + refused):
         is_debug_run()
+
+
+@pytest.mark.parametrize("value", [1, 0, 1.0, []])
+def test_a_debug_key_that_is_no_boolean_is_refused(value, write):
+    """A number makes a run neither official nor a debug run."""
+    with pytest.raises(ConfigError, match=r"'debug' in .*config.json is .*neither true nor false"):
+        set_config(write("config.json", {"debug": value}))
 
 
 @needs_toml

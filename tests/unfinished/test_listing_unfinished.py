@@ -151,6 +151,17 @@ def test_slurm_that_does_not_answer_is_asked_once(slurm, tmp_path):
 
 
 @ON_POSIX
+def test_slurm_is_asked_once_for_each_job(slurm, tmp_path):
+    """The runs of one job share the answer, so that a long listing does not burden the controller."""
+    slurm("squeue", "7|RUNNING|1")
+    asker = Slurm(timeout=500)
+    answer = asker.ask("7", started=5.0)
+    assert answer is not None
+    assert asker.ask("7", started=5.0) == answer
+    assert len((tmp_path / "asked").read_text().splitlines()) == 1
+
+
+@ON_POSIX
 @pytest.mark.parametrize("job_id", ["", "-M all", "1;reboot", "../1", "1,2", "7_1", "9" * 100])
 def test_nothing_that_is_no_job_number_reaches_slurm(job_id, slurm, tmp_path):
     """A journal that somebody else wrote cannot give squeue options."""
