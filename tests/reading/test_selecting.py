@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 import warnings
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 
 import pytest
 from challenges import ExampleChallenge
@@ -237,6 +238,7 @@ def test_the_results_folder_may_be_text_and_relative(tmp_path, monkeypatch):
     run = write_run(tmp_path / "results")
     monkeypatch.chdir(tmp_path)
     results = get_all_result_paths(CHALLENGE, "results")
+    assert filter_results({("shin",): [run.relative_to(tmp_path)]}) == results
     monkeypatch.chdir("/")
     assert results == {("shin",): [run]}
     assert filter_results(results, "1.0.0") == results
@@ -388,6 +390,24 @@ def test_filter(criteria, expected, three):
 def test_the_first_two_criteria_can_be_given_by_position(three):
     """The order of the arguments is that of gaitmap_challenges."""
     assert filter_results(three, "1.1.0", True) == filter_results(three, challenge_version="1.1.0", is_debug_run=True)
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system cannot change its zone in a process")
+def test_days_are_local(tmp_path, monkeypatch):
+    """A date means the day on the user's calendar, and the last day belongs to the time range."""
+    late = datetime(2026, 3, 29, 23, 30, tzinfo=timezone.utc)  # already the 30th in Berlin
+    write_run(tmp_path, start=late)
+    results = get_all_result_paths(CHALLENGE, tmp_path)
+    try:
+        for zone, day in (("Europe/Berlin", 30), ("UTC", 29), ("America/New_York", 29)):
+            monkeypatch.setenv("TZ", zone)
+            time.tzset()
+            for other in (28, 29, 30, 31):
+                expected = results if other == day else {}
+                assert filter_results(results, since=f"2026-03-{other}", until=date(2026, 3, other)) == expected
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_intact_runs_can_be_selected(tmp_path):
