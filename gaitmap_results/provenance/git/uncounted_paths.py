@@ -158,9 +158,10 @@ def _files_of_tee() -> Iterator[os.stat_result]:
         return
     import psutil
 
-    for process in psutil.process_iter():
+    for pid in psutil.pids():
         with contextlib.suppress(psutil.Error, OSError):
-            if process.name() == "tee" and os.getpgid(process.pid) == os.getpgrp():
+            # Only the few processes of the pipeline are described, which takes long.
+            if os.getpgid(pid) == os.getpgrp() and (process := psutil.Process(pid)).name() == "tee":
                 yield from [os.stat(file.path) for file in process.open_files()]
 
 
