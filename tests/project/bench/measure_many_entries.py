@@ -6,6 +6,7 @@ second is to list the store.
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from measuring import COLUMNS, Plan, Table, added_row, in_turn, less_is_better
 from running import run_alone
 from starts import seconds_of
 from store import write_store
-from surroundings import environment, make_repository, run_git
+from surroundings import commit_all, environment, make_repository
 
 __all__ = ["measure"]
 
@@ -80,11 +81,9 @@ def _fresh_processes(plan: Plan) -> Table:
     n_entries, rounds = plan.size(full=100, quick=3), plan.size(full=10, quick=2)
     folder = _study(plan, "fresh")
     _python(plan, folder, "-c", _LOADED)
+    shutil.rmtree(folder / "runs")
     (folder / "suite.py").write_text(_SUITE)
-    # As before an official run: git describes files that nobody committed at more length.
-    run_git(folder, "add", "--all", ":(exclude)runs")
-    run_git(folder, "commit", "--quiet", "--message", "The suite")
-    run_git(folder, "push", "--quiet")
+    commit_all(folder)  # as before an official run: a changed repository takes longer to describe
 
     def floor() -> float:
         started = time.perf_counter()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import gaitmap_results
 
-__all__ = ["environment", "make_repository", "run_git"]
+__all__ = ["commit_all", "environment", "make_repository", "run_git"]
 
 HERE = Path(__file__).parent
 _FOREIGN = ("GIT_", "GAITMAP_", "SLURM_", "MLFLOW_", "WANDB_", "DVC", "COVERAGE_", "PYTEST_")
@@ -85,10 +85,16 @@ def make_repository(folder: Path, *, script: Path | None = None, n_files: int = 
     for file in files:
         os.utime(file, (_LONG_AGO, _LONG_AGO))
     run_git(folder, "init", "--quiet")
-    run_git(folder, "add", "--all")
-    run_git(folder, "commit", "--quiet", "--allow-empty", "--message", "all of it")
-    branch = run_git(folder, "symbolic-ref", "--short", "HEAD").strip()
     run_git(folder, "remote", "add", "origin", "https://example.org/bench.git")
-    run_git(folder, "update-ref", f"refs/remotes/origin/{branch}", "HEAD")
+    branch = commit_all(folder)
     run_git(folder, "branch", "--quiet", f"--set-upstream-to=origin/{branch}")
     return entry
+
+
+def commit_all(repository: Path) -> str:
+    """Commit all files, as if the commit were also pushed, and return the name of the branch."""
+    run_git(repository, "add", "--all")
+    run_git(repository, "commit", "--quiet", "--allow-empty", "--message", "all of it")
+    branch = run_git(repository, "symbolic-ref", "--short", "HEAD").strip()
+    run_git(repository, "update-ref", f"refs/remotes/origin/{branch}", "HEAD")
+    return branch
