@@ -63,10 +63,13 @@ class SignOfLife:
         The expected seconds between two heartbeats.
     age_s
         Seconds since the last one.
+    by_file_system
+        Whether the age is by the clock that set the heartbeat's time; else it is by the clock of this computer.
     """
 
     expected_every_s: float
     age_s: float
+    by_file_system: bool
 
     @property
     def is_overdue(self) -> bool:
@@ -76,8 +79,11 @@ class SignOfLife:
     @property
     def words(self) -> str:
         """The finding in words, for a message."""
-        every, age = _duration(self.expected_every_s), _duration(max(0.0, self.age_s))
-        return f"it gives a sign of life every {every}, and the last one was {age} ago"
+        clock = "" if self.by_file_system else " by this computer's clock, which may differ from that of the other"
+        return (
+            f"it gives a sign of life every {_duration(self.expected_every_s)}, "
+            f"and the last one was {_duration(max(0.0, self.age_s))} ago{clock}"
+        )
 
 
 def last_sign_of_life(journal: Path, expected_every_s: float | None) -> SignOfLife | None:
@@ -103,23 +109,24 @@ def last_sign_of_life(journal: Path, expected_every_s: float | None) -> SignOfLi
         return None
     # Not in the run's folder, which its program may be about to publish, nor beside published runs.
     now = _file_system_time(journal.parents[journal.name == JOURNAL_FILE])
-    sign = SignOfLife(max(_SHORTEST_S, expected_every_s), now - facts.st_mtime)
+    age_s = (time.time() if now is None else now) - facts.st_mtime
+    sign = SignOfLife(max(_SHORTEST_S, expected_every_s), age_s, now is not None)
     # A time far in the future would make a run seem alive for years.
-    came_later = -sign.age_s > _MISSED * sign.expected_every_s
+    came_later = -age_s > _MISSED * sign.expected_every_s
     return None if came_later or not stat.S_ISREG(facts.st_mode) else sign
 
 
-def _file_system_time(folder: Path) -> float:
-    """Return the current time of the computer that holds a folder, whose clock may differ by minutes from this one's.
+def _file_system_time(folder: Path) -> float | None:
+    """Return the current time of the computer that holds a folder, or ``None`` without write access.
 
-    Without write access, it is the time of this computer.
+    The clocks of two computers may differ by minutes.
     """
     try:
         # Where the file system supports it, the file never has a name.
         with tempfile.TemporaryFile(dir=folder, prefix=".clock_") as file:
             return os.fstat(file.fileno()).st_mtime
     except OSError:
-        return time.time()
+        return None
 
 
 def _duration(seconds: float) -> str:

@@ -95,13 +95,13 @@ def test_ten_heartbeats_that_are_missing_are_a_lost_run(age_s, interval_s, expec
 
 def test_the_limit_is_ten_intervals():
     """Up to the tenth missing heartbeat a run may be alive."""
-    assert [SignOfLife(30.0, age_s).is_overdue for age_s in (299.0, 301.0)] == [False, True]
+    assert [SignOfLife(30.0, age_s, by_file_system=True).is_overdue for age_s in (299.0, 301.0)] == [False, True]
 
 
 @pytest.mark.parametrize(("age_s", "words"), [(12, "12 s"), (600, "10 minutes"), (7300, "2 hours"), (1e6, "12 days")])
 def test_the_words_say_how_old_the_last_sign_of_life_is(age_s, words):
     """One reads how often it was expected and when it came last."""
-    said = SignOfLife(30.0, age_s).words
+    said = SignOfLife(30.0, age_s, by_file_system=True).words
     assert said == f"it gives a sign of life every 30 s, and the last one was {words} ago"
 
 
@@ -182,6 +182,21 @@ def test_where_nothing_may_be_written_the_own_clock_counts(journal, monkeypatch)
         content, file = journal(age_s)
         verdict = judge(content, FixedSlurm(), file)
         assert (verdict.status, verdict.certainty) == (expected, "probable")
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES, errno.ENOSPC])
+def test_where_nothing_may_be_written_the_words_say_whose_clock_it_is(code, journal, monkeypatch):
+    """Without a file just written, this computer's clock must do, and it is said that it may be wrong."""
+
+    def refuse(*args, **options):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    for age_s, expected in ((0, "running"), (1e6, "lost")):
+        content, file = journal(age_s)
+        verdict = judge(content, FixedSlurm(), file)
+        assert (verdict.status, verdict.certainty) == (expected, "probable")
+        assert "this computer's clock, which may differ" in verdict.evidence
 
 
 @pytest.mark.parametrize("aside", [False, True], ids=["in the folder", "set aside"])
