@@ -20,6 +20,7 @@ from gaitmap_results.exceptions import (
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_summary
 from gaitmap_results.showing.text import as_argument, bulleted
 from gaitmap_results.store.entry_names import entry_text
+from gaitmap_results.store.files import expanded
 from gaitmap_results.store.layout import METADATA_FILE, UNFINISHED_DIR
 
 __all__ = [
@@ -99,7 +100,7 @@ def named_challenges(runs: Sequence[RunSummary], name: str | None) -> list[RunSu
 
 def split_off_results_folder(words: Sequence[str], results: Path | None) -> tuple[Sequence[str], Path | None]:
     """Return the words that name runs, and the results folder, which may be the last of several words."""
-    if results is None and len(words) > 1 and _is_results_folder(_path(words[-1])):
+    if results is None and len(words) > 1 and _is_results_folder(expanded(words[-1])):
         return words[:-1], Path(words[-1])
     return words, results
 
@@ -155,7 +156,7 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
             f"{text!r} matches {len(by_id)} runs. Name one by its path:{_listed([each.folder for each in by_id])}"
         )
     found = found or by_id or _by_entry(runs, text) or _by_entry(named_challenges(runs, challenge), entry)
-    place = _path(text).resolve()  # a folder above runs, such as that of an entry
+    place = expanded(text).resolve()  # a folder above runs, such as that of an entry
     found = found or [each for each in runs if each.path.parent == place]
     found = found or [each for each in runs if each.path.is_relative_to(place)]
     if not found:
@@ -168,13 +169,9 @@ def find_run(words: Sequence[str], results: Path | None) -> RunSummary:
     return max(found, key=by_start)
 
 
-def _path(word: str) -> Path:
-    return Path(os.path.expanduser(word))  # noqa: PTH111  # Path.expanduser raises for a user that does not exist
-
-
 def _folder_of_run(word: str) -> Path | None:
     """Return the folder that a word names, if it is a run folder, its metadata.json, or can only be a path."""
-    path = _path(word)
+    path = expanded(word)
     if path.name == METADATA_FILE and os.path.lexists(path):
         return path.parent
     # Names of entries never begin with a dot.

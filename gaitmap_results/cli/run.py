@@ -165,7 +165,7 @@ def _row(outcome: EntryOutcome) -> tuple[str, ...]:
 
 def _score_and_kind(path: Path) -> tuple[str, str]:
     """Return the main score and whether the run is official, or why it is not."""
-    scores = known_scores(str(path))  # a damaged one is no reason to tell nothing of the others
+    scores = known_scores(str(path))  # a damaged one does not hide the others
     name = scores.main_score if scores is not None else None
     mean = None if scores is None or name is None else scores.mean(name)
     metadata = read_metadata(str(path))

@@ -20,6 +20,7 @@ from gaitmap_results.reading.scores import read_scores
 from gaitmap_results.reading.selecting import find_runs
 from gaitmap_results.showing.text import bulleted
 from gaitmap_results.store.entry_names import entry_text
+from gaitmap_results.store.files import expanded
 from gaitmap_results.store.score_directions import DIRECTIONS, direction_problems
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def compare_runs(
 
 
 def _summary_at(path: str | Path) -> RunSummary:
-    folder = Path(path).expanduser().absolute()
+    folder = expanded(path).absolute()
     try:
         return read_summary(str(folder))
     except CorruptRunError as error:

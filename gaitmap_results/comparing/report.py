@@ -18,7 +18,7 @@ from gaitmap_results.exceptions import (
     RunNotFoundError,
 )
 from gaitmap_results.reading.index import RunSummary, SkippedRun, StoreScan
-from gaitmap_results.store.files import make_folder, replace_file
+from gaitmap_results.store.files import expanded, make_folder, replace_file
 from gaitmap_results.store.layout import METADATA_FILE
 
 __all__ = ["only_challenge", "write_page", "write_report", "write_site"]
@@ -99,9 +99,9 @@ def write_report(
     'report.html'
     """
     require_report()
-    target = Path(output).expanduser().absolute()
+    target = expanded(output).absolute()
     _check_target(target, overwrite=overwrite)
-    base = Path(base_path).expanduser().absolute()
+    base = expanded(base_path).absolute()
     comparison = compare_entries(
         only_challenge(base) if challenge is None else challenge,
         base,
@@ -136,7 +136,7 @@ def write_site(base_path: str | Path, output: str | Path, *, include_debug: bool
     If runs cannot be compared, the start page says why.
     """
     require_report()
-    base, folder = (Path(path).expanduser().absolute() for path in (base_path, output))
+    base, folder = (expanded(path).absolute() for path in (base_path, output))
     _check_target(folder / "index.html", overwrite=True)
     scan = StoreScan(str(base))
     groups: dict[str, dict[str, list[RunSummary]]] = {}

@@ -10,7 +10,7 @@ from typing import Final
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, ResultsFolderError
 from gaitmap_results.reading.attestations import WITHDRAWN_FILE, attestations_folder, withdrawn_reason
 from gaitmap_results.reading.index import read_summary
-from gaitmap_results.store.files import make_folder, replace_file
+from gaitmap_results.store.files import expanded, make_folder, replace_file
 from gaitmap_results.store.json_files import dump_json
 
 __all__ = ["withdraw_run"]
@@ -54,7 +54,7 @@ def withdraw_run(path: str | Path, reason: str) -> Path:
     >>> withdraw_run(latest["recalibrated",], "calibrated on the test data").name
     'withdrawn.json'
     """
-    folder = os.path.abspath(Path(path).expanduser())
+    folder = os.path.abspath(expanded(path))
     try:
         summary = read_summary(folder)
     except (CorruptRunError, OSError) as error:

@@ -20,6 +20,7 @@ from typing import Final
 
 from gaitmap_results.config import find_cache_folder
 from gaitmap_results.exceptions import GaitmapResultsError
+from gaitmap_results.store.files import expanded
 
 __all__ = ["ARCHIVE", "RECORDINGS", "RecordingsError", "fetch_recordings"]
 
@@ -77,7 +78,7 @@ def fetch_recordings(cache: str | Path | None = None, *, report: Callable[[str],
     RecordingsError
         If no intact recordings could be fetched; the message says what was attempted, where, and how to retry.
     """
-    cache = Path(cache).expanduser().absolute() if cache is not None else find_cache_folder()
+    cache = expanded(cache).absolute() if cache is not None else find_cache_folder()
     folder = cache / _FOLDER_IN_CACHE
     damaged = _damaged_files(folder)
     if not damaged:

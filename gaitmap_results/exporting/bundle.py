@@ -15,6 +15,7 @@ from gaitmap_results.exporting.people import author_entities, license_entity, or
 from gaitmap_results.exporting.private_content import Finding, find_in_runs, find_in_tree
 from gaitmap_results.exporting.runs_to_export import find_runs
 from gaitmap_results.showing.text import bulleted, counted
+from gaitmap_results.store.files import expanded
 from gaitmap_results.store.json_files import dump_json
 from gaitmap_results.store.json_values import encode_leniently
 from gaitmap_results.store.layout import METADATA_FILE
@@ -100,7 +101,7 @@ def write_bundle(
     ...         results, "gait_runs.zip", license="CC-BY-4.0", authors="Ada Lovelace"
     ...     )
     """
-    target = Path(output).expanduser().absolute()
+    target = expanded(output).absolute()
     _check_target(target)
     people, organizations = author_entities([authors] if isinstance(authors, str) else authors or ())
     published_by = None if publisher is None else organization(publisher, "publisher")
@@ -136,7 +137,7 @@ def _check_target(target: Path) -> None:
 
 def _failed_runs(paths: Sequence[Path]) -> list[UnfinishedRunOnDisk]:
     """Return the unfinished runs of results folders that have ended."""
-    folders = [path.expanduser().absolute() for path in paths]
+    folders = [expanded(path).absolute() for path in paths]
     stores = [folder for folder in folders if not (folder / METADATA_FILE).exists()]
     if not stores:
         raise InvalidOptionError("Runs that failed are in a results folder. Name that, or leave out unfinished=True.")

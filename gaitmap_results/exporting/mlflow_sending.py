@@ -18,6 +18,7 @@ from gaitmap_results.exporting.mlflow_content import COMPLETE, RUN_ID, WITHDRAWN
 from gaitmap_results.exporting.runs_to_export import FileToExport, RunToExport, run_to_export
 from gaitmap_results.reading.attestations import attested_id, withdrawals
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start
+from gaitmap_results.store.files import expanded
 from gaitmap_results.store.privacy import redact_url
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def send_to_mlflow(
     ...     return send_to_mlflow(results, tracking_uri=server, experiment="gait")
     """
     mlflow = require("mlflow", "Sending runs to MLflow", "mlflow")
-    folder = Path(results).expanduser().absolute()
+    folder = expanded(results).absolute()
     if not folder.is_dir():
         raise RunNotFoundError(f"There is no folder {folder}. Name the results folder.")
     scan = StoreScan(str(folder))

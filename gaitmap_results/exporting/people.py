@@ -120,7 +120,7 @@ def quoted(text: str) -> str:
 
 
 def people_of(custom_metadata: Any, known: Mapping[str, Entity]) -> tuple[list[Entity], list[str]]:
-    """Return the people named in custom metadata, and as text what is no name.
+    """Return the people named in custom metadata, and as text what does not name anybody.
 
     Parameters
     ----------

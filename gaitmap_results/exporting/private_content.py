@@ -35,7 +35,7 @@ _UPWARDS: Final = r"(?:\.\.[\\/]){2,}[\w.-][^\s'\",;()\[\]{}]*"
 # Accounts that are not a person's name.
 _NOBODY: Final = frozenset({"root", "user", "runner", "admin", "nobody", "jovyan", "app", "ubuntu", "vscode"})
 _MAX_SHOWN: Final = 80
-#: What is no secret in a web address, where it is the name of a public account.
+#: The public name of an account in a web address, which is not a secret.
 _NAME_IN_PATH: Final = "your user name in a path"
 _WEB: Final = re.compile(r"(?:https?|git|ssh)://[^\s'\"]*\Z")
 _MAX_ADDRESS: Final = 300

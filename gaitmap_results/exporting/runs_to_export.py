@@ -15,7 +15,7 @@ from gaitmap_results.reading.loading import load_run_custom_metadata
 from gaitmap_results.reading.run_files import IN_ANNEX, is_in_annex, read_run_file
 from gaitmap_results.reading.verifying import verify_run
 from gaitmap_results.showing.text import bulleted
-from gaitmap_results.store.files import hash_file, is_real_folder, walk
+from gaitmap_results.store.files import expanded, hash_file, is_real_folder, walk
 from gaitmap_results.store.layout import ATTESTATIONS_DIR, MANIFEST_FILE, METADATA_FILE, check_folder_name
 from gaitmap_results.store.manifest import parse_manifest
 
@@ -110,7 +110,7 @@ def find_runs(paths: Sequence[Path]) -> list[RunToExport]:
 
 def _summaries(path: Path, problems: list[str]) -> Iterator[tuple[RunSummary, str | None]]:
     """Yield the runs at a path, with the folder in which they were searched."""
-    folder = os.path.abspath(path.expanduser())
+    folder = os.path.abspath(expanded(path))
     if os.path.lexists(os.path.join(folder, METADATA_FILE)):
         try:
             yield read_summary(folder), None

@@ -13,7 +13,7 @@ from typing import Any, Final
 from gaitmap_results.config import find_cache_folder
 from gaitmap_results.exceptions import GaitmapResultsError
 from gaitmap_results.provenance.collection_errors import Collector
-from gaitmap_results.store.files import hash_file, replace_file
+from gaitmap_results.store.files import expanded, hash_file, replace_file
 from gaitmap_results.store.json_files import dump_json, read_foreign_json
 from gaitmap_results.store.manifest import checksum_line
 from gaitmap_results.user_code.class_names import full_class_name
@@ -83,10 +83,10 @@ def describe_files(given: str | Path | Iterable[str | Path]) -> dict[str, Any]:
         If a file cannot be read.
     """
     paths = [Path(given)] if isinstance(given, (str, os.PathLike)) else [Path(each) for each in given]
-    files = sorted({file.resolve() for path in paths for file in _files_at(path.expanduser())})
+    files = sorted({file.resolve() for path in paths for file in _files_at(expanded(path))})
     if not files:
         return {"count": 0, "bytes": 0, "sha256": hashlib.sha256().hexdigest()}
-    folders = [path.expanduser().resolve() for path in paths]
+    folders = [expanded(path).resolve() for path in paths]
     common = os.path.commonpath([folder if folder.is_dir() else folder.parent for folder in folders])
     hashes = _CachedHashes()
     lines = sorted((Path(os.path.relpath(file, common)).as_posix(), hashes.of(file)) for file in files)

@@ -19,6 +19,7 @@ from gaitmap_results.reading import index
 from gaitmap_results.reading.criteria import Predicate, make_criteria
 from gaitmap_results.reading.index import RunSummary, SkippedRun, StoreScan, by_start
 from gaitmap_results.showing.text import bulleted
+from gaitmap_results.store.files import expanded
 from gaitmap_results.store.layout import is_run_folder_name
 from gaitmap_results.user_code.user_warnings import warn_user
 
@@ -88,7 +89,7 @@ def find_runs(challenge_class_or_full_name: Any, base_path: str | Path) -> tuple
     RunNotFoundError, InvalidOptionError
         As :func:`get_all_result_paths` does.
     """
-    base = Path(os.path.abspath(Path(base_path).expanduser()))
+    base = Path(os.path.abspath(expanded(base_path)))
     names = all_challenge_names(challenge_class_or_full_name)
     folders = _challenge_folders(base, names)
     runs: list[RunSummary] = []

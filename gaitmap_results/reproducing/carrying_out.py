@@ -22,12 +22,13 @@ from gaitmap_results.reproducing.environment import EnvironmentBuilder, Environm
 from gaitmap_results.reproducing.packages import PackagePlan, plan_packages
 from gaitmap_results.reproducing.planning import Plan
 from gaitmap_results.reproducing.pythons import find_uv
-from gaitmap_results.reproducing.record import RecordedRun, expanded
+from gaitmap_results.reproducing.record import RecordedRun
 from gaitmap_results.reproducing.recorded_call import Call, import_root
 from gaitmap_results.reproducing.repositories import WorkTrees
 from gaitmap_results.reproducing.restored_paths import Places
 from gaitmap_results.showing.text import counted
 from gaitmap_results.store.deferred_signals import deferred_signals
+from gaitmap_results.store.files import expanded
 
 __all__ = ["Environment", "Report", "Workspace", "check_packages", "open_workspace", "run_again"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from gaitmap_results.provenance.packages import folder_of_url, normalised
-from gaitmap_results.reproducing.record import RecordedRun, expanded
+from gaitmap_results.reproducing.record import RecordedRun
 from gaitmap_results.reproducing.repositories import LocalRepository
 from gaitmap_results.reproducing.restored_paths import Places
 from gaitmap_results.showing.requirements import requirement_lines
-from gaitmap_results.store.files import hash_file
+from gaitmap_results.store.files import expanded, hash_file
 
 __all__ = ["LocalArchive", "PackagePlan", "Project", "plan_packages"]
 

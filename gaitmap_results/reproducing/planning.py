@@ -12,13 +12,13 @@ from gaitmap_results.exceptions import CorruptRunError, NotReproducibleError
 from gaitmap_results.reading.index import RunSummary, StoreScan, by_start, read_metadata, read_summary
 from gaitmap_results.reading.verifying import verify_run
 from gaitmap_results.reproducing.pythons import Interpreter, find_python, look_at
-from gaitmap_results.reproducing.record import RecordedRepository, RecordedRun, expanded
+from gaitmap_results.reproducing.record import RecordedRepository, RecordedRun
 from gaitmap_results.reproducing.recorded_call import Call, describe_call, find_call, whole_command
 from gaitmap_results.reproducing.repositories import LocalRepository, WorkTrees, find_repository
 from gaitmap_results.reproducing.restored_paths import Places
 from gaitmap_results.showing.text import counted
 from gaitmap_results.store.entry_names import entry_text
-from gaitmap_results.store.files import hash_file
+from gaitmap_results.store.files import expanded, hash_file
 from gaitmap_results.store.secrets_in_text import REDACTED
 
 __all__ = ["Plan", "make_plan", "read_run", "siblings"]
@@ -86,7 +86,7 @@ def read_run(path: Path) -> RecordedRun:
     NotReproducibleError
         If it is a debug run, had uncommitted changes, or was changed after it was saved.
     """
-    folder = Path(os.path.abspath(path.expanduser()))
+    folder = Path(os.path.abspath(expanded(path)))
     try:
         summary = read_summary(str(folder))
     except CorruptRunError as error:

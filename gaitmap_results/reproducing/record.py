@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
 from gaitmap_results.reading.index import RunSummary
 from gaitmap_results.reading.loading import load_run_metadata
 
-__all__ = ["RecordedEntry", "RecordedRepository", "RecordedRun", "expanded"]
+__all__ = ["RecordedEntry", "RecordedRepository", "RecordedRun"]
 
 _T = TypeVar("_T")
 
@@ -165,11 +164,3 @@ def _dict(value: object) -> dict[str, Any]:
 
 def _if_is(kind: type[_T], value: object) -> _T | None:
     return value if isinstance(value, kind) else None
-
-
-def expanded(path: str) -> Path:
-    """Return a stored path with ``~`` expanded to the home folder."""
-    try:
-        return Path(path).expanduser()
-    except RuntimeError:  # no home folder
-        return Path(path)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
-from gaitmap_results.reproducing.record import RecordedRepository, expanded
+from gaitmap_results.reproducing.record import RecordedRepository
+from gaitmap_results.store.files import expanded
 
 __all__ = ["LocalRepository", "WorkTrees", "ask_git", "find_repository", "has_commit", "top_of"]
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gaitmap_results.reproducing.record import RecordedRun, expanded
+from gaitmap_results.reproducing.record import RecordedRun
 from gaitmap_results.reproducing.repositories import LocalRepository
+from gaitmap_results.store.files import expanded
 
 __all__ = ["Places"]
 

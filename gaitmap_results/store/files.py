@@ -21,6 +21,7 @@ from gaitmap_results.store.umask import open_to_owner
 
 __all__ = [
     "Found",
+    "expanded",
     "hash_file",
     "is_folder",
     "is_own_folder",
@@ -52,6 +53,11 @@ _NO_FOLLOW: Final = getattr(os, "O_NOFOLLOW", 0)
 _WINDOWS_RETRIES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 # Within this time, a file may change twice without a new modification time.
 _COARSEST_CLOCK_NS: Final = 3_000_000_000
+
+
+def expanded(path: str | os.PathLike[str]) -> Path:
+    """Return a path with ``~`` expanded to the home folder; the name of an unknown user stays, as in a shell."""
+    return Path(os.path.expanduser(path))  # Path.expanduser raises for some of the unknown users
 
 
 def read_regular_file(

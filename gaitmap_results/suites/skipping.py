@@ -14,6 +14,7 @@ from typing import Any
 from gaitmap_results.exceptions import CorruptRunError, InvalidOptionError, RunNotFoundError
 from gaitmap_results.provenance.collecting import read_git
 from gaitmap_results.reading.index import RunSummary, read_metadata
+from gaitmap_results.store.files import expanded
 from gaitmap_results.store.privacy import Redactor
 from gaitmap_results.store.secrets_in_text import without_named_secrets
 from gaitmap_results.suites.planning import PlannedEntry
@@ -240,8 +241,8 @@ def _repository_differences(recorded: Mapping[str, Any]) -> Iterator[str]:
 
     name = recorded.get("path") or recorded.get("remote") or "another repository"
     try:
-        state = read_git_state(Path(str(recorded.get("path"))).expanduser())
-    except (GitUnreadableError, OSError, RuntimeError):
+        state = read_git_state(expanded(str(recorded.get("path"))))
+    except (GitUnreadableError, OSError):
         yield f"{name} cannot be found"
         return
     # Untracked files there, such as __pycache__, are not what was imported.

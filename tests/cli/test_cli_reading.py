@@ -63,6 +63,10 @@ def test_help_has_an_example(command):
     "arguments",
     [
         ("list", "nowhere"),
+        *((command, "~no-such-user/x") for command in ("list", "show", "verify", "compare", "withdraw", "reproduce")),
+        ("export", "~no-such-user/x", "--to", "table.csv"),
+        ("bundle", "~no-such-user/x", "--to", "~no-such-user/x.zip", "--license", "MIT", "--author", "A B"),
+        ("mlflow", "~no-such-user/x"),
         ("list", "results", "--since", "some time ago"),
         ("list", "results", "--commit", "main"),
         ("list",),
