@@ -139,16 +139,16 @@ def slurm_job_peak_memory(job_id: str, own: Path = _OWN_GROUPS, tree: Path = _AL
     """
     found = _groups("memory", own, tree)
     for folder in found[1] if found else ():
-        if folder.name == f"job_{job_id}":
-            peak = _content(folder / "memory.peak") or _content(folder / "memory.max_usage_in_bytes")
+        if os.path.basename(folder) == f"job_{job_id}":
+            peak = _content(f"{folder}/memory.peak") or _content(f"{folder}/memory.max_usage_in_bytes")
             return int(peak) if peak.isdecimal() else None
     return None
 
 
-def _groups(controller: str, own: Path, tree: Path) -> tuple[int, list[Path]] | None:
+def _groups(controller: str, own: Path, tree: Path) -> tuple[int, list[str]] | None:
     """Return the version and the folders, innermost first, of the process's control group for a controller."""
     # Version 1 has one tree of groups per controller; version 2 has one unnamed tree for all.
-    for line in _content(own).splitlines():
+    for line in _content(str(own)).splitlines():
         _, names, path = line.split(":", 2)
         if controller in names.split(","):
             top = tree / (names if (tree / names).is_dir() else controller)
@@ -158,29 +158,30 @@ def _groups(controller: str, own: Path, tree: Path) -> tuple[int, list[Path]] | 
     return None
 
 
-def _folders_upwards(top: Path, path: str) -> list[Path]:
+def _folders_upwards(top: Path, path: str) -> list[str]:
     # In a container, the mounted tree is often the container's own, while the path is still the machine's.
     # Its folders are then missing, or it leads to a group that this process cannot see.
     parts = [] if ".." in path.split("/") else path.strip("/").split("/")
-    return [top.joinpath(*parts[:depth]) for depth in range(len(parts), -1, -1)]
+    return ["/".join((str(top), *parts[:depth])) for depth in range(len(parts), -1, -1)]
 
 
-def _cpu_quota(folder: Path) -> float | None:
-    stated = _content(folder / "cpu.max")
+def _cpu_quota(folder: str) -> float | None:
+    stated = _content(f"{folder}/cpu.max")
     if not stated:
-        stated = f"{_content(folder / 'cpu.cfs_quota_us')} {_content(folder / 'cpu.cfs_period_us')}"
+        stated = f"{_content(f'{folder}/cpu.cfs_quota_us')} {_content(f'{folder}/cpu.cfs_period_us')}"
     # "max" (version 2) and -1 (version 1) stand for no limit.
     found = re.fullmatch(r"(\d+) ([1-9]\d*)", stated)
     return int(found[1]) / int(found[2]) if found else None
 
 
-def _memory_limit(folder: Path) -> int | None:
-    stated = _content(folder / "memory.max") or _content(folder / "memory.limit_in_bytes")
+def _memory_limit(folder: str) -> int | None:
+    stated = _content(f"{folder}/memory.max") or _content(f"{folder}/memory.limit_in_bytes")
     return int(stated) if stated.isdecimal() and int(stated) < _NO_MEMORY_LIMIT else None
 
 
-def _content(file: Path) -> str:
+def _content(file: str) -> str:
     try:
-        return file.read_text(encoding="utf-8", errors="replace").strip()
+        with open(file, "rb") as content:
+            return content.read().decode("utf-8", "replace").strip()
     except OSError:
         return ""

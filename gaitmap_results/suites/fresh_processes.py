@@ -147,7 +147,7 @@ def _answer(sender: Connection, fn: Callable[..., Any], args: tuple[Any, ...], k
         sender.send(answer)
     sender.close()
     # Pools that the entry left open end here, as in any program. Nothing public does this, and multiprocessing, which
-    # also calls it, would first wait for the processes of these pools, forever. Tried with Python 3.10 to 3.12.
+    # also calls it, would first wait for the processes of these pools, forever. Tested with Python 3.10 to 3.13.
     threading._shutdown()  # type: ignore[attr-defined]
 
 
