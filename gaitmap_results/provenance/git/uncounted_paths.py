@@ -107,36 +107,41 @@ class Uncounted:
 
     def _is_own(self, path: bytes) -> bool:
         parts = os.fsdecode(path.rstrip(b"/")).split("/")
-        base_dir = self.ignored.base_dir
-        if any(_is_own_folder(base_dir, parts, number) for number in range(len(parts))):
-            return True
-        return path.endswith(b"/") and _holds_own_only(base_dir, parts)
+        place = os.fspath(self.ignored.base_dir)
+        for number, name in enumerate(parts):
+            place = os.path.join(place, name)
+            if _is_own_folder(place, name, parts[:number]):
+                return True
+        return path.endswith(b"/") and _holds_own_only(place, parts)
 
 
-def _is_own_folder(base_dir: Path, parts: list[str], number: int) -> bool:
-    """Return whether a part of a path is the folder of a run, or of those that are not finished, or of attestations."""
-    name = parts[number]
+def _is_own_folder(place: str, name: str, above: list[str]) -> bool:
+    """Return whether a folder is that of a run, or of those that are not finished, or of attestations, or a rescue.
+
+    ``above`` are the names of the folders around it in the working tree.
+    """
     if name in _OWN_FOLDERS:
         return True
-    place = base_dir.joinpath(*parts[: number + 1])
-    if is_rescue_folder(place):
-        return True
-    below_a_challenge = any("." in part.strip(".") for part in parts[: max(0, number - _FOLDERS_ABOVE_A_RUN + 1)])
-    if not below_a_challenge or run_folder_start(name) is None:
-        return False
+    if run_folder_start(name) is None or not _is_below_a_challenge(above):
+        return is_rescue_folder(Path(place))
     # A deleted run does not change the code, either.
-    return not os.path.lexists(place) or any((place / file).is_file() for file in (METADATA_FILE, MANIFEST_FILE))
+    is_run = any(os.path.isfile(f"{place}/{file}") for file in (METADATA_FILE, MANIFEST_FILE))
+    return is_run or not os.path.lexists(place)
 
 
-def _holds_own_only(base_dir: Path, parts: list[str]) -> bool:
+def _is_below_a_challenge(above: list[str]) -> bool:
+    return any("." in name.strip(".") for name in above[: max(0, len(above) - _FOLDERS_ABOVE_A_RUN + 1)])
+
+
+def _holds_own_only(folder: str, parts: list[str]) -> bool:
     """Return whether all files of a folder belong to runs, stopping at the first that does not."""
     try:
-        entries = list(os.scandir(base_dir.joinpath(*parts)))
+        entries = list(os.scandir(folder))
     except OSError:
         return False
     return bool(entries) and all(
-        _is_own_folder(base_dir, [*parts, entry.name], len(parts))
-        or (entry.is_dir(follow_symlinks=False) and _holds_own_only(base_dir, [*parts, entry.name]))
+        _is_own_folder(entry.path, entry.name, parts)
+        or (entry.is_dir(follow_symlinks=False) and _holds_own_only(entry.path, [*parts, entry.name]))
         for entry in entries
     )
 
