@@ -973,6 +973,32 @@ def test_a_folder_that_is_listed_in_another_way_between(repository: GitRepositor
     assert done.stdout == f"{seen} False ()\n"
 
 
+@ON_POSIX
+@pytest.mark.parametrize("is_of_the_pipeline", [True, False])
+def test_only_the_tee_of_the_own_pipeline_writes_a_log(repository: GitRepository, is_of_the_pipeline: bool) -> None:
+    """What a `tee` of somebody else's pipeline writes into the repository is a change like any other."""
+    script = (
+        "import pathlib, subprocess\n"
+        "from gaitmap_results.provenance.git import read_git_state\n"
+        "with subprocess.Popen(\n"
+        f"    ['tee', 'notes.txt'], stdin=-1, stdout=-1, start_new_session={not is_of_the_pipeline}\n"
+        ") as tee:\n"
+        "    tee.stdin.write(b'x\\n'), tee.stdin.flush(), tee.stdout.readline()\n"
+        "    print(read_git_state(pathlib.Path.cwd()).untracked)\n"
+        "    tee.stdin.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=repository.path,
+        env=python_environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+        start_new_session=True,
+    )
+    assert done.stdout == ("()\n" if is_of_the_pipeline else "('notes.txt',)\n")
+
+
 def test_repository_deleted_between(tmp_path: Path) -> None:
     """If the repository is gone, the one around it does not answer in its place."""
     GitRepository(tmp_path / "outer").commit()

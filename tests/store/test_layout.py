@@ -25,6 +25,7 @@ from gaitmap_results.store.layout import (
     check_version,
     entry_folder,
     run_folder_name,
+    run_folder_start,
 )
 
 # Names that could leave their folder, or that some file system does not take.
@@ -250,3 +251,21 @@ def test_a_refusal_says_what_and_why(name: str) -> None:
     assert (raised.value.what, raised.value.value) == ("entry name", name)
     assert raised.value.reason in str(raised.value)
     str(raised.value).encode("utf-8", "strict")
+
+
+# From 1970 to 2286.
+MOMENTS = st.integers(0, 9_999_999_999).map(lambda seconds: datetime.fromtimestamp(seconds, timezone.utc))
+
+
+@given(MOMENTS, st.sampled_from(["", "_", "debug_"]), st.integers(0, 99))
+def test_the_name_of_a_run_tells_its_start(moment, prefix, number):
+    """The start of a run can be read from the name of its folder, to the second."""
+    assert run_folder_start(run_folder_name(moment, prefix=prefix, number=number)) == moment
+
+
+@pytest.mark.parametrize(
+    "name", ["20261301_000000", "20260230_000000", "20260329_240000", "20260329_006000", "20260329_000060", "20260329"]
+)
+def test_a_moment_that_never_was_names_no_run(name):
+    """Digits that are no date or no time do not make the folder of a run."""
+    assert run_folder_start(name) is None
