@@ -246,11 +246,12 @@ def run_folder_start(name: str) -> datetime | None:
     match = _RUN_FOLDER.fullmatch(name)
     if match is None:
         return None
+    day, time = map(int, match["start"].split("_"))
     # strptime takes ten times as long, and a store may hold ten thousand runs.
-    digits = match["start"].replace("_", "")
-    numbers = (int(digits[at : at + 2]) for at in range(4, len(digits), 2))
     try:
-        return datetime(int(digits[:4]), *numbers, tzinfo=timezone.utc)  # type: ignore[arg-type, misc]
+        return datetime(
+            day // 10000, day // 100 % 100, day % 100, time // 10000, time // 100 % 100, time % 100, tzinfo=timezone.utc
+        )
     except ValueError:
         return None
 

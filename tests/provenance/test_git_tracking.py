@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from git_repository import GitRepository, git_environment
 
+from gaitmap_results.provenance.git import GitUnreadableError, read_git_state
 from gaitmap_results.provenance.git.tracking import FileInRepository, track_files
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs the file names and links of POSIX")
@@ -32,9 +33,13 @@ def repository(tmp_path: Path) -> GitRepository:
     return repository
 
 
-def states(*files: Path, **options: object) -> dict[Path, str]:
-    """Return the state of each file that is in a repository."""
-    return {Path(each.file): each.state for each in track_files(files, **options)}  # type: ignore[arg-type]
+def states(*files: Path) -> dict[Path, str]:
+    """Return the state of each file that is in a repository, which is the same if git's status is known already."""
+    found = {Path(each.file): each for each in track_files(files)}
+    for base_dir in {answer.base_dir for answer in found.values() if answer.problem is None}:
+        for answer in track_files(files, status=read_git_state(base_dir)):
+            assert answer._replace(remote=None) == found[Path(answer.file)]._replace(remote=None)
+    return {file: answer.state for file, answer in found.items()}
 
 
 def only(file: Path) -> FileInRepository:
@@ -95,6 +100,22 @@ def test_several_repositories_at_once(repository: GitRepository, tmp_path: Path)
     assert [answer.base_dir for answer in answers] == [repository.path, repository.path / "sub", library.path]
     assert [answer.commit for answer in answers[1:]] == [commit, commit]
     assert track_files([loose]) == track_files([]) == []
+
+
+def test_git_is_not_asked_again_for_what_its_status_says(
+    repository: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Unchanged files of a repository whose status was just read need no other command, which a short run would feel.
+
+    A changed file needs one.
+    """
+    file, other = repository.path / "code.py", repository.write("package/inner.py", "print(2)\n")
+    status = read_git_state(repository.path)
+    monkeypatch.setenv("GIT_PYTHON_GIT_EXECUTABLE", str(repository.path / "no_git"))
+    (answer,) = track_files([file], status=status)
+    assert (answer.state, answer.commit) == ("unchanged", repository.git("rev-parse", "HEAD"))
+    with pytest.raises(GitUnreadableError, match="git was not found"):
+        track_files([other], status=status)
 
 
 def test_another_commit_to_compare_with(repository: GitRepository) -> None:

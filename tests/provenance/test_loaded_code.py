@@ -643,6 +643,21 @@ def test_a_later_block_looks_again(study):
     assert found["second"] == {"algorithm.py": "it was changed after it was imported"}
 
 
+def test_what_the_start_knew_of_a_file_says_nothing_about_its_import_at_the_end(study):
+    """A file that was unchanged at the start, then edited and imported, is code that only the user vouches for."""
+    study.repository.write("late.py", "BIAS = 40\n")
+    record = (
+        f"with recorded_run('entry', path={str(study.results)!r}, debug_run=False, git_dirty_ignore=['late.py']):\n"
+        "    open('late.py', 'a').write('BIAS = 41')\n"
+        "    import late\n"
+        "    StrideLength().run()\n"
+    )
+    study.script("", record=record)
+    study.repository.commit()
+    (vouched,) = study.again("entry.py")["code"]["vouched"]
+    assert vouched["sha256"] == hashlib.sha256(b"BIAS = 40\nBIAS = 41").hexdigest()
+
+
 def test_a_package_that_changes_during_a_later_run_is_noticed_at_its_end(study, site):
     """The start of a later run leaves packages that it knows to the end, which looks at each of them."""
     install(site, "x", {"algo.py": "A = 1\n"})

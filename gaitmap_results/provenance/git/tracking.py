@@ -13,6 +13,7 @@ from gaitmap_results.provenance.git.changes import parse_status, shown
 from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
 from gaitmap_results.provenance.git.remote import remote_settings, remote_url, start_settings
 from gaitmap_results.provenance.git.repository_files import work_tree_around
+from gaitmap_results.provenance.git.state import GitState
 
 __all__ = ["FileInRepository", "track_files"]
 
@@ -35,7 +36,7 @@ class FileInRepository(NamedTuple):
     commit
         The commit that the file was compared with; ``None`` if there is none yet, or git could not say.
     remote
-        The URL of the remote, without user, password, query and fragment.
+        The URL of the remote, without user, password, query and fragment; ``None`` if git was not asked.
     problem
         Why git could not say.
     """
@@ -49,7 +50,11 @@ class FileInRepository(NamedTuple):
 
 
 def track_files(
-    files: Iterable[Path], *, commits: Mapping[Path, str] | None = None, timeout: float = 30.0
+    files: Iterable[Path],
+    *,
+    commits: Mapping[Path, str] | None = None,
+    status: GitState | None = None,
+    timeout: float = 30.0,
 ) -> list[FileInRepository]:
     """Return what the repositories say about files, without the files that are in no repository.
 
@@ -63,6 +68,8 @@ def track_files(
         The files, as absolute paths.
     commits
         The commit to compare with, by working tree (links resolved); by default the one that is checked out.
+    status
+        The present state of one of the repositories: git need not be asked again for its unchanged files.
     timeout
         Seconds for git's answers.
 
@@ -71,21 +78,25 @@ def track_files(
     GitUnreadableError
         If git is not installed.
     """
+    known: list[FileInRepository] = []
     by_top: dict[Path, list[tuple[Path, bytes]]] = {}
     for file in dict.fromkeys(files):
         real = Path(os.path.realpath(file))
         top = work_tree_around(real.parent)
         if top is not None:
             inside = os.fsencode(os.path.relpath(real, top).replace(os.sep, "/"))
-            by_top.setdefault(top, []).append((file, inside))
+            if status is not None and top == status.base_dir and status.holds_unchanged(inside):
+                known.append(FileInRepository(str(file), "unchanged", top, status.commit, None))
+            else:
+                by_top.setdefault(top, []).append((file, inside))
     if not by_top:
-        return []
+        return known
     with GitProcesses(timeout) as processes:
         asked = [
             _Asked(processes, top, inside, None if commits is None else commits.get(top))
             for top, inside in by_top.items()
         ]
-        return [found for each in asked for found in each.answer()]
+        return [*known, *(found for each in asked for found in each.answer())]
 
 
 class _Asked:

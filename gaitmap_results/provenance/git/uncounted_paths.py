@@ -110,27 +110,25 @@ class Uncounted:
         place = os.fspath(self.ignored.base_dir)
         for number, name in enumerate(parts):
             place = os.path.join(place, name)
-            if _is_own_folder(place, name, parts[:number]):
+            if _is_own_folder(place, name, may_be_run=_may_hold_runs(parts[:number])):
                 return True
         return path.endswith(b"/") and _holds_own_only(place, parts)
 
 
-def _is_own_folder(place: str, name: str, above: list[str]) -> bool:
-    """Return whether a folder is that of a run, or of those that are not finished, or of attestations, or a rescue.
-
-    ``above`` are the names of the folders around it in the working tree.
-    """
+def _is_own_folder(place: str, name: str, *, may_be_run: bool) -> bool:
+    """Return whether a folder is that of a run, or of those that are not finished, or of attestations, or a rescue."""
     if name in _OWN_FOLDERS:
         return True
-    if run_folder_start(name) is None or not _is_below_a_challenge(above):
+    if not may_be_run or run_folder_start(name) is None:
         return is_rescue_folder(Path(place))
     # A deleted run does not change the code, either.
     is_run = any(os.path.isfile(f"{place}/{file}") for file in (METADATA_FILE, MANIFEST_FILE))
     return is_run or not os.path.lexists(place)
 
 
-def _is_below_a_challenge(above: list[str]) -> bool:
-    return any("." in name.strip(".") for name in above[: max(0, len(above) - _FOLDERS_ABOVE_A_RUN + 1)])
+def _may_hold_runs(parts: list[str]) -> bool:
+    """Return whether a folder lies deep enough below one that is named like the class of a challenge."""
+    return any("." in name.strip(".") for name in parts[: max(0, len(parts) - _FOLDERS_ABOVE_A_RUN + 1)])
 
 
 def _holds_own_only(folder: str, parts: list[str]) -> bool:
@@ -139,8 +137,9 @@ def _holds_own_only(folder: str, parts: list[str]) -> bool:
         entries = list(os.scandir(folder))
     except OSError:
         return False
+    may_be_run = _may_hold_runs(parts)
     return bool(entries) and all(
-        _is_own_folder(entry.path, entry.name, parts)
+        _is_own_folder(entry.path, entry.name, may_be_run=may_be_run)
         or (entry.is_dir(follow_symlinks=False) and _holds_own_only(entry.path, [*parts, entry.name]))
         for entry in entries
     )
