@@ -18,9 +18,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from large_stores import CHALLENGES, write_scored_entry
 from measuring import COLUMNS, Plan, Table, added_row, in_turn, less_is_better
 from running import run_alone
-from store import CHALLENGES, write_scored_entry
 
 __all__ = ["measure"]
 

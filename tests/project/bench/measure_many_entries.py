@@ -13,11 +13,11 @@ import sys
 import time
 from pathlib import Path
 
+from large_stores import write_store
 from measuring import COLUMNS, Plan, Table, added_row, in_turn, less_is_better
 from running import run_alone
-from starts import seconds_of
-from store import write_store
 from surroundings import commit_all, environment, make_repository
+from timed_commands import seconds_of
 
 __all__ = ["measure"]
 

@@ -10,10 +10,10 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from facts_found import Stored, commit_edit, look, make_dirty
 from measuring import COLUMNS, Plan, Table, in_turn, less_is_better, missing_row, more_is_better, show_amount
 from running import run_alone
 from sessions import Session
-from stored import Stored, commit_edit, look, make_dirty
 from surroundings import environment, run_git
 
 __all__ = ["measure"]

@@ -14,9 +14,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from large_stores import CHALLENGES, write_store
 from measuring import COLUMNS, Plan, Table, in_turn, less_is_better, missing_row, show_amount
 from running import run_alone
-from store import CHALLENGES, write_store
 from surroundings import environment
 
 __all__ = ["measure"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from measuring import COLUMNS, Plan, Table, added_row, in_turn
 from running import run_alone
 from sessions import EXPERIMENTS
-from starts import seconds_of
 from surroundings import make_repository
+from timed_commands import seconds_of
 
 __all__ = ["measure"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from answering import answer
 from dvclive import Live
-from given import NUMBERS, PARAMETERS, write_result
+from recorded_content import NUMBERS, PARAMETERS, write_result
 
 
 def run():

@@ -6,7 +6,7 @@ import json
 
 from answering import STORE, answer
 from floor import floor_of
-from given import NUMBERS, PARAMETERS, write_result
+from recorded_content import NUMBERS, PARAMETERS, write_result
 
 from gaitmap_results import BaseChallenge, recorded_run
 

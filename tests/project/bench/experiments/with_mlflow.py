@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mlflow
 from answering import STORE, answer
-from given import NUMBERS, PARAMETERS, write_result
+from recorded_content import NUMBERS, PARAMETERS, write_result
 
 mlflow.set_tracking_uri(f"sqlite:///{STORE / 'mlflow.db'}")
 mlflow.create_experiment("bench", artifact_location=(STORE / "artifacts").as_uri())

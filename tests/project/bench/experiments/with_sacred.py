@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 
 from answering import STORE, answer
-from given import NUMBERS, PARAMETERS, write_result
+from recorded_content import NUMBERS, PARAMETERS, write_result
 from sacred import Experiment
 from sacred.observers import FileStorageObserver
 

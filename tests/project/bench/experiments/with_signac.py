@@ -7,7 +7,7 @@ from pathlib import Path
 
 import signac
 from answering import STORE, answer
-from given import NUMBERS, PARAMETERS, write_result
+from recorded_content import NUMBERS, PARAMETERS, write_result
 
 project = signac.init_project(STORE)
 # A job is its parameters; another run of the same ones needs one more.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import wandb
 from answering import STORE, answer
-from given import NUMBERS, PARAMETERS, write_result
+from recorded_content import NUMBERS, PARAMETERS, write_result
 
 # Written before the clock starts, as wandb copies a file that is there.
 RESULT = write_result(STORE.parent)

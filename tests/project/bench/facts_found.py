@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
 
-from given import CONTENT, N_BYTES, NUMBERS, PARAMETERS
+from recorded_content import CONTENT, N_BYTES, NUMBERS, PARAMETERS
 from surroundings import run_git
 
 from gaitmap_results.provenance import machine as _system
