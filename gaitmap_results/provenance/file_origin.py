@@ -15,6 +15,7 @@ from typing import Literal
 from gaitmap_results.provenance.installed_files import InstalledPackage, conda_has, is_out_of_reach, site_folder
 from gaitmap_results.provenance.local_wheels import hash_of_wheel
 from gaitmap_results.provenance.packages import folder_of_url
+from gaitmap_results.user_code.imported_sources import plain_path
 
 __all__ = ["Origin", "file_origin", "import_places", "is_generated_version_file"]
 
@@ -138,7 +139,7 @@ def _places_of(path: tuple[str | None, ...]) -> dict[str, int]:
     places: dict[str, int] = {}
     for number, entry in enumerate(path):
         if entry is not None:  # Python ignores entries that are not text
-            places.setdefault(os.path.join(os.path.abspath(entry), ""), number)
+            places.setdefault(os.path.join(plain_path(os.path.join(entry, "")), ""), number)
     return dict(sorted(places.items(), key=lambda each: -len(each[0])))
 
 

@@ -32,7 +32,7 @@ from gaitmap_results.provenance.git.tracking import FileInRepository
 from gaitmap_results.provenance.stale_imports import changed_after_import, reinstalled_after_import
 from gaitmap_results.user_code.caller import Caller
 from gaitmap_results.user_code.entry import Entry
-from gaitmap_results.user_code.imported_sources import imported_files
+from gaitmap_results.user_code.imported_sources import imported_files, plain_path
 
 __all__ = ["CodeQuestion", "LoadedCode", "audit_loaded_code"]
 
@@ -128,14 +128,7 @@ def _loaded_files(taken_as_known: Sequence[str]) -> Iterator[tuple[str, ModuleTy
             if known[1].kind not in taken_as_known:
                 yield file, module
         elif not file.startswith("<") and "\0" not in file:
-            yield _plain_path(file), module
-
-
-def _plain_path(file: str) -> str:
-    """Return a file's absolute path without ``..``, which a script started as ../run.py has."""
-    if os.pardir in file:
-        return os.path.join(os.path.realpath(os.path.dirname(file)), os.path.basename(file))
-    return file if os.path.isabs(file) else os.path.abspath(file)
+            yield plain_path(file), module
 
 
 def audit_loaded_code(question: CodeQuestion, *, will_be_reread: bool = False) -> LoadedCode:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any, Final
 
+from gaitmap_results.user_code.imported_sources import plain_path
 from gaitmap_results.user_code.installed import is_installed, is_library
 
 __all__ = ["SENT_CODE", "Caller", "existing_file", "find_caller", "innermost_user_frame", "is_cell"]
@@ -104,7 +105,7 @@ def existing_file(name: str) -> Path | None:
     for folder in dict.fromkeys([_FIRST_FOLDER, _current_folder()]):
         if folder is None:
             continue
-        path = Path(os.path.abspath(folder / name))
+        path = Path(plain_path(os.path.join(folder, name)))
         for candidate in (path, *path.parents):
             if candidate.is_file():
                 return candidate

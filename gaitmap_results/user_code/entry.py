@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from gaitmap_results.user_code.imported_sources import plain_path
+
 __all__ = ["Entry", "describe_entry", "describe_suite_entry"]
 
 _MOST_VALUES = 10_000
@@ -79,7 +81,10 @@ def describe_suite_entry(name: str, file: Path | None) -> Entry:
 def _module_of(file: Path) -> str | None:
     wanted = os.path.normcase(file)
     for name, module in list(sys.modules.items()):
-        if name not in _MAIN and (path := getattr(module, "__file__", None)) and os.path.normcase(path) == wanted:
+        path = getattr(module, "__file__", None)
+        if name in _MAIN or not isinstance(path, str) or os.path.basename(path) != file.name:
+            continue
+        if os.path.normcase(plain_path(path)) == wanted:
             return name
     return None
 
@@ -95,7 +100,7 @@ def _file(code: Any) -> Path | None:
     name = getattr(code, "co_filename", "<unknown>")
     if name.startswith("<"):
         return None
-    file = Path(name).absolute()
+    file = Path(plain_path(name))
     return file if file.is_file() else None
 
 

@@ -13,7 +13,7 @@ from importlib.machinery import SourceFileLoader
 from types import ModuleType
 from typing import Any, NamedTuple
 
-__all__ = ["SeenSource", "imported_files", "is_compiled_from", "remember", "seen_source", "watch_imports"]
+__all__ = ["SeenSource", "imported_files", "is_compiled_from", "plain_path", "remember", "seen_source", "watch_imports"]
 
 _MAX_HASHED_BYTES = 5_000_000
 _NOT_THE_USERS = (
@@ -43,14 +43,26 @@ class SeenSource(NamedTuple):
     is_compiled: bool | None
 
 
-# By absolute path.
+# By plain path.
 _seen: dict[str, SeenSource] = {}
 # The user's files that were imported after this package.
 _imported: dict[str, None] = {}
 
 
+def plain_path(path: str) -> str:
+    """Return an absolute path without ``.`` and ``..``, so that a file has one name however it was found.
+
+    A script may be started as ``../run.py``, and put folders such as ``scripts/../lib`` on ``sys.path``.
+    """
+    if os.pardir in path:  # the folder before it may be a link
+        return os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+    # As nearly all of the hundreds that a program imports.
+    is_plain = os.sep == "/" and path.startswith("/") and "/./" not in path and "//" not in path
+    return path if is_plain else os.path.abspath(path)
+
+
 def seen_source(file: str) -> SeenSource | None:
-    """Return the state of a file at its last import or first check; None if it was never checked."""
+    """Return the state of a file, by its plain path, at its last import or first check; None if never checked."""
     return _seen.get(file)
 
 
@@ -138,7 +150,7 @@ def watch_imports() -> None:
         file = getattr(module, "__dict__", {}).get("__file__")
         if isinstance(file, str):
             with contextlib.suppress(OSError, ValueError):
-                remember(os.path.abspath(file), os.stat(file), module)
+                remember(plain_path(file), os.stat(file), module)
     if not hasattr(SourceFileLoader.path_stats, "__wrapped__"):
         SourceFileLoader.path_stats = _noting(SourceFileLoader.path_stats)  # type: ignore[method-assign, assignment]
 
@@ -148,10 +160,11 @@ def _noting(path_stats: Callable[[Any, Any], Mapping[str, Any]]) -> Callable[[An
     def noting(loader: Any, path: Any) -> Mapping[str, Any]:
         stats = path_stats(loader, path)
         if isinstance(path, str):
-            mtime, size, is_users = stats["mtime"], stats["size"], _is_the_users(path)
-            _seen[path] = SeenSource(mtime, size, _sha256(path, size) if is_users else None, True)
+            file, mtime, size = plain_path(path), stats["mtime"], stats["size"]
+            is_users = _is_the_users(file)
+            _seen[file] = SeenSource(mtime, size, _sha256(file, size) if is_users else None, True)
             if is_users:
-                _imported[path] = None
+                _imported[file] = None
         return stats
 
     return noting

@@ -187,6 +187,51 @@ def test_a_script_of_another_study_is_judged_by_its_own_repository(study, tmp_pa
     assert metadata["cwd"] == "."
 
 
+@pytest.mark.parametrize("way", ["../study/entry.py", "link/../study/entry.py"])
+def test_a_function_in_a_script_beside_the_working_directory(study, tmp_path, way):
+    """The script is the caller's file only, and what it imports from its folder can be imported again."""
+    data = other_repository(tmp_path / "elsewhere/data", readme="")
+    (data.path / "link").symlink_to(study.path)
+    (data.path.parent / "study").symlink_to(study.path)
+    data.commit()
+    function = (
+        f"def go():\n    StrideLength().run()\nrecord_run('entry', path={str(study.results)!r}, debug_run=False)(go)()"
+    )
+    study.script("", record=function)
+    study.repository.commit()
+    metadata = study.again(way, cwd=data.path)
+    assert codes(metadata) == []
+    found = [(each["role"], each["folder"], each["place"]) for each in metadata["code"]["repositories"]]
+    assert sorted(found) == [("caller", None, None), ("path", ".", 0)]
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        *("{0}/lib", "{0}/./lib", "{0}/../shared/lib", "{1}/lib", "{1}/lib/../lib", "{1}/../shared/lib"),
+        *("../shared/lib", "{2}//shared/lib"),
+    ],
+)
+def test_a_folder_on_the_path_is_one_however_it_is_written(study, tmp_path, way):
+    """A repository is named once, with the folder from which it can be imported again; an edited file is noticed."""
+    other = other_repository(tmp_path / "shared", filters="CUTOFF = 12")
+    (other.path / "lib").mkdir()
+    (other.path / "filters.py").rename(other.path / "lib/filters.py")
+    other.commit()
+    link = tmp_path / "links/link"
+    link.parent.mkdir()
+    link.symlink_to(other.path)
+    folder = way.format(other.path, link, tmp_path)
+    before = f"import sys\nsys.path.insert(0, {folder!r})\nimport filters\n"
+    metadata = study.run(before)
+    assert codes(metadata) == []
+    (repository,) = metadata["code"]["repositories"]
+    assert [repository[name] for name in ("role", "folder", "place")] == ["path", "lib", 0]
+    commit = f"import subprocess; subprocess.run(['git', 'commit', '-qam', 'x'], cwd={str(other.path)!r}, check=True)\n"
+    changed = study.run(f"{before}open(filters.__file__, 'a').write('# later')\n{commit}")
+    assert unidentified(changed) == {"filters.py": "it was changed after it was imported"}
+
+
 def test_a_submodule_is_identified(study, tmp_path):
     """A module of a submodule is identified by the submodule's commit."""
     other = other_repository(tmp_path / "origin", algorithm="FACTOR = 1")
