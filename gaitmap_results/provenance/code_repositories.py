@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from gaitmap_results.provenance.file_origin import import_places
-from gaitmap_results.provenance.git.state import GitState
 from gaitmap_results.provenance.git.tracking import FileInRepository, track_files
 from gaitmap_results.user_code.caller import Caller
 
@@ -59,11 +58,7 @@ class Repositories:
         self._known: dict[str, tuple[tuple[int, int], FileInRepository, object]] = {}
 
     def ask(
-        self,
-        files: Mapping[str, tuple[int, int]],
-        base_dir: Path | None,
-        commit: str | None,
-        status: GitState | None = None,
+        self, files: Mapping[str, tuple[int, int]], base_dir: Path | None, commit: str | None
     ) -> dict[str, FileInRepository]:
         """Return what the repositories say about files, without the files that are in no repository.
 
@@ -73,8 +68,6 @@ class Repositories:
             The size and modification time of each file.
         base_dir, commit
             The repository of the working directory, and the commit that its files are compared with.
-        status
-            The present state of that repository, if it was just read.
         """
         moved: dict[Path, object] = {} if base_dir is None else {base_dir: commit}
 
@@ -94,7 +87,7 @@ class Repositories:
         if not asked:
             return known
         commits = {base_dir: commit} if base_dir is not None and commit is not None else {}
-        for found in track_files(asked, commits=commits, status=status):
+        for found in track_files(asked, commits=commits):
             known[found.file] = found
             if found.state != "unknown":
                 self._known[found.file] = (files[found.file], found, version(found.base_dir))

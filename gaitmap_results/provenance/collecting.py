@@ -168,8 +168,6 @@ def collect_provenance(
 
         base_dir, commit = (None, None) if state is None else (state.base_dir, state.commit)
         question = CodeQuestion(base_dir, commit, git_dirty_ignore, caller, entry, editables)
-    # What git just said is not what it would say at the end of the run.
-    asked_now = None if question is None else question._replace(status=state)
     return Provenance(
         moment=moment,
         caller=caller,
@@ -181,7 +179,7 @@ def collect_provenance(
         orig_argv=collector.collect("orig_argv", redact_command, sys.orig_argv),
         cwd=collector.collect("cwd", lambda: Path.cwd().resolve()),
         code_question=question,
-        code=collect_code(asked_now, system_info["packages_info"], collector, will_be_reread=will_be_reread),
+        code=collect_code(question, system_info["packages_info"], collector, will_be_reread=will_be_reread),
         entry=entry,
         errors=tuple(collector.errors),
     )

@@ -27,7 +27,6 @@ from gaitmap_results.provenance.code_repositories import (
 )
 from gaitmap_results.provenance.file_origin import Origin, file_origin
 from gaitmap_results.provenance.git.ignoring import IgnoreList
-from gaitmap_results.provenance.git.state import GitState
 from gaitmap_results.provenance.git.tracking import FileInRepository
 from gaitmap_results.provenance.stale_imports import changed_after_import, reinstalled_after_import
 from gaitmap_results.user_code.caller import Caller
@@ -57,8 +56,6 @@ class CodeQuestion(NamedTuple):
         The code that asked for the record, and the decorated function, if there is one.
     editables
         The folders of editable installs, by package name.
-    status
-        The present state of that repository, if it was just read.
     """
 
     base_dir: Path | None
@@ -67,7 +64,6 @@ class CodeQuestion(NamedTuple):
     caller: Caller | None
     entry: Entry | None
     editables: Mapping[str, Path]
-    status: GitState | None = None
 
 
 @dataclass(frozen=True)
@@ -225,7 +221,7 @@ class _Audit:
         wanted: dict[str, tuple[int, int]] = {}
         for file, (origin, key) in self._open.items():
             wanted.update(dict.fromkeys(map(str, origin.counterparts) if origin.kind == "folder" else (file,), key))
-        found = _repositories.ask(wanted, question.base_dir, question.commit, question.status)
+        found = _repositories.ask(wanted, question.base_dir, question.commit)
         used: dict[str, FileInRepository] = {}
         for file, (origin, _) in self._open.items():
             source = original_of_copy(file, origin, found) if origin.kind == "folder" else found.get(file)

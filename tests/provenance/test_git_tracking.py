@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
 from git_repository import GitRepository, git_environment
 
-from gaitmap_results.provenance.git import GitUnreadableError, read_git_state
 from gaitmap_results.provenance.git.tracking import FileInRepository, track_files
 
 ON_POSIX = pytest.mark.skipif(os.name == "nt", reason="needs the file names and links of POSIX")
@@ -33,13 +33,9 @@ def repository(tmp_path: Path) -> GitRepository:
     return repository
 
 
-def states(*files: Path) -> dict[Path, str]:
-    """Return the state of each file that is in a repository, which is the same if git's status is known already."""
-    found = {Path(each.file): each for each in track_files(files)}
-    for base_dir in {answer.base_dir for answer in found.values() if answer.problem is None}:
-        for answer in track_files(files, status=read_git_state(base_dir)):
-            assert answer._replace(remote=None) == found[Path(answer.file)]._replace(remote=None)
-    return {file: answer.state for file, answer in found.items()}
+def states(*files: Path, **options: object) -> dict[Path, str]:
+    """Return the state of each file that is in a repository."""
+    return {Path(each.file): each.state for each in track_files(files, **options)}  # type: ignore[arg-type]
 
 
 def only(file: Path) -> FileInRepository:
@@ -102,22 +98,6 @@ def test_several_repositories_at_once(repository: GitRepository, tmp_path: Path)
     assert track_files([loose]) == track_files([]) == []
 
 
-def test_git_is_not_asked_again_for_what_its_status_says(
-    repository: GitRepository, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Unchanged files of a repository whose status was just read need no other command, which a short run would feel.
-
-    A changed file needs one.
-    """
-    file, other = repository.path / "code.py", repository.write("package/inner.py", "print(2)\n")
-    status = read_git_state(repository.path)
-    monkeypatch.setenv("GIT_PYTHON_GIT_EXECUTABLE", str(repository.path / "no_git"))
-    (answer,) = track_files([file], status=status)
-    assert (answer.state, answer.commit) == ("unchanged", repository.git("rev-parse", "HEAD"))
-    with pytest.raises(GitUnreadableError, match="git was not found"):
-        track_files([other], status=status)
-
-
 def test_another_commit_to_compare_with(repository: GitRepository) -> None:
     """Files can be held against the commit of the start when another one is checked out at the end."""
     start = repository.git("rev-parse", "HEAD")
@@ -125,6 +105,20 @@ def test_another_commit_to_compare_with(repository: GitRepository) -> None:
     repository.commit()
     answers = track_files([file, other], commits={repository.path: start})
     assert [(answer.commit, answer.state) for answer in answers] == [(start, "modified"), (start, "unchanged")]
+
+
+@ON_POSIX
+def test_a_commit_that_is_given_is_not_asked_for(repository: GitRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The content is compared with a commit that is known by two commands: a short run waits for each one."""
+    commits = {repository.path: repository.git("rev-parse", "HEAD")}
+    git, log = repository.path.parent / "git", repository.path.parent / "log"
+    git.write_text(f'#!/bin/sh\necho "$@" >>"{log}"\nexec git "$@"\n')
+    git.chmod(0o755)
+    monkeypatch.setenv("GIT_PYTHON_GIT_EXECUTABLE", str(git))
+    (answer,) = track_files([repository.path / "code.py"], commits=commits)
+    assert (answer.state, answer.commit) == ("unchanged", commits[repository.path])
+    started = [re.findall(r"(?:-c \S+ )*(\S+)", line)[0] for line in log.read_text().splitlines()]
+    assert sorted(started) == ["hash-object", "ls-tree"]
 
 
 def test_a_replaced_commit_is_not_looked_at(repository: GitRepository) -> None:

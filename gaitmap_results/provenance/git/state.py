@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 
 from gaitmap_results.provenance.git.changes import COUNTED_KINDS, shown
@@ -52,8 +51,6 @@ class GitState:
         Entries of the ignore list that match neither a file nor a change.
     caller_tracked
         Whether the caller's file is tracked; None if there is no such file or it is unknown.
-    listing
-        The tracked paths, each between a tab and a NUL, as git gives them.
     differences
         At the end of a run: what changed since its start; else None.
     """
@@ -73,16 +70,7 @@ class GitState:
     ignored: tuple[str, ...]
     unmatched_ignores: tuple[str, ...]
     caller_tracked: bool | None
-    listing: bytes = field(repr=False)
     differences: Differences | None = None
-
-    def holds_unchanged(self, path: bytes) -> bool:
-        """Return whether a path is a tracked file that does not differ from the commit."""
-        return b" 0\t" + path + b"\0" in self.listing and shown(path) not in self._changed
-
-    @cached_property
-    def _changed(self) -> frozenset[str]:
-        return frozenset(self.ignored).union(*(getattr(self, name) for name in COUNTED_KINDS))
 
 
 def read_git_state(
@@ -191,7 +179,6 @@ class PendingStatus(contextlib.AbstractContextManager["PendingStatus"]):
             ignored=tuple(sorted({shown(change.path) for change, counts in changes if not counts})),
             unmatched_ignores=uncounted.ignored.unmatched(change.path for change, _ in changes),
             caller_tracked=_is_tracked(caller_file, tree, base_dir) if first is None else first.caller_tracked,
-            listing=tree.listing,
             differences=None
             if first is None
             else find_differences(

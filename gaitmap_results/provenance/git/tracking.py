@@ -13,7 +13,6 @@ from gaitmap_results.provenance.git.changes import parse_status, shown
 from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
 from gaitmap_results.provenance.git.remote import remote_settings, remote_url, start_settings
 from gaitmap_results.provenance.git.repository_files import work_tree_around
-from gaitmap_results.provenance.git.state import GitState
 
 __all__ = ["FileInRepository", "track_files"]
 
@@ -36,7 +35,7 @@ class FileInRepository(NamedTuple):
     commit
         The commit that the file was compared with; ``None`` if there is none yet, or git could not say.
     remote
-        The URL of the remote, without user, password, query and fragment; ``None`` if git was not asked.
+        The URL of the remote, without user, password, query and fragment; ``None`` if the commit was given.
     problem
         Why git could not say.
     """
@@ -50,11 +49,7 @@ class FileInRepository(NamedTuple):
 
 
 def track_files(
-    files: Iterable[Path],
-    *,
-    commits: Mapping[Path, str] | None = None,
-    status: GitState | None = None,
-    timeout: float = 30.0,
+    files: Iterable[Path], *, commits: Mapping[Path, str] | None = None, timeout: float = 30.0
 ) -> list[FileInRepository]:
     """Return what the repositories say about files, without the files that are in no repository.
 
@@ -68,8 +63,6 @@ def track_files(
         The files, as absolute paths.
     commits
         The commit to compare with, by working tree (links resolved); by default the one that is checked out.
-    status
-        The present state of one of the repositories: git need not be asked again for its unchanged files.
     timeout
         Seconds for git's answers.
 
@@ -78,25 +71,21 @@ def track_files(
     GitUnreadableError
         If git is not installed.
     """
-    known: list[FileInRepository] = []
     by_top: dict[Path, list[tuple[Path, bytes]]] = {}
     for file in dict.fromkeys(files):
         real = Path(os.path.realpath(file))
         top = work_tree_around(real.parent)
         if top is not None:
             inside = os.fsencode(os.path.relpath(real, top).replace(os.sep, "/"))
-            if status is not None and top == status.base_dir and status.holds_unchanged(inside):
-                known.append(FileInRepository(str(file), "unchanged", top, status.commit, None))
-            else:
-                by_top.setdefault(top, []).append((file, inside))
+            by_top.setdefault(top, []).append((file, inside))
     if not by_top:
-        return known
+        return []
     with GitProcesses(timeout) as processes:
         asked = [
             _Asked(processes, top, inside, None if commits is None else commits.get(top))
             for top, inside in by_top.items()
         ]
-        return [*known, *(found for each in asked for found in each.answer())]
+        return [found for each in asked for found in each.answer()]
 
 
 class _Asked:
@@ -110,12 +99,12 @@ class _Asked:
         self._inside = inside
         self._commit = commit
         self._there = [path for file, path in inside if file.is_file()]
-        # Restricted to a path that never matches: only the commit and the branch are needed.
-        self._head = self._start(
-            "status", "--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--", ":(literal).git"
-        )
+        if commit is None:
+            # Restricted to a path that never matches: only the commit and the branch are needed.
+            options = ("--porcelain=v2", "-z", "--branch", "--no-ahead-behind", "--", ":(literal).git")
+            self._head = self._start("status", *options)
+            self._settings = start_settings(processes, top)
         self._tree = self._start("ls-tree", "-r", "-z", "--full-tree", commit or "HEAD")
-        self._settings = start_settings(processes, top)
         self._hashes = self._start("hash-object", "--stdin-paths", paths=[_quoted(path) for path in self._there])
 
     def _start(self, *arguments: str, paths: Iterable[bytes] = ()) -> int:
@@ -128,17 +117,21 @@ class _Asked:
     def answer(self) -> Iterator[FileInRepository]:
         """Wait for git and yield its answer for each file."""
         try:
-            head, _ = parse_status(*self._processes.answer(self._head))
-            commit = self._commit or (None if head.commit is None else head.commit.decode())
+            commit, remote = (self._commit, None) if self._commit is not None else self._what_is_checked_out()
             states = list(self._states(commit))
         except GitUnreadableError as error:
             for file, _ in self._inside:
                 yield FileInRepository(str(file), "unknown", self._top, self._commit, None, error.message)
             return
-        branch = None if head.branch is None else shown(head.branch)
-        remote = remote_url(remote_settings(self._processes.answer_or_none(self._settings)), branch)
         for (file, _), state in zip(self._inside, states, strict=True):
             yield FileInRepository(str(file), state, self._top, commit, remote)
+
+    def _what_is_checked_out(self) -> tuple[str | None, str | None]:
+        """Return the commit and the remote."""
+        head, _ = parse_status(*self._processes.answer(self._head))
+        branch = None if head.branch is None else shown(head.branch)
+        settings = remote_settings(self._processes.answer_or_none(self._settings))
+        return None if head.commit is None else head.commit.decode(), remote_url(settings, branch)
 
     def _states(self, commit: str | None) -> Iterator[str]:
         tree = b"" if commit is None else self._processes.answer(self._tree)[0]
