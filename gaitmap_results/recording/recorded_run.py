@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -117,9 +116,6 @@ def recorded_run(
     return recorder
 
 
-_SIGNATURE = inspect.signature(recorded_run)
-
-
 def block_options(entry_name: Any, **options: Any) -> dict[str, Any]:
     """Return all options of :func:`recorded_run` by name, with defaults for those not given.
 
@@ -128,9 +124,10 @@ def block_options(entry_name: Any, **options: Any) -> dict[str, Any]:
     TypeError
         If there is no such option.
     """
-    call = _SIGNATURE.bind(entry_name, **options)
-    call.apply_defaults()
-    return dict(call.arguments)
+    defaults = recorded_run.__kwdefaults__ or {}
+    for unknown in options.keys() - defaults.keys():
+        raise TypeError(f"recorded_run() got an unexpected keyword argument {unknown!r}")
+    return {"entry_name": entry_name, **defaults, **options}
 
 
 def current_recorder() -> Recorder | None:

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -125,11 +126,22 @@ def _refused(what: str, value: object, reason: str) -> InvalidNameError:
 def _why_refused(name: object, max_bytes: int) -> str | None:
     if not isinstance(name, str):
         return f"it is of type {type(name).__name__}, not a string"
-    for pattern, reason in _REFUSED_NAMES:
-        if re.search(pattern, name, re.IGNORECASE | re.DOTALL):
-            return reason
+    reason = _refused_for_its_characters(name)
+    if reason is not None:
+        return reason
     n_bytes = len(name.encode())
     return f"it has {n_bytes} bytes in UTF-8, more than {max_bytes}" if n_bytes > max_bytes else None
+
+
+# Each process of a suite checks the names of all its entries.
+@lru_cache(maxsize=1024)
+def _refused_for_its_characters(name: str) -> str | None:
+    return next((reason for pattern, reason in _refused_names() if pattern.search(name)), None)
+
+
+@lru_cache(maxsize=1)
+def _refused_names() -> list[tuple[re.Pattern[str], str]]:
+    return [(re.compile(pattern, re.IGNORECASE | re.DOTALL), reason) for pattern, reason in _REFUSED_NAMES]
 
 
 def check_entry_name(entry_name: object) -> tuple[str, ...]:

@@ -83,9 +83,9 @@ def rescue_folders() -> Iterator[Path]:
             yield from filter(is_rescue_folder, sorted(place.glob(f"{_PREFIX}*")))
 
 
-def is_rescue_folder(path: Path) -> bool:
+def is_rescue_folder(path: str | Path) -> bool:
     """Return whether :func:`rescue` can have made a folder; anybody may write to the temporary directory."""
-    return path.name.startswith(_PREFIX) and files.is_own_folder(path)
+    return os.path.basename(path).startswith(_PREFIX) and files.is_own_folder(Path(path))
 
 
 @open_to_owner()

@@ -102,11 +102,12 @@ def existing_file(name: str) -> Path | None:
     """Return the absolute path of a code object's file; for one inside an archive, the archive."""
     if name.startswith("<"):
         return None
-    for folder in dict.fromkeys([_FIRST_FOLDER, _current_folder()]):
-        if folder is None:
-            continue
-        path = Path(plain_path(os.path.join(folder, name)))
-        for candidate in (path, *path.parents):
+    folders = [""] if os.path.isabs(name) else filter(None, dict.fromkeys([_FIRST_FOLDER, _current_folder()]))
+    for folder in folders:
+        path = plain_path(os.path.join(folder, name))
+        if os.path.isfile(path):
+            return Path(path)
+        for candidate in Path(path).parents:
             if candidate.is_file():
                 return candidate
             if candidate.is_dir():
@@ -258,8 +259,13 @@ def _notebook_file(namespace: Mapping[str, Any]) -> Path | None:
 
 def _hash(file: Path | None) -> str | None:
     try:
-        if file is None or file.stat().st_size > _MAX_HASHED_BYTES:
+        if file is None or (status := file.stat()).st_size > _MAX_HASHED_BYTES:
             return None
-        return hashlib.sha256(file.read_bytes()).hexdigest()
+        return _hash_once(str(file), status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     except OSError:  # the caller is known even if its file can no longer be read
         return None
+
+
+@lru_cache(maxsize=16)  # a file may make a thousand entries of a suite
+def _hash_once(file: str, _size: int, _changed_ns: int, _ctime_ns: int) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()

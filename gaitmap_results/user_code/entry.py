@@ -73,16 +73,16 @@ def describe_entry(function: Callable[..., Any], instance: Any, args: tuple[Any,
 
 def describe_suite_entry(name: str, file: Path | None) -> Entry:
     """Describe an entry of a suite by its name and the file that made it."""
-    module = None if file is None else _module_of(file)
+    module = None if file is None else _module_of(str(file))
     return Entry(module=module, file=file, name=name, arguments=None, not_plain=(), kind="suite")
 
 
 @functools.lru_cache  # a suite may make a thousand entries, in each of its processes
-def _module_of(file: Path) -> str | None:
+def _module_of(file: str) -> str | None:
     wanted = os.path.normcase(file)
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
-        if name in _MAIN or not isinstance(path, str) or os.path.basename(path) != file.name:
+        if name in _MAIN or not isinstance(path, str) or os.path.basename(path) != os.path.basename(file):
             continue
         if os.path.normcase(plain_path(path)) == wanted:
             return name

@@ -6,11 +6,13 @@ what the tox environment `pure` is for.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import py_compile
 import sys
 import textwrap
+import time
 import zipapp
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +20,8 @@ from typing import Any
 
 import pytest
 from processes import python_environment, run_python
+
+from gaitmap_results.user_code.caller import find_caller
 
 ENTRY_POINTS = """
 import os
@@ -434,3 +438,21 @@ def test_ipython_without_a_kernel_is_interactive(tmp_path: Path) -> None:
     env = {"IPYTHONDIR": str(tmp_path / "ipython"), "TERM": "dumb"}
     folder.run("-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit", stdin="\n".join(lines), env=env)
     assert folder.callers() == all_from("interactive", None)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the time of the last change of a file's state is one of POSIX")
+def test_an_edit_that_keeps_size_and_time_changes_the_hash(tmp_path: Path) -> None:
+    """The hash of the caller's file is that of its present content, even if it was computed a moment ago."""
+    script = tmp_path / "study.py"
+    script.write_text("found = find_caller(), 1\n")
+    before = script.stat()
+    hashes = []
+    for content in ("found = find_caller(), 1\n", "found = find_caller(), 2\n"):
+        script.write_text(content)
+        os.utime(script, ns=(before.st_atime_ns, before.st_mtime_ns))
+        names: dict[str, Any] = {"find_caller": find_caller, "__name__": "study"}
+        exec(compile(content, script, "exec"), names)
+        hashes.append(names["found"][0].sha256)
+        assert hashes[-1] == hashlib.sha256(content.encode()).hexdigest()
+        time.sleep(0.02)  # longer than a tick of the file system's clock
+    assert len(set(hashes)) == 2

@@ -120,7 +120,7 @@ def _is_own_folder(place: str, name: str, *, may_be_run: bool) -> bool:
     if name in _OWN_FOLDERS:
         return True
     if not may_be_run or run_folder_start(name) is None:
-        return is_rescue_folder(Path(place))
+        return is_rescue_folder(place)
     # A deleted run does not change the code, either.
     is_run = any(os.path.isfile(f"{place}/{file}") for file in (METADATA_FILE, MANIFEST_FILE))
     return is_run or not os.path.lexists(place)

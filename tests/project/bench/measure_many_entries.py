@@ -90,7 +90,7 @@ def _fresh_processes(plan: Plan) -> Table:
     def floor() -> float:
         started = time.perf_counter()
         for _ in range(n_entries):
-            _python(plan, folder, "-c", _LIKE_AN_ENTRY)
+            _python(plan, folder, "-c", _LIKE_AN_ENTRY, n_entries=n_entries)
         return time.perf_counter() - started
 
     memory: dict[int, list[float]] = {n_entries: [], max(n_entries // 10, 1): []}
