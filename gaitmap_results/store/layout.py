@@ -78,6 +78,7 @@ _REFUSED_NAMES: Final = (
     (r'[<>:"|?*]', 'it contains one of <>:"|?*, which Windows does not allow in a name'),
     (rf"\A({'|'.join(map(re.escape, _OWN_FILES))})\Z", "it is the name of a file in every run folder"),
 )
+_FLAGS: Final = re.IGNORECASE | re.DOTALL
 _RUN_FOLDER = re.compile(r"(?P<prefix>.*?)(?P<start>\d{8}_\d{6})(?:_(?P<number>\d+))?", re.DOTALL)
 
 
@@ -133,15 +134,9 @@ def _why_refused(name: object, max_bytes: int) -> str | None:
     return f"it has {n_bytes} bytes in UTF-8, more than {max_bytes}" if n_bytes > max_bytes else None
 
 
-# Each process of a suite checks the names of all its entries.
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024)  # each process of a suite checks the names of all its entries
 def _refused_for_its_characters(name: str) -> str | None:
-    return next((reason for pattern, reason in _refused_names() if pattern.search(name)), None)
-
-
-@lru_cache(maxsize=1)
-def _refused_names() -> list[tuple[re.Pattern[str], str]]:
-    return [(re.compile(pattern, re.IGNORECASE | re.DOTALL), reason) for pattern, reason in _REFUSED_NAMES]
+    return next((reason for pattern, reason in _REFUSED_NAMES if re.search(pattern, name, _FLAGS)), None)
 
 
 def check_entry_name(entry_name: object) -> tuple[str, ...]:

@@ -959,18 +959,8 @@ def test_a_folder_that_is_listed_in_another_way_between(repository: GitRepositor
         "        last = pending.finish()\n"
         "print(first.untracked, last.untracked, bool(last.differences), last.differences.created)\n"
     )
-    # In a session of its own, as each `tee` in the group of a process may be its own.
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=repository.path,
-        env=python_environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-        start_new_session=True,
-    )
     seen = "('copied/notes.txt',) ('copied/',)" if tee_first else "('copied/',) ('copied/notes.txt',)"
-    assert done.stdout == f"{seen} False ()\n"
+    assert _printed_in_own_session(repository, script) == f"{seen} False ()\n"
 
 
 @ON_POSIX
@@ -987,6 +977,12 @@ def test_only_the_tee_of_the_own_pipeline_writes_a_log(repository: GitRepository
         "    print(read_git_state(pathlib.Path.cwd()).untracked)\n"
         "    tee.stdin.close()\n"
     )
+    untracked = "()\n" if is_of_the_pipeline else "('notes.txt',)\n"
+    assert _printed_in_own_session(repository, script) == untracked
+
+
+def _printed_in_own_session(repository: GitRepository, script: str) -> str:
+    """Return what a program prints in a session of its own: each `tee` in the group of a process may be its own."""
     done = subprocess.run(
         [sys.executable, "-c", script],
         cwd=repository.path,
@@ -996,7 +992,7 @@ def test_only_the_tee_of_the_own_pipeline_writes_a_log(repository: GitRepository
         check=True,
         start_new_session=True,
     )
-    assert done.stdout == ("()\n" if is_of_the_pipeline else "('notes.txt',)\n")
+    return done.stdout
 
 
 def test_repository_deleted_between(tmp_path: Path) -> None:

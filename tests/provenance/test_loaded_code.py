@@ -194,9 +194,8 @@ def test_a_function_in_a_script_beside_the_working_directory(study, tmp_path, wa
     (data.path / "link").symlink_to(study.path)
     (data.path.parent / "study").symlink_to(study.path)
     data.commit()
-    function = (
-        f"def go():\n    StrideLength().run()\nrecord_run('entry', path={str(study.results)!r}, debug_run=False)(go)()"
-    )
+    decorator = f"record_run('entry', path={str(study.results)!r}, debug_run=False)"
+    function = f"@{decorator}\ndef go():\n    StrideLength().run()\ngo()\n"
     study.script("", record=function)
     study.repository.commit()
     metadata = study.again(way, cwd=data.path)
