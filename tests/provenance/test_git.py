@@ -28,6 +28,7 @@ from gaitmap_results.provenance.git import (
     GitUnreadableError,
     PendingStatus,
     check_git_dirty_ignore,
+    uncounted_paths,
 )
 from gaitmap_results.provenance.git import read_git_state as read_checked
 from gaitmap_results.provenance.git.commit import CommitFacts
@@ -498,6 +499,53 @@ def test_what_lies_beside_runs_counts(repository: GitRepository, results: str) -
         ("package/new.py",),
         ("package/",),
     )
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "results/notes.txt",
+        "results/challenges.Stride/notes.txt",
+        "results/challenges.Stride/1.0.0/entry/notes.txt",
+        "results/challenges.Stride/1.0.0/entry/20260329_123006/notes.txt",
+        "results/challenges.Stride/1.0.0/other/notes.txt",
+        "results/challenges.Stride/1.0.0/entry",
+    ],
+)
+def test_what_comes_beside_known_runs_counts(repository: GitRepository, added: str) -> None:
+    """Of a folder that held nothing but runs, what came since counts, wherever it lies and whatever it replaces."""
+    entry = repository.write(f"results/{RUN}/metadata.json", "").parents[1]
+    _set_back(entry)
+    for _ in range(2):
+        assert not read_git_state(repository.path).dirty
+    if (repository.path / added).is_dir():
+        shutil.rmtree(entry)
+    repository.write(added, "")
+    assert read_git_state(repository.path).dirty
+
+
+def test_known_runs_are_not_looked_at_again(repository: GitRepository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block looks through a store twice, and a loop again and again: only folders that changed since are read."""
+    looked_at: list[str] = []
+    start = uncounted_paths.run_folder_start
+    monkeypatch.setattr(uncounted_paths, "run_folder_start", lambda name: looked_at.append(name) or start(name))
+    entries = [
+        repository.write(f"results/challenges.Stride/1.0.0/{entry}/20260329_12300{n}/metadata.json", "").parents[1]
+        for n, entry in enumerate(["old", "new"])
+    ]
+    _set_back(entries[0])  # the other one may change again without another time
+    assert not read_git_state(repository.path).dirty
+    assert {"20260329_123000", "20260329_123001"} <= set(looked_at)
+    looked_at.clear()
+    assert not read_git_state(repository.path).dirty
+    assert "20260329_123000" not in looked_at
+    assert "20260329_123001" in looked_at
+
+
+def _set_back(folder: Path) -> None:
+    """Let a folder look as if it had not changed for a while."""
+    before = time.time() - 60
+    os.utime(folder, (before, before))
 
 
 def test_results_folder_that_is_a_link(repository: GitRepository, tmp_path: Path) -> None:

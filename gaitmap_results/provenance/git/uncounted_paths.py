@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gaitmap_results.provenance.git.ignoring import IgnoreList, path_in_repository
+from gaitmap_results.store.files import is_settled
 from gaitmap_results.store.layout import (
     ATTESTATIONS_DIR,
     MANIFEST_FILE,
@@ -131,18 +132,29 @@ def _may_hold_runs(parts: list[str]) -> bool:
     return any("." in name.strip(".") for name in parts[: max(0, len(parts) - _FOLDERS_ABOVE_A_RUN + 1)])
 
 
+# When the folders in which only runs were found had changed; a run that is added or removed changes that.
+_folders_of_runs: dict[str, int] = {}
+
+
 def _holds_own_only(folder: str, parts: list[str]) -> bool:
     """Return whether all files of a folder belong to runs, stopping at the first that does not."""
     try:
+        changed = os.stat(folder).st_mtime_ns
+        if _folders_of_runs.get(folder) == changed:
+            return True
         entries = list(os.scandir(folder))
     except OSError:
         return False
-    may_be_run = _may_hold_runs(parts)
-    return bool(entries) and all(
-        _is_own_folder(entry.path, entry.name, may_be_run=may_be_run)
-        or (entry.is_dir(follow_symlinks=False) and _holds_own_only(entry.path, [*parts, entry.name]))
-        for entry in entries
-    )
+    may_be_run, only_runs = _may_hold_runs(parts), bool(entries)
+    for entry in entries:
+        if _is_own_folder(entry.path, entry.name, may_be_run=may_be_run):
+            continue
+        if not (entry.is_dir(follow_symlinks=False) and _holds_own_only(entry.path, [*parts, entry.name])):
+            return False
+        only_runs = False
+    if only_runs and is_settled(changed):
+        _folders_of_runs[folder] = changed
+    return bool(entries)
 
 
 def _logs() -> Iterator[os.stat_result]:
