@@ -13,6 +13,7 @@ import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from gaitmap_results.provenance.packages import normalised
 
@@ -109,6 +110,26 @@ class InstalledPackage:
             return math.inf
 
 
+# Top folders and modules of packages with other names. Only where to look first: the RECORD there decides.
+_USUAL_OWNERS: Final = {
+    "_distutils_hack": "setuptools",  # loaded by Python itself wherever setuptools is installed
+    "_yaml": "pyyaml",
+    "attr": "attrs",
+    "cv2": "opencv-python",
+    "dateutil": "python-dateutil",
+    "git": "gitpython",
+    "ipykernel_launcher": "ipykernel",
+    "mpl_toolkits": "matplotlib",
+    "PIL": "pillow",
+    "pkg_resources": "setuptools",
+    "pylab": "matplotlib",
+    "pywt": "pywavelets",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "tlz": "toolz",
+    "yaml": "pyyaml",
+    "zmq": "pyzmq",
+}
 # Debian's own Python packages are in a folder that pip never uses, many without a RECORD.
 _DEBIAN = "/usr/lib/python3"
 
@@ -133,17 +154,20 @@ class SiteFolder:
     def owner(self, relative: str) -> InstalledPackage | None:
         """Return the package that owns a file, by its path relative to the folder, with ``/``.
 
-        A package nearly always has the name of its top folder; only otherwise every RECORD is read.
+        A package nearly always has the name of its top folder, or a well-known other one; only otherwise every RECORD
+        is read.
         """
         top = relative.partition("/")[0].partition(".")[0]
         guess = self._by_name.get(normalised(top))
-        candidates = ([] if guess is None else [guess]) + self._by_top.setdefault(top, [])
-        for package in candidates:
-            if relative in package.files or not package.record:
+        if guess is not None and (relative in guess.files or not guess.record):
+            return guess
+        usual = self._by_name.get(_USUAL_OWNERS.get(top, ""))
+        for package in ([] if usual is None else [usual]) + self._by_top.setdefault(top, []):
+            if relative in package.files:
                 return package
-        row = b"\n" + relative.encode()
+        path = relative.encode()
         for package in self._packages:
-            if row in b"\n" + package.record and relative in package.files:
+            if path in package.record and relative in package.files:
                 self._by_top[top].append(package)
                 return package
         # System packages often have no RECORD.

@@ -65,12 +65,11 @@ def _differences(listed: _Listed, stated: tuple[tuple[str, str, str], ...]) -> t
 
 def _owner(file: str) -> InstalledPackage | None:
     """Return the installed package that owns the file of a top-level module."""
-    for entry in dict.fromkeys((os.path.dirname(file), os.path.dirname(os.path.dirname(file)))):
-        site = site_folder(entry)
-        package = None if site is None else site.owner(file[len(entry) :].replace(os.sep, "/").lstrip("/"))
-        if package is not None and package.record:
-            return package
-    return None
+    folder, name = os.path.split(file)
+    entry = os.path.dirname(folder) if name.startswith("__init__.") else folder
+    site = site_folder(entry)
+    package = None if site is None else site.owner(file[len(entry) :].replace(os.sep, "/").lstrip("/"))
+    return package if package is not None and package.record else None
 
 
 def _is_new(package: InstalledPackage) -> bool:

@@ -654,6 +654,30 @@ def test_what_was_just_installed_is_known_by_its_hash(site, monkeypatch):
     assert [each.file for each in code.unidentified if each.file.startswith(str(site))] == []
 
 
+def test_a_package_of_a_well_known_other_name(site, monkeypatch):
+    """For sklearn, dateutil and their like, no other RECORD is read: with 200 packages that takes a while."""
+    infos = [install(site, name, {}) for name in ("abacus", "zebra")]
+    install(site, "scikit_learn", {"sklearn/__init__.py": "", "sklearn/base.py": ""})
+    monkeypatch.syspath_prepend(str(site))
+    read, content = [], installed_files._content
+    monkeypatch.setattr(installed_files, "_content", lambda file: read.append(file) or content(file))
+    for name in ("__init__", "base"):
+        origin = file_origin(str(site / "sklearn" / f"{name}.py"), "sklearn", 0.0)
+        assert (origin.kind, origin.package.name) == ("package", "scikit_learn")
+    assert [info for info in infos if info / "RECORD" in read] == []
+
+
+@pytest.mark.parametrize("has_record", [True, False])
+def test_a_well_known_name_does_not_decide(site, monkeypatch, has_record):
+    """Who has a folder of that name is told by the RECORD, whatever the folder is usually from."""
+    install(site, "PyYAML", {"other.py": ""}, record=has_record)
+    install(site, "ours", {"yaml/__init__.py": ""})
+    monkeypatch.syspath_prepend(str(site))
+    assert file_origin(str(site / "yaml" / "__init__.py"), "yaml", 0.0).package.name == "ours"
+    (site / "yaml" / "unlisted.py").touch()
+    assert file_origin(str(site / "yaml" / "unlisted.py"), "yaml.unlisted", 0.0).kind == "open"
+
+
 def test_what_is_not_known_is_told_in_one_line(tmp_path, monkeypatch):
     """However many files nothing tells of, there is one sentence, with one name and the number of the others."""
     files = [tmp_path / f"built{number}.so" for number in range(3)]

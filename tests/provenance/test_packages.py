@@ -324,3 +324,19 @@ def test_what_is_imported_may_differ_from_what_is_listed(tmp_path, monkeypatch):
     module.__version__ = "v2.0.0+local"
     assert versions_in_use(listed) == ()
     assert versions_in_use({"Shin": "3.0"}) == (("Shin", "v2.0.0+local", "3.0"),)
+
+
+@pytest.mark.parametrize("file", ["gaitlib/__init__.py", "gaitlib.py"])
+def test_some_packages_number_their_modules_differently(tmp_path, monkeypatch, file):
+    """A module in the place of the listed package is not held against its version, be it a folder or a file."""
+    info = tmp_path / "gaitlib-2.0.dist-info"
+    info.mkdir()
+    (info / "RECORD").write_text(f"{file},,\n", encoding="utf-8")
+    os.utime(info / "RECORD", (0, 0))  # installed before Python started
+    module = types.ModuleType("gaitlib")
+    module.__version__, module.__file__ = "1.0", str(tmp_path / file)
+    monkeypatch.setitem(sys.modules, "gaitlib", module)
+    listed = {"gaitlib": "2.0"}
+    assert versions_in_use(listed) == ()
+    module.__file__ = str(tmp_path / "elsewhere" / file)
+    assert versions_in_use(listed) == (("gaitlib", "1.0", "2.0"),)
