@@ -13,10 +13,7 @@ from studies import ENTRIES, STEPS, Study, environment_with_package, make_study,
 
 from gaitmap_results import reproduce_run
 
-pytestmark = [
-    takes_minutes,
-    pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed"),
-]
+pytestmark = pytest.mark.skipif(shutil.which("uv") is None, reason="uv is not installed")
 
 BLOCK = """
 from gaitmap_results import recorded_run
@@ -162,6 +159,7 @@ def test_modules_in_a_submodule_and_in_a_folder_on_the_path(study, tmp_path):
     come_out_again(study)
 
 
+@takes_minutes
 def test_a_package_that_was_installed_from_a_folder(study, tmp_path):
     """It is built again from the recorded commit of that folder's repository, under either spelling of its name."""
     library = GitRepository(tmp_path / "library")
