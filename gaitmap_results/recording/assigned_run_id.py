@@ -30,6 +30,11 @@ class AwaitedBlock:
     is_reported: bool = False
     recorder: Any = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the block has begun and not ended."""
+        return self.recorder is not None and self.recorder.status_ == "running"
+
 
 _awaited: ContextVar[AwaitedBlock | None] = ContextVar("gaitmap_results_awaited_block", default=None)
 

@@ -8,6 +8,7 @@ from typing import Any
 from gaitmap_results.challenge import check_challenge
 from gaitmap_results.provenance.described_values import hash_json
 from gaitmap_results.provenance.parameters import describe_challenge, describe_parameters
+from gaitmap_results.recording.decorated_call import run_in_block
 from gaitmap_results.recording.recorded_run import block_options
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.saving.save_run import check_offset
@@ -80,5 +81,6 @@ class Entry:
 
     def __call__(self) -> Any:
         """Run the entry and record it."""
-        with Recorder(block_options(self.name, **self.options), self.caller, self.call):
-            return self.challenge.run(self.optimizer)
+        # Given by name, too: `run` of a class without our base class cannot be observed.
+        options = block_options(self.name, challenge=self.challenge, **self.options)
+        return run_in_block(Recorder(options, self.caller, self.call), self.challenge.run, (self.optimizer,), {})

@@ -88,7 +88,12 @@ class FreshProcesses(Executor):
                     self._wait_for_all(_WHEN_ASKED_S)
             finally:
                 self._signal(lambda process: process.kill())
-        self._threads.shutdown(wait)
+        try:
+            self._threads.shutdown(wait)
+        except KeyboardInterrupt:  # while it waited for processes to end by themselves
+            if not cancel_futures:
+                self.shutdown(cancel_futures=True)
+            raise
 
     def _wait_for_all(self, seconds: float) -> bool:
         end = time.monotonic() + seconds

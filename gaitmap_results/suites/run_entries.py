@@ -50,6 +50,7 @@ def run_entries(
     on_outcome
         Called with each outcome as soon as it is known, instead of printing where a run was stored.
         If the program is interrupted, it is also called for each entry that was running or not started.
+        If it raises an error, no other entry is started, those that run are recorded, and the error is raised.
 
     Returns
     -------

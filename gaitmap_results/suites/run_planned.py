@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from gaitmap_results.exceptions import InvalidOptionError, RecorderStateError
 from gaitmap_results.reading.index import read_metadata
+from gaitmap_results.showing.text import as_argument
 from gaitmap_results.store.entry_names import entry_text
 from gaitmap_results.suites.fresh_processes import FreshProcesses, ProcessDiedError, is_being_prepared
 from gaitmap_results.suites.outcome import INTERRUPTED, NOT_STARTED, EntryOutcome
@@ -63,18 +64,30 @@ def run_planned(
             running.submit(number, planned[number])
         running.wait_for_all()
     except BaseException as error:
-        try:
-            running.cancel()
-            if fresh is not None:
-                fresh.shutdown(cancel_futures=True)
-            running.report_ended()
-        finally:
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
-                running.tell_interrupted(error, _missing_in(outcomes, planned))
+        _end(error, running, fresh, lambda: _missing_in(outcomes, planned))
         raise
     if fresh is not None:
         fresh.shutdown()
     return [outcomes[number] for number in range(len(planned))]
+
+
+def _end(
+    error: BaseException,
+    running: _Running,
+    fresh: FreshProcesses | None,
+    missing: Callable[[], dict[int, PlannedEntry]],
+) -> None:
+    """End a suite in the middle; only who interrupts the program also ends the entries that run."""
+    is_interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
+    try:
+        running.cancel()
+        if fresh is not None:
+            fresh.shutdown(cancel_futures=is_interrupted)
+        if is_interrupted:  # otherwise on_outcome may have raised the error
+            running.report_ended()
+    finally:
+        if is_interrupted:
+            running.tell_interrupted(error, missing())
 
 
 def _missing_in(outcomes: dict[int, EntryOutcome], planned: Sequence[PlannedEntry]) -> dict[int, PlannedEntry]:
@@ -84,12 +97,12 @@ def _missing_in(outcomes: dict[int, EntryOutcome], planned: Sequence[PlannedEntr
 def _check(executor: Any, max_workers: int) -> None:
     if type(max_workers) is not int or max_workers < 1:
         raise InvalidOptionError(f"max_workers is {max_workers!r}; it takes a number of processes, 1 or more.")
+    if is_being_prepared():
+        raise RecorderStateError(
+            "run_entries was called while a process that it started imports this program. Put the call, and "
+            'everything else that only the program itself does, under `if __name__ == "__main__":`.'
+        )
     if executor is None:
-        if is_being_prepared():
-            raise RecorderStateError(
-                "run_entries was called while a process that it started imports this program. Put the call, and "
-                'everything else that only the program itself does, under `if __name__ == "__main__":`.'
-            )
         return
     if max_workers != 1:
         raise InvalidOptionError("max_workers counts fresh processes; tell the executor itself how many it has.")
@@ -217,6 +230,9 @@ def _without_answer(entry: PlannedEntry, error: BaseException) -> EntryOutcome:
         text += f"; it may still end: {started.run.evidence}"
     elif started.run.error is not None:
         text += f"; {started.run.error}"
+    if started.run.core_results == "complete" and started.run.status != "running":
+        where = as_argument(task.results_folder)
+        text += f"; its core results are kept: gaitmap-results recover {started.run.run_id} --results {where}"
     began = started.run.started
     seconds = None if began is None else max(0.0, time.time() - began.timestamp())
     return EntryOutcome(entry.entry_name, "lost", None, text, seconds)

@@ -6,10 +6,11 @@ import asyncio
 import inspect
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from gaitmap_results.recording.assigned_run_id import awaited_block
+from gaitmap_results.recording.assigned_run_id import AwaitedBlock, awaited_block
 from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.suites.sent_entry import Task, load_entry
 
@@ -41,13 +42,17 @@ def run_task(task: Task) -> TaskResult:
     with awaited_block(task.block_id, is_reported=task.is_reported) as block:
         try:
             task.origin.take_over()
-            _run_to_its_end(load_entry(task)())
+            _run_to_its_end(load_entry(task)(), block)
         except BaseException as raised:
             is_in_suite = task.origin.is_here and threading.current_thread() is threading.main_thread()
             if is_in_suite and isinstance(raised, KeyboardInterrupt):
                 raise
             error = error_text(raised)
     path = block.recorder.path_ if block.recorder is not None else None
+    if error is None and block.recorder is not None and block.recorder.status_ == "empty":
+        error = (
+            "It ran no challenge itself: only recorders inside of it have stored runs. List what opens them instead."
+        )
     return TaskResult(None if path is None else str(path), error, time.perf_counter() - start)
 
 
@@ -76,12 +81,18 @@ def run_task_once(task: Task) -> TaskResult:
     return run_task(task)
 
 
-def _run_to_its_end(returned: Any) -> None:
-    if inspect.isawaitable(returned):
+def _run_to_its_end(returned: Any, block: AwaitedBlock) -> None:
+    if callable(getattr(returned, "add_done_callback", None)):
+        # The block ends in the first callback, which may come after the result.
+        ended = threading.Event()
+        returned.add_done_callback(lambda _: ended.set())
+        ended.wait()
+        returned.result()
+    elif inspect.isawaitable(returned):
         asyncio.run(_wait(returned))
     elif inspect.isasyncgen(returned):
         asyncio.run(_exhaust(returned))
-    elif inspect.isgenerator(returned):
+    elif inspect.isgenerator(returned) or (isinstance(returned, Iterator) and block.is_open):
         for _ in returned:
             pass
 

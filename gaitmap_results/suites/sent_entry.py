@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from gaitmap_results.config.current_config import SentConfig, adopt_config, config_for_workers
 from gaitmap_results.exceptions import InvalidTargetError, ResultsFolderError
+from gaitmap_results.saving.plan import no_recording
 
 __all__ = ["Origin", "Task", "load_entry", "pickled"]
 
@@ -175,8 +176,18 @@ def _by_value(entry: Callable[[], Any], why: str) -> bytes:
 
 
 def load_entry(task: Task) -> Callable[[], Any]:
-    """Return the entry that was sent."""
-    entry: Callable[[], Any] = _Unpickler(io.BytesIO(task.payload), task.origin).load()
+    """Return the entry that was sent.
+
+    Raises
+    ------
+    InvalidOptionError
+        If what is imported for it records a run or starts a suite; each worker would do so again.
+    """
+    with no_recording(
+        "A worker imports this program to find its entries, and the program records a run or starts a suite as soon as "
+        'it is imported. Put everything that only the program itself does under `if __name__ == "__main__":`.'
+    ):
+        entry: Callable[[], Any] = _Unpickler(io.BytesIO(task.payload), task.origin).load()
     return entry
 
 
@@ -203,6 +214,11 @@ class _Unpickler(pickle.Unpickler):
 def _of_main_module(origin: Origin, name: str) -> Any:
     found: Any = _main_module(origin)
     for part in name.split("."):
+        if not hasattr(found, part):
+            raise InvalidTargetError(
+                f"{name} is not defined where a worker imports {origin.script}. Define it above "
+                '`if __name__ == "__main__":`, and not inside of a function.'
+            )
         found = getattr(found, part)
     return found
 
@@ -226,5 +242,9 @@ def _main_module(origin: Origin) -> ModuleType:
         raise ImportError(f"{script} cannot be imported as a module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]  # as every import does
+        raise
     return module

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import subprocess
 import sys
 import threading
@@ -10,10 +11,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from processes import python_environment
+from processes import python_environment, run_python
 from suites import ran, runs_in, suite_in
 
-from gaitmap_results import Entry, load_run_metadata, run_entries
+from gaitmap_results import Entry, load_run_metadata, recover_run, run_entries
 from gaitmap_results.exceptions import (
     GaitmapResultsError,
     InvalidChallengeError,
@@ -166,3 +167,96 @@ def test_an_entry_takes_the_options_of_a_block(suite):
     """A misspelt option of an Entry is told where it is written."""
     with pytest.raises(TypeError, match="debug"):
         Entry("name", suite.Steps(), 1, debug=False)
+
+
+@pytest.mark.parametrize("kind", ["Yielding", "Awaited", "InPool", "Unobserved"])
+def test_an_entry_object_runs_a_challenge_of_any_kind_to_its_end(suite, kind):
+    """What a block or a decorated function records, an Entry records, too."""
+    with ThreadPoolExecutor(1) as threads:
+        (outcome,) = run_entries(
+            [Entry(kind, getattr(suite, kind)(), 9, path=suite.STORE, use_git=False)], executor=threads
+        )
+    assert (outcome.status, outcome.error) == ("recorded", None)
+    assert [outcome.path] == runs_in(suite.STORE)
+    assert suite.Steps.load_core_results(outcome.path / "results") == 9
+
+
+@pytest.mark.parametrize("executor", [None, "threads"])
+def test_an_entry_that_returns_unfinished_work_is_waited_for(suite, executor):
+    """Its outcome is that of the work: a future of a pool, or an iterator that works when it is read."""
+    entries = [suite.submitted, suite.mapped, suite.submitted_and_raising]
+    with ThreadPoolExecutor(1) as threads:
+        outcomes = run_entries(entries, executor=executor and threads)
+    assert [(each.status, each.error) for each in outcomes] == [
+        ("recorded", None),
+        ("recorded", None),
+        ("failed", "ValueError: too late"),
+    ]
+    assert sorted(each.path for each in outcomes[:2]) == runs_in(suite.STORE)
+
+
+PROGRAM = """
+import os
+from pathlib import Path
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from suite_entries import LOG, Steps, entry
+from gaitmap_results import run_entries
+
+@entry
+def mine():
+    Steps().run(1)
+
+with LOG.with_suffix(".starts").open("a") as file:
+    file.write(f"{os.getpid()}\\n")
+if len(LOG.with_suffix(".starts").read_text().split()) > 3:
+    os._exit(9)  # it would go on forever
+"""
+UNGUARDED = """
+executor = ProcessPoolExecutor(1, mp_context=get_context(os.environ["START"])) if os.environ["START"] else None
+for outcome in run_entries([mine], executor=executor):
+    print(outcome.status, outcome.error)
+"""
+
+
+@pytest.mark.parametrize("start", ["", "spawn"])
+def test_a_program_without_a_guard_does_not_start_itself_again_and_again(suite, tmp_path, start):
+    """`python -m PACKAGE` is imported by the worker, not by multiprocessing: the suite in it is refused there."""
+    package = tmp_path / "guardless"
+    package.mkdir()
+    (package / "__main__.py").write_text(PROGRAM + UNGUARDED)
+    done = run_python("-m", "guardless", cwd=tmp_path, env={"START": start})
+    assert "failed" in done.stdout
+    assert 'if __name__ == "__main__":' in done.stdout
+    assert ran(suite) == []
+    assert len(suite.LOG.with_suffix(".starts").read_text().split()) == 2
+
+
+def test_an_entry_that_only_the_program_itself_defines_says_so(suite, tmp_path):
+    """What is written below the guard does not exist in a worker, and the outcome says where to put it."""
+    program = PROGRAM + "if __name__ == '__main__':\n    @entry\n    def below(): Steps().run(1)\n"
+    (tmp_path / "guarded.py").write_text(program + "    print(run_entries([below])[0].error)\n")
+    done = run_python("guarded.py", cwd=tmp_path)
+    assert "below is not defined where a worker imports" in done.stdout
+    assert "Define it above" in done.stdout
+
+
+def test_an_error_in_on_outcome_ends_no_running_entry(suite):
+    """Nothing new is started, what runs is recorded, and the error is raised."""
+
+    def tell(outcome):
+        suite.LOG.with_suffix(".go_on").touch()
+        raise ValueError(outcome.entry_name)
+
+    with pytest.raises(ValueError, match="good"):
+        run_entries([functools.partial(suite.held, 7), suite.good, suite.good], max_workers=2, on_outcome=tell)
+    assert ran(suite) == ["1", "7"]
+    assert len(runs_in(suite.STORE)) == 2
+
+
+def test_complete_results_of_a_lost_entry_are_named(suite):
+    """An entry that dies after its challenge has run says how to publish what was kept."""
+    (outcome,) = run_entries([suite.dying_after_the_run])
+    assert (outcome.status, outcome.path) == ("lost", None)
+    run_id = re.search(r"gaitmap-results recover (\S+)", outcome.error)[1]
+    assert load_run_metadata(recover_run(run_id, suite.STORE))["entry_name"] == "dying_after_the_run"

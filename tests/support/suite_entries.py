@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 from gaitmap_results import BaseChallenge, Entry, record_run
@@ -45,6 +45,46 @@ class Steps(BaseChallenge):
         return json.loads((folder_path / "steps.json").read_text())
 
 
+class Yielding(Steps):
+    """Yields while it runs."""
+
+    def run(self, optimizer):
+        """Yield, then run an entry."""
+        yield 0
+        super().run(optimizer)
+
+
+class Awaited(Steps):
+    """Has to be awaited."""
+
+    async def run(self, optimizer):
+        """Wait, then run an entry."""
+        await asyncio.sleep(0)
+        return super().run(optimizer)
+
+
+class InPool(Steps):
+    """Runs in a pool of threads."""
+
+    def run(self, optimizer):
+        """Return the future of the run."""
+        return ThreadPoolExecutor(1).submit(setattr, self, "n_steps_", optimizer)
+
+
+class Unobserved:
+    """Has no base class, so that nobody sees it run, and returns nothing."""
+
+    VERSION = "1.0.0"
+    save_core_results = Steps.save_core_results
+    load_core_results = Steps.load_core_results
+
+    def run(self, optimizer):
+        """Run an entry."""
+        self.n_steps_ = optimizer
+        with LOG.open("a") as file:
+            file.write(f"{optimizer}\n")
+
+
 def entry(function):
     """Record a function into the store of the test."""
     return record_run(path=STORE, use_git=False)(function)
@@ -71,6 +111,30 @@ def stepwise():
 
 
 @entry
+def submitted():
+    """Return the future of the work."""
+    return ThreadPoolExecutor(1).submit(lambda: (time.sleep(0.1), Steps().run(21)))
+
+
+@entry
+def mapped():
+    """Return an iterator that does the work."""
+    return map(lambda number: Steps().run(number), [22])  # noqa: C417 - not a generator
+
+
+@entry
+def submitted_and_raising():
+    """Return the future of work that raises."""
+    return ThreadPoolExecutor(1).submit(raise_later)
+
+
+def raise_later():
+    """Raise after a while."""
+    time.sleep(0.1)
+    raise ValueError("too late")
+
+
+@entry
 def raising():
     """Raise before the challenge runs."""
     raise ValueError("no data")
@@ -80,6 +144,13 @@ def raising():
 def killed():
     """Die at once."""
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@entry
+def dying_after_the_run():
+    """Die when the challenge has run."""
+    Steps().run(11)
+    os._exit(7)
 
 
 @entry
