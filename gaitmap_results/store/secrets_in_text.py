@@ -41,15 +41,19 @@ _SECRET_OPTIONS: Final = frozenset({"pass", "pat", "key", "otp", "sas"})
 _SECRET_IN_QUERIES: Final = frozenset({"sig", "signature", *_SECRET_OPTIONS})
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 
+# An escape sequence in a repr, in a URL or for a terminal may end with a letter or digit right before a word.
+_AFTER_ESCAPE: Final = r"(?<=\\[abfnrtv])|(?<=\\x[0-9a-fA-F]{2})|(?<=\\u[0-9a-fA-F]{4})|(?<=[\[;\d]\dm)"
+_ESCAPE_IN_NAME: Final = re.compile(rf"\w{{1,5}}?(?:{_AFTER_ESCAPE})")
+
 _TOKEN: Final = re.compile(
     r"-----BEGIN [A-Z0-9 ]{1,40}-----.*?(?:-----END [A-Z0-9 ]{1,40}-----|\Z)"
-    r"|(?<![A-Za-z0-9])(?:"
+    rf"|(?:(?<![A-Za-z0-9])|{_AFTER_ESCAPE}|(?<=%[0-9a-fA-F]{{2}}))(?:"
     r"gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|hf_[A-Za-z0-9]{30,}"
     r"|gl(?:pat|dt|rt|rtr|ptt|cbt|soat|ft|imt|agent|wt|oas)-[\w-]{20,}"
     r"|xox[a-z]-[A-Za-z0-9-]{10,}|xapp-[A-Za-z0-9-]{10,}|A(?:KIA|SIA|BIA|CCA)[A-Z0-9]{16}(?![A-Za-z0-9])"
     r"|AIza[\w-]{35}|sk-[A-Za-z0-9]{32,}|sk-(?:admin|ant|or|proj|svcacct)-[\w-]{20,}|[rs]k_live_[A-Za-z0-9]{20,}"
     r"|npm_[A-Za-z0-9]{36}|pypi-[\w-]{50,}|dckr_pat_[\w-]{20,}|hooks\.slack\.com/services/[\w/]{20,}"
-    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*)",
+    r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*(?:\.[\w-]+){0,2}|eyJ[\w-]{8,}\.(?:\.[\w-]{8,}){3})",
     re.DOTALL,
 )
 # A quick test: most texts hold none of these.
@@ -66,7 +70,7 @@ _ANNOTATION: Final = re.compile(rf"""(["']?){_TYPE}(?:[ \t]*\|[ \t]*{_TYPE})*\1[
 # `Token("...`, `wrong password '...`, and `("token", "...` as a pair.
 _CALLED: Final = re.compile(r"""(?<![\w-])([\w-]+)(?:\(\s*(?=[bru]{0,2}["'])|[ \t]+(?=(["'])[^\s"']{6,}\2))""")
 _PAIR: Final = re.compile(r"""(?:\(|\[\s*\[|\],\s*\[)\s*["']([\w-]+)["'],\s*""")
-_OPTION: Final = re.compile(r"""(?<![\w-])(--?[A-Za-z][\w-]*)(["']?(?:,\s*|[ \t]+|=))(?!--)""")
+_OPTION: Final = re.compile(rf"""(?:(?<![\w-])|{_AFTER_ESCAPE})(--?[A-Za-z][\w-]*)(["']?(?:,\s*|[ \t]+|=))(?!--)""")
 _IN_QUERY: Final = re.compile(r"(?:[?&]|&amp;|%3f|%26)([\w.-]+)(?:=|%3d)", re.IGNORECASE)
 _QUOTED: Final = r"""[bruf]{0,2}(?:\'\'\'.*?\'\'\'|\"{3}.*?\"{3}|'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _VALUE: Final = re.compile(
@@ -75,7 +79,7 @@ _VALUE: Final = re.compile(
     # The repr of an object between angles.
     r"""|<[^<>\n]*>"""
     # A word, up to white space or to its end in a repr, a list or a sentence.
-    r"""|(?:[^\s,;&'"()\[\]{}\\]|[(\[{\\]|[,;](?!\s|$|["'\\]*[\w-]+\\*["']?\s*[=:])|[)\]}](?![\s,;.:)\]}'"]|$))+""",
+    r"""|(?:[^\s,;&'"()\[\]{}\\]|[(\[{]|\\(?!\\*[nrt](?:[\s\\"']|[\w-]+\s*[=:]|$))|[,;](?!\s|$|["'\\]*[\w-]+\\*["']?\s*[=:])|[)\]}](?![\s,;.:)\]}'"]|$))+""",
     re.DOTALL,
 )
 # The start of the repr of an object or a collection, and the parts that decide where it ends.
@@ -86,7 +90,7 @@ _IN_URL: Final = re.compile(r"(?:[^\s&#'\"<>%]|%(?!26|23)[0-9A-Fa-f]{2}|<redacte
 _SCHEME: Final = re.compile(r"(?:Basic|Bearer|Digest|Negotiate|Token|ApiKey)\s+", re.IGNORECASE)
 _COOKIES: Final = re.compile(r"[ \t]*([^\s;='\"]+=[^\s;,'\"]+)(?:;[ \t]*[^\s;=]+=[^\s;,'\"]*)*")
 _COOKIE_SHOWN: Final = re.compile(rf"(<Cookie [^\s=<>]+=)(?:{REDACTED}|[^\s>]+)")
-_BEARER: Final = re.compile(r"(\bbearer\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
+_BEARER: Final = re.compile(rf"((?:\b|{_AFTER_ESCAPE})bearer\s+)[\w.~+/=-]{{8,}}", re.IGNORECASE)
 _USER_IN_URL: Final = re.compile(
     r"(?<![a-z0-9+.-])(?P<scheme>[a-z][a-z0-9+.-]+:/{1,2})(?P<user>[^\s/?#'\"@]+(?:@[^\s/?#'\"@]+)*)@", re.IGNORECASE
 )
@@ -196,7 +200,11 @@ def _replaced(text: str, pattern: re.Pattern[str], judge: Callable[[re.Match[str
 def _after_name(named: re.Match[str]) -> _Span | None:
     text, name, sign = named.string, named[1], named.groupdict().get("sign") or ""
     start = named.end()
-    if not (_is_secret_option(name) if name.startswith("-") else is_secret_name(name)) or _NOTHING.match(text, start):
+    escape = _ESCAPE_IN_NAME.match(text, *named.span(1))
+    names = [name] if escape is None else [name, text[escape.end() : named.end(1)]]
+    if not any(map(_is_secret_option if name.startswith("-") else is_secret_name, names)) or _NOTHING.match(
+        text, start
+    ):
         return None
     if (scheme := _SCHEME.match(text, start)) is not None:
         start = scheme.end()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -23,14 +24,11 @@ def announce(lines: Sequence[str] | str) -> None:
     Any other program gets it on its standard error, apart from its own output.
     """
     text = printable(lines if isinstance(lines, str) else "\n".join(lines))
-    if _logger.isEnabledFor(logging.INFO) and _logger.hasHandlers():
-        _logger.info("%s", text)
-        return
-    try:
-        if not _display(text) and sys.stderr is not None:  # None in a program without a console
-            _write(text)
-    except Exception:  # noqa: BLE001 - foreign streams raise anything, and the run is already stored
-        _logger.info("%s", text)
+    has_log = _logger.isEnabledFor(logging.INFO) and _logger.hasHandlers()
+    for way in [_log] if has_log else [_display, _write]:
+        with contextlib.suppress(Exception):  # foreign streams and handlers raise anything; the run is already stored
+            if way(text):
+                return
 
 
 def _display(text: str) -> bool:
@@ -46,10 +44,16 @@ def _display(text: str) -> bool:
     return True
 
 
-def _write(text: str) -> None:
+def _write(text: str) -> bool:
     tqdm = getattr(sys.modules.get("tqdm"), "tqdm", None)
     if tqdm is None:
         sys.stderr.write(f"{text}\n")
     else:
         # tqdm's progress bars, which tpcp shows, occupy the current line.
         tqdm.write(text, file=sys.stderr, nolock=True)
+    return True
+
+
+def _log(text: str) -> bool:
+    _logger.info("%s", text)
+    return True

@@ -46,6 +46,8 @@ TOKENS = {
     "AWS": "AKIAFAKEFAKE01234567",
     "AWS, temporary": "ASIAFAKEFAKE01234567",
     "JWT": f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJmYWtlLWZha2UtZmFrZSJ9.{MIXED[:43]}",
+    "JWE": ".".join(["eyJhbGciOiJSU0EtT0FFUCJ9", *[MIXED[:30]] * 4]),
+    "JWE, direct": f"eyJhbGciOiJkaXIifQ..{MIXED[:16]}.{MIXED[:40]}.{MIXED[:22]}",
     "Slack, web hook": f"hooks.slack.com/services/T00000000/B00000000/{MIXED[:24]}",
     "Google": f"AIza{MIXED[:35]}",
     "OpenAI": f"sk-proj-{MIXED[:48]}",
@@ -144,6 +146,26 @@ def test_values_in_texts(text):
     assert "gaitdb" in shown
     assert REDACTED in shown
     assert without_secrets(shown) == shown
+
+
+@pytest.mark.parametrize("write", [repr, json.dumps, lambda text: repr(text.encode()), lambda text: repr(repr(text))])
+@pytest.mark.parametrize("before", ["\n", "\r\n\t", "\x1b[0;31m"])
+def test_names_and_tokens_after_an_escape_sequence(before, write):
+    """The repr of a text of several lines, or of colours, ends an escape with a letter, which is no part of a name."""
+    for name in ("api_key=", "auth: ", "pwd = ", "cookie=", "db_pass: ", "--password ", "--github-pat=", "Bearer "):
+        text = write(f"fold=2{before}{name}hunter2hunter2{before}host=gaitdb\nfold=3")
+        shown = without_secrets(text)
+        assert "hunter2" not in shown
+        assert "gaitdb" in shown
+        assert without_secrets(shown) == shown
+    for kind in TOKENS.keys() - {"PEM", "PEM in a repr"}:
+        assert TOKENS[kind][-15:] not in without_secrets(write(f"fold=2{before}{TOKENS[kind]}{before}gaitdb"))
+
+
+def test_a_token_in_an_encoded_url():
+    """The digits of a percent sign are no part of a token."""
+    token = TOKENS["GitHub p"]
+    assert without_secrets(f"to https%3A%2F%2F{token}%40gaitdb") == f"to https%3A%2F%2F{REDACTED}%40gaitdb"
 
 
 # What a password may hold, but for what ends it in a text without quotes.

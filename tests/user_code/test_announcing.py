@@ -39,6 +39,24 @@ def test_a_stream_that_cannot_be_written_costs_nothing(stream, monkeypatch):
     announce("Saved")
 
 
+@pytest.mark.parametrize("stream", [sys.stderr, Broken()], ids=["whole", "broken"])
+def test_a_log_that_cannot_be_written_costs_nothing(stream, monkeypatch, caplog):
+    """A handler of the user's that raises, as a closed capture does, is no reason to raise either."""
+
+    class Gone(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise RuntimeError("the capture is closed")
+
+    monkeypatch.setattr(sys, "stderr", stream)
+    handler = Gone()
+    logging.getLogger("gaitmap_results").addHandler(handler)
+    try:
+        with caplog.at_level(logging.INFO, "gaitmap_results"):
+            announce("Saved")
+    finally:
+        logging.getLogger("gaitmap_results").removeHandler(handler)
+
+
 def test_an_open_bar_of_tqdm_is_not_written_into(monkeypatch):
     """The line stands alone, and the bar is drawn again below it."""
     tqdm = pytest.importorskip("tqdm").tqdm
