@@ -35,6 +35,11 @@ class _Commands(click.Group):
         commands = (each for each in vars(module).values() if isinstance(each, click.Command))
         return next(each for each in commands if each.name == cmd_name)
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not all(map(str.strip, args)):  # an empty path would stand for the working directory
+            raise click.UsageError("An argument is empty. If it is a variable of your shell, it is not set.", ctx)
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)

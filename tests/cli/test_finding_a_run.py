@@ -209,6 +209,27 @@ def test_export_takes_the_filters_of_list(results):
         assert [row["run_id"] for row in exported] == [row["run_id"] for row in listed] != []
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("withdraw", "", "--reason", "wrong sensor", "--results", "results"),
+        ("show", " ", "--results", "results"),
+        ("verify", ""),
+        ("list", "results", "--entry", ""),
+        ("discard", "@latest", "", "--yes"),
+        ("",),
+    ],
+)
+def test_an_empty_argument_is_refused(command, tmp_path, monkeypatch):
+    """A shell's variable that is not set would else stand for the working directory, and the only entry below it."""
+    monkeypatch.chdir(tmp_path)
+    write_run(tmp_path / "results")
+    done = in_process(*command)
+    assert done.code == 2
+    assert "empty" in done.err
+    assert not (tmp_path / "results" / ".attestations").exists()
+
+
 def test_a_results_folder_that_is_given_twice_is_refused(results):
     """Of two folders nobody knows which one counts."""
     done = in_process("list", "results", "--results", "elsewhere")

@@ -628,6 +628,13 @@ def test_a_loaded_file_of_another_kind_is_code(project: Project, monkeypatch: py
 # The log of the process
 
 
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="there is no such shell")
+OUTER = "import subprocess, sys; print(subprocess.run(sys.argv[1:], check=True, capture_output=True, text=True).stderr)"
+PIPELINES = {
+    "tee": '"$@" 2>&1 | tee {log}',
+    "another program": '"$@" 2>&1 | cat > {log}',
+    "a program that captures it": f'"$1" -c "{OUTER}" "$@" > {{log}}',
+}
 LOGGED = f"{ENTRY}\nimport sys\nprint('at work', flush=True)\nblock(path=sys.argv[1], debug_run=False)\n"
 
 
@@ -636,21 +643,22 @@ LOGGED = f"{ENTRY}\nimport sys\nprint('at work', flush=True)\nblock(path=sys.arg
     [
         ("stdout", "job.log"),
         ("stderr", "logs/deep/job.txt"),
-        pytest.param("tee", "job.log", marks=pytest.mark.skipif(sys.platform == "win32", reason="there is no tee")),
+        *(pytest.param(way, "job.log", marks=POSIX) for way in PIPELINES),
     ],
 )
 def test_the_log_of_the_process_does_not_count(project: Project, stream: str, log: str) -> None:
-    """An untracked file that the process or its tee writes the output to is no change; another one beside it is."""
+    """An untracked file that the process or its pipeline writes the output to is no change; another one is."""
     project.repository.write("main.py", LOGGED)
     project.repository.commit()
 
     def record() -> dict[str, Any]:
         command = [sys.executable, "main.py", str(project.results)]
-        # In a session of its own, or other tests would see the tee in their group of processes.
+        # In a session of its own, or other tests would see the pipeline in their group of processes.
         how: dict[str, Any] = {"cwd": project.path, "env": python_environment(), "check": True}
         how["start_new_session"] = True
-        if stream == "tee":
-            subprocess.run(["/bin/sh", "-c", f'"$@" 2>&1 | tee {log}', "sh", *command], stdout=subprocess.PIPE, **how)
+        if stream in PIPELINES:
+            line = PIPELINES[stream].format(log=log)
+            subprocess.run(["/bin/sh", "-c", line, "sh", *command], stdout=subprocess.PIPE, **how)
         else:
             with project.repository.write(log, "").open("w") as file:
                 subprocess.run(command, **{stream: file}, **how)

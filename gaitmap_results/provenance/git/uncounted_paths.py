@@ -93,7 +93,7 @@ class Uncounted:
     @cached_property
     def _copied_to(self) -> tuple[os.stat_result, ...]:
         # Searched only if there is an untracked path, because all processes of the machine are looked at.
-        return tuple(_files_of_tee())
+        return tuple(_logs_of_pipeline())
 
     def _is_log(self, path: bytes) -> bool:
         if self.slurm and _SLURM_LOG.fullmatch(path):
@@ -168,8 +168,8 @@ def _logs() -> Iterator[os.stat_result]:
             yield found
 
 
-def _files_of_tee() -> Iterator[os.stat_result]:
-    """Yield the status of each file that a ``tee`` in the pipeline of this process writes to."""
+def _logs_of_pipeline() -> Iterator[os.stat_result]:
+    """Yield the status of each file that another process of this one's pipeline writes its output or errors to."""
     if sys.platform == "win32" or not any(_is_pipe(descriptor) for descriptor in (1, 2)):
         return
     import psutil
@@ -177,8 +177,10 @@ def _files_of_tee() -> Iterator[os.stat_result]:
     for pid in psutil.pids():
         with contextlib.suppress(psutil.Error, OSError):
             # Only the few processes of the pipeline are described, which takes long.
-            if os.getpgid(pid) == os.getpgrp() and (process := psutil.Process(pid)).name() == "tee":
-                yield from [os.stat(file.path) for file in process.open_files()]
+            if os.getpgid(pid) == os.getpgrp():
+                process = psutil.Process(pid)
+                is_tee = process.name() == "tee"  # it also writes to others of its files
+                yield from [os.stat(file.path) for file in process.open_files() if is_tee or file.fd in (1, 2)]
 
 
 def _is_pipe(descriptor: int) -> bool:
