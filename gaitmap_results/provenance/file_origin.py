@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
+import hashlib
+import math
 import os
 import sys
 import sysconfig
@@ -12,7 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gaitmap_results.provenance.installed_files import InstalledPackage, conda_has, is_out_of_reach, site_folder
+from gaitmap_results.provenance.installed_files import (
+    InstalledPackage,
+    SiteFolder,
+    conda_has,
+    is_out_of_reach,
+    site_folder,
+)
 from gaitmap_results.provenance.local_wheels import hash_of_wheel
 from gaitmap_results.provenance.packages import folder_of_url
 from gaitmap_results.user_code.imported_sources import plain_path
@@ -20,6 +28,8 @@ from gaitmap_results.user_code.imported_sources import plain_path
 __all__ = ["Origin", "file_origin", "import_places", "is_generated_version_file"]
 
 _INSTALLED = ("site-packages", "dist-packages")
+# Parts of the library that sys.stdlib_module_names leaves out; Debian and Ubuntu add _distutils_system_mod.
+_MORE_OF_LIBRARY = frozenset({"lib-dynload", "test", "_distutils_system_mod", "_xxsubinterpreters"})
 # What environments and installers put beside the packages.
 _PLUMBING = ("_virtualenv.py", "__editable__", "_editable_impl_", "distutils-precedence")
 _EDITABLE_LOADERS = ("_editable.py", "_editable_loader.py", "_finder.py")
@@ -113,6 +123,7 @@ def _in_library(file: str) -> str | None:
 @functools.lru_cache(maxsize=1)
 def _library_folders() -> tuple[str, ...]:
     folders = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
+    folders.append(os.path.join(sys.base_exec_prefix, "DLLs"))  # the compiled modules on Windows
     folders += [os.path.realpath(folder) for folder in folders]
     zipped = f"python{sys.version_info[0]}{sys.version_info[1]}.zip"
     folders += [entry for entry in sys.path if os.path.basename(entry) == zipped]
@@ -120,8 +131,9 @@ def _library_folders() -> tuple[str, ...]:
 
 
 def _of_library(inside: str) -> Origin:
-    top = inside.removeprefix(f"lib-dynload{os.sep}").partition(os.sep)[0].partition(".")[0]
-    if top in sys.stdlib_module_names or top.startswith(("_sysconfigdata", "__")) or inside.endswith(".zip"):
+    top = inside.partition(os.sep)[0].partition(".")[0]
+    is_named = top in sys.stdlib_module_names or top in _MORE_OF_LIBRARY
+    if is_named or top.startswith(("_sysconfigdata", "__")) or inside.endswith(".zip"):
         return _LIBRARY
     if top in _TOOLS:
         return _TOOL
@@ -150,8 +162,13 @@ def _installed(file: str, place: str, changed: float) -> Origin | None:
     is_site = os.path.basename(folder) in _INSTALLED
     site = site_folder(folder)
     package = site.owner(relative) if site is not None else None
-    if package is not None and (package.record or is_site):
-        return _of_package(package, relative, file, changed)
+    if site is not None and package is not None and (package.record or is_site):
+        # A link may lead to a file of any age.
+        leads_out = os.path.islink(file) or not _real(os.path.dirname(file)).startswith(_real(folder))
+        installed = _as_installed(site, package, relative, file, math.inf if leads_out else changed)
+        if installed is not None:
+            return _of_package(installed, relative, file)
+        return _OPEN if leads_out else _edited(package)
     if not is_site:
         return None
     if relative.startswith(_PLUMBING) or ("/" not in relative and relative.endswith(_EDITABLE_LOADERS)):
@@ -170,14 +187,41 @@ def _installed(file: str, place: str, changed: float) -> Origin | None:
     )
 
 
-def _of_package(package: InstalledPackage, relative: str, file: str, changed: float) -> Origin:
-    if not package.is_as_installed(relative, file, changed):
-        return Origin(
-            "bad",
-            package,
-            reason=f"it was changed since {package.name} was installed",
-            fix="Install the package again; changes belong in a repository.",
-        )
+@functools.lru_cache(maxsize=1024)
+def _real(folder: str) -> str:
+    return os.path.join(os.path.realpath(folder), "")
+
+
+def _as_installed(
+    site: SiteFolder, package: InstalledPackage, relative: str, file: str, changed: float
+) -> InstalledPackage | None:
+    """Return the package that installed what a file holds now; None if it was changed since.
+
+    Several packages may bring the same file, and conda writes its own paths into some.
+    """
+    if package.is_as_installed(relative, file, changed):
+        return package
+    others = (each for each in site.owners(relative) if each.is_as_installed(relative, file, changed))
+    return next(others, package if _conda_wrote(file) else None)
+
+
+def _conda_wrote(file: str) -> bool:
+    try:
+        return conda_has(sys.prefix, hashlib.sha256(Path(file).read_bytes()).hexdigest())
+    except OSError:
+        return False
+
+
+def _edited(package: InstalledPackage) -> Origin:
+    return Origin(
+        "bad",
+        package,
+        reason=f"it was changed since {package.name} was installed",
+        fix="Install the package again; changes belong in a repository.",
+    )
+
+
+def _of_package(package: InstalledPackage, relative: str, file: str) -> Origin:
     if package.is_of_the_system or _is_of_conda(file):
         return Origin("package", package)
     if not package.record:

@@ -10,6 +10,7 @@ import math
 import os
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -165,13 +166,16 @@ class SiteFolder:
         for package in ([] if usual is None else [usual]) + self._by_top.setdefault(top, []):
             if relative in package.files:
                 return package
-        path = relative.encode()
-        for package in self._packages:
-            if path in package.record and relative in package.files:
-                self._by_top[top].append(package)
-                return package
+        for package in self.owners(relative):
+            self._by_top[top].append(package)
+            return package
         # System packages often have no RECORD.
         return next((each for each in self._packages if not each.record and top in each.top_level), None)
+
+    def owners(self, relative: str) -> Iterator[InstalledPackage]:
+        """Yield each package whose RECORD names a file."""
+        path = relative.encode()
+        return (each for each in self._packages if path in each.record and relative in each.files)
 
     def owner_of_script(self, name: str) -> InstalledPackage | None:
         """Return the package that provides a command."""
@@ -197,9 +201,9 @@ def site_folder(folder: str) -> SiteFolder | None:
     return known[1]
 
 
-def conda_has(prefix: str, relative: str) -> bool:
-    """Return whether a conda package of this environment owns a file, by its path relative to the environment."""
-    return any(f'"{relative}"'.encode() in content for content in _conda_packages(prefix))
+def conda_has(prefix: str, fact: str) -> bool:
+    """Return whether conda installed a file in this environment, by its path in it or by the SHA-256 of its content."""
+    return any(f'"{fact}"'.encode() in content for content in _conda_packages(prefix))
 
 
 @functools.lru_cache(maxsize=4)

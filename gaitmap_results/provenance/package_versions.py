@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
+from gaitmap_results.provenance.file_origin import import_places
 from gaitmap_results.provenance.installed_files import InstalledPackage, site_folder
 from gaitmap_results.provenance.packages import normalised
 from gaitmap_results.provenance.stale_imports import start_of_process
@@ -55,7 +56,8 @@ def _differences(listed: _Listed, stated: tuple[tuple[str, str, str], ...]) -> t
     found = []
     for module_name, used, file in stated:
         owner = _owner(file)
-        name, version = by_name.get(normalised(module_name if owner is None else owner.name), (None, None))
+        listed_as = owner or _hidden(module_name)
+        name, version = by_name.get(normalised(module_name if listed_as is None else listed_as.name), (None, None))
         if name is None or version is None or (owner is not None and owner.version == version and not _is_new(owner)):
             continue
         if not same_version(used, version):
@@ -70,6 +72,12 @@ def _owner(file: str) -> InstalledPackage | None:
     site = site_folder(entry)
     package = None if site is None else site.owner(file[len(entry) :].replace(os.sep, "/").lstrip("/"))
     return package if package is not None and package.record else None
+
+
+def _hidden(module: str) -> InstalledPackage | None:
+    """Return the installed package that a module of the same name hides; packages often have another name."""
+    files = (f"{place}{module}{end}" for place in import_places() for end in (f"{os.sep}__init__.py", ".py"))
+    return next(filter(None, map(_owner, filter(os.path.isfile, files))), None)
 
 
 def _is_new(package: InstalledPackage) -> bool:

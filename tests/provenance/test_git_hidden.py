@@ -329,15 +329,28 @@ def test_a_link_to_a_repository_that_is_not_there(nested: GitRepository, tmp_pat
     assert "git init" not in caught.value.message
 
 
-@pytest.mark.parametrize("content", ["", "junk", "gitdir: \n"])
-def test_a_git_file_that_makes_no_sense(repository: GitRepository, tmp_path: Path, content: str) -> None:
-    """A damaged .git is a broken repository, and no reason to create another one."""
-    folder = tmp_path / "copied"
-    folder.mkdir()
-    (folder / ".git").write_text(content)
+@pytest.mark.parametrize(
+    "damage", ["", "junk", "gitdir: \n", "a link to nowhere", "an empty folder", "no HEAD", "no objects"]
+)
+@pytest.mark.parametrize("place", ["", "scripts"])
+def test_a_damaged_git(repository: GitRepository, tmp_path: Path, damage: str, place: str) -> None:
+    """A damaged .git is named as a broken repository, and no reason to create another one."""
+    git = repository.path / ".git"
+    (repository.path / "scripts").mkdir()
+    if damage in ("no HEAD", "no objects"):
+        (git / damage.removeprefix("no ")).rename(tmp_path / "gone")
+    else:
+        git.rename(tmp_path / "gone")
+        if damage == "a link to nowhere":
+            git.symlink_to(tmp_path / "nowhere")
+        elif damage == "an empty folder":
+            git.mkdir()
+        else:
+            git.write_text(damage)
     with pytest.raises(GitUnreadableError) as caught:
-        read_git_state(folder)
+        read_git_state(repository.path / place)
     assert caught.value.code == "git.unavailable"
+    assert str(git) in caught.value.message
     assert "git init" not in caught.value.message
 
 

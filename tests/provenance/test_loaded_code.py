@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+import sysconfig
 import textwrap
 import time
 import types
@@ -278,6 +279,46 @@ def test_what_conda_says_it_installed(tmp_path, monkeypatch):
     assert kinds == ["library", "open"]
 
 
+@pytest.mark.parametrize("edited", [False, True])
+def test_what_conda_wrote_into_a_file(study, site, edited):
+    """Conda puts its own paths into files that RECORD has another hash of; an edit is noticed all the same."""
+    info = install(site, "numlib", {"numlib.py": "PREFIX = 'placeholder'\n"}, installer="conda")
+    os.utime(info / "RECORD", (0, 0))  # it comes from the package as it was built
+    (site / "numlib.py").write_text("PREFIX = '/home/ana/conda'\n")
+    records = site.parent / "conda-meta"
+    records.mkdir()
+    digest = hashlib.sha256((site / "numlib.py").read_bytes()).hexdigest()
+    (records / "numlib-1.0-0.json").write_text(json.dumps({"paths_data": {"paths": [{"sha256_in_prefix": digest}]}}))
+    if edited:
+        (site / "numlib.py").write_text("PREFIX = 'mine'\n")
+    metadata = study.run(f"import numlib\nsys.prefix = {str(site.parent)!r}", path=(site,))
+    assert unidentified(metadata) == ({"numlib.py": "it was changed since numlib was installed"} if edited else {})
+
+
+def test_two_packages_that_bring_the_same_file(study, site):
+    """The package that was installed last overwrites it, as opencv-python-headless does with opencv-python."""
+    info = install(site, "opencv_python", {"cv2.py": "GUI = True\n"})
+    os.utime(info / "RECORD", (0, 0))
+    install(site, "opencv_python_headless", {"cv2.py": "GUI = False\n"})
+    assert unidentified(study.run("import cv2", path=(site,))) == {}
+    os.utime(site / "opencv_python_headless-1.0.dist-info/RECORD", (0, 0))
+    (site / "cv2.py").write_text("GUI = None\n")
+    assert list(unidentified(study.again("entry.py", path=(site,)))) == ["cv2.py"]
+
+
+@pytest.mark.parametrize("file", ["lib-dynload/_xxtestfuzz.so", "test/support/__init__.py", "_distutils_system_mod.py"])
+def test_all_that_comes_with_python_is_the_library(file):
+    """Python does not list all of its modules, and Debian adds one, which setuptools loads; a file of yours is told."""
+    library = Path(sysconfig.get_path("stdlib"))
+    assert file_origin(str(library / file), "x", 0.0).kind == "library"
+    assert file_origin(str(library / "mine.py"), "mine", 0.0).kind == "bad"
+
+
+def test_the_compiled_modules_of_python_on_windows():
+    """They lie in a folder beside the library, and each program loads some."""
+    assert file_origin(str(Path(sys.base_exec_prefix, "DLLs", "_ctypes.pyd")), "_ctypes", 0.0).kind == "library"
+
+
 def test_an_environment_inside_of_the_repository(study):
     """What lies in a .venv is judged as packages, not as ignored files of the repository."""
     inside = study.path / ".venv" / "lib" / "site-packages"
@@ -449,6 +490,27 @@ def test_an_installed_file_that_was_edited(study, site):
         os.utime(site / name, (later, later))
     metadata = study.run("import algo, other", path=(site,))
     assert unidentified(metadata) == {"algo.py": "it was changed since x was installed"}
+
+
+@pytest.mark.parametrize("linked", ["file", "folder"])
+def test_a_link_in_place_of_an_installed_file(study, site, tmp_path, linked):
+    """The age of what a link leads to says nothing: its content does, or the repository that it lies in."""
+    install(site, "gaitlib", {"gaitlib/__init__.py": "GAIN = 1\n"})
+    place = site / "gaitlib" if linked == "folder" else site / "gaitlib/__init__.py"
+    moved = tmp_path / "moved"
+    place.rename(moved)
+    place.symlink_to(moved)
+    os.utime(site / "gaitlib/__init__.py", (0, 0))
+    assert codes(study.run("import gaitlib", path=(site,))) == []
+    (site / "gaitlib/__init__.py").write_text("GAIN = 9\n")
+    os.utime(site / "gaitlib/__init__.py", (0, 0))
+    assert unidentified(study.again("entry.py", path=(site,))) == {"__init__.py": "it is in no repository"}
+    checkout = other_repository(tmp_path / "checkout", **{"gaitlib/__init__": "GAIN = 9\n"})
+    place.unlink()
+    place.symlink_to(checkout.path / place.relative_to(site))
+    metadata = study.again("entry.py", path=(site,))
+    assert codes(metadata) == []
+    assert [each["commit"] for each in metadata["code"]["repositories"]] == [checkout.git("rev-parse", "HEAD")]
 
 
 @pytest.mark.parametrize(
@@ -843,6 +905,16 @@ def test_another_version_than_the_listed_one(study, site, used, noted):
     errors = [each["error"] for each in metadata["collection_errors"]]
     assert [f"gaitlib {used}" in error and "1.0 is listed" in error for error in errors] == [True] * noted
     assert ("gaitlib" in metadata["stderr"]) is noted
+
+
+def test_another_version_of_a_package_with_another_name(study, site):
+    """A vendored copy of `sklearn` hides an installed scikit-learn, which is listed under its own name."""
+    install(site, "scikit_learn", {"sklearn/__init__.py": "__version__ = '1.0'\n"})
+    study.repository.write("vendor/sklearn/__init__.py", "__version__ = '0.9'\n")
+    metadata = study.run("sys.path.insert(0, 'vendor')\nimport sklearn", path=(site,))
+    (error,) = [each["error"] for each in metadata["collection_errors"]]
+    assert "scikit_learn 0.9" in error
+    assert "1.0 is listed" in error
 
 
 # The real thing

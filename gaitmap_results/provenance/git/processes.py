@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, NamedTuple, TypeAlias
 
-from gaitmap_results.provenance.git.repository_files import FilesState
+from gaitmap_results.provenance.git.repository_files import FilesState, work_tree_around
 
 __all__ = ["GitProcesses", "GitUnreadableError"]
 
@@ -80,6 +80,7 @@ class _Asked(NamedTuple):
 
     process: subprocess.Popen[bytes] | None
     folder: Path
+    ceiling: Path | None
     key: _Key | None
     known: bytes | None
 
@@ -140,15 +141,15 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
         """
         key = None if valid_for is None else (str(folder), arguments, valid_for)
         known = None if key is None else _remembered.get(key)
-        process = self._run(folder, arguments, ceiling, stdin) if known is None else None
-        self._asked.append(_Asked(process, folder, key, known))
+        limit = ceiling or self._ceiling
+        process = self._run(folder, arguments, limit, stdin) if known is None else None
+        self._asked.append(_Asked(process, folder, limit, key, known))
         return len(self._asked) - 1
 
     def _run(
         self, folder: Path, arguments: tuple[str, ...], ceiling: Path | None, stdin: IO[bytes] | None
     ) -> subprocess.Popen[bytes]:
-        limit = ceiling or self._ceiling
-        environment = {} if limit is None else {"GIT_CEILING_DIRECTORIES": str(limit)}
+        environment = {} if ceiling is None else {"GIT_CEILING_DIRECTORIES": str(ceiling)}
         try:
             program = _program(os.environ.get(_PROGRAM_VARIABLE) or "git", os.environ.get("PATH", os.defpath))
             return subprocess.Popen(
@@ -174,7 +175,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
         GitUnreadableError
             If the command failed or the time is up.
         """
-        process, folder, key, known = self._asked[number]
+        process, folder, ceiling, key, known = self._asked[number]
         if process is None:
             return known or b"", b""
         if self._deadline is None:
@@ -188,7 +189,7 @@ class GitProcesses(contextlib.AbstractContextManager["GitProcesses"]):
                 "Run `git status` there to see what it waits for.",
             ) from None
         if process.returncode != 0:
-            raise _failed(folder, process.returncode, messages)
+            raise _failed(folder, ceiling, process.returncode, messages)
         if key is not None:
             if len(_remembered) >= _MOST_REMEMBERED:
                 _remembered.clear()
@@ -243,7 +244,7 @@ def _not_started(folder: Path, error: OSError) -> GitUnreadableError:
     return GitUnreadableError("git.unavailable", f"git could not be started in {folder}: {error}.")
 
 
-def _failed(folder: Path, code: int, messages: bytes) -> GitUnreadableError:
+def _failed(folder: Path, ceiling: Path | None, code: int, messages: bytes) -> GitUnreadableError:
     text = _without_secrets(messages.decode("utf-8", "backslashreplace")).strip()
     if "safe.directory" in text:
         command = re.search(r"git config --global --add safe\.directory .*", text)
@@ -258,13 +259,15 @@ def _failed(folder: Path, code: int, messages: bytes) -> GitUnreadableError:
             f"{folder} lies in a bare git repository or in a .git folder, where there are no files to compare. "
             "Start from a folder that was checked out.",
         )
-    if re.search(r"not a git repository(: |$)|gitfile|error reading .*\.git", text):
+    is_none = re.search(r"not a git repository|gitfile|error reading .*\.git", text)
+    top = work_tree_around(folder)
+    if is_none and top is not None and (ceiling is None or top == folder):
         return GitUnreadableError(
             "git.unavailable",
-            f"The repository of {folder} cannot be read. git says: {text!r}. Bring back what its .git leads to (a "
-            "container needs that folder, too; a submodule the outer repository), or clone the repository anew.",
+            f"The repository of {folder} cannot be read. git says: {text!r}. Bring back {top / '.git'} and "
+            "what it leads to (a container needs that, too; a submodule the outer repository), or clone it anew.",
         )
-    if "not a git repository" in text:
+    if is_none:
         return GitUnreadableError(
             "git.not_a_repository",
             f"{folder} is not inside a git repository. Start from a folder of the repository that holds your code, "

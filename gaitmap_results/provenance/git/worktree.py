@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gaitmap_results.provenance.git.changes import Change, Head, parse_status, start_status
-from gaitmap_results.provenance.git.processes import GitProcesses, GitUnreadableError
+from gaitmap_results.provenance.git.processes import GitProcesses
 from gaitmap_results.provenance.git.repository_files import FilesState
 
 __all__ = ["PendingWorkTree", "WorkTree"]
@@ -136,22 +136,19 @@ def _inside_submodules(
         pending: list[tuple[bytes, Path, PendingWorkTree | None]] = []
         for path in paths[start : start + _AT_ONCE]:
             folder = base_dir / os.fsdecode(path)
-            if os.path.lexists(folder / ".git") and not folder.is_symlink():
+            if _has_repository(folder):
                 # With the ceiling, git cannot answer for the outer repository.
                 pending.append((path, folder, PendingWorkTree(processes, folder, ceiling=folder.parent)))
             elif os.path.isdir(folder) and not folder.is_symlink() and _holds_files(folder):
                 pending.append((path, folder, None))
         for path, folder, asked in pending:
-            yield path, None if asked is None else _answer(asked, folder)
+            yield path, None if asked is None else asked.answer(folder)
 
 
-def _answer(asked: PendingWorkTree, folder: Path) -> WorkTree | None:
-    try:
-        return asked.answer(folder)
-    except GitUnreadableError as error:
-        if error.code != "git.not_a_repository":
-            raise
-        return None  # its .git is not a repository
+def _has_repository(folder: Path) -> bool:
+    """Return whether a folder has a repository of its own, or a link to one, which may lead nowhere."""
+    git = os.path.join(folder, ".git")
+    return os.path.lexists(os.path.join(git, "HEAD") if os.path.isdir(git) else git) and not folder.is_symlink()
 
 
 def _holds_files(path: Path) -> bool:
