@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -48,12 +48,15 @@ class OpeningGenerator:
         Whether library code resumes it, as ``@contextmanager`` and fixtures do: the code in between is in the block.
     ran_itself
         Whether a challenge ran in the generator itself; then runs of the code in between do not belong to the block.
+    around
+        The frames of all generators that ran when the block was opened, innermost first.
     """
 
     frame: FrameType
     resumed_by_library: bool
     asynchronous: weakref.ref[Any] | None = None
     ran_itself: bool = False
+    around: tuple[FrameType, ...] = ()
 
     def is_suspended(self) -> bool:
         """Return whether other code is running now."""
@@ -178,6 +181,9 @@ def inherited_blocks() -> list[OpenBlock]:
     """Return the blocks of a forked child: the innermost ones that were open in its parent at the fork."""
     pid = os.getpid()
     around = [block for block in _context.get() if block.owner_pid != pid and is_open(block)]
+    innermost = _nearest(around, _of_running_generator(lambda block: block.owner_pid != pid))
+    if innermost is not None:
+        return [innermost]
     with _lock:
         return around[-1:] or _innermost([block for block in _process if block.owner_pid != pid])
 
@@ -187,12 +193,38 @@ def _innermost(blocks: list[OpenBlock]) -> list[OpenBlock]:
 
 
 def enclosing_block() -> OpenBlock | None:
-    """Return the innermost open block of this context.
+    """Return the innermost open block of the running generator or of this context.
 
     A thread with an empty context may have nothing to do with the blocks of other threads, so it gets none.
     """
-    own = [block for block in _blocks_of_context() if not _is_asleep(block)]
-    return own[-1] if own else None
+    pid = os.getpid()
+    return _nearest(_blocks_of_context(), _of_running_generator(lambda block: block.owner_pid == pid))
+
+
+def _nearest(around: list[OpenBlock], running: OpenBlock | None) -> OpenBlock | None:
+    """Return the innermost block of a context, or that of a running generator where that is further in."""
+    awake = [block for block in around if not _is_asleep(block)]
+    innermost = awake[-1] if awake else None
+    own = None if running is None else running.generator
+    if own is None or innermost is running:
+        return innermost
+    was_opened_in = () if innermost is None or innermost.generator is None else innermost.generator.around
+    return innermost if any(frame is own.frame for frame in was_opened_in) else running
+
+
+def _of_running_generator(is_wanted: Callable[[OpenBlock], bool]) -> OpenBlock | None:
+    """Return the innermost block whose generator runs in this thread; another thread may have opened it."""
+    with _lock:
+        blocks = [block for block in _process if is_wanted(block) and block.paused_in is None]
+    opened = {block.generator.frame: block for block in blocks if block.generator is not None}
+    return next((opened[frame] for frame in _stack() if frame in opened), None) if opened else None
+
+
+def _stack() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def _blocks_of_context() -> list[OpenBlock]:
@@ -212,17 +244,26 @@ def _ran_itself(block: OpenBlock) -> bool:
 
 
 def _opening_generator() -> OpeningGenerator | None:
-    """Return the innermost generator whose code is running, except this package's own."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        is_ours = str(frame.f_globals.get("__name__", "")).partition(".")[0] == _OWN_PACKAGE
-        if frame.f_code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR) and not is_ours:
-            caller = frame.f_back
-            file = None if caller is None else caller.f_code.co_filename
-            by_library = file is not None and (is_library(file) or is_installed(file))
-            return OpeningGenerator(frame, by_library, _asynchronous_generator(frame))
-        frame = frame.f_back
-    return None
+    """Return the innermost generator whose code is running, except this package's own.
+
+    If library code resumes it, as it does a context manager's, the block belongs to the generator around it, if any.
+    """
+    running = [frame for frame in _stack() if _is_of_generator(frame)]
+    chosen = next((frame for frame in running if not _is_resumed_by_library(frame)), running[0] if running else None)
+    if chosen is None:
+        return None
+    by_library = _is_resumed_by_library(chosen)
+    return OpeningGenerator(chosen, by_library, _asynchronous_generator(chosen), around=tuple(running))
+
+
+def _is_of_generator(frame: FrameType) -> bool:
+    is_ours = str(frame.f_globals.get("__name__", "")).partition(".")[0] == _OWN_PACKAGE
+    return not is_ours and bool(frame.f_code.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
+
+
+def _is_resumed_by_library(frame: FrameType) -> bool:
+    file = None if frame.f_back is None else frame.f_back.f_code.co_filename
+    return file is not None and (is_library(file) or is_installed(file))
 
 
 def _asynchronous_generator(frame: FrameType) -> weakref.ref[Any] | None:

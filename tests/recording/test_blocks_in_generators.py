@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +136,87 @@ def test_two_generators_that_only_open_leave_a_doubt(tmp_path: Path, block: Bloc
         for _ in zip(opened("A"), opened("B"), strict=True):
             ExampleChallenge().run("whose")
     assert "complete" in [run.core_results for run in unfinished_runs(tmp_path)]
+
+
+def test_context_managers_in_generators_that_are_read_in_turn(tmp_path: Path, block: Block) -> None:
+    """A block that a context manager opens in a generator belongs to that generator, not to what runs meanwhile."""
+
+    @contextmanager
+    def study(name: str) -> Iterator[Any]:
+        with block(name) as r:
+            yield r
+
+    @asynccontextmanager
+    async def asynchronous(name: str) -> AsyncIterator[Any]:
+        with block(name) as r:
+            yield r
+
+    def folds(name: str) -> Iterator[Any]:
+        with study(name):
+            yield "opened"
+            yield ExampleChallenge().run(name)
+
+    async def asynchronous_folds(name: str) -> AsyncIterator[Any]:
+        async with asynchronous(name):
+            yield "opened"
+            yield ExampleChallenge().run(name)
+
+    async def main() -> None:
+        both = [asynchronous_folds("C"), asynchronous_folds("D")]
+        for _ in range(2):
+            for each in both:
+                await each.__anext__()
+        for each in both:
+            assert [item async for item in each] == []
+
+    for _ in itertools.zip_longest(folds("A"), folds("B")):
+        pass
+    asyncio.run(main())
+    assert stored(tmp_path) == [(name, name) for name in "ABCD"]
+
+
+def test_generators_that_other_threads_or_blocks_go_on_with(tmp_path: Path, block: Block) -> None:
+    """A run belongs to the block of the generator that it runs in, whoever asks for the next step."""
+
+    def folds(name: str) -> Iterator[Any]:
+        with block(name):
+            yield "opened"
+            yield ExampleChallenge().run(name)
+            with block(f"in {name}"):
+                yield ExampleChallenge().run(f"in {name}")
+
+    both = [folds("A"), folds("B")]
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(4):
+            for each in both:
+                pool.submit(next, each, None).result()
+    late = folds("C")
+    next(late)
+    with block("around"):
+        list(late)
+        ExampleChallenge().run("around")
+    assert stored(tmp_path) == sorted((name, name) for name in ["A", "B", "C", "around", "in A", "in B", "in C"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork on this system")
+def test_a_child_that_a_generator_forks_belongs_to_its_block(tmp_path: Path, block: Block) -> None:
+    """What runs in it is kept for the entry of the generator, not for the block that was opened last."""
+
+    def folds(name: str) -> Iterator[Any]:
+        with block(name):
+            yield "opened"
+            child = get_context("fork").Process(target=ExampleChallenge().run, args=(name,))
+            child.start()
+            child.join()
+            yield ExampleChallenge().run(name)
+
+    for _ in itertools.zip_longest(folds("A"), folds("B")):
+        pass
+    kept = [
+        (run.entry_name, json.loads((run.path / "results/result.json").read_text()))
+        for run in unfinished_runs(tmp_path)
+    ]
+    assert sorted((name, content["result"]) for name, content in kept) == [("A", "A"), ("B", "B")]
 
 
 def test_context_managers_that_are_generators(tmp_path: Path, block: Block) -> None:
