@@ -18,6 +18,7 @@ from gaitmap_results.provenance.installed_files import (
     InstalledPackage,
     SiteFolder,
     conda_has,
+    is_of_debian,
     is_out_of_reach,
     site_folder,
 )
@@ -173,7 +174,7 @@ def _installed(file: str, place: str, changed: float) -> Origin | None:
         return None
     if relative.startswith(_PLUMBING) or ("/" not in relative and relative.endswith(_EDITABLE_LOADERS)):
         return _LIBRARY
-    if _is_of_conda(file) or is_out_of_reach(file):
+    if _is_of_conda(file) or is_of_debian(file) or is_out_of_reach(file):
         return _LIBRARY
     real = os.path.realpath(file)
     if not real.startswith(os.path.join(os.path.realpath(folder), "")):

@@ -18,7 +18,7 @@ from typing import Final
 
 from gaitmap_results.provenance.packages import normalised
 
-__all__ = ["InstalledPackage", "SiteFolder", "conda_has", "is_out_of_reach", "site_folder"]
+__all__ = ["InstalledPackage", "SiteFolder", "conda_has", "is_of_debian", "is_out_of_reach", "site_folder"]
 
 _PATH = re.compile(rb'^"?([^",\n]+)', re.MULTILINE)
 _INFO = re.compile(r"(?P<name>[^-]+)-(?P<version>[^-]+)?.*\.(?:dist|egg)-info", re.IGNORECASE)
@@ -73,7 +73,7 @@ class InstalledPackage:
     def is_of_the_system(self) -> bool:
         """Whether conda or the system's package manager installed it."""
         installer = _content(self.info / "INSTALLER").decode("utf-8", "replace").strip().lower()
-        return installer in _SYSTEM_INSTALLERS or self.info.as_posix().startswith(_DEBIAN)
+        return installer in _SYSTEM_INSTALLERS or is_of_debian(self.info.as_posix())
 
     @cached_property
     def scripts(self) -> frozenset[str]:
@@ -132,7 +132,7 @@ _USUAL_OWNERS: Final = {
     "zmq": "pyzmq",
 }
 # Debian's own Python packages are in a folder that pip never uses, many without a RECORD.
-_DEBIAN = "/usr/lib/python3"
+_DEBIAN = "/usr/lib/python3/dist-packages/"
 
 
 def _content(file: Path) -> bytes:
@@ -199,6 +199,11 @@ def site_folder(folder: str) -> SiteFolder | None:
     except OSError:
         return None
     return known[1]
+
+
+def is_of_debian(path: str) -> bool:
+    """Return whether the package manager of Debian or Ubuntu installed a file, which may have no other metadata."""
+    return path.startswith(_DEBIAN)
 
 
 def conda_has(prefix: str, fact: str) -> bool:

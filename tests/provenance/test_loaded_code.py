@@ -25,6 +25,7 @@ from gaitmap_results.provenance.collecting import collect_code
 from gaitmap_results.provenance.collection_errors import Collector
 from gaitmap_results.provenance.file_origin import Origin, file_origin
 from gaitmap_results.provenance.git.tracking import FileInRepository
+from gaitmap_results.provenance.installed_files import InstalledPackage, is_of_debian
 from gaitmap_results.provenance.loaded_code import CodeQuestion, audit_loaded_code
 
 CHALLENGE = """
@@ -263,6 +264,21 @@ def test_packages_of_the_system(study, site, installer):
     direct_url = {"url": "file:///home/conda/feedstock_root/work", "dir_info": {}}
     install(site, "x", {"algo.py": "A = 1\n"}, direct_url=direct_url, installer=installer)
     assert codes(study.run("import algo", path=(site,))) == []
+
+
+def test_what_the_package_manager_of_debian_installed():
+    """Its packages may lack all metadata, even for root; pip of Alpine or Arch uses a folder with a similar name."""
+    debian, alpine = Path("/usr/lib/python3/dist-packages"), Path("/usr/lib/python3.12/site-packages")
+    assert [is_of_debian(str(place / "_cffi_backend.so")) for place in (debian, alpine)] == [True, False]
+    packages = [InstalledPackage(place / "x-1.0.dist-info") for place in (debian, alpine)]
+    assert [package.is_of_the_system for package in packages] == [True, False]
+
+
+@pytest.mark.skipif(not Path("/usr/lib/python3/dist-packages").is_dir(), reason="not on Debian")
+def test_a_module_of_debian_without_metadata(monkeypatch):
+    """An extension module that another package brings, such as _cffi_backend, is identified."""
+    monkeypatch.syspath_prepend("/usr/lib/python3/dist-packages")
+    assert file_origin("/usr/lib/python3/dist-packages/no_metadata.so", "no_metadata", 0.0).kind == "library"
 
 
 def test_what_conda_says_it_installed(tmp_path, monkeypatch):
