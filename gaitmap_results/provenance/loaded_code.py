@@ -258,7 +258,7 @@ class _Audit:
             fix = "Pass numbers, texts, and lists and dictionaries of them, and make the objects in the function."
             self._bad[file] = Unidentified(
                 file,
-                f"{what} may be reached from arguments of {entry.name} that are not plain values: {names}",
+                f"{what} may be reached from values that {entry.name} is given and that are not plain: {names}",
                 fix,
             )
 

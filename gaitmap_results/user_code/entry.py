@@ -7,7 +7,8 @@ import functools
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+import types
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
@@ -36,7 +37,8 @@ class Entry:
         The arguments by name if all are plain values: numbers, texts, None, and lists, tuples and dictionaries of
         them; else None.
     not_plain
-        The names of the other arguments.
+        The names of the other arguments, and of the class and the variables of an enclosing function whose code is not
+        in a module.
     kind
         ``function`` or ``suite``.
     """
@@ -67,8 +69,22 @@ def describe_entry(function: Callable[..., Any], instance: Any, args: tuple[Any,
         file=_file(code),
         name=str(getattr(function, "__qualname__", None) or getattr(function, "__name__", "")),
         arguments=None if not_plain else plain,
-        not_plain=not_plain,
+        not_plain=(*not_plain, *_without_module(function, code, instance)),
     )
+
+
+def _without_module(function: Callable[..., Any], code: Any, instance: Any) -> Iterator[str]:
+    """Yield the names of the class and of variables of an enclosing function whose code is not in a module."""
+    cells = getattr(inspect.unwrap(function), "__closure__", None) or ()
+    held = {"cls": instance} if isinstance(instance, type) else {}
+    for name, cell in zip(getattr(code, "co_freevars", ()), cells, strict=False):
+        with contextlib.suppress(ValueError):  # it has no value yet
+            held[name] = cell.cell_contents
+    for name, value in held.items():
+        # Any other attribute of the user's object could run code.
+        definition = value if issubclass(type(value), (type, types.FunctionType)) else type(value)
+        if getattr(definition, "__module__", None) in _MAIN:
+            yield name
 
 
 def describe_suite_entry(name: str, file: Path | None) -> Entry:

@@ -854,6 +854,40 @@ def test_a_decorated_function_that_is_imported(study, call, reasons):
     assert metadata["entry"]["arguments"] == ({"values": [12, "x"], "weights": [1.5, None]} if not reasons else None)
 
 
+@pytest.mark.parametrize(
+    ("call", "held"),
+    [
+        ("Study.entry()", ""),
+        ("type('Mine', (Study,), {'__module__': '__main__'}).entry()", "cls"),
+        ("make(max)()", ""),
+        ("make(lambda: 1)()", "step"),
+    ],
+)
+def test_what_was_typed_in_and_is_no_argument(study, call, held):
+    """A class method of a class that was typed in, or a closure around such a function, leads to typed-in code, too."""
+    study.repository.write(
+        "entries.py",
+        f"""{HEAD}
+record = record_run("entry", path={str(study.results)!r}, debug_run=False)
+class Study:
+    @classmethod
+    @record
+    def entry(cls):
+        StrideLength().run()
+def make(step):
+    @record
+    def entry():
+        step
+        StrideLength().run()
+    return entry
+""",
+    )
+    study.repository.commit()
+    metadata = study.again("-c", f"from entries import Study, make; {call}")
+    assert codes(metadata) == (["code.unidentified"] if held else [])
+    assert [reason.endswith(f" not plain: {held}") for reason in unidentified(metadata).values()] == [True] * bool(held)
+
+
 # Vouching and tools
 
 
