@@ -7,15 +7,23 @@ import logging
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
-from concurrent.futures import CancelledError
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
 from types import FunctionType, MethodType
 from typing import Any, Final
 
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.generator_steps import stepped, stepped_async
-from gaitmap_results.user_code.remaining_work import kind_of_work
+from gaitmap_results.user_code.remaining_work import (
+    error_of_work,
+    follow_work,
+    is_done,
+    is_suspended,
+    kind_of_call,
+    kind_of_work,
+    replace_work_in,
+)
 from gaitmap_results.user_code.wrapping import wrap_awaitable, wrap_iterator
 
 __all__ = ["run_in_block"]
@@ -27,13 +35,14 @@ def run_in_block(
     recorder: Recorder, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> Any:
     """Call a function in a block; a returned coroutine or generator leaves the block when it has ended."""
-    if inspect.iscoroutinefunction(function):
+    kind = kind_of_call(function)
+    if kind == "coroutine":
         _refuse_wrong_arguments(function, args, kwargs)  # now, not only when it is awaited
         # Called after entering only: Python would warn that a refused coroutine was never awaited.
-        return _named_like(function, _await(recorder, recorder, lambda: function(*args, **kwargs)))
-    if inspect.isasyncgenfunction(function):
+        return _named_like(function, _await(recorder, function, lambda: function(*args, **kwargs)))
+    if kind == "async generator":
         return _named_like(function, _iterate_async(recorder, recorder, function(*args, **kwargs)))
-    if inspect.isgeneratorfunction(function):
+    if kind == "generator":
         return _named_like(function, _iterate(recorder, recorder, function(*args, **kwargs)))
     with ExitStack() as block:
         block.enter_context(recorder)
@@ -52,20 +61,80 @@ def _refuse_wrong_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[s
         inspect.signature(function, follow_wrapped=False).bind(*args, **kwargs)
 
 
+class _Rest(AbstractContextManager[None]):
+    """The work that a plain function returned, in one part or several; its block is left when all have ended."""
+
+    def __init__(self, recorder: Recorder, function: Any) -> None:
+        self._recorder = recorder
+        self._function = function
+        self.is_unfinished = False
+        self._n_open = 1  # until all parts are known
+        self.block: ExitStack = ExitStack()
+        self._error: BaseException | None = None
+        self._lock = threading.RLock()
+
+    def follow(self, part: Any, kind: str) -> Any:
+        """Wrap a part in an object of the same kind."""
+        self.is_unfinished = True
+        with self._lock:
+            self._n_open += 1
+        once = ExitStack()
+        once.push(self)
+        if kind in ("future", "background"):
+            follow_work(part, partial(self._settle, once), partial(self._leave_early, once))
+            return part
+        rest = _named_like(self._function, _FOLLOW[kind](self._recorder, once, part))
+        weakref.finalize(rest, _abandon, self._recorder, once)
+        return rest
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        with self._lock:
+            self._n_open -= 1
+            self._error = error = self._error or error
+            if self._n_open:
+                return
+        self.block.__exit__(type(error) if error else None, error, None)
+
+    def _settle(self, once: ExitStack, work: Any) -> None:
+        """End the part of a future, thread or the like, if that is done, with its result or error."""
+        if not is_done(work):  # the waiting code may have given up
+            return
+        error = error_of_work(work)
+        if error is None and hasattr(work, "result"):
+            self._recorder.offer(returned=work.result())
+        self._leave(once, error)
+
+    def _leave_early(self, once: ExitStack, work: Any) -> None:  # noqa: ARG002 - as those who call it
+        """End the part of a future that is about to be done, so that who waits for it finds the run stored."""
+        if self._recorder.runs.any_seen():  # else its result may be the challenge
+            self._leave(once, None)
+
+    def _leave(self, once: ExitStack, error: BaseException | None) -> None:
+        try:
+            with self._lock:  # who waits for the work goes on when the run is stored, whichever thread does that
+                once.__exit__(type(error) if error else None, error, None)
+        except Exception as failure:  # noqa: BLE001 - raised here, it would go to the event loop or the pool
+            _logger.error("%s", failure)
+
+
 def _rest_of(recorder: Recorder, block: ExitStack, function: Any, returned: Any) -> Any:
-    """Wrap the coroutine, generator or future that a plain function returned; ``None`` if it has ended."""
-    kind = kind_of_work(returned)
-    if kind is None or kind == "background" or (kind == "iterator" and recorder.runs.any_seen()):
+    """Wrap the unfinished work that a plain function returned; ``None`` if there is none."""
+    kind, any_seen, rest = kind_of_work(returned), recorder.runs.any_seen(), _Rest(recorder, function)
+
+    def follow_part(part: Any, kind: str) -> Any:
+        belongs_to_results = any_seen and is_suspended(kind)
+        return part if belongs_to_results else rest.follow(part, kind)
+
+    if any_seen and kind == "iterator":
+        return None
+    replaced = rest.follow(returned, kind) if kind else replace_work_in(returned, follow_part)
+    if not rest.is_unfinished:
         return None
     _open_blocks.leave(recorder)
     recorder.paused_in = threading.get_ident()
-    kept = block.pop_all()
-    if kind == "future":
-        returned.add_done_callback(lambda future: _settle(recorder, kept, future))
-        return returned
-    rest = _named_like(function, _FOLLOW[kind](recorder, kept, returned))
-    weakref.finalize(rest, _abandon, recorder, kept)
-    return rest
+    rest.block = block.pop_all()
+    rest.__exit__(None, None, None)
+    return replaced
 
 
 def _abandon(recorder: Recorder, block: ExitStack) -> None:
@@ -74,22 +143,14 @@ def _abandon(recorder: Recorder, block: ExitStack) -> None:
     block.__exit__(None if error is None else GeneratorExit, error, None)
 
 
-def _settle(recorder: Recorder, block: ExitStack, future: Any) -> None:
-    """Leave the block of a future or task that is done, with its result or error."""
-    error = CancelledError() if future.cancelled() else future.exception()
-    if error is None:
-        recorder.offer(returned=future.result())
-    try:
-        block.__exit__(type(error) if error else None, error, None)
-    except Exception as failure:  # noqa: BLE001 - raised here, it would go to the event loop or the pool
-        _logger.error("%s", failure)
-
-
-async def _await(recorder: Recorder, block: AbstractContextManager[Any], start: Callable[[], Awaitable[Any]]) -> Any:
-    with block:
+async def _await(recorder: Recorder, function: Any, start: Callable[[], Awaitable[Any]]) -> Any:
+    with ExitStack() as block:
+        block.enter_context(recorder)
         returned = await start()
-        recorder.offer(returned=returned)
-    return returned
+        rest = _rest_of(recorder, block, function, returned)
+        if rest is None:
+            recorder.offer(returned=returned)
+    return returned if rest is None else rest
 
 
 async def _await_rest(recorder: Recorder, block: AbstractContextManager[Any], awaitable: Awaitable[Any]) -> Any:

@@ -14,8 +14,9 @@ from types import FunctionType, GeneratorType, MethodType
 from typing import Any, Final
 
 from gaitmap_results.user_code.installed import is_library
+from gaitmap_results.user_code.wrapping import is_wrapped
 
-__all__ = ["error_of_work", "follow_work", "is_done", "is_suspended", "kind_of_work", "replace_work_in"]
+__all__ = ["error_of_work", "follow_work", "is_done", "is_suspended", "kind_of_call", "kind_of_work", "replace_work_in"]
 
 # The maximum nesting of iterators: enumerate(zip(map(...))).
 _DEPTH: Final = 5
@@ -45,6 +46,20 @@ def kind_of_work(returned: Any) -> str | None:
     if _is_in_background(returned):
         return "background"
     return "iterator" if _is_lazy_iterator(returned, _DEPTH) else None
+
+
+def kind_of_call(function: Any) -> str | None:
+    """Return what calling a function only makes: ``coroutine``, ``generator`` or ``async generator``; else ``None``."""
+    while type(function) in (partial, MethodType):
+        function = function.func if type(function) is partial else function.__func__
+    # A decorator made with wrapt looks like the function below it, but may return anything.
+    if type(function) is not getattr(function, "__class__", None) and not is_wrapped(function):
+        return None
+    if inspect.iscoroutinefunction(function):
+        return "coroutine"
+    if inspect.isasyncgenfunction(function):
+        return "async generator"
+    return "generator" if inspect.isgeneratorfunction(function) else None
 
 
 def _is_in_background(candidate: Any) -> bool:

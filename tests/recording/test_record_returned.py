@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gc
 import inspect
 import json
+import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+import wrapt
 from challenges import ExampleChallenge
 
-from gaitmap_results import current_recorder, record_run
+from gaitmap_results import current_recorder, record_run, recorded_run
 
 
 def logged(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -135,6 +139,43 @@ def test_a_future_of_a_thread(tmp_path: Path, record: Any) -> None:
     assert len(stored(tmp_path)) == 1
 
 
+def test_what_an_asynchronous_function_returns(tmp_path: Path, record: Any) -> None:
+    """A function that is awaited may return work, too."""
+
+    async def entry() -> Any:
+        await asyncio.sleep(0)
+        return generator(1)
+
+    assert list(asyncio.run(record(entry)())) == ["first", 1]
+    assert len(stored(tmp_path)) == 1
+
+
+def test_who_waits_for_a_future_finds_the_run(tmp_path: Path, record: Any) -> None:
+    """The run is stored when the future has its result."""
+    with ThreadPoolExecutor(1) as pool:
+        for n_stored in range(1, 6):
+            record(lambda: pool.submit(slow, 1))().result()
+            assert len(stored(tmp_path)) == n_stored
+
+
+def slow(value: int) -> Any:
+    """Do the work after the function has returned."""
+    time.sleep(0.05)
+    return ExampleChallenge().run(value).result_
+
+
+def test_a_thread(tmp_path: Path, record: Any) -> None:
+    """A thread that was started is recorded until it has ended."""
+
+    def entry() -> threading.Thread:
+        thread = threading.Thread(target=slow, args=(1,))
+        thread.start()
+        return thread
+
+    record(entry)().join()
+    assert len(stored(tmp_path)) == 1
+
+
 def test_a_task_that_fails(tmp_path: Path, record: Any) -> None:
     """Its error reaches who awaits it, and nothing is published."""
 
@@ -165,6 +206,66 @@ def test_a_task_that_is_cancelled(tmp_path: Path, record: Any) -> None:
     asyncio.run(main())
     (journal,) = tmp_path.glob(".unfinished/*/journal.json")
     assert json.loads(journal.read_text("utf-8"))["status"] == "interrupted"
+
+
+class Bar:
+    """A progress bar: it can be read again and again, and holds what it shows."""
+
+    def __init__(self, items: Any) -> None:
+        self.items = items
+
+    def __iter__(self) -> Iterator[Any]:
+        yield from self.items
+
+
+@contextlib.contextmanager
+def managed(value: int) -> Iterator[Any]:
+    """Do the work on entering."""
+    yield ExampleChallenge().run(value).result_
+
+
+def enter(manager: Any) -> list[Any]:
+    """Return what a block gets."""
+    with manager as value:
+        return [value]
+
+
+SEVERAL: dict[str, tuple[Callable[[Any], Any], Callable[[Any], list[Any]]]] = {
+    "progress bar": (lambda _: Bar(ExampleChallenge().run(each).result_ for each in [1, 2]), list),
+    "context manager": (lambda _: managed(1), enter),
+    "tuple": (lambda _: (generator(1), "more"), lambda both: list(both[0])[1:]),
+    "futures": (
+        lambda pool: [pool.submit(ExampleChallenge().run, each) for each in [1, 2]],
+        lambda futures: [each.result().result_ for each in futures],
+    ),
+    "generators": (
+        lambda _: {each: generator(each) for each in [1, 2]},
+        lambda named: [list(named.pop(each))[1] for each in [1, 2]],
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SEVERAL)
+def test_work_inside_of_what_is_returned(tmp_path: Path, record: Any, kind: str) -> None:
+    """The block lasts until the last part has ended, whatever holds them."""
+    start, read = SEVERAL[kind]
+    with ThreadPoolExecutor(1) as pool:
+        running = record(start)(pool)
+        assert current_recorder() is None
+        results = read(running)
+    assert results in ([1], [1, 2])
+    assert len(stored(tmp_path)) == len(results)
+
+
+def test_a_part_that_fails(tmp_path: Path, record: Any) -> None:
+    """What the other parts had run is stored as a debug run that says so."""
+    with ThreadPoolExecutor(1) as pool:
+        good, bad = record(lambda: (pool.submit(ExampleChallenge().run, 1), pool.submit(lambda: 1 / 0)))()
+        assert good.result().result_ == 1
+        with pytest.raises(ZeroDivisionError):
+            bad.result()
+    (metadata,) = stored(tmp_path)
+    assert "block.raised" in str(metadata["debug_reasons"])
 
 
 def test_what_is_never_read_closes_its_block(tmp_path: Path, record: Any) -> None:
@@ -216,3 +317,30 @@ def test_the_shown_signature_need_not_be_the_real_one(tmp_path: Path, record: An
     with pytest.raises(TypeError, match="bias"):
         record(entry)("data")
     assert len(stored(tmp_path)) == 2
+
+
+@wrapt.decorator
+def carried_out(wrapped: Any, instance: object, args: Any, kwargs: Any) -> Any:
+    """Carry out at once what would only begin."""
+    begun = wrapped(*args, **kwargs)
+    return asyncio.run(begun) if inspect.iscoroutine(begun) else list(begun)
+
+
+@pytest.mark.parametrize("kind", [later, generator])
+def test_a_decorator_that_looks_like_the_function_below(tmp_path: Path, record: Any, kind: Any) -> None:
+    """A decorator of wrapt shows the function's kind, but returns what it likes."""
+    assert record(carried_out(kind))(3) in (3, ["first", 3])
+
+    class Observed(ExampleChallenge):
+        run = carried_out(slow_run)
+
+    with recorded_run("e", path=tmp_path, use_git=False) as r:
+        Observed().run(1)
+    assert r.metadata_ is not None
+    assert r.metadata_["runtime"] >= 0.02
+
+
+async def slow_run(self: Any, optimizer: Any) -> None:
+    """Take a while."""
+    self.result_ = optimizer
+    await asyncio.sleep(0.02)
