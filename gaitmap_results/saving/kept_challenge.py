@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType, SimpleNamespace
 from typing import Any, Final
 
 from gaitmap_results.saving.seen_times import NotesOnObjects, seen_times
@@ -22,6 +24,8 @@ __all__ = ["how_to_load", "keep_challenge", "keep_challenge_of", "load_kept", "w
 _MAX_TRIED_BYTES: Final = 256_000_000
 # Another program cannot import from these modules: a script, and the same under multiprocessing.
 _PROGRAMS: Final = ("__main__", "__mp_main__")
+# What an object of a script's class is pickled as, if it is one of these.
+_PLAIN: Final[tuple[Any, ...]] = (tuple, list, dict, set, frozenset, str, bytes, int, float)
 _SAVE: Final = 'save_run(challenge, "entry", custom_metadata={})'
 _loaded: Final[NotesOnObjects[bool]] = NotesOnObjects()
 
@@ -34,6 +38,21 @@ class _Kept:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return load_kept, (self.challenge,)
+
+
+class _Pickler(pickle.Pickler):
+    """Pickle what only this program can import in a form that any other can load."""
+
+    def reducer_override(self, item: Any) -> Any:
+        """Replace an object of a script's class by its attributes, and the classes and functions by their repr."""
+        if isinstance(item, (type, FunctionType)):
+            return (str, (repr(item),)) if item.__module__ in _PROGRAMS else NotImplemented
+        if type(item).__module__ not in _PROGRAMS:
+            return NotImplemented
+        for plain in _PLAIN:
+            if isinstance(item, plain):  # a named tuple, for example
+                return plain, (plain(item),)
+        return SimpleNamespace, (), dict(_attributes(item))
 
 
 def load_kept(challenge: Any) -> Any:
@@ -148,7 +167,9 @@ def _attributes(challenge: Any) -> Iterator[tuple[str, Any]]:
 def _pickled(value: Any) -> bytes | None:
     """Return the pickle of a value, or ``None`` if it cannot be pickled and loaded again."""
     try:
-        content = pickle.dumps(value, protocol=5)
+        buffer = io.BytesIO()
+        _Pickler(buffer, protocol=5).dump(value)
+        content = buffer.getvalue()
         # Some objects can be pickled but not loaded, for example exceptions.
         if len(content) <= _MAX_TRIED_BYTES:
             pickle.loads(content)  # noqa: S301 - it was written just now
