@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from types import FunctionType
 from typing import Any, ClassVar
 
 from gaitmap_results.exceptions import InvalidChallengeError, InvalidOptionError
@@ -178,23 +179,12 @@ def aware_datetime(text: object) -> datetime | None:
 
 
 def is_challenge(candidate: object) -> bool:
-    """Say whether an object can be run and saved as a challenge; a class cannot.
-
-    Examples
-    --------
-    >>> from gaitmap_results.challenge import is_challenge
-    >>> is_challenge("no challenge")
-    False
-    """
+    """Say whether an object can be run and saved as a challenge; a class cannot."""
     if isinstance(candidate, type):
         return False
     kind = type(candidate)
-    return (
-        callable(getattr(kind, "run", None))
-        and callable(getattr(kind, "save_core_results", None))
-        and callable(getattr(kind, "load_core_results", None))
-        and hasattr(kind, "VERSION")
-    )
+    methods = ("run", "save_core_results", "load_core_results")
+    return hasattr(kind, "VERSION") and all(callable(getattr(kind, name, None)) for name in methods)
 
 
 def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str, str]:
@@ -210,8 +200,8 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
     ------
     InvalidChallengeError
         If it is a class, or lacks ``VERSION`` or ``save_core_results``.
-        Before its run, also if it lacks ``load_core_results``, its ``SCORES`` are wrong, or its ``save_core_results``
-        would only return a coroutine or a generator.
+        Before its run, also if it lacks ``load_core_results``, its ``SCORES`` are wrong, one of its methods takes
+        other arguments, or ``save_core_results`` would only return a coroutine or a generator.
     InvalidNameError
         If its name or version cannot be a folder.
     """
@@ -226,11 +216,13 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
             f"An object of type {name} is not a challenge: it has no method `save_core_results(folder_path)`."
         )
     for method in ("save_core_results", *(["load_core_results"] if before_run else [])):
-        if not has_written(challenge, method):
+        if not callable(getattr(challenge, method, None)) or not has_written(challenge, method):
             raise InvalidChallengeError(
                 f"The challenge {name} has no method `{method}(folder_path)` of its own. Write it in the class; "
                 "without it the results of a run could not be " + ("saved." if method.startswith("save") else "loaded.")
             )
+        if before_run:
+            _check_arguments(challenge, method)
     save = inspect.unwrap(getattr(challenge, "save_core_results"))  # noqa: B009
     if before_run and (inspect.iscoroutinefunction(save) or inspect.isgeneratorfunction(save)):
         raise InvalidChallengeError(
@@ -245,6 +237,20 @@ def check_challenge(challenge: object, *, before_run: bool = False) -> tuple[str
             f"The challenge {name} has no `VERSION`. Set one in the class, for example `VERSION = '1.0.0'`."
         )
     return check_challenge_name(challenge_name(challenge)), check_version(version)
+
+
+def _check_arguments(challenge: object, method: str) -> None:
+    """Refuse a method that cannot be called with the folder alone; results are loaded without an object."""
+    loads = method.startswith("load")
+    found = getattr(type(challenge) if loads and hasattr(type(challenge), method) else challenge, method)
+    try:
+        if type(getattr(found, "__func__", found)) is FunctionType:  # else its signature may not be the real one
+            inspect.signature(found, follow_wrapped=False).bind(Path())
+    except TypeError as error:
+        raise InvalidChallengeError(
+            f"`{method}` of the challenge {type(challenge).__qualname__} cannot be called with the folder alone: "
+            f"{error}. Write it as {'a class method' if loads else 'a method'} `{method}(folder_path)`."
+        ) from error
 
 
 def _check_directions(challenge: object) -> None:

@@ -8,9 +8,11 @@ import itertools
 import logging
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -261,13 +263,14 @@ class Staging:
 
 
 def _refuse_unfinished(returned: object) -> None:
-    """Refuse a coroutine or a generator, which has written nothing yet."""
-    if inspect.isawaitable(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned):
+    """Refuse a coroutine, generator, future or thread, which may have written nothing yet."""
+    is_generator = inspect.isgenerator(returned) or inspect.isasyncgen(returned)
+    if inspect.isawaitable(returned) or is_generator or isinstance(returned, (Future, Thread)):
         if inspect.iscoroutine(returned):
             returned.close()  # else Python warns that it was never awaited
         raise TypeError(
-            f"save_core_results returned a {type(returned).__name__}, which has not run to its end. "
-            "Write it as a plain method, without `async` and `yield`"
+            f"save_core_results returned a {type(returned).__name__}, which may not have run to its end. "
+            "Write it as a plain method, without `async` and `yield`, which waits for what it starts"
         )
 
 
