@@ -19,12 +19,12 @@ def is_clean_exit(error: BaseException) -> bool:
     return isinstance(error, SystemExit) and error.code in (None, 0)
 
 
-def status_of(error: BaseException | None) -> str:
-    """Return the status of a run that ``error`` ended before a challenge had finished."""
+def status_of(error: BaseException | None, ended: str = "failed") -> str:
+    """Return the status of a run that ``error`` ended: ``interrupted``, or the given one."""
     # A cancelled asyncio task counts as interrupted; comparing by name avoids importing asyncio.
     if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "CancelledError":
         return "interrupted"
-    return "failed"
+    return ended
 
 
 def describe_failure(error: BaseException, relative_to: Path | None) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import sys
 import threading
@@ -15,12 +14,14 @@ from typing import Any, Protocol
 
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.saving.seen_times import remember_times
+from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.user_code.generator_steps import stepped, stepped_async
 from gaitmap_results.user_code.remaining_work import (
     error_of_work,
     follow_work,
     is_done,
     is_suspended,
+    kind_of_call,
     kind_of_work,
     replace_work_in,
 )
@@ -90,9 +91,7 @@ class ObservedCall:
 
     def follow(self, run: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call ``run`` and return its result; coroutines and generators come back wrapped, to notice their end."""
-        if not (
-            inspect.iscoroutinefunction(run) or inspect.isgeneratorfunction(run) or inspect.isasyncgenfunction(run)
-        ):
+        if kind_of_call(run) is None:
             self._begin()
         try:
             with self._inside():
@@ -193,9 +192,10 @@ class ObservedCall:
                 return
             self._begin()  # unless a decorator has turned a generator function into a plain one
             self._has_ended = True
-            times = self.times()
-            remember_times(self.challenge, times)
-            self._runs.finish(self.challenge, times, self)
+            with deferred_signals():  # from here on there are results to lose
+                times = self.times()
+                remember_times(self.challenge, times)
+                self._runs.finish(self.challenge, times, self)
 
     def _fail(self) -> None:
         if not self._has_ended:

@@ -189,7 +189,7 @@ class Recorder(InsideBlock, _html.ShownRecorder):
             # The user must see the error of their own code; ours becomes a note on it.
             note_on_error(error, f"gaitmap_results: {failure}")
         except BaseException as interrupt:
-            self._note_failure(interrupt)
+            self._note_failure(interrupt, "save_failed")
             raise
         finally:
             self._signals.restore()
@@ -284,10 +284,10 @@ class Recorder(InsideBlock, _html.ShownRecorder):
         self.status_ = "terminated"
         self.runs.folders.note(status="terminated", signal=name)
 
-    def _note_failure(self, error: BaseException | None) -> None:
-        """Write into the journal why nothing was published."""
+    def _note_failure(self, error: BaseException | None, ended: str = "failed") -> None:
+        """Write into the journal why nothing was published, and the status of what nobody interrupted."""
         if self.status_ != "terminated":
-            self.status_ = status_of(error)
+            self.status_ = status_of(error, ended)
         if self.runs.any_kept() or (isinstance(error, NoChallengeError) and error.paths):
             self.runs.withdraw_first()  # the others hold the results
         self.runs.folders.note(

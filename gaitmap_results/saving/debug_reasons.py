@@ -221,11 +221,11 @@ def loaded_from_kept() -> DebugReason:
 
 
 def results_written_again() -> DebugReason:
-    """Return the reason for core results that were gone from disk when the block ended."""
+    """Return the reason for core results that were lost with the results folder, and were requested again."""
     return DebugReason(
         "recovered",
-        "The core results were gone from the results folder when the block ended, so the challenge wrote them again. "
-        "It may have changed since its run. Run it again for an official run.",
+        "The results folder lost the core results, or could not take them, so the challenge wrote them again. It may "
+        "have changed since its run, or hold results that can be read only once. Run it again for an official run.",
     )
 
 

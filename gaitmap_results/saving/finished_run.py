@@ -30,6 +30,7 @@ __all__ = [
     "draft_metadata",
     "encode_for_storage",
     "keep_run",
+    "note_interrupted",
     "note_names",
     "stage",
     "stage_elsewhere",
@@ -38,6 +39,8 @@ __all__ = [
 _logger = logging.getLogger("gaitmap_results")
 # At most so many values of the custom metadata that could not be stored are named.
 _MAX_NAMED: Final = 100
+# They come from the challenge's own work, so writing elsewhere would not help.
+_OTHER_THAN_DISK: Final = (ConnectionError, TimeoutError, ChildProcessError, FileExistsError)
 _JSON_CURE: Final = (
     " If these are values of NumPy, write them with `json.dump(..., default=lambda value: value.tolist())`."
 )
@@ -65,6 +68,8 @@ class FinishedRun:
         Whether the same object has begun to run again.
     was_saved_by_user
         Whether the user saved this run with ``save_run``.
+    was_written_again
+        Whether the challenge was asked for its core results once more, because the folder could not take them.
     origin
         The unfinished run that already holds the core results, to copy them from.
     notes
@@ -79,6 +84,7 @@ class FinishedRun:
     failure: GaitmapResultsError | None = None
     was_superseded: bool = False
     was_saved_by_user: bool = False
+    was_written_again: bool = False
     origin: Staging | None = None
     notes: list[dict[str, str]] = field(default_factory=list)
 
@@ -146,40 +152,40 @@ def keep_run(
     SaveError
         If the core results cannot be written; ``run.failure`` is this error.
     """
-    try:
-        run.place = new_staging()
-        if is_half:
-            run.place.save_half_of_core_results(run.challenge)
-            return
-        stage(run, metadata.plan, draft=draft_metadata(run, metadata))
-    except GaitmapResultsError as error:
-        run.failure = error
-        raise
-    except BaseException as error:
-        if not run.is_complete:
-            run.failure = _interrupted(run, error)
-        elif isinstance(error, Exception):  # raised by the user's signal handler, which had to wait for the results
-            _describe_kept(run, metadata)
-        raise
-    _describe_kept(run, metadata)
+    # What a signal's handler raises waits until the end: it must not pass for an error of the challenge.
+    with deferred_signals():
+        try:
+            run.place = new_staging()
+            if is_half:
+                run.place.save_half_of_core_results(run.challenge)
+                return
+            stage(run, metadata.plan, draft=draft_metadata(run, metadata))
+        except GaitmapResultsError as error:
+            run.failure = error
+            raise
+        except BaseException as error:
+            if not run.is_complete:
+                note_interrupted(run, error)
+            raise
+        if run.origin is None:  # otherwise it was described when its results were kept
+            describe(run)
+        write_draft(run, metadata)
 
 
-def _describe_kept(run: FinishedRun, metadata: MetadataBuilder) -> None:
-    if run.origin is None:  # otherwise it was described when its results were kept
-        describe(run)
-    write_draft(run, metadata)
-
-
-def _interrupted(run: FinishedRun, error: BaseException) -> CoreResultsError:
+def note_interrupted(run: FinishedRun, error: BaseException) -> None:
+    """Note in the journal of a run why saving it ended early; without complete results, keep its challenge."""
     text = f"Saving the core results of {run.facts.name} was interrupted by {type(error).__name__}"
     if run.place is None:
-        return CoreResultsError(f"{text}.")
+        run.failure = CoreResultsError(f"{text}.")
+        return
     run.place.note(
         status="interrupted" if isinstance(error, KeyboardInterrupt) else "save_failed",
         error={"type": type(error).__name__, "message": f"{text}."},
     )
-    kept = keep_challenge_of(run.challenge, run.place)
-    return CoreResultsError(f"{text}. What it had written is in {run.place.folder}.{kept}", path=run.place.folder)
+    if not run.is_complete:
+        kept = keep_challenge_of(run.challenge, run.place)
+        text = f"{text}. What it had written is in {run.place.folder}.{kept}"
+        run.failure = CoreResultsError(text, path=run.place.folder)
 
 
 def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = None) -> None:
@@ -205,6 +211,8 @@ def stage(run: FinishedRun, plan: SavePlan, *, draft: dict[str, Any] | None = No
         try:
             run.staging.save_core_results(_source(run))
         except OSError as error:
+            if isinstance(error, _OTHER_THAN_DISK):
+                raise _core_results_error(run, error) from error
             stage_elsewhere(run, plan, error)
         except Exception as error:
             raise _core_results_error(run, error) from error
@@ -249,6 +257,7 @@ def stage_elsewhere(run: FinishedRun, plan: SavePlan, error: OSError) -> None:
         raise _core_results_error(run, error) from error
     first.note(status="rescued", rescued_to=str(rescued.folder), error={"message": text})
     run.place = rescued
+    run.was_written_again = _source(run) is run.challenge
     _write_scores(run)
     run.notes.append({"what": "core_results", "error": f"They were written again, since the first time failed: {text}"})
 

@@ -73,7 +73,8 @@ def publish(run: FinishedRun, metadata: MetadataBuilder, ask_outcome: Callable[[
 
     def ask() -> Outcome:
         outcome = ask_outcome()
-        return replace(outcome, reasons=(*outcome.reasons, *own_reasons), errors=(*outcome.errors, *notes))
+        again = [results_written_again()] if run.was_written_again else []
+        return replace(outcome, reasons=(*outcome.reasons, *own_reasons, *again), errors=(*outcome.errors, *notes))
 
     with deferred_signals():
         try:
@@ -83,7 +84,6 @@ def publish(run: FinishedRun, metadata: MetadataBuilder, ask_outcome: Callable[[
                 raise _publishing_failed(run, failure) from failure
             # The results folder vanished after the core results were written; the challenge may still have them.
             stage_elsewhere(run, plan, OSError(error_text(failure)))
-            own_reasons.append(results_written_again())
             try:
                 path, stored = _publish_staged(run, metadata, ask, encoded)
             except Exception as second:

@@ -8,9 +8,10 @@ from typing import Any, Final, TypeVar
 
 from gaitmap_results.challenge import RunTimes
 from gaitmap_results.config import find_results_folder
-from gaitmap_results.exceptions import GaitmapResultsError
+from gaitmap_results.exceptions import ConfigError, GaitmapResultsError
 from gaitmap_results.provenance.collecting import collect_provenance
 from gaitmap_results.saving.challenge_facts import ChallengeFacts
+from gaitmap_results.saving.debug_setting import DebugSetting
 from gaitmap_results.saving.finished_run import (
     FinishedRun,
     describe,
@@ -172,7 +173,11 @@ def _plan(staging: Staging, options: Mapping[str, Any]) -> SavePlan:
         tried = {**chosen, name: options.get(name, chosen[name])}
         if _accepted(lambda tried=tried: make_plan(tried)) is not None:  # type: ignore[misc]
             chosen = tried
-    return make_plan(chosen)
+    try:
+        return make_plan(chosen)
+    except ConfigError:  # a wrong config or variable; what the machine and git say is known all the same
+        setting = DebugSetting(debug=True, source="default")
+        return SavePlan(_PLACEHOLDER, (_PLACEHOLDER,), staging.results_folder, setting, None, True, (), "_")
 
 
 def _how_to_publish(staging: Staging, names: Mapping[str, Any]) -> str:

@@ -22,6 +22,7 @@ from gaitmap_results.saving.finished_run import (
     FinishedRun,
     StoredResults,
     describe,
+    note_interrupted,
     note_names,
     stage,
     write_draft,
@@ -32,6 +33,7 @@ from gaitmap_results.saving.publishing import PublishedRun, describe_saved, publ
 from gaitmap_results.saving.refused_save import keep_refused
 from gaitmap_results.saving.seen_times import seen_times
 from gaitmap_results.saving.unfinished_folder import open_staging_somewhere
+from gaitmap_results.store.deferred_signals import deferred_signals
 from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.user_code import open_blocks as _open_blocks
 from gaitmap_results.user_code.announcing import announce
@@ -172,6 +174,19 @@ def _save(
     facts = ChallengeFacts.not_asked(name, version)
     run = FinishedRun(challenge, facts, times, open_staging_somewhere(plan, None), _stored_results(challenge))
     run.staging.journal.change(started=times.start or run.staging.journal.content.started)
+    try:
+        with deferred_signals():
+            return _publish(run, plan, caller, custom_metadata)
+    except GaitmapResultsError:
+        raise
+    except BaseException as error:
+        note_interrupted(run, error)
+        raise
+
+
+def _publish(
+    run: FinishedRun, plan: SavePlan, caller: Caller, custom_metadata: Any
+) -> tuple[PublishedRun, PendingWarnings]:
     stage(run, plan)
     note_names(run, plan, custom_metadata)
     block = _open_blocks.find_block()
@@ -194,7 +209,7 @@ def _save(
     pending = PendingWarnings()
     advise_about_start(plan, provenance, pending)
     advise_about_unknowns(published.metadata["collection_errors"], pending)
-    advise_about_loading(challenge, pending)
+    advise_about_loading(run.challenge, pending)
     advise_about_debug(plan, reasons, pending)
     return published, pending
 

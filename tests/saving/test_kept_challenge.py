@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import pickle
@@ -19,7 +20,7 @@ from documents import TOP
 from processes import python_environment
 from stores import TwoFiles, runs_of, unfinished_of
 
-from gaitmap_results import BaseChallenge, recorded_run, recover_run, save_run
+from gaitmap_results import BaseChallenge, observe_challenges, recorded_run, recover_run, save_run
 from gaitmap_results.exceptions import (
     CoreResultsError,
     IncompleteProvenanceWarning,
@@ -198,12 +199,87 @@ def test_a_challenge_of_a_script_can_be_loaded_elsewhere(tmp_path):
     assert pickle.loads(run.challenge_file.read_bytes()) == {"steps_": {1, 2, 3}}
 
 
-def test_a_save_that_ends_the_program_keeps_the_challenge(tmp_path):
+STUDY = """
+import json
+from gaitmap_results import BaseChallenge
+
+class Steps(BaseChallenge):
+    VERSION = "1.0.0"
+    def run(self, optimizer):
+        self.optimizer = optimizer
+        self.steps_ = {1, 2, 3}
+    def save_core_results(self, folder_path):
+        (folder_path / "steps.json").write_text(json.dumps(self.steps_))
+    @classmethod
+    def load_core_results(cls, folder_path):
+        return None
+"""
+SCRIPT = """
+import enum
+from dataclasses import dataclass, field
+from typing import NamedTuple
+from gaitmap_results import recorded_run
+
+class Side(enum.Enum):
+    LEFT = 1
+
+class Range(NamedTuple):
+    low: int
+    high: int
+
+def threshold():
+    return 3
+
+@dataclass
+class Algorithm:
+    threshold: int = 3
+    band: Range = Range(1, 2)
+    more: list = field(default_factory=lambda: [Side.LEFT, threshold, Range])
+
+with recorded_run("entry", path="results", use_git=False):
+    Steps().run(Algorithm())
+"""
+
+
+@pytest.mark.parametrize("challenge_in", ["module", "script"])
+def test_what_a_script_defines_can_be_loaded_elsewhere(challenge_in, tmp_path):
+    """An algorithm is mostly defined in the script; its class costs neither its attributes nor the challenge."""
+    (tmp_path / "study.py").write_text(STUDY)
+    (tmp_path / "entry.py").write_text((STUDY if challenge_in == "script" else "from study import Steps") + SCRIPT)
+    load = "import pickle, sys; kept = pickle.load(open(sys.argv[1], 'rb')); print(kept)"
+    load += "; kept = kept if isinstance(kept, dict) else vars(kept); print(kept['steps_'], vars(kept['optimizer']))"
+
+    def run(*command: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, *command],
+            cwd=tmp_path,
+            env=python_environment({"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    assert "set is not JSON serializable" in run("entry.py").stderr
+    (kept,) = unfinished_of(tmp_path / "results")
+    assert kept.challenge_file.name == ("challenge_attributes" if challenge_in == "script" else "challenge") + ".pickle"
+    loaded = run("-c", load, kept.challenge_file)
+    assert "{1, 2, 3} {'threshold': 3, 'band': (1, 2), 'more': [" in loaded.stdout, loaded.stderr
+
+
+@pytest.mark.parametrize("by", ["block", "attach", "save_run"])
+def test_a_save_that_ends_the_program_keeps_the_challenge(by, tmp_path):
     """The exit goes on, and the run says that saving failed."""
-    with pytest.raises(SystemExit), recorded_run("entry", path=tmp_path, use_git=False):
-        Exiting().run(42)
+    challenge = Exiting()
+    if by != "block":  # not seen running
+        challenge.run(42)
+    with pytest.raises(SystemExit):
+        if by == "save_run":
+            save_run(challenge, "entry", custom_metadata={}, path=tmp_path, use_git=False)
+        else:
+            with recorded_run("entry", path=tmp_path, use_git=False) as r:
+                r.attach(challenge) if by == "attach" else challenge.run(42)
     (run,) = unfinished_of(tmp_path)
-    assert run.status != "running"
+    assert run.status == "save_failed"
     assert pickle.loads(run.challenge_file.read_bytes()).errors_ == [41, 42]
 
 
@@ -306,9 +382,35 @@ class _NoVersion(TwoFiles):
         return self
 
 
+class _SaveWithoutFolder(_NoLoad):
+    load_core_results = _NoSave.load_core_results
+
+    def save_core_results(self) -> None:  # type: ignore[override]
+        """Take no folder."""
+
+
+class _LoadOfAnObject(_NoLoad):
+    def load_core_results(self, folder_path: Path) -> Any:
+        """Need an object, which nobody has later."""
+
+
+@observe_challenges
+class _NotDerived:
+    VERSION = "1.0.0"
+    run = _NoSave.run
+    save_core_results = _NoLoad.save_core_results
+
+
 @pytest.mark.parametrize(
     ("kind", "missing"),
-    [(_NoSave, "save_core_results"), (_NoLoad, "load_core_results"), (_NoVersion, "VERSION")],
+    [
+        (_NoSave, "save_core_results"),
+        (_NoLoad, "load_core_results"),
+        (_NoVersion, "VERSION"),
+        (_SaveWithoutFolder, "folder alone: too many positional arguments"),
+        (_LoadOfAnObject, r"folder alone: missing a required argument.* class method `load_core_results"),
+        (_NotDerived, "load_core_results"),
+    ],
 )
 @pytest.mark.parametrize("named", [False, True], ids=["seen running", "given"])
 def test_a_challenge_that_lacks_something_is_refused_before_it_runs(kind, missing, named, tmp_path):
@@ -322,6 +424,27 @@ def test_a_challenge_that_lacks_something_is_refused_before_it_runs(kind, missin
         challenge.run(1)
     assert not hasattr(challenge, "has_run")
     assert runs_of(tmp_path) == []
+
+
+def test_a_decorated_method_may_show_another_signature(tmp_path):
+    """What a decorator adds is not asked for: `functools.wraps` shows the inner signature."""
+
+    def with_format(method: Any) -> Any:
+        @functools.wraps(method)
+        def inner(self: Any, *args: Any) -> Any:
+            return method(self, "txt", *args)
+
+        return inner
+
+    class Decorated(ExampleChallenge):
+        @with_format
+        def save_core_results(self, ending: str, folder_path: Path) -> None:  # type: ignore[override]
+            """Write a file with the ending."""
+            (folder_path / f"a.{ending}").write_text("a")
+
+    with recorded_run("e", path=tmp_path, use_git=False) as r:
+        Decorated().run(1)
+    assert (r.path_ / "results" / "a.txt").exists()
 
 
 def test_save_run_publishes_what_cannot_be_loaded_yet(tmp_path):

@@ -102,6 +102,17 @@ def test_a_wrong_option_costs_only_itself(option, error, tmp_path):
     assert check_recovered(tmp_path / "results", challenge)["entry_name"] == ["group", "shin"]
 
 
+def test_a_wrong_variable_costs_only_itself(tmp_path, monkeypatch):
+    """What the machine says is known although the config cannot be read."""
+    challenge = Timed().run("tuned")
+    monkeypatch.setenv("GAITMAP_RESULTS_DEBUG", "maybe")
+    with pytest.raises(ConfigError, match="maybe"):
+        save_run(challenge, ("group", "shin"), custom_metadata=CUSTOM, path=tmp_path / "results", use_git=False)
+    metadata = check_recovered(tmp_path / "results", challenge)
+    assert metadata["entry_name"] == ["group", "shin"]
+    assert metadata["system_info"]["python_version"]
+
+
 def test_the_commit_is_kept(tmp_path, monkeypatch):
     """What git said is part of what is known."""
     repository = GitRepository(tmp_path / "repository")

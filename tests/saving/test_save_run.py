@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
 import os
@@ -415,6 +416,47 @@ def test_a_results_folder_that_goes_away_while_saving_leads_to_a_rescue(tmp_path
     with pytest.raises(ResultsFolderError) as raised:
         save(folder, OnALostDisk().run(lambda: 42))
     _assert_rescued(raised.value, temporary, folder)
+
+
+def test_results_that_were_written_a_second_time_are_not_official(tmp_path: Path, temporary: Path) -> None:
+    """What can be read only once may be missing the second time."""
+
+    class Streamed(ExampleChallenge):
+        def run(self, optimizer: Any) -> Streamed:
+            self.results_ = iter([1, 2])
+            return self
+
+        def save_core_results(self, folder_path: Path) -> None:
+            first = next(self.results_, None)
+            if first == 1:
+                raise OSError(errno.EIO, "the disk failed")
+            (folder_path / "result.json").write_text(json.dumps([first, *self.results_]))
+
+    with pytest.raises(ResultsFolderError) as raised:
+        with recorded_run("e", path=tmp_path / "results", debug_run=False, use_git=False):
+            Streamed().run(1)
+    metadata = json.loads((raised.value.path / "metadata.json").read_text("utf-8"))
+    assert metadata["is_debug_run"]
+    assert [reason["code"] for reason in metadata["debug_reasons"]] == ["recovered"]
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError("the data server is gone"), TimeoutError("too slow")])
+def test_an_error_of_the_network_is_no_lost_disk(tmp_path: Path, temporary: Path, error: OSError) -> None:
+    """The challenge is not asked a second time, and nobody is told that the results folder cannot be written."""
+
+    class OfTheNetwork(ExampleChallenge):
+        n_calls = 0
+
+        def save_core_results(self, folder_path: Path) -> None:
+            self.n_calls += 1
+            if self.n_calls == 1:
+                raise error
+
+    challenge = OfTheNetwork().run(1)
+    with pytest.raises(CoreResultsError, match=str(error)):
+        save(tmp_path / "results", challenge)
+    assert challenge.n_calls == 1
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_rescued_run_is_readable_by_its_user_only(tmp_path: Path, temporary: Path) -> None:

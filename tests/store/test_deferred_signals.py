@@ -101,6 +101,45 @@ def test_a_handler_that_raises_while_a_run_is_published_leaves_it_published(tmp_
     assert r.path_.is_dir()
 
 
+@pytest.mark.parametrize("way", ["block", "save_run"])
+def test_a_handler_that_raises_while_the_challenge_describes_itself(tmp_path: Path, way: str) -> None:
+    """A time limit that strikes in `get_scores` is not taken for an error of that method, and costs no scores."""
+    signal.signal(signal.SIGALRM, raise_time_is_up)
+
+    class Scored(ExampleChallenge):
+        def get_scores(self) -> dict[str, float]:
+            signal.raise_signal(signal.SIGALRM)
+            return {"error": 0.5}
+
+    with pytest.raises(TimeIsUp):
+        if way == "block":
+            with recorded_run("e", path=tmp_path, use_git=False):
+                Scored().run(1)
+        else:
+            save_run(Scored().run(1), "e", custom_metadata={}, path=tmp_path, use_git=False)
+    (run,) = tmp_path.glob("*/*/e/*")
+    assert (run / "scores.json").exists()
+    errors = json.loads((run / "metadata.json").read_text("utf-8"))["collection_errors"]
+    assert "TimeIsUp" not in str(errors)
+
+
+@pytest.mark.parametrize("hook", ["save_core_results", "get_scores"])
+def test_a_save_run_that_is_interrupted_twice_is_not_running(tmp_path: Path, hook: str) -> None:
+    """In a notebook the process lives on: the run says that it was interrupted, and what there is can be recovered."""
+
+    def interrupt(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    challenge = ExampleChallenge().run(1)
+    setattr(challenge, hook, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        save_run(challenge, "e", custom_metadata={}, path=tmp_path, use_git=False)
+    (run,) = unfinished_runs(tmp_path)
+    assert run.status == "interrupted"
+    assert run.core_results == ("complete" if hook == "get_scores" else "partial")
+
+
 def test_every_signal_is_delivered_in_order_also_if_the_first_raises() -> None:
     """A time limit that strikes first does not eat the request to end that came after it."""
     seen: list[str] = []
