@@ -6,9 +6,12 @@ import functools
 import hashlib
 import inspect
 import linecache
+import sys
 from collections.abc import Callable, Iterator
 from types import CodeType
 from typing import Any
+
+from gaitmap_results.user_code.class_names import full_function_name
 
 __all__ = ["describe_function"]
 
@@ -29,20 +32,40 @@ def describe_function(value: Any, describe: Callable[[Any], Any]) -> Any:
         return describe(value.func)  # caching does not change the results
     if inspect.ismethod(value):
         return {"method": value.__name__, "of": describe(value.__self__)}
-    if not inspect.isroutine(value):
+    if isinstance(value, functools._lru_cache_wrapper):
+        return describe(value.__wrapped__)  # nor does this
+    if not _is_function(value):
         return None
     owner = getattr(value, "__self__", None)
-    name = getattr(value, "__qualname__", None)
-    if name is None:  # e.g. a partialmethod, which is not bound to a class yet
-        return None
-    name = f"{value.__module__}.{name}" if value.__module__ else name
+    name = full_function_name(value)
     if owner is not None and not inspect.ismodule(owner):
         return {"method": name, "of": describe(owner)}
-    if "<" not in name:
+    if "<" not in name and (getattr(value, "__closure__", None) is None or _is_importable(value)):
         return {"function": name}
-    # Many functions share names such as <lambda>; their source and the values they hold tell them apart.
+    # Many functions share names such as <lambda>, or have that of the function which they decorate; their source and
+    # the values they hold tell them apart.
     held = describe(dict(_held_by(value)))
     return {"function": name, **_source_hash(value), **({"values": held} if held else {})}
+
+
+def _is_importable(value: Any) -> bool:
+    """Return whether a value is found under the module and name that it says it has."""
+    module, names = getattr(value, "__module__", None), getattr(value, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(names, str):
+        return False
+    found: Any = sys.modules.get(module)
+    for name in names.split("."):
+        found = getattr(found, name, None)
+    return found is value
+
+
+def _is_function(value: Any) -> bool:
+    """Return whether a value is a function, or is in the place of one; a curried function holds more than its name."""
+    if _is_importable(value):
+        return True
+    is_plain = hasattr(value, "__code__") or not getattr(value, "__dict__", None)
+    # A partialmethod has no name before it is bound to a class.
+    return inspect.isroutine(value) and is_plain and getattr(value, "__qualname__", None) is not None
 
 
 def _held_by(function: Any) -> Iterator[tuple[str, Any]]:

@@ -11,7 +11,6 @@ import logging
 import math
 import pickle
 import random
-import re
 import sys
 import warnings
 from collections import defaultdict, deque
@@ -24,6 +23,7 @@ from uuid import UUID
 
 from gaitmap_results.provenance.described_data import describe_data
 from gaitmap_results.provenance.described_functions import describe_function
+from gaitmap_results.showing.text import without_addresses
 from gaitmap_results.store.json_values import safe_repr
 from gaitmap_results.store.safe_text import safe_text
 from gaitmap_results.store.secrets_in_text import REDACTED, is_secret_name
@@ -31,7 +31,6 @@ from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = ["Description", "hash_json", "written_by_hand"]
 
-_ADDRESS: Final = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+")
 _MAX_DEPTH: Final = 60
 # Longer values are stored as length and hash, so that they do not hide the parameters that people set by hand.
 _MAX_ITEMS: Final = 200
@@ -189,7 +188,7 @@ class Description:
 
     def _of_repr(self, value: Any, kind: str) -> Any:
         said = safe_repr(value, limit=None)
-        text = _ADDRESS.sub("", said)
+        text = without_addresses(said)
         described = {"class": kind, "repr": self._shortened(text, len(text), _MAX_CHARACTERS)}
         if type(value).__module__ in _EXACT_REPRS and text == said:
             return described

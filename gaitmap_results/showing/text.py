@@ -26,7 +26,7 @@ __all__ = [
     "without_addresses",
 ]
 
-_ADDRESS: Final = re.compile(r"(?: object)? at 0x[0-9a-fA-F]+")
+_ADDRESS: Final = re.compile(r"(?: object)? (?:at|@) 0x[0-9a-fA-F]+")
 
 
 def one_line(text: object) -> str:

@@ -1,4 +1,4 @@
-"""Name a class by its importable module."""
+"""Name a class or a function by its importable module."""
 
 from __future__ import annotations
 
@@ -6,25 +6,40 @@ import inspect
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Final
 
 from gaitmap_results.user_code.caller import SENT_CODE, existing_file, is_cell
 from gaitmap_results.user_code.installed import is_installed, is_library
 
-__all__ = ["full_class_name"]
+__all__ = ["full_class_name", "full_function_name"]
+
+# multiprocessing imports the script of a spawned process under another name.
+_PROGRAMS: Final = ("__main__", "__mp_main__")
 
 
 def full_class_name(kind: type) -> str:
     """Return module and name of a class, with the importable name in place of ``__main__``."""
-    module = kind.__module__
-    # multiprocessing imports the script of a spawned process under another name, and runpy under a third one.
-    if module in ("__main__", "__mp_main__") or module.startswith("<"):
-        found = next(_places_of(kind), None)
-        module = (found and _name_of_program(*found)) or "__main__"
-    return f"{module}.{kind.__name__}"
+    return f"{_importable_module(kind.__module__, _places_of(kind))}.{kind.__name__}"
+
+
+def full_function_name(function: Any) -> str:
+    """Return module and qualified name of a function, with the importable name in place of ``__main__``."""
+    module, code = getattr(function, "__module__", None), getattr(function, "__code__", None)
+    if not module:
+        return str(function.__qualname__)
+    places = () if code is None else _with_file(code.co_filename, function.__globals__)
+    return f"{_importable_module(module, places)}.{function.__qualname__}"
+
+
+def _importable_module(module: str, places: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
+    # runpy imports a script under the name <run_path>.
+    if module not in _PROGRAMS and not module.startswith("<"):
+        return module
+    found = next(iter(places), None)
+    return (found and _name_of_program(*found)) or "__main__"
 
 
 def _places_of(kind: type) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -86,7 +101,7 @@ def _name_of_program(file: str, namespace: Mapping[str, Any]) -> str:
     spec, path, package = namespace.get("__spec__"), Path(file), namespace.get("__package__")
     name, origin = getattr(spec, "name", None), getattr(spec, "origin", None)
     # A profiler that runs a script leaves its own specification in the script's module.
-    if name and name not in ("__main__", "__mp_main__") and isinstance(origin, str) and _is_same(origin, file):
+    if name and name not in _PROGRAMS and isinstance(origin, str) and _is_same(origin, file):
         return str(name)
     if package:  # a class that was sent to a worker has lost the specification of its module
         return f"{package}.{path.stem}"

@@ -6,11 +6,13 @@ import array
 import copy
 import dataclasses
 import functools
+import hashlib
 import io
 import itertools
 import json
 import logging
 import operator
+import os
 import random
 import threading
 import typing
@@ -30,7 +32,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from processes import run_python
+from processes import python_environment, run_python
 
 from gaitmap_results.provenance.parameters import describe_parameters
 
@@ -124,6 +126,52 @@ def made_with(value: Any) -> Any:
     return scoring
 
 
+def weighted(weights: Any) -> Any:
+    """Return a decorator whose functions have the name of the decorated one."""
+
+    def decorate(function: Any) -> Any:
+        @functools.wraps(function)
+        def multiplied(*args: Any) -> Any:
+            return weights * function(*args)
+
+        return multiplied
+
+    return decorate
+
+
+class Curried:
+    """An object that has the name of a function, and can be used as a method, as toolz.curry."""
+
+    def __init__(self, function: Any, value: Any) -> None:
+        functools.update_wrapper(self, function)
+        self.value = value
+
+    def __call__(self, *args: Any) -> Any:
+        return self.__wrapped__(self.value, *args)  # type: ignore[attr-defined]
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self
+
+
+@weighted(2)
+def tripled(value: int) -> int:
+    """Be a decorated function that has a name of its own."""
+    return 3 * value
+
+
+@functools.lru_cache
+def cached(value: int) -> int:
+    """Be a cached function."""
+    return value
+
+
+def curried(value: int) -> int:
+    """Be a function whose name another object takes."""
+    return value
+
+
+curried = Curried(curried, 1)  # type: ignore[assignment]  # as a decorator does
+
 LONG = np.arange(5000.0)
 CHANGED = LONG.copy()
 CHANGED[2500] = -1
@@ -191,6 +239,10 @@ PAIRS: dict[str, tuple[Any, Any]] = {
     "lambdas on one line": (lambda x: x + 1, lambda x: x - 1),
     "lambdas by argument": (lambda x, y: (x, y), lambda y, x: (x, y)),
     "closures": (made_with(1), made_with(2)),
+    "decorated functions": (weighted(LONG)(double), weighted(CHANGED)(double)),
+    "decorated or not": (weighted(1)(double), double),
+    "cached closures": (functools.lru_cache(made_with(1)), functools.lru_cache(made_with(2))),
+    "objects in the place of functions": (Curried(double, 1), Curried(double, 2)),
     "defaults": (lambda error, limit=LONG: error, lambda error, limit=CHANGED: error),
     "keywords": (lambda error, *, limit=LONG: error, lambda error, *, limit=CHANGED: error),
     "random generators": (np.random.default_rng(1), np.random.default_rng(2)),
@@ -463,7 +515,47 @@ def an_example() -> Any:
     """Describe what has an address or an order of its own in every process."""
     keys: dict[Any, Any] = {double: 0.5, Nothing(): 1.0, io.StringIO: 2, frozenset({"a", "b", "c"}): 3}
     lambdas = [lambda x: x, functools.partial(double, Shown(a={"x", "y", "z"})), Shown(a=1).__repr__]
-    return described([keys, lambdas, typing.Any, object(), Nothing(), threading.Lock(), LONG, FRAME, {Point(1, 2)}])
+    objects = [object(), Nothing(), threading.Lock(), hashlib.sha256()]
+    return described([keys, lambdas, typing.Any, *objects, LONG, FRAME, {Point(1, 2)}])
+
+
+def test_a_function_with_a_name_of_its_own_is_described_by_it():
+    """Decorated or not, whoever has the name has the function; its source is tracked by git."""
+    name = f"{__name__}.tripled"
+    assert described(tripled) == {"function": name}
+    assert described(cached) == described(functools.lru_cache(cached)) == {"function": f"{__name__}.cached"}
+    assert described(curried) == {"function": f"{__name__}.curried"}
+
+
+SCRIPT = """
+import json, sys
+from multiprocessing import get_context
+
+from gaitmap_results.provenance.parameters import describe_parameters
+
+class Scoring:
+    def __init__(self, score): self.score = score
+    @staticmethod
+    def root(value): return value
+
+def double(value): return 2 * value
+
+def say(): return json.dumps(describe_parameters(Scoring([double, Scoring.root, {double: 1}])))
+
+if __name__ == "__main__":
+    with get_context("spawn").Pool(1) as pool: print(say(), pool.apply(say), sep="\\n")
+"""
+
+
+def test_a_function_of_a_script_has_one_name(tmp_path):
+    """Run as a program, imported by another one, or in a worker: the description names the same function."""
+    (tmp_path / "entry.py").write_text(SCRIPT, encoding="utf-8")
+    env = {"PYTHONPATH": os.pathsep.join([str(tmp_path), python_environment()["PYTHONPATH"]])}
+    said = run_python("entry.py", cwd=tmp_path, env=env).stdout.splitlines()
+    said += run_python("-c", "import entry; print(entry.say())", cwd=tmp_path, env=env).stdout.splitlines()
+    assert len(said) == 3
+    assert len(set(said)) == 1
+    assert '{"function": "entry.Scoring.root"}' in said[0]
 
 
 def test_the_same_in_every_process(tmp_path):
