@@ -311,7 +311,9 @@ def write_draft(run: FinishedRun, metadata: MetadataBuilder) -> None:
     """Write into the journal of a staged run what `recover` needs to publish it."""
     draft = draft_metadata(run, metadata)
     try:
-        encoded, _, _ = encode_for_storage(metadata.custom_metadata())
+        encoded, _, notes = encode_for_storage(metadata.custom_metadata())
+        if draft is not None:
+            draft = {**draft, "collection_errors": [*draft["collection_errors"], *notes]}
         run.staging.journal.write(durable=False, metadata=draft, custom_metadata=encoded)
     except Exception as error:  # noqa: BLE001 - as above
         _logger.warning("The journal %s could not be completed: %s", run.staging.journal.path, error)
@@ -339,5 +341,5 @@ def encode_for_storage(custom_metadata: Any) -> tuple[Any, InvalidCustomMetadata
     if not nulls:
         return encoded if isinstance(encoded, dict) else {"value": encoded}, error, []
     more = f" and at {len(nulls) - _MAX_NAMED} more places" if len(nulls) > _MAX_NAMED else ""
-    text = f"JSON has no NaN and no infinity; null is stored at {', '.join(nulls[:_MAX_NAMED])}{more}."
+    text = f"JSON has no NaN, no infinity and no NA; null is stored at {', '.join(nulls[:_MAX_NAMED])}{more}."
     return encoded, error, [{"what": "custom_metadata", "error": text}]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, time
 from enum import Enum
 from pathlib import PurePath
@@ -40,7 +40,7 @@ def encode_custom_metadata(custom_metadata: object) -> dict[str, JsonValue]:
     stored as they are.
     NumPy scalars and arrays are stored as the numbers they hold (an array of any memory order as nested lists), paths
     and UUIDs as text, dates and times in ISO 8601, enumeration members as their value.
-    NaN and infinity, which JSON does not have, are stored as ``None``.
+    NaN, infinity and missing values of pandas, which JSON does not have, are stored as ``None``.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def encode_leniently(value: object, *, nulls: list[str] | None = None) -> tuple[
     value
         Any object.
     nulls
-        Collects the key path of each NaN and infinity, which become ``None``.
+        Collects the key path of each NaN, infinity and missing value, which become ``None``.
         Without it these are refused values, too.
     """
     encoder = _Encoder(nulls)
@@ -136,8 +136,12 @@ def _copied(value: Any) -> Any:
         items = {key: _copied(each) for key, each in value.items()}
         if type(value) is dict or not isinstance(value, dict):
             return items
-        filled = copy.copy(value)  # a subclass, such as defaultdict
-        dict.update(filled, items)  # Counter's own adds up
+        try:
+            filled = copy.copy(value)  # a subclass, such as defaultdict
+            for key, item in items.items():  # the update of Counter adds up
+                filled[key] = item
+        except Exception:  # noqa: BLE001 - a subclass may refuse it, and be read-only
+            return items
         return filled
     if type(value) in (list, tuple):
         return type(value)(map(_copied, value))
@@ -152,6 +156,8 @@ _KeyPath: TypeAlias = tuple[object, ...]
 
 
 _PLAIN_CONTAINERS: Final = frozenset({dict, list, tuple})
+# The missing values of pandas and of NumPy's masked arrays.
+_MISSING: Final = frozenset({"NAType", "NaTType", "MaskedConstant"})
 
 
 class _Encoder:
@@ -184,11 +190,11 @@ class _Encoder:
         if isinstance(value, Enum):
             return self._convert(value.value, key_path, depth)
         if type(value) not in _PLAIN_CONTAINERS:  # which are most of what is not text
+            if self._nulls is not None and _is_missing(value):
+                self._nulls.append(_written(key_path))
+                return None
             for kind, convert in _SCALARS:
                 if isinstance(value, kind):
-                    if self._nulls is not None and isinstance(value, float) and not math.isfinite(float(value)):
-                        self._nulls.append(_written(key_path))
-                        return None
                     return convert(value)
         if depth >= _MAX_DEPTH:
             raise _RefusedError(f"it is nested more than {_MAX_DEPTH} levels deep")
@@ -203,7 +209,8 @@ class _Encoder:
     def _convert_container(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
         if isinstance(value, Mapping):
             return dict(self._items(value, key_path, depth))
-        if isinstance(value, (list, tuple)):
+        is_list = isinstance(value, Sequence) and type(value).__module__ != "builtins"  # as of configuration libraries
+        if is_list or isinstance(value, (list, tuple)):
             return [
                 item if _is_plain(item) else self._encode(item, (*key_path, index), depth + 1)
                 for index, item in enumerate(value)
@@ -241,6 +248,11 @@ def _is_plain(value: object) -> bool:
     """Return whether a value is certainly its own JSON value."""
     kind = type(value)
     return value is None or kind is bool or (kind is str and value.isascii())  # type: ignore[attr-defined]
+
+
+def _is_missing(value: object) -> bool:
+    """Return whether a value is NaN, infinity, or the missing value of a library."""
+    return not math.isfinite(float(value)) if isinstance(value, float) else type(value).__name__ in _MISSING
 
 
 def _written(key_path: _KeyPath) -> str:

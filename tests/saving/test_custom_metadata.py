@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import math
 import types
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from challenges import ExampleChallenge
 
@@ -34,13 +35,38 @@ class Settings(Mapping[str, Any]):
         return len(self._values)
 
 
+class Listed(Sequence[Any]):
+    """A list of a configuration library's."""
+
+    def __init__(self, *values: Any) -> None:
+        self._values = values
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._values[place]
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+class Frozen(dict[str, Any]):
+    """A dictionary that refuses to be changed, and is its own copy."""
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        raise TypeError("it is frozen")
+
+    def __copy__(self) -> Frozen:
+        return self
+
+
 def stored(run: Path | None) -> Any:
     """Return what custom_metadata.json of a run says."""
     assert run is not None
     return json.loads((run / "custom_metadata.json").read_text("utf-8"))
 
 
-@pytest.mark.parametrize("make", [dict, Settings, types.MappingProxyType, lambda given: defaultdict(dict, given)])
+@pytest.mark.parametrize(
+    "make", [dict, Settings, Frozen, types.MappingProxyType, lambda given: defaultdict(dict, given)]
+)
 def test_a_mapping_is_copied_and_can_be_filled(tmp_path: Path, make: Callable[[Any], Any]) -> None:
     """Whatever mapping is given, at any depth: it is not touched, and the block's own can be filled."""
     inner = {"c": [1, {"d": 2}]}
@@ -54,6 +80,14 @@ def test_a_mapping_is_copied_and_can_be_filled(tmp_path: Path, make: Callable[[A
     assert "score" not in given
     assert "more" not in given["b"]
     assert given["b"]["c"] == [1, {"d": 2}]
+
+
+def test_lists_of_configuration_libraries_are_lists(tmp_path: Path) -> None:
+    """A sequence of another type than list is stored as one, at any depth."""
+    given = Settings({"axes": Listed(1, Settings({"b": Listed("x", None)})), "last": deque([1, 2])})
+    with recorded_run("e", path=tmp_path, use_git=False, custom_metadata=given) as r:
+        ExampleChallenge().run(1)
+    assert stored(r.path_) == {"axes": [1, {"b": ["x", None]}], "last": [1, 2]}
 
 
 class Zeros(dict[str, int]):
@@ -75,8 +109,19 @@ def test_a_dictionary_with_an_answer_for_missing_keys_keeps_it(tmp_path: Path, m
     assert given == {"a": 2}
 
 
-MISSING = {"f1": {"p7": math.nan, "p8": 0.5}, "all": [1.0, -math.inf], "array": np.array([[np.nan, 1.0]])}
-PLACES = ("custom_metadata['f1']['p7']", "custom_metadata['all'][1]", "custom_metadata['array'][0][0]")
+MISSING = {
+    "f1": {"p7": math.nan, "p8": 0.5},
+    "all": [1.0, -math.inf],
+    "array": np.array([[np.nan, 1.0]]),
+    "of libraries": [pd.NA, pd.NaT, np.ma.masked],
+}
+PLACES = (
+    "custom_metadata['f1']['p7']",
+    "custom_metadata['all'][1]",
+    "custom_metadata['array'][0][0]",
+    *(f"custom_metadata['of libraries'][{number}]" for number in range(3)),
+)
+STORED = {"f1": {"p7": None, "p8": 0.5}, "all": [1.0, None], "array": [[None, 1.0]], "of libraries": [None] * 3}
 
 
 def by_block(path: Path) -> Path | None:
@@ -102,11 +147,11 @@ def by_save_run(path: Path) -> Path | None:
 
 @pytest.mark.parametrize("save", [by_block, by_argument, by_save_run])
 def test_a_value_that_is_no_number_becomes_null_and_is_named(tmp_path: Path, save: Callable[[Path], Path]) -> None:
-    """NaN and infinity are stored as null, listed with their place, warned about, and cost no grade."""
+    """NaN, infinity and NA are stored as null, listed with their place, warned about, and cost no grade."""
     with pytest.warns(IncompleteProvenanceWarning) as shown:
         run = save(tmp_path)
     metadata = json.loads((run / "metadata.json").read_text("utf-8"))
-    assert stored(run) == {"f1": {"p7": None, "p8": 0.5}, "all": [1.0, None], "array": [[None, 1.0]]}
+    assert stored(run) == STORED
     assert (metadata["is_debug_run"], metadata["debug_reasons"]) == (False, [])
     (listed,) = (each["error"] for each in metadata["collection_errors"] if each["what"] == "custom_metadata")
     for place in PLACES:

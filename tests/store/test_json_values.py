@@ -170,8 +170,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "numpy array with a mask": (np.ma.masked_array([1, 2], mask=[True, False]), ""),
     "numpy array whose shape is lost": (np.zeros((0, 3)), ""),
     "numpy array of objects with a set": (np.array([1, {2}], dtype=object), "[1]"),
-    "no time": (pd.NaT, ""),
-    "not available": (pd.NA, ""),
     "series": (pd.Series([1]), ""),
     "table": (pd.DataFrame({"a": [1]}), ""),
     "time difference": (timedelta(seconds=1), ""),

@@ -74,6 +74,14 @@ def test_a_recovered_run_says_that_it_is_one(tmp_path):
     assert load_run_custom_metadata(path) == {"note": "kept"}
 
 
+def test_what_is_missing_in_the_custom_metadata_is_still_named(tmp_path):
+    """A NaN that the program had warned about is null in the recovered run, too, and its place is listed."""
+    path = recover_run(killed(tmp_path, custom_metadata={"f1": float("nan")}), tmp_path)
+    assert load_run_custom_metadata(path) == {"f1": None}
+    errors = json.loads((path / "metadata.json").read_text())["collection_errors"]
+    assert ["custom_metadata['f1']" in each["error"] for each in errors if each["what"] == "custom_metadata"] == [True]
+
+
 def test_reasons_that_were_known_at_the_start_are_kept(tmp_path):
     """Why the run would have been a debug run anyway is still told."""
     path = recover_run(killed(tmp_path), tmp_path)
