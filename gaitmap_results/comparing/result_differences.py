@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import math
 import re
@@ -275,10 +276,10 @@ def _columns_of_csv(path: Path) -> Columns:
 
 
 def _number_in(text: str) -> Any:
-    try:
-        return float(text)
-    except ValueError:
-        return text
+    for kind in (int, float):  # a float would round large integers
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 _MISSING: Final = object()

@@ -98,13 +98,12 @@ def scores_table(scores: Scores) -> pd.DataFrame:
 def unit_index(levels: Sequence[str], units: Sequence[tuple[Any, ...]]) -> pd.Index:
     """Return units as the index of a table."""
     pd = require_pandas("A table of scores")
-    if len(levels) > 1:
-        return pd.MultiIndex.from_tuples(units, names=list(levels))
     if not levels:
         return pd.RangeIndex(len(units))
-    labels = [unit[0] for unit in units]
-    # If a label is missing, pandas would turn integers into floats.
-    return pd.Index(labels, name=levels[0], dtype=object if None in labels else None)
+    # Beside a label that is missing, or a fraction, pandas would turn integers into floats.
+    columns = list(zip(*units, strict=True)) or [() for _ in levels]
+    parts = [pd.Index(labels, dtype=None if len(set(map(type, labels))) == 1 else object) for labels in columns]
+    return parts[0].rename(levels[0]) if len(levels) == 1 else pd.MultiIndex.from_arrays(parts, names=list(levels))
 
 
 def read_scores(folder: str | Path) -> Scores | None:

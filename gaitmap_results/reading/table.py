@@ -266,7 +266,7 @@ def generate_overview_table(results: Results) -> pd.DataFrame:
     -------
     table
         One row for each run, sorted by entry, the latest run of an entry first.
-        A column named after the main score holds its mean.
+        A column named after the main score holds its mean; if that name is taken, it is called ``score.{name}``.
         The description of an entry comes from its custom metadata: ``short_description``, ``code_authors``,
         ``algorithm_authors``, ``implementation_url`` and ``references``.
 
@@ -287,7 +287,8 @@ def generate_overview_table(results: Results) -> pd.DataFrame:
     table = get_metadata_as_df(results)
     main = [_main_score(path) for path in table["path"]]
     for name in dict.fromkeys(each[0] for each in main if each is not None):
-        table[name] = [each[1] if each is not None and each[0] == name else None for each in main]
+        column = f"{SCORE}{name}" if name in (*table.columns, *HEADINGS.values()) else name
+        table[column] = [each[1] if each is not None and each[0] == name else None for each in main]
     table = table.sort_values(["entry_name", "run_start_datetime_utc"], ascending=[True, False])
     authors = [name for name in table.columns if name not in _NOT_IN_OVERVIEW]
     return table[[*_FIRST_IN_OVERVIEW, *authors, *_LAST_IN_OVERVIEW]].rename(columns=HEADINGS).reset_index(drop=True)

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
+from uuid import uuid4
 
 from gaitmap_results.store.umask import open_to_owner
 
@@ -36,6 +37,7 @@ __all__ = [
     "remove_folder",
     "replace_file",
     "retry_on_windows",
+    "separate_hard_links",
     "sync_file",
     "sync_folder",
     "sync_tree",
@@ -221,6 +223,19 @@ def walk(folder: Path, prefix: str = "", *, on_error: Callable[[str, OSError], N
 def list_files(folder: Path) -> Iterator[Found]:
     """Yield every ordinary file below ``folder`` in a stable order; see :func:`walk`."""
     return (found for found in walk(folder) if found.kind == "file")
+
+
+def separate_hard_links(folder: Path) -> None:
+    """Copy every file below ``folder`` that has another name too, under which it could be changed later."""
+    for found in list_files(folder):
+        if found.path.lstat().st_nlink > 1:
+            copy = found.path.with_name(f".{uuid4().hex}")
+            try:
+                shutil.copy2(found.path, copy)
+                move_file(copy, found.path)
+            except OSError:  # on a full disk a link is better than nothing
+                with contextlib.suppress(OSError):
+                    remove_file(copy)
 
 
 def hash_file(path: Path) -> str:

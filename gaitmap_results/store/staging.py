@@ -130,6 +130,7 @@ class Staging:
             return
         open_tree_to_owner(self.author_files)
         if any(True for _ in files.list_files(self.author_files)):
+            files.separate_hard_links(self.author_files)
             files.sync_tree(self.author_files)
         else:
             files.remove_folder(self.author_files)
@@ -146,6 +147,7 @@ class Staging:
             with open_to_owner():
                 _refuse_unfinished(challenge.save_core_results(self.core_results))
             open_tree_to_owner(self.core_results)
+            files.separate_hard_links(self.core_results)
             files.sync_tree(self.core_results)
         except BaseException:
             self.note(core_results="partial")

@@ -207,8 +207,10 @@ def _number(value: Any) -> float | None:
 def _label(value: Any) -> Any:
     """Return a unit's label as a JSON value."""
     value = _plain(value)
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool) or (isinstance(value, int) and -(2**63) <= value < 2**64):
         return value
+    if type(value).__name__ in ("NAType", "NaTType"):
+        return None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return safe_text(str(value))

@@ -102,6 +102,13 @@ def test_csv_is_compared_by_column(compare):
     assert (column.column, column.row) == ("f1", "0")
 
 
+def test_large_integers_in_csv_are_compared_exactly(compare):
+    """Identifiers and times in nanoseconds differ, even where floats would round them to the same number."""
+    (column,) = compare({"a.csv": f"id\n{2**53}\n"}, {"a.csv": f"id\n{2**53 + 1}\n"}).results
+    assert (column.first, column.second) == (2**53, 2**53 + 1)
+    assert not compare({"a.csv": "id\n7\n"}, {"a.csv": "id\n7.0\n"}).results
+
+
 @pytest.mark.parametrize("name", ["a.pkl", "broken.json"])
 def test_other_files_are_compared_byte_by_byte(compare, name):
     """A file without values that can be read counts as a whole, and so does one that is missing."""

@@ -101,6 +101,20 @@ def test_a_unit_without_a_label_leaves_the_others_as_they_are(tmp_path):
     assert load_scores(write_scores(write_run(tmp_path), scores_json(rows=rows))).index.tolist() == [1, None]
 
 
+@pytest.mark.parametrize("other", [None, 0.5, "P1", 2**64 - 1, -1])
+@pytest.mark.parametrize("more", [[], ["visit"]])
+def test_large_numbers_of_units_stay_exact(tmp_path, other, more):
+    """No label of a unit is rounded, whatever the other units are called, and however many levels they have."""
+    big = 2**53 + 1
+    rows = [{"unit": [unit, *more], "fold": None, "scores": {"f1": 1}} for unit in (big, other)]
+    content = scores_json(rows=rows, units=["participant", *more])
+    index = load_scores(write_scores(write_run(tmp_path), content)).index
+    found = index.get_level_values("participant").tolist()
+    assert found[0] == big
+    assert found[1] == other or (other is None and found[1] != found[1])
+    assert index.names == ["participant", *more]
+
+
 def test_a_link_to_scores_is_not_followed(tmp_path):
     """Scores are read from an ordinary file in the run folder only."""
     run = write_run(tmp_path)

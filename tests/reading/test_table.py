@@ -221,6 +221,20 @@ def test_overview(tmp_path):
     assert table.index.tolist() == [0, 1, 2]
 
 
+@pytest.mark.parametrize("name", ["runtime", "n", "Runtime", "kind"])
+def test_a_main_score_with_the_name_of_a_column_hides_nothing(tmp_path, name):
+    """The score gets a name of its own, and the column keeps its values."""
+    write_run(tmp_path / "plain", "a", custom={"n": 3})
+    plain = generate_overview_table(results_of(tmp_path / "plain"))
+    run = write_run(tmp_path / "scored", "a", custom={"n": 3})
+    rows = [{"unit": [], "fold": None, "scores": {name: 0.25}}]
+    scores = {"schema_version": 1, "units": [], "directions": {name: "minimize"}, "rows": rows}
+    (run / "scores.json").write_text(json.dumps(scores))
+    table = generate_overview_table(results_of(tmp_path / "scored"))
+    assert table[f"score.{name}"].tolist() == [0.25]
+    assert table.drop(columns=f"score.{name}").equals(plain)
+
+
 def test_without_pandas_the_extra_is_named(tmp_path):
     """Without pandas the tables say which extra is missing, and everything else works."""
     write_run(tmp_path)

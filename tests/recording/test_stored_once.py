@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 import shutil
 import tempfile
@@ -160,6 +161,26 @@ def test_a_challenge_that_changes_after_its_run(change: Callable[[Any], Any], tm
         change(challenge)
     assert stored(recorder.path_) == [1, 2, 3]
     assert challenge.n_saves == 1
+
+
+class Linked(ExampleChallenge):
+    """Does not copy its large files, but gives them a second name."""
+
+    def save_core_results(self, folder_path: Path) -> None:
+        os.link(self.result_, folder_path / "results.json")
+
+
+def test_files_that_have_another_name_outside(tmp_path: Path) -> None:
+    """Whoever writes into a file again that was linked into the results, or into the author's files, changes no run."""
+    own = tmp_path / "output.json"
+    own.write_text("[1]")
+    with recorded_run("e", path=tmp_path / "results", use_git=False) as r:
+        Linked().run(own)
+        own.write_text("[2]")
+        os.link(own, r.files_dir / "output.json")
+    own.write_text("[3]")
+    assert stored(r.path_) == [1]
+    assert (r.path_ / "files" / "output.json").read_text() == "[2]"
 
 
 def test_runs_of_one_object(tmp_path: Path) -> None:

@@ -104,6 +104,16 @@ def test_numbers_for_each_unit(tmp_path):
     ]
 
 
+def test_units_that_json_has_no_label_for(tmp_path):
+    """A unit without a label has the label null in every type of pandas; a number of more than 64 bit is a text."""
+    index = pd.Index([1, None], dtype="Int64")
+    for levels in (index, pd.Index([1, pd.NaT], dtype=object), pd.Index([1, float("nan")], dtype=object)):
+        content = stored(record(tmp_path, pd.DataFrame({"error": [1, 2], "f1": [3, 4]}, index=levels)))
+        assert [row["unit"] for row in content["rows"]] == [[1], [None]]
+    content = stored(record(tmp_path, {"error": {2**64: 1, 2**64 - 1: 2}, "f1": {2**64: 1}}))
+    assert [row["unit"] for row in content["rows"]] == [[str(2**64)], [2**64 - 1]]
+
+
 def test_series_keep_the_names_of_their_levels(tmp_path):
     """Scores that are given as Series keep participant and trial apart, so that trials are not taken for people."""
     levels = pd.MultiIndex.from_tuples([("P1", 1), ("P1", 2)], names=["participant", "trial"])
