@@ -209,8 +209,8 @@ class _Encoder:
     def _convert_container(self, value: object, key_path: _KeyPath, depth: int) -> JsonValue:
         if isinstance(value, Mapping):
             return dict(self._items(value, key_path, depth))
-        is_list = isinstance(value, Sequence) and type(value).__module__ != "builtins"  # as of configuration libraries
-        if is_list or isinstance(value, (list, tuple)):
+        # Configuration libraries have lists of their own; bytes and ranges are sequences, too.
+        if isinstance(value, (list, tuple)) or (isinstance(value, Sequence) and type(value).__module__ != "builtins"):
             return [
                 item if _is_plain(item) else self._encode(item, (*key_path, index), depth + 1)
                 for index, item in enumerate(value)
