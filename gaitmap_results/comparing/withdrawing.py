@@ -67,7 +67,10 @@ def withdraw_run(path: str | Path, reason: str) -> Path:
     if before is not None:
         raise InvalidOptionError(f"The run in {folder} is already withdrawn: {before}. Delete {target} to undo this.")
     if target is None:
-        raise ResultsFolderError(f"The run in {folder} is not in a results folder, so the reason cannot be stored.")
+        raise ResultsFolderError(
+            f"The reason cannot be stored: the run in {folder} is not in a results folder, or the place of its "
+            "attestations there is a link. Put it into a results folder, or a folder in the place of the link."
+        )
     content = {
         "schema_version": _SCHEMA_VERSION,
         "run_id": summary.run_id,

@@ -15,7 +15,7 @@ from gaitmap_results.reading.loading import load_run_custom_metadata
 from gaitmap_results.reading.run_files import IN_ANNEX, is_in_annex, read_run_file
 from gaitmap_results.reading.verifying import verify_run
 from gaitmap_results.showing.text import bulleted
-from gaitmap_results.store.files import expanded, hash_file, is_real_folder, walk
+from gaitmap_results.store.files import expanded, hash_file, walk
 from gaitmap_results.store.layout import ATTESTATIONS_DIR, MANIFEST_FILE, METADATA_FILE, check_folder_name
 from gaitmap_results.store.manifest import parse_manifest
 
@@ -169,8 +169,7 @@ def run_to_export(summary: RunSummary, place: str) -> RunToExport:
         files, left_out = _run_files(folder, f"{place}/" if place else "")
         attested_folder = attestations_folder(summary)
         attested: tuple[FileToExport, ...] = ()
-        # A link could lead anywhere.
-        if attested_folder is not None and is_real_folder(attested_folder) and is_real_folder(attested_folder.parent):
+        if attested_folder is not None and attested_folder.is_dir():
             attested, _ = _run_files(attested_folder, f"{ATTESTATIONS_DIR}/{attested_folder.name}/")
         metadata, custom_metadata = read_metadata(str(folder)), load_run_custom_metadata(folder)
     except (RunNotFoundError, OSError, ValueError) as error:

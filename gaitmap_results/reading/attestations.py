@@ -37,10 +37,14 @@ _NO_REASON: Final = "no reason is given"
 
 
 def attestations_folder(summary: RunSummary) -> Path | None:
-    """Return the folder with the attestations of a run, which need not exist; ``None`` outside a results folder."""
+    """Return the folder with the attestations of a run, which need not exist; ``None`` outside a results folder.
+
+    It is also ``None`` if there is a link in its place, since a stranger's link could lead anywhere.
+    """
     store = _store(summary)
     name = attested_id(summary)
-    return None if store is None or not _is_name(name) else Path(store, ATTESTATIONS_DIR, name)
+    folder = None if store is None or not _is_name(name) else Path(store, ATTESTATIONS_DIR, name)
+    return None if folder is None or folder.is_symlink() or folder.parent.is_symlink() else folder
 
 
 def attested_id(summary: RunSummary) -> str:
@@ -117,8 +121,12 @@ def _store(summary: RunSummary) -> str | None:
 
 
 def _attested_ids(store: str) -> frozenset[str]:
+    place = os.path.join(store, ATTESTATIONS_DIR)
+    if os.path.islink(place):
+        return frozenset()
     try:
-        return frozenset(os.listdir(os.path.join(store, ATTESTATIONS_DIR)))
+        with os.scandir(place) as found:
+            return frozenset(each.name for each in found if not each.is_symlink())
     except OSError:
         return frozenset()
 

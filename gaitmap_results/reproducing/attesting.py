@@ -33,7 +33,8 @@ def attest(record: RecordedRun, judgement: Judgement, figures: dict[str, Any], l
     """Write the Statement, our figures and the lock beside the run; return the Statement's path.
 
     Earlier ones are kept.
-    ``None`` means that the run is not in a results folder or has no manifest to refer to.
+    ``None`` means that the run is not in a results folder, has a link in the place of its attestations, or has no
+    manifest to refer to.
 
     Raises
     ------

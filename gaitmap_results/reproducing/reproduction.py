@@ -285,7 +285,10 @@ def _told(
 ) -> Reproduction:
     notes = list(plan.notes)
     if attestation is None:
-        notes.append("The judgement is not stored: the run is not in a results folder, or has no manifest.")
+        notes.append(
+            "The judgement is not stored: the run is not in a results folder, it has no manifest, or a link is in the "
+            "place of its attestations."
+        )
     is_other = judgement.verdict in ("within tolerance", "differs")
     return Reproduction(
         plan.record.summary.path,

@@ -17,8 +17,24 @@ from faults import run_in_child
 from git_repository import GitRepository
 from stores import TwoFiles, check_complete, record, runs_of, unfinished_of
 
-from gaitmap_results import discard_run, record_run, recorded_run, recover_run, unfinished_runs, verify_run
-from gaitmap_results.exceptions import CorruptRunError, GaitmapResultsError, RunNotFoundError, SkippedRunWarning
+from gaitmap_results import (
+    discard_run,
+    get_all_result_paths,
+    get_metadata_as_df,
+    record_run,
+    recorded_run,
+    recover_run,
+    unfinished_runs,
+    verify_run,
+    withdraw_run,
+)
+from gaitmap_results.exceptions import (
+    CorruptRunError,
+    GaitmapResultsError,
+    ResultsFolderError,
+    RunNotFoundError,
+    SkippedRunWarning,
+)
 from gaitmap_results.store.json_files import MAX_JSON_BYTES
 from gaitmap_results.store.manifest import parse_manifest
 from gaitmap_results.unfinished.listing import list_unfinished
@@ -96,6 +112,26 @@ def test_a_link_in_the_place_of_the_folder_of_unfinished_runs(store, outside):
     runs, skipped = list_unfinished(store)
     assert runs == []
     assert "symbolic link" in skipped[0]
+
+
+@ON_POSIX
+@pytest.mark.parametrize("linked", [".attestations", ".attestations/{run_id}"])
+def test_links_in_the_place_of_attestations(linked, store, outside):
+    """A link in the place of a run's attestations withdraws nothing, and nothing is written where it leads to."""
+    (run,) = runs_of(store)
+    run_id = json.loads((run / "metadata.json").read_text())["run_id"]
+    (outside / run_id).mkdir()
+    for folder in (outside, outside / run_id):
+        (folder / "withdrawn.json").write_text(json.dumps({"reason": "private"}))
+    link = store / linked.format(run_id=run_id)
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to(outside, target_is_directory=True)
+    before = list(untouched(outside))
+    table = get_metadata_as_df(get_all_result_paths("stores.TwoFiles", store))
+    assert table["withdrawn"].isna().all()
+    with pytest.raises(ResultsFolderError, match="is a link"):
+        withdraw_run(run, "the sensor was upside down")
+    assert list(untouched(outside)) == before
 
 
 @ON_POSIX
