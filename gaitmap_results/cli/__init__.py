@@ -6,6 +6,8 @@ Each command has a module in this folder, imported only when the command is call
 from __future__ import annotations
 
 import errno
+import io
+import sys
 from importlib import import_module
 from typing import Any
 
@@ -34,6 +36,12 @@ class _Commands(click.Group):
         module = import_module(f"{__name__}.{_MODULES.get(cmd_name, cmd_name)}")
         commands = (each for each in vars(module).values() if isinstance(each, click.Command))
         return next(each for each in commands if each.name == cmd_name)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        # A name that the output's encoding lacks, as in a pipe on Windows, must not end the command.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
+        return super().main(*args, **kwargs)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not all(map(str.strip, args)):  # an empty path would stand for the working directory

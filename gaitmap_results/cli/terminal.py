@@ -68,9 +68,6 @@ def console() -> Console:
     """Return a console for the standard output, which never wraps lines outside a terminal."""
     from rich.console import Console
 
-    # A name that the output's encoding lacks must not end the command.
-    if sys.stdout is not None and hasattr(sys.stdout, "reconfigure"):
-        sys.stdout.reconfigure(errors="backslashreplace")
     colours = _has_colours()
     output = Console(
         highlight=False,

@@ -16,7 +16,7 @@ from command import START as COMMAND
 from command import at_terminal, in_process, piped
 from run_folders import CHALLENGE, PUBLISHED, START, as_ordinary_user, needs_published, write_run
 
-from gaitmap_results import save_run
+from gaitmap_results import recorded_run, save_run
 
 HOUR = timedelta(hours=1)
 COMMANDS = ("list", "show", "verify", "export", "config", "config show", "config template", "doctor")
@@ -218,6 +218,23 @@ def test_names_in_other_scripts(results):
     done = piped("list", results, PYTHONUTF8="0", PYTHONIOENCODING="ascii", LC_ALL="C")
     assert done.code == 0
     assert "gehen_\\xfcber" in done.out
+
+
+def test_no_command_ends_because_of_a_name_in_another_script(tmp_path):
+    """A pipe on Windows has the encoding of one country; what it lacks is escaped, by whatever command."""
+    folder = tmp_path / "歩行"
+    write_run(folder, "shin")
+    with pytest.raises(ZeroDivisionError), recorded_run("歩行", path=folder, use_git=False):
+        1 / 0  # noqa: B018
+    for command in (
+        ("unfinished", folder),
+        ("diff", "shin", "shin", folder),
+        ("withdraw", "shin", "--reason", "歩行", "--results", folder),
+        ("discard", "@latest", folder, "--yes"),
+    ):
+        done = piped(*command, PYTHONUTF8="0", PYTHONIOENCODING="cp1252")
+        assert (done.code, done.err) == (0, "")
+        assert "\\u6b69\\u884c" in done.out
 
 
 # show
