@@ -139,6 +139,7 @@ class RecordedCall:
         entry = describe_entry(wrapped, instance, args, kwargs)
         recorder = Recorder(block_options(self.name, **self.options), caller, entry)
         recorder.offer(instance, *args[:1])
+        recorder.runs.named.arguments = [*args[1:], *kwargs.values()]
         return run_in_block(recorder, wrapped, args, kwargs)
 
 

@@ -30,6 +30,9 @@ HOW_TO_NAME_A_CHALLENGE: Final = (
     "recorder.attach(challenge), or return it from the decorated function."
 )
 
+# Larger collections hold data.
+_MOST_ITEMS: Final = 100
+
 
 @dataclass
 class NamedChallenges:
@@ -43,11 +46,14 @@ class NamedChallenges:
         What a decorated function returned.
     offered
         The object and the first argument of a decorated function.
+    arguments
+        The other arguments of a decorated function.
     """
 
     given: list[Any]
     returned: Any = None
     offered: list[Any] = field(default_factory=list)
+    arguments: list[Any] = field(default_factory=list)
     _before: list[tuple[Any, RunTimes | None]] = field(default_factory=list)
 
     def open(self) -> None:
@@ -55,12 +61,32 @@ class NamedChallenges:
 
         Comparing with the block's start is not enough: clocks are set back, and some challenges store whole seconds.
         """
-        around = without([*self.offered, *_challenges_around(of_module=True)], ())
+        frame = innermost_user_frame()
+        of_module = [] if frame is None else [value for value in frame.f_globals.values() if is_challenge(value)]
+        around = without([*self.offered, *self._within_reach(), *of_module], ())
         self._before = [(challenge, RunTimes.of_challenge(challenge)) for challenge in around]
 
     def in_calling_frame(self, since: datetime) -> list[Any]:
-        """Return the challenges in variables of the code around the block, except those that ran before it."""
-        return self._that_ran(without(_challenges_around(), ()), since)
+        """Return the challenges in variables of the code around the block, except those that ran before it.
+
+        Those that are only held by such a variable must have measured times since the block began.
+        """
+        variables = [value for value in _variables_around().values() if is_challenge(value)]
+        return without([*self._that_ran(variables, since), *self.with_new_times(self._within_reach())], ())
+
+    def _within_reach(self) -> list[Any]:
+        """Return the challenges in variables, small collections, attributes of ``self``, and arguments.
+
+        Those of the module do not count: blocks in other threads share them.
+        """
+        variables = _variables_around()
+        owners = [variables.get("self"), *self.offered]
+        attributes = [value for owner in owners for value in list(getattr(owner, "__dict__", {}).values())]
+        candidates = [*variables.values(), *attributes, *self.arguments]
+        small = [item for item in candidates if type(item) in (list, tuple, dict, set) and len(item) <= _MOST_ITEMS]
+        # Copies, since other threads may change them.
+        copies = [list(item.values() if type(item) is dict else item) for item in small]
+        return challenges_among([*filter(is_challenge, candidates), *copies])
 
     def with_new_times(self, found: Iterable[Any]) -> list[Any]:
         """Return the challenges that have measured times since the block began."""
@@ -178,13 +204,10 @@ def challenges_among(objects: Iterable[Any]) -> list[Any]:
     return without(found, ())
 
 
-def _challenges_around(*, of_module: bool = False) -> list[Any]:
-    """Return the challenges in variables of the code around the block, or also of its module."""
+def _variables_around() -> Mapping[str, Any]:
+    """Return the variables of the code around the block."""
     frame = innermost_user_frame()
-    if frame is None:
-        return []
-    variables = [*frame.f_locals.values(), *(frame.f_globals.values() if of_module else ())]
-    return [value for value in variables if is_challenge(value)]
+    return {} if frame is None else frame.f_locals
 
 
 def without(objects: Iterable[Any], known: Sequence[Any]) -> list[Any]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -189,9 +190,9 @@ def side_by_side(
         with recorded_run(entry, path=tmp_path, use_git=False) as recorder:
             together.wait(500)
             with ThreadPoolExecutor(1) as inner:
-                challenges = [inner.submit(ExampleChallenge(number).run, number).result()]
+                hidden = SimpleNamespace(challenges=[inner.submit(ExampleChallenge(number).run, number).result()])
             together.wait(500)
-            after(recorder, challenges)
+            after(recorder, hidden.challenges)
             together.wait(500)
         return recorder
 

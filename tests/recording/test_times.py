@@ -17,7 +17,7 @@ from processes import run_python
 
 from gaitmap_results import BaseChallenge, challenge, record_run, recorded_run, save_run
 from gaitmap_results.challenge import RunTimes
-from gaitmap_results.exceptions import NoChallengeError
+from gaitmap_results.exceptions import AmbiguousChallengeError, NoChallengeError
 from gaitmap_results.store.layout import run_folder_name
 
 HAS_TZSET = pytest.mark.skipif(not hasattr(time, "tzset"), reason="the C library of Windows knows no other time zone")
@@ -429,6 +429,59 @@ def test_the_order_of_wall_clock_times_costs_no_challenge(way: str, clock: Clock
             challenge.run(1)
     (path,) = tmp_path.glob("*/*/entry/*")
     assert Clocked.load_core_results(path / "results") == 1
+
+
+class Study:
+    """Has its challenge as an attribute."""
+
+    def __init__(self) -> None:
+        self.challenge = Clocked(0)
+
+    def in_a_block(self, path: Path) -> None:
+        with recorded_run("entry", path=path, use_git=False):
+            self.challenge.run(1)
+
+    def decorated(self, path: Path) -> None:
+        record_run("entry", path=path, use_git=False)(Study.run)(self)
+
+    def run(self) -> None:
+        self.challenge.run(1)
+
+
+@pytest.mark.parametrize("way", ["list", "dictionary", "keyword", "attribute", "attribute, decorated"])
+def test_a_challenge_that_the_code_around_only_holds(way: str, tmp_path: Path) -> None:
+    """What nobody observed, and what measured its time in the block, is saved wherever it is within reach."""
+    block = {"path": tmp_path, "use_git": False}
+    if way in ("list", "dictionary"):
+        with recorded_run("entry", **block):
+            held = [Clocked(0).run(1)] if way == "list" else {"a": Clocked(0).run(1)}
+        assert len(held) == 1
+    elif way == "keyword":
+        record_run("entry", **block)(lambda number, given: given.run(number) and None)(1, given=Clocked(0))
+    else:
+        (Study().in_a_block if way == "attribute" else Study().decorated)(tmp_path)
+    (path,) = tmp_path.glob("*/*/entry/*")
+    assert Clocked.load_core_results(path / "results") == 1
+
+
+class ClosedFile(dict[str, Any]):
+    """A collection of another class, whose content cannot be read."""
+
+    def values(self) -> Any:
+        raise OSError("the file is closed")
+
+
+def test_a_loop_over_challenges_that_nobody_observes_loses_none(tmp_path: Path) -> None:
+    """The variable of the loop holds the last one only: all of them are kept, and the error names the folders."""
+    challenges = [Clocked(0) for _ in range(3)]
+    closed = ClosedFile()
+    before = [Clocked(0).run("before")]
+    with pytest.raises(AmbiguousChallengeError) as raised, recorded_run("entry", path=tmp_path, use_git=False):
+        for number, challenge in enumerate(challenges):
+            challenge.run(number)
+    assert len(before) == 1
+    assert isinstance(closed, dict)
+    assert sorted(Clocked.load_core_results(path / "results") for path in raised.value.paths) == [0, 1, 2]
 
 
 def test_a_challenge_that_ran_before_is_not_this_one(tmp_path: Path) -> None:
