@@ -174,7 +174,7 @@ def keep_run(
 
 def note_interrupted(run: FinishedRun, error: BaseException) -> None:
     """Note in the journal of a run why saving it ended early; without complete results, keep its challenge."""
-    text = f"Saving the core results of {run.facts.name} was interrupted by {type(error).__name__}"
+    text = f"Saving {run.facts.name} was interrupted by {type(error).__name__}"
     if run.place is None:
         run.failure = CoreResultsError(f"{text}.")
         return

@@ -135,6 +135,9 @@ def _keep(challenge: Any, staging: Staging, source: Any) -> str:
     except (Exception, SystemExit) as failure:  # noqa: BLE001 - the challenge's own
         text = f"The core results could not be kept: {error_text(failure)}."
         return f"{text}{keep_challenge_of(challenge, staging)}"
+    except BaseException:  # a second Ctrl-C
+        keep_challenge_of(challenge, staging)
+        raise
     return f"The core results are kept in {staging.core_results}."
 
 
@@ -149,15 +152,16 @@ def _draft(
     name, version = (names[key] or _PLACEHOLDER for key in ("challenge_name", "challenge_version"))
     facts = ChallengeFacts.not_asked(name, version)
     run = FinishedRun(challenge, facts, times, staging)
-    draft = None
+    entry_name = names["entry_name"]
+    stored = {**names, "entry_name": None if entry_name is None else entry_json(entry_name)}
+    draft = known = unknown_metadata(staging.run_id, times)
+    staging.note(metadata={**known, **stored})  # before the challenge is asked, which may end the program
     try:
         describe(run)
-        draft = draft_metadata(run, builder if isinstance(builder, MetadataBuilder) else builder())
+        draft = draft_metadata(run, builder if isinstance(builder, MetadataBuilder) else builder()) or known
     except Exception as error:  # noqa: BLE001 - less is known then
         staging.note(error={"message": error_text(error)})
-    entry_name = names["entry_name"]
-    stored = None if entry_name is None else entry_json(entry_name)
-    return {**(draft or unknown_metadata(staging.run_id, times)), **names, "entry_name": stored}
+    return {**draft, **stored}
 
 
 def _builder(staging: Staging, options: Mapping[str, Any], caller: Caller | None) -> MetadataBuilder:

@@ -18,6 +18,8 @@ from gaitmap_results.user_code.wrapping import is_wrapped
 
 __all__ = ["error_of_work", "follow_work", "is_done", "is_suspended", "kind_of_call", "kind_of_work", "replace_work_in"]
 
+# Methods of the built-in types that unfinished work can have.
+_STEPS: Final = ("__next__", "__anext__", "__await__")
 # The maximum nesting of iterators: enumerate(zip(map(...))).
 _DEPTH: Final = 5
 
@@ -177,7 +179,8 @@ def _work_among(items: Any) -> dict[Any, str]:
     found = {}
     for key, item in items:
         # Most items are numbers, texts or tables, and there may be millions.
-        if type(item).__module__ != "builtins" or hasattr(type(item), "__next__") or inspect.iscoroutine(item):
+        kind_of_item = type(item)
+        if kind_of_item.__module__ != "builtins" or any(hasattr(kind_of_item, name) for name in _STEPS):
             kind = kind_of_work(item)
             if kind is not None:
                 found[key] = kind

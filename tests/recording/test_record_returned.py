@@ -224,6 +224,17 @@ def managed(value: int) -> Iterator[Any]:
     yield ExampleChallenge().run(value).result_
 
 
+async def managed_async(value: int) -> AsyncIterator[Any]:
+    """Do the work on entering."""
+    yield ExampleChallenge().run(value).result_
+
+
+async def enter_async(manager: Any) -> list[Any]:
+    """Return what a block gets."""
+    async with manager as value:
+        return [value]
+
+
 def enter(manager: Any) -> list[Any]:
     """Return what a block gets."""
     with manager as value:
@@ -233,6 +244,10 @@ def enter(manager: Any) -> list[Any]:
 SEVERAL: dict[str, tuple[Callable[[Any], Any], Callable[[Any], list[Any]]]] = {
     "progress bar": (lambda _: Bar(ExampleChallenge().run(each).result_ for each in [1, 2]), list),
     "context manager": (lambda _: managed(1), enter),
+    "async context manager": (
+        lambda _: contextlib.asynccontextmanager(managed_async)(1),
+        lambda manager: asyncio.run(enter_async(manager)),
+    ),
     "tuple": (lambda _: (generator(1), "more"), lambda both: list(both[0])[1:]),
     "futures": (
         lambda pool: [pool.submit(ExampleChallenge().run, each) for each in [1, 2]],

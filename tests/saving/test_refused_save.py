@@ -102,6 +102,22 @@ def test_a_wrong_option_costs_only_itself(option, error, tmp_path):
     assert check_recovered(tmp_path / "results", challenge)["entry_name"] == ["group", "shin"]
 
 
+def test_a_challenge_that_ends_the_program_costs_no_times(tmp_path):
+    """What is known without asking the challenge is kept before it is asked."""
+
+    class Exiting(Timed):
+        def __repr__(self) -> str:
+            raise SystemExit(3)
+
+    challenge = Exiting().run("tuned")
+    with pytest.raises(SystemExit):
+        save_run(challenge, "shin", custom_metadata=CUSTOM, path=tmp_path, debug_folder_prefix="/")
+    (run,) = unfinished_of(tmp_path)
+    metadata = load_run_metadata(recover_run(run.run_id, tmp_path))
+    assert metadata["run_start_datetime_utc"] == challenge.run_start_datetime_utc_timestamp_
+    assert (metadata["runtime"], metadata["challenge_version"]) == (challenge.runtime_, "1.0.0")
+
+
 def test_a_wrong_variable_costs_only_itself(tmp_path, monkeypatch):
     """What the machine says is known although the config cannot be read."""
     challenge = Timed().run("tuned")

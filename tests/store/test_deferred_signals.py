@@ -123,8 +123,9 @@ def test_a_handler_that_raises_while_the_challenge_describes_itself(tmp_path: Pa
     assert "TimeIsUp" not in str(errors)
 
 
+@pytest.mark.parametrize("entry_name", ["e", "refused/name"])
 @pytest.mark.parametrize("hook", ["save_core_results", "get_scores"])
-def test_a_save_run_that_is_interrupted_twice_is_not_running(tmp_path: Path, hook: str) -> None:
+def test_a_save_run_that_is_interrupted_twice_is_not_running(tmp_path: Path, hook: str, entry_name: str) -> None:
     """In a notebook the process lives on: the run says that it was interrupted, and what there is can be recovered."""
 
     def interrupt(*_: object) -> None:
@@ -134,10 +135,11 @@ def test_a_save_run_that_is_interrupted_twice_is_not_running(tmp_path: Path, hoo
     challenge = ExampleChallenge().run(1)
     setattr(challenge, hook, interrupt)
     with pytest.raises(KeyboardInterrupt):
-        save_run(challenge, "e", custom_metadata={}, path=tmp_path, use_git=False)
+        save_run(challenge, entry_name, custom_metadata={}, path=tmp_path, use_git=False)
     (run,) = unfinished_runs(tmp_path)
-    assert run.status == "interrupted"
+    assert run.status == ("interrupted" if entry_name == "e" else "save_failed")
     assert run.core_results == ("complete" if hook == "get_scores" else "partial")
+    assert (run.challenge_file is None) == (hook == "get_scores")
 
 
 def test_every_signal_is_delivered_in_order_also_if_the_first_raises() -> None:
