@@ -165,7 +165,7 @@ def _installed(file: str, place: str, changed: float) -> Origin | None:
     package = site.owner(relative) if site is not None else None
     if site is not None and package is not None and (package.record or is_site):
         # A link may lead to a file of any age.
-        leads_out = os.path.islink(file) or not _real(os.path.dirname(file)).startswith(_real(folder))
+        leads_out = os.path.islink(file) or _is_behind_link(os.path.dirname(file), folder)
         installed = _as_installed(site, package, relative, file, math.inf if leads_out else changed)
         if installed is not None:
             return _of_package(installed, relative, file)
@@ -188,9 +188,11 @@ def _installed(file: str, place: str, changed: float) -> Origin | None:
     )
 
 
-@functools.lru_cache(maxsize=1024)
-def _real(folder: str) -> str:
-    return os.path.join(os.path.realpath(folder), "")
+@functools.lru_cache(maxsize=4096)
+def _is_behind_link(folder: str, site: str) -> bool:
+    """Return whether a folder in a site folder, or one between them, is a link."""
+    outer = os.path.dirname(folder)
+    return folder not in (site, outer) and (os.path.islink(folder) or _is_behind_link(outer, site))
 
 
 def _as_installed(
