@@ -42,6 +42,8 @@ def find_config_of_gaitmap_challenges(kind: type[LocalConfig]) -> FoundConfig | 
         try:
             file = json.loads(Path(named).read_text(encoding="utf-8"))
             content = {**file["gaitmap_challenges"], "datasets": file.get("datasets")}
+            for name in filter(content.get, _FOLDERS):
+                os.fspath(content[name])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ConfigError(
                 f"The environment variable {_CONFIG_VARIABLE} names {named}, which is not a config of "

@@ -103,10 +103,15 @@ def _name_of_program(file: str, namespace: Mapping[str, Any]) -> str:
     # A profiler that runs a script leaves its own specification in the script's module.
     if name and name not in _PROGRAMS and isinstance(origin, str) and _is_same(origin, file):
         return str(name)
-    if package:  # a class that was sent to a worker has lost the specification of its module
+    # A class that was sent to a worker has lost the specification of its module; a profiler may leave its own package.
+    if package and _parts_of(file)[:-1][-len(package.split(".")) :] == tuple(package.split(".")):
         return f"{package}.{path.stem}"
     # A folder or archive runs the program in its __main__.py.
     return path.parent.stem if path.name == "__main__.py" else path.stem
+
+
+def _parts_of(file: str) -> tuple[str, ...]:
+    return Path(os.path.abspath(existing_file(file) or file)).parts
 
 
 def _is_same(one: str, other: str) -> bool:

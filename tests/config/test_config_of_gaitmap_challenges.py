@@ -132,7 +132,10 @@ def test_our_debug_variable_wins(monkeypatch, tmp_path):
     assert is_debug_run() is True
 
 
-@pytest.mark.parametrize("content", [None, "{", "[]", '{"datasets": {}}', '{"gaitmap_challenges": 3}'])
+@pytest.mark.parametrize(
+    "content",
+    [None, "{", "[]", '{"datasets": {}}', '{"gaitmap_challenges": 3}', '{"gaitmap_challenges": {"cache_dir": ["a"]}}'],
+)
 def test_a_wrong_file_is_refused(content, monkeypatch, tmp_path):
     """A file that is missing or is no config of gaitmap_challenges is an error that names the variable and the file."""
     if content is not None:

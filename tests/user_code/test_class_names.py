@@ -73,6 +73,7 @@ WAYS = {
     "runpy as the program": (["-c", RUNPY.format(", run_name='__main__'")], "entry"),
     "runpy": (["-c", RUNPY.format("")], "entry"),
     "a profiler with its own variables": (["-m", "own_profiler", "entry.py"], "entry"),
+    "a profiler in a package": (["-m", "profiling.own_profiler", "entry.py"], "entry"),
 }
 
 
@@ -80,8 +81,9 @@ WAYS = {
 def test_a_class_of_a_script_has_one_name(tmp_path: Path, way: str) -> None:
     """Under profilers, runners and debuggers a challenge is stored where it is stored without them."""
     files = {"entry.py": SCRIPT, "package/__init__.py": "", "package/study.py": SCRIPT}
-    for name, content in {**files, "site-packages/own_profiler.py": PROFILER}.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    profilers = dict.fromkeys(("site-packages/own_profiler.py", "site-packages/profiling/own_profiler.py"), PROFILER)
+    for name, content in {**files, **profilers}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
         (tmp_path / name).write_text(content, encoding="utf-8")
     arguments, module = WAYS[way]
     if way == "trace":
