@@ -33,9 +33,16 @@ def describe_failure(error: BaseException, relative_to: Path | None) -> dict[str
     lines = traceback.format_exception(type(error), error, error.__traceback__)
     return {
         "type": type(error).__qualname__,
-        "message": redactor.text(safe_text(str(error))),
+        "message": redactor.text(safe_text(_message(error))),
         "traceback": redactor.text(safe_text("".join(lines))),
     }
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - even the text of an error is foreign code
+        return ""
 
 
 def note_on_error(error: BaseException, message: str) -> None:

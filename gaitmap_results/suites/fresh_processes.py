@@ -6,6 +6,7 @@ import contextlib
 import gc
 import itertools
 import multiprocessing
+import os
 import signal
 import threading
 import time
@@ -144,10 +145,13 @@ def _answer(sender: Connection, fn: Callable[..., Any], args: tuple[Any, ...], k
     # What the program has imported stays until the end; looking through it again and again takes a tenth of the time of
     # a short entry.
     gc.freeze()
+    asked = os.getpid()
     try:
         answer = False, fn(*args, **kwargs)
     except Exception as error:  # noqa: BLE001 - it is raised where the result is waited for
         answer = True, error
+    if os.getpid() != asked:
+        os._exit(0)  # a child that the entry has forked, and that went on as the entry
     with contextlib.suppress(OSError):
         sender.send(answer)
     sender.close()

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from challenges import ExampleChallenge
 
-from gaitmap_results import BaseChallenge, recorded_run
+from gaitmap_results import BaseChallenge, recorded_run, unfinished_runs
 from gaitmap_results.exceptions import CoreResultsError, NoChallengeError
 
 
@@ -100,3 +101,21 @@ def test_the_times_of_an_earlier_run_are_not_taken_for_those_of_this_one(tmp_pat
         challenge.run("untimed")
     assert recorder.metadata_["timing_source"] == "observed"
     assert recorder.metadata_["runtime"] >= 0.05
+
+
+class UnprintableError(Exception):
+    """Has a text that cannot be made."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+@pytest.mark.parametrize("has_run", [True, False])
+def test_an_error_without_a_text_costs_nothing(tmp_path: Path, has_run: bool) -> None:
+    """A finished run is published, an unfinished one is said to have failed, and the error goes on."""
+    with pytest.raises(UnprintableError), recorded_run("entry", path=tmp_path, use_git=False) as recorder:
+        if has_run:
+            ExampleChallenge().run(1)
+        raise UnprintableError
+    assert recorder.status_ == ("published" if has_run else "failed")
+    assert [run.status for run in unfinished_runs(tmp_path)] == ([] if has_run else ["failed"])

@@ -260,3 +260,11 @@ def test_complete_results_of_a_lost_entry_are_named(suite):
     assert (outcome.status, outcome.path) == ("lost", None)
     run_id = re.search(r"gaitmap-results recover (\S+)", outcome.error)[1]
     assert load_run_metadata(recover_run(run_id, suite.STORE))["entry_name"] == "dying_after_the_run"
+
+
+@on_posix
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_only_the_process_of_an_entry_answers(suite):
+    """A child that the entry has forked, and that goes on as the entry, has no outcome of its own."""
+    (outcome,) = run_entries([suite.forking])
+    assert (outcome.status, [outcome.path]) == ("recorded", runs_in(suite.STORE))

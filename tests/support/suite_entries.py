@@ -154,6 +154,15 @@ def dying_after_the_run():
 
 
 @entry
+def forking():
+    """Let a forked child go on as the entry."""
+    if os.fork() == 0:
+        return None
+    os.wait()
+    return Steps().run(12)
+
+
+@entry
 def exiting():
     """Ask the program to end."""
     sys.exit(3)
