@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import lru_cache
 from pathlib import Path
 from types import FunctionType
 from typing import Any, ClassVar
@@ -243,14 +244,24 @@ def _check_arguments(challenge: object, method: str) -> None:
     """Refuse a method that cannot be called with the folder alone; results are loaded without an object."""
     loads = method.startswith("load")
     found = getattr(type(challenge) if loads and hasattr(type(challenge), method) else challenge, method)
-    try:
-        if type(getattr(found, "__func__", found)) is FunctionType:  # else its signature may not be the real one
-            inspect.signature(found, follow_wrapped=False).bind(Path())
-    except TypeError as error:
+    function = getattr(found, "__func__", found)
+    if type(function) is not FunctionType:  # else its signature may not be the real one
+        return
+    error = _why_not_called(function, 1 if function is found else 2)
+    if error is not None:
         raise InvalidChallengeError(
             f"`{method}` of the challenge {type(challenge).__qualname__} cannot be called with the folder alone: "
             f"{error}. Write it as {'a class method' if loads else 'a method'} `{method}(folder_path)`."
-        ) from error
+        )
+
+
+@lru_cache(maxsize=256)  # a suite checks a challenge for each of its entries, in each of its processes
+def _why_not_called(function: FunctionType, n_arguments: int) -> str | None:
+    try:
+        inspect.signature(function, follow_wrapped=False).bind(*range(n_arguments))
+    except TypeError as error:
+        return str(error)
+    return None
 
 
 def _check_directions(challenge: object) -> None:
