@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import lru_cache
 from pathlib import Path
-from types import FunctionType
 from typing import Any, ClassVar
 
 from gaitmap_results.exceptions import InvalidChallengeError, InvalidOptionError
 from gaitmap_results.store.layout import check_challenge_name, check_version
 from gaitmap_results.store.score_directions import direction_problems
+from gaitmap_results.user_code.call_arguments import why_not_called
 from gaitmap_results.user_code.class_names import full_class_name
 
 __all__ = [
@@ -245,23 +244,12 @@ def _check_arguments(challenge: object, method: str) -> None:
     loads = method.startswith("load")
     found = getattr(type(challenge) if loads and hasattr(type(challenge), method) else challenge, method)
     function = getattr(found, "__func__", found)
-    if type(function) is not FunctionType:  # else its signature may not be the real one
-        return
-    error = _why_not_called(function, 1 if function is found else 2)
+    error = why_not_called(function, 1 if function is found else 2) if inspect.isfunction(function) else None
     if error is not None:
         raise InvalidChallengeError(
             f"`{method}` of the challenge {type(challenge).__qualname__} cannot be called with the folder alone: "
             f"{error}. Write it as {'a class method' if loads else 'a method'} `{method}(folder_path)`."
         )
-
-
-@lru_cache(maxsize=256)  # a suite checks a challenge for each of its entries, in each of its processes
-def _why_not_called(function: FunctionType, n_arguments: int) -> str | None:
-    try:
-        inspect.signature(function, follow_wrapped=False).bind(*range(n_arguments))
-    except TypeError as error:
-        return str(error)
-    return None
 
 
 def _check_directions(challenge: object) -> None:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
-from types import FunctionType, MethodType
 from typing import Any, Final
 
 from gaitmap_results.recording.recorder import Recorder
 from gaitmap_results.user_code import open_blocks as _open_blocks
+from gaitmap_results.user_code.call_arguments import refuse_wrong_arguments
 from gaitmap_results.user_code.generator_steps import stepped, stepped_async
 from gaitmap_results.user_code.remaining_work import (
     error_of_work,
@@ -37,7 +36,7 @@ def run_in_block(
     """Call a function in a block; a returned coroutine or generator leaves the block when it has ended."""
     kind = kind_of_call(function)
     if kind == "coroutine":
-        _refuse_wrong_arguments(function, args, kwargs)  # now, not only when it is awaited
+        refuse_wrong_arguments(function, args, kwargs)  # now, not only when it is awaited
         # Called after entering only: Python would warn that a refused coroutine was never awaited.
         return _named_like(function, _await(recorder, function, lambda: function(*args, **kwargs)))
     if kind == "async generator":
@@ -51,14 +50,6 @@ def run_in_block(
         if rest is None:
             recorder.offer(returned=returned)
     return returned if rest is None else rest
-
-
-def _refuse_wrong_arguments(function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """Raise the TypeError that wrong arguments would raise, as far as the signature shows them."""
-    plain = function.__func__ if isinstance(function, MethodType) else function
-    # Another decorator may show a signature that it does not have; then the function itself refuses.
-    if type(plain) is FunctionType and not hasattr(plain, "__signature__"):
-        inspect.signature(function, follow_wrapped=False).bind(*args, **kwargs)
 
 
 class _Rest(AbstractContextManager[None]):
