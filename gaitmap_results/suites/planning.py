@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -45,6 +46,11 @@ class PlannedEntry:
     call: Call
     task: Task
     challenge: str | None = None
+
+    @property
+    def place(self) -> tuple[Path, tuple[str, ...]]:
+        """The results folder, and the folders of the entry in it."""
+        return self.plan.results_folder, self.plan.entry_parts
 
 
 def plan_entries(entries: Iterable[Any], *, is_reported: bool = False) -> list[PlannedEntry]:

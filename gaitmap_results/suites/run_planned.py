@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Executor
 from pathlib import Path
@@ -53,7 +54,9 @@ def run_planned(
         return standing.needs_to_run
 
     fresh = FreshProcesses(max_workers) if executor is None else None
-    running = _Running(fresh or executor, run_task_once if fresh is None else run_task, tell)
+    # Other executors get all entries at once, and run them whenever they like.
+    call_of = (lambda entry: (run_task, entry.task)) if fresh else _calls_that_look(planned, skip)
+    running = _Running(fresh or executor, call_of, tell)
     try:
         for number in [number for number in range(len(planned)) if needs_to_run(number)]:
             if fresh is not None:
@@ -69,6 +72,14 @@ def run_planned(
     if fresh is not None:
         fresh.shutdown()
     return [outcomes[number] for number in range(len(planned))]
+
+
+def _calls_that_look(planned: Sequence[PlannedEntry], skip: str | None) -> Callable[[PlannedEntry], tuple[Any, ...]]:
+    """Return what calls an entry, and looks once more whether it still needs to run."""
+    namesakes = defaultdict(list)
+    for entry in planned:
+        namesakes[entry.place].append(entry)
+    return lambda entry: (run_task_once, entry, namesakes[entry.place], skip)
 
 
 def _end(
@@ -118,9 +129,9 @@ def _check(executor: Any, max_workers: int) -> None:
 class _Running:
     """The entries that an executor runs now."""
 
-    def __init__(self, executor: Any, run: Callable[..., TaskResult], tell: _Tell) -> None:
+    def __init__(self, executor: Any, call_of: Callable[[PlannedEntry], tuple[Any, ...]], tell: _Tell) -> None:
         self._executor = executor
-        self._run = run
+        self._call_of = call_of
         self._tell = tell
         self._sent: set[int] = set()
         self._jobs: dict[int, tuple[PlannedEntry, Any]] = {}
@@ -133,7 +144,7 @@ class _Running:
         """Send an entry to the executor."""
         self._sent.add(number)
         try:
-            job = self._executor.submit(self._run, entry.task)
+            job = self._executor.submit(*self._call_of(entry))
         except RuntimeError as error:  # a broken or closed pool accepts no calls
             self._broken[number] = entry, error
             return
@@ -209,6 +220,8 @@ def _skipped(entry: PlannedEntry, standing: Standing) -> EntryOutcome:
 
 
 def _outcome(entry: PlannedEntry, result: TaskResult) -> EntryOutcome:
+    if result.standing is not None:
+        return _skipped(entry, result.standing)
     if result.path is not None:
         return EntryOutcome(entry.entry_name, "recorded", Path(result.path), result.error, result.seconds)
     why = result.error or "It ended without a run of a challenge."

@@ -6,13 +6,17 @@ import asyncio
 import inspect
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gaitmap_results.recording.assigned_run_id import AwaitedBlock, awaited_block
 from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.suites.sent_entry import Task, load_entry
+
+if TYPE_CHECKING:
+    from gaitmap_results.suites.planning import PlannedEntry
+    from gaitmap_results.suites.skipping import Standing
 
 __all__ = ["TaskResult", "run_task", "run_task_once"]
 
@@ -21,16 +25,24 @@ _LOOK_EVERY_S: Final = 1.0
 
 @dataclass(frozen=True)
 class TaskResult:
-    """The outcome of an entry: its run folder, what it raised, the seconds, and whether it was lost."""
+    """The outcome of an entry: its run folder, what it raised, the seconds, and whether it was lost or not needed."""
 
     path: str | None
     error: str | None
     seconds: float
     is_lost: bool = False
+    standing: Standing | None = None
 
 
-def run_task(task: Task) -> TaskResult:
+def run_task(task: Task, look: Callable[[], Standing] | None = None) -> TaskResult:
     """Run an entry of any kind to its end; its error is returned, not raised.
+
+    Parameters
+    ----------
+    task
+        The entry.
+    look
+        Looks once more whether it needs to run, as soon as its code is imported.
 
     Raises
     ------
@@ -42,7 +54,11 @@ def run_task(task: Task) -> TaskResult:
     with awaited_block(task.block_id, is_reported=task.is_reported) as block:
         try:
             task.origin.take_over()
-            _run_to_its_end(load_entry(task)(), block)
+            entry = load_entry(task)
+            standing = None if look is None else look()
+            if standing is not None and not standing.needs_to_run:
+                return TaskResult(None, None, time.perf_counter() - start, standing=standing)
+            _run_to_its_end(entry(), block)
         except BaseException as raised:
             is_in_suite = task.origin.is_here and threading.current_thread() is threading.main_thread()
             if is_in_suite and isinstance(raised, KeyboardInterrupt):
@@ -56,16 +72,27 @@ def run_task(task: Task) -> TaskResult:
     return TaskResult(None if path is None else str(path), error, time.perf_counter() - start)
 
 
-def run_task_once(task: Task) -> TaskResult:
+def run_task_once(entry: PlannedEntry, namesakes: Sequence[PlannedEntry], skip: str | None) -> TaskResult:
     """Run an entry unless it was started before; then wait for the first start.
 
     Some engines start an entry again when they retire or lose a worker.
+    While it waited for a worker, another program may have run or started it.
+
+    Parameters
+    ----------
+    entry
+        The entry.
+    namesakes
+        The entries of the suite with its name, itself included.
+    skip
+        Which recorded runs make this one unnecessary.
     """
     # A fresh process has no use for these.
     from gaitmap_results.reading.index import read_metadata
+    from gaitmap_results.suites.skipping import StoreJudge
     from gaitmap_results.suites.stored_runs import find_started, find_stored
 
-    start = time.perf_counter()
+    start, task = time.perf_counter(), entry.task
     while True:
         earlier = find_started(task.results_folder, task.block_id)
         if earlier is None or earlier.run.status != "running":
@@ -78,7 +105,7 @@ def run_task_once(task: Task) -> TaskResult:
     if earlier is not None:
         why = f"it was started on a worker that is gone: {earlier.run.error or earlier.run.evidence}"
         return TaskResult(None, why, seconds, is_lost=True)
-    return run_task(task)
+    return run_task(task, lambda: StoreJudge(skip, namesakes).judge(entry))
 
 
 def _run_to_its_end(returned: Any, block: AwaitedBlock) -> None:

@@ -74,7 +74,7 @@ class StoreJudge:
             raise InvalidOptionError(f"skip is {skip!r}; it takes 'same-commit', 'recorded' or None.")
         self._skip = skip
         self._own = {entry.task.block_id for entry in planned}
-        self._names = Counter(_place(entry) for entry in planned)
+        self._names = Counter(entry.place for entry in planned)
         self._folders: dict[Path, EntryRuns] = {}
         self._commits: dict[Any, tuple[str, str]] = {}
 
@@ -142,7 +142,7 @@ class StoreJudge:
             return None if entry.challenge == run.challenge_name else "is of another challenge"
         if _loaded_class(run.challenge_name) is None:
             return "was made without a function, for a challenge that is not imported here"
-        is_only_one = self._names[_place(entry)] == 1
+        is_only_one = self._names[entry.place] == 1
         return None if is_only_one else "was made without a function, and several entries here have its name"
 
     def _commit(self, entry: PlannedEntry) -> tuple[str, str]:
@@ -181,10 +181,6 @@ class StoreJudge:
         from gaitmap_results.provenance.packages import installed_packages
 
         return installed_packages().versions
-
-
-def _place(entry: PlannedEntry) -> tuple[Path, tuple[str, ...]]:
-    return entry.plan.results_folder, entry.plan.entry_parts
 
 
 def _started(run: UnfinishedRun) -> float:

@@ -226,6 +226,27 @@ def test_the_command_takes_the_results_folder(study):
     assert Path(json.loads(done.stdout)[0]["path"]).is_relative_to(study.repository.path / "elsewhere")
 
 
+def test_an_entry_that_waits_for_a_worker_is_looked_up_again(study):
+    """What another program has recorded since a suite gave an entry to a busy executor is not run again."""
+    program = "import skipped_study; skipped_study.first()"
+
+    class BusyExecutor(ThreadPoolExecutor):
+        def submit(self, *args, **kwargs):
+            subprocess.run([sys.executable, "-c", program], env=python_environment(), check=True)
+            return super().submit(*args, **kwargs)
+
+    with BusyExecutor(1) as executor:
+        (outcome,) = run_entries([study.first], executor=executor)
+    assert (outcome.status, [outcome.path]) == ("skipped", runs_in(Path("results").absolute()))
+    assert "recorded already" in outcome.error
+    with BusyExecutor(1) as executor:
+        (outcome,) = run_entries([study.first], executor=executor, skip=None)
+    assert outcome.status == "recorded"
+    with ThreadPoolExecutor(1) as executor:
+        twice = run_entries([functools.partial(study.first, 7)] * 2, executor=executor)
+    assert [each.status for each in twice] == ["recorded", "recorded"], "a list may hold an entry twice"
+
+
 def test_the_command_plans_runs_and_skips(study):
     """The command skips what is recorded and says so; as JSON it prints one object for each entry."""
 
