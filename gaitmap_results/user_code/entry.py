@@ -56,6 +56,8 @@ def describe_entry(function: Callable[..., Any], instance: Any, args: tuple[Any,
     code = getattr(inspect.unwrap(function), "__code__", None)
     module = getattr(function, "__module__", None)
     arguments = _arguments(function, args, kwargs)
+    if instance is None and arguments and _is_class_method(function, next(iter(arguments.values()))):
+        instance = arguments.pop(next(iter(arguments)))
     if instance is not None and not isinstance(instance, type):
         arguments = {"self": instance, **arguments}
     plain: dict[str, Any] = {}
@@ -71,6 +73,14 @@ def describe_entry(function: Callable[..., Any], instance: Any, args: tuple[Any,
         arguments=None if not_plain else plain,
         not_plain=(*not_plain, *_without_module(function, code, instance)),
     )
+
+
+def _is_class_method(function: Callable[..., Any], owner: Any) -> bool:
+    """Return whether a function is a class method of its first argument, as which Python 3.13 hands the class over."""
+    names = getattr(function, "__qualname__", "").split(".")
+    if not isinstance(owner, type) or not isinstance(inspect.getattr_static(owner, names[-1], None), classmethod):
+        return False
+    return any(each.__qualname__.split(".") == names[:-1] for each in inspect.getmro(owner))
 
 
 def _without_module(function: Callable[..., Any], code: Any, instance: Any) -> Iterator[str]:

@@ -884,6 +884,7 @@ def make(step):
     )
     study.repository.commit()
     metadata = study.again("-c", f"from entries import Study, make; {call}")
+    assert metadata["entry"]["arguments"] == {}, "the class is none of them, in any version of Python"
     assert codes(metadata) == (["code.unidentified"] if held else [])
     assert [reason.endswith(f" not plain: {held}") for reason in unidentified(metadata).values()] == [True] * bool(held)
 
