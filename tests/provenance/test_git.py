@@ -515,7 +515,8 @@ def test_what_lies_beside_runs_counts(repository: GitRepository, results: str) -
 def test_what_comes_beside_known_runs_counts(repository: GitRepository, added: str) -> None:
     """Of a folder that held nothing but runs, what came since counts, wherever it lies and whatever it replaces."""
     entry = repository.write(f"results/{RUN}/metadata.json", "").parents[1]
-    _set_back(entry)
+    for folder in (entry, *list(entry.parents)[:3]):
+        _set_back(folder)
     for _ in range(2):
         assert not read_git_state(repository.path).dirty
     if (repository.path / added).is_dir():
