@@ -275,11 +275,19 @@ def _columns_of_csv(path: Path) -> Columns:
     return columns
 
 
+# Below this, floats hold every integer.
+_EXACT_BELOW: Final = 2**53
+
+
 def _number_in(text: str) -> Any:
-    for kind in (int, float):  # a float would round large integers
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if not abs(number) < _EXACT_BELOW:  # a float would round larger integers
         with contextlib.suppress(ValueError):
-            return kind(text)
-    return text
+            return int(text)
+    return number
 
 
 _MISSING: Final = object()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import functools
-import hashlib
 import math
 import os
 import sys
@@ -24,6 +23,8 @@ from gaitmap_results.provenance.installed_files import (
 )
 from gaitmap_results.provenance.local_wheels import hash_of_wheel
 from gaitmap_results.provenance.packages import folder_of_url
+from gaitmap_results.store.files import hash_file
+from gaitmap_results.user_code.class_names import PROGRAMS
 from gaitmap_results.user_code.imported_sources import plain_path
 
 __all__ = ["Origin", "file_origin", "import_places", "is_generated_version_file"]
@@ -110,7 +111,7 @@ def file_origin(file: str, module: str, changed: float) -> Origin:
 
 def _top(file: str, module: str) -> str:
     """Return a file's import name, even if it was started as a script or its module is gone."""
-    return Path(file).stem if module in ("", "__main__", "__mp_main__") else module.partition(".")[0]
+    return Path(file).stem if module in ("", *PROGRAMS) else module.partition(".")[0]
 
 
 def _in_library(file: str) -> str | None:
@@ -210,7 +211,7 @@ def _as_installed(
 
 def _conda_wrote(file: str) -> bool:
     try:
-        return conda_has(sys.prefix, hashlib.sha256(Path(file).read_bytes()).hexdigest())
+        return conda_has(sys.prefix, hash_file(Path(file)))
     except OSError:
         return False
 

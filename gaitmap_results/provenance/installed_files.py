@@ -166,9 +166,10 @@ class SiteFolder:
         for package in ([] if usual is None else [usual]) + self._by_top.setdefault(top, []):
             if relative in package.files:
                 return package
-        for package in self.owners(relative):
-            self._by_top[top].append(package)
-            return package
+        found = next(self.owners(relative), None)
+        if found is not None:
+            self._by_top[top].append(found)
+            return found
         # System packages often have no RECORD.
         return next((each for each in self._packages if not each.record and top in each.top_level), None)
 

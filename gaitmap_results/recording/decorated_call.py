@@ -96,13 +96,13 @@ class _Rest(AbstractContextManager[None]):
         self._leave(once, error)
 
     def _leave_early(self, once: ExitStack, work: Any) -> None:  # noqa: ARG002 - as those who call it
-        """End the part of a future that is about to be done, so that who waits for it finds the run stored."""
+        """End the part of a future that is about to be done, so that whoever waits for it finds the run stored."""
         if self._recorder.runs.any_seen():  # else its result may be the challenge
             self._leave(once, None)
 
     def _leave(self, once: ExitStack, error: BaseException | None) -> None:
         try:
-            with self._lock:  # who waits for the work goes on when the run is stored, whichever thread does that
+            with self._lock:  # whoever waits for the work continues only when the run is stored
                 once.__exit__(type(error) if error else None, error, None)
         except Exception as failure:  # noqa: BLE001 - raised here, it would go to the event loop or the pool
             _logger.error("%s", failure)

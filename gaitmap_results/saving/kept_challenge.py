@@ -17,13 +17,12 @@ from gaitmap_results.store.rescue import rescue
 from gaitmap_results.store.safe_text import error_text
 from gaitmap_results.store.staging import Staging
 from gaitmap_results.store.umask import open_to_owner
+from gaitmap_results.user_code.class_names import PROGRAMS
 
 __all__ = ["how_to_load", "keep_challenge", "keep_challenge_of", "load_kept", "was_loaded"]
 
 # Trying to load a larger pickle could need too much memory.
 _MAX_TRIED_BYTES: Final = 256_000_000
-# Another program cannot import from these modules: a script, and the same under multiprocessing.
-_PROGRAMS: Final = ("__main__", "__mp_main__")
 # What an object of a script's class is pickled as, if it is one of these.
 _PLAIN: Final[tuple[Any, ...]] = (tuple, list, dict, set, frozenset, str, bytes, int, float)
 _SAVE: Final = 'save_run(challenge, "entry", custom_metadata={})'
@@ -46,8 +45,8 @@ class _Pickler(pickle.Pickler):
     def reducer_override(self, item: Any) -> Any:
         """Replace an object of a script's class by its attributes, and the classes and functions by their repr."""
         if isinstance(item, (type, FunctionType)):
-            return (str, (repr(item),)) if item.__module__ in _PROGRAMS else NotImplemented
-        if type(item).__module__ not in _PROGRAMS:
+            return (str, (repr(item),)) if item.__module__ in PROGRAMS else NotImplemented
+        if type(item).__module__ not in PROGRAMS:
             return NotImplemented
         for plain in _PLAIN:
             if isinstance(item, plain):  # a named tuple, for example
@@ -87,7 +86,7 @@ def keep_challenge(challenge: Any, folder: Path) -> Path | None:
     for file in (whole, attributes):
         if file.exists():
             return file
-    content = None if type(challenge).__module__ in _PROGRAMS else _pickled(_Kept(challenge))
+    content = None if type(challenge).__module__ in PROGRAMS else _pickled(_Kept(challenge))
     file = attributes if content is None else whole
     if content is None:
         content = _pickled({name: value for name, value in _attributes(challenge) if _pickled(value) is not None})

@@ -88,7 +88,7 @@ def _end(
     fresh: FreshProcesses | None,
     missing: Callable[[], dict[int, PlannedEntry]],
 ) -> None:
-    """End a suite in the middle; only who interrupts the program also ends the entries that run."""
+    """End a suite in the middle; only an interrupt also ends the entries that run."""
     is_interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))
     try:
         running.cancel()

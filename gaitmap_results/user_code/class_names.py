@@ -14,10 +14,10 @@ from typing import Any, Final
 from gaitmap_results.user_code.caller import SENT_CODE, existing_file, is_cell
 from gaitmap_results.user_code.installed import is_installed, is_library
 
-__all__ = ["full_class_name", "full_function_name"]
+__all__ = ["PROGRAMS", "full_class_name", "full_function_name"]
 
-# multiprocessing imports the script of a spawned process under another name.
-_PROGRAMS: Final = ("__main__", "__mp_main__")
+#: The modules of a running script; multiprocessing imports that of a spawned process under another name.
+PROGRAMS: Final = ("__main__", "__mp_main__")
 
 
 def full_class_name(kind: type) -> str:
@@ -36,7 +36,7 @@ def full_function_name(function: Any) -> str:
 
 def _importable_module(module: str, places: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
     # runpy imports a script under the name <run_path>.
-    if module not in _PROGRAMS and not module.startswith("<"):
+    if module not in PROGRAMS and not module.startswith("<"):
         return module
     found = next(iter(places), None)
     return (found and _name_of_program(*found)) or "__main__"
@@ -101,7 +101,7 @@ def _name_of_program(file: str, namespace: Mapping[str, Any]) -> str:
     spec, path, package = namespace.get("__spec__"), Path(file), namespace.get("__package__")
     name, origin = getattr(spec, "name", None), getattr(spec, "origin", None)
     # A profiler that runs a script leaves its own specification in the script's module.
-    if name and name not in _PROGRAMS and isinstance(origin, str) and _is_same(origin, file):
+    if name and name not in PROGRAMS and isinstance(origin, str) and _is_same(origin, file):
         return str(name)
     # A class that was sent to a worker has lost the specification of its module; a profiler may leave its own package.
     if package and _parts_of(file)[:-1][-len(package.split(".")) :] == tuple(package.split(".")):

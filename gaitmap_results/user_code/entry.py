@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
+from gaitmap_results.user_code.class_names import PROGRAMS
 from gaitmap_results.user_code.imported_sources import plain_path
 
 __all__ = ["Entry", "describe_entry", "describe_suite_entry"]
 
 _MOST_VALUES = 10_000
-_MAIN = ("__main__", "__mp_main__")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def describe_entry(function: Callable[..., Any], instance: Any, args: tuple[Any,
             plain[name] = _copied(value, room)
     not_plain = tuple(name for name in arguments if name not in plain)
     return Entry(
-        module=module if isinstance(module, str) and module not in _MAIN else None,
+        module=module if isinstance(module, str) and module not in PROGRAMS else None,
         file=_file(code),
         name=str(getattr(function, "__qualname__", None) or getattr(function, "__name__", "")),
         arguments=None if not_plain else plain,
@@ -93,7 +93,7 @@ def _without_module(function: Callable[..., Any], code: Any, instance: Any) -> I
     for name, value in held.items():
         # Any other attribute of the user's object could run code.
         definition = value if issubclass(type(value), (type, types.FunctionType)) else type(value)
-        if getattr(definition, "__module__", None) in _MAIN:
+        if getattr(definition, "__module__", None) in PROGRAMS:
             yield name
 
 
@@ -108,7 +108,7 @@ def _module_of(file: str) -> str | None:
     wanted = os.path.normcase(file)
     for name, module in list(sys.modules.items()):
         path = getattr(module, "__file__", None)
-        if name in _MAIN or not isinstance(path, str) or os.path.basename(path) != os.path.basename(file):
+        if name in PROGRAMS or not isinstance(path, str) or os.path.basename(path) != os.path.basename(file):
             continue
         if os.path.normcase(plain_path(path)) == wanted:
             return name
