@@ -21,6 +21,7 @@ from gaitmap_results.exceptions import (
     InvalidOptionError,
     InvalidTargetError,
 )
+from gaitmap_results.suites import fresh_processes
 from gaitmap_results.suites.planning import plan_entries
 from gaitmap_results.suites.skipping import StoreJudge
 
@@ -241,8 +242,9 @@ def test_an_entry_that_only_the_program_itself_defines_says_so(suite, tmp_path):
     assert "Define it above" in done.stdout
 
 
-def test_an_error_in_on_outcome_ends_no_running_entry(suite):
-    """Nothing new is started, what runs is recorded, and the error is raised."""
+def test_an_error_in_on_outcome_ends_no_running_entry(suite, monkeypatch):
+    """Nothing new is started, what runs is recorded however long it takes, and the error is raised."""
+    monkeypatch.setattr(fresh_processes, "_BY_ITSELF_S", 0.0)
 
     def tell(outcome):
         suite.LOG.with_suffix(".go_on").touch()
