@@ -233,6 +233,16 @@ def test_a_program_without_a_guard_does_not_start_itself_again_and_again(suite, 
     assert len(suite.LOG.with_suffix(".starts").read_text().split()) == 2
 
 
+def test_a_script_without_a_guard_whose_pool_imports_it(suite, tmp_path):
+    """A process of a spawned pool imports the script before it gets an entry; the suite is refused there."""
+    (tmp_path / "guardless_script.py").write_text(PROGRAM + UNGUARDED)
+    done = run_python("guardless_script.py", cwd=tmp_path, env={"START": "spawn"})
+    assert "lost" in done.stdout
+    assert "run_entries was called while a process that it started imports this program" in done.stderr
+    assert ran(suite) == []
+    assert len(suite.LOG.with_suffix(".starts").read_text().split()) == 2
+
+
 def test_an_entry_that_only_the_program_itself_defines_says_so(suite, tmp_path):
     """What is written below the guard does not exist in a worker, and the outcome says where to put it."""
     program = PROGRAM + "if __name__ == '__main__':\n    @entry\n    def below(): Steps().run(1)\n"
